@@ -1,0 +1,164 @@
+//! Numbers that carry proof: a value of one of these types is in its range, so the engine never checks again.
+//!
+//! Each type deserializes from a TOML number and says what it accepts when the number is out of range.
+
+use std::num::NonZeroU64;
+
+use serde::Deserialize;
+use thiserror::Error;
+
+/// A number outside the range that a setting accepts.
+#[derive(Debug, Clone, PartialEq, Error)]
+#[error("{found} is out of range, expected {accepted}")]
+pub struct OutOfRange {
+    found: String,
+    accepted: &'static str,
+}
+
+impl OutOfRange {
+    pub(crate) fn new(found: impl ToString, accepted: &'static str) -> Self {
+        Self { found: found.to_string(), accepted }
+    }
+}
+
+/// A finite number above zero: a learning rate, a standard deviation.
+#[derive(Debug, Clone, Copy, PartialEq, PartialOrd, Deserialize)]
+#[serde(try_from = "f64")]
+pub struct Positive(f64);
+
+/// A finite number, zero or above: the strength of a penalty.
+#[derive(Debug, Clone, Copy, PartialEq, PartialOrd, Deserialize)]
+#[serde(try_from = "f64")]
+pub struct NonNegative(f64);
+
+/// A number in [0, 1): a momentum, a decay rate.
+#[derive(Debug, Clone, Copy, PartialEq, PartialOrd, Deserialize)]
+#[serde(try_from = "f64")]
+pub struct Fraction(f64);
+
+/// Any finite number.
+#[derive(Debug, Clone, Copy, PartialEq, PartialOrd, Deserialize)]
+#[serde(try_from = "f64")]
+pub struct Finite(f64);
+
+/// A whole number from 1 to 2^53: a batch size, a number of steps, a width.
+///
+/// The upper bound keeps every count exact as an `f64` and as Parquet's `Int64`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Deserialize)]
+#[serde(try_from = "i64")]
+pub struct Count(NonZeroU64);
+
+macro_rules! float_range {
+    ($name:ident, $accepted:literal, $holds:expr) => {
+        impl $name {
+            /// `value`, where it is in range.
+            ///
+            /// # Errors
+            /// [`OutOfRange`] names the range.
+            pub fn new(value: f64) -> Result<Self, OutOfRange> {
+                let holds: fn(f64) -> bool = $holds;
+                if value.is_finite() && holds(value) {
+                    // Adding zero turns −0 into +0, so that both spellings are one setting.
+                    Ok(Self(value + 0.0))
+                } else {
+                    Err(OutOfRange::new(value, $accepted))
+                }
+            }
+
+            /// The number itself.
+            pub const fn get(self) -> f64 {
+                self.0
+            }
+        }
+
+        impl TryFrom<f64> for $name {
+            type Error = OutOfRange;
+
+            fn try_from(value: f64) -> Result<Self, OutOfRange> {
+                Self::new(value)
+            }
+        }
+    };
+}
+
+float_range!(Positive, "a finite number above 0", |x| x > 0.0);
+float_range!(NonNegative, "a finite number, 0 or above", |x| x >= 0.0);
+float_range!(Fraction, "a number from 0 to below 1", |x| (0.0..1.0).contains(&x));
+float_range!(Finite, "a finite number", |_| true);
+
+impl Count {
+    const ACCEPTED: &str = "a whole number from 1 to 9007199254740992";
+
+    /// `value`, where it is in range.
+    ///
+    /// # Errors
+    /// [`OutOfRange`] names the range.
+    pub fn new(value: u64) -> Result<Self, OutOfRange> {
+        match NonZeroU64::new(value) {
+            Some(count) if value <= 1 << 53 => Ok(Self(count)),
+            _ => Err(OutOfRange::new(value, Self::ACCEPTED)),
+        }
+    }
+
+    /// The number itself.
+    pub const fn get(self) -> u64 {
+        self.0.get()
+    }
+
+    /// The number as a length. The program runs on 64-bit machines, where nothing is lost.
+    pub const fn as_usize(self) -> usize {
+        self.0.get() as usize
+    }
+}
+
+impl TryFrom<i64> for Count {
+    type Error = OutOfRange;
+
+    fn try_from(value: i64) -> Result<Self, OutOfRange> {
+        u64::try_from(value).map_err(|_| OutOfRange::new(value, Self::ACCEPTED)).and_then(Self::new)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ranges_hold_at_their_edges() {
+        assert!(Positive::new(f64::MIN_POSITIVE).is_ok());
+        assert!(Positive::new(0.0).is_err());
+        assert!(NonNegative::new(0.0).is_ok());
+        assert!(NonNegative::new(-1e-300).is_err());
+        assert!(Fraction::new(0.0).is_ok());
+        assert!(Fraction::new(1.0).is_err());
+        assert!(Finite::new(-1e300).is_ok());
+        assert!(Count::try_from(0).is_err());
+        assert!(Count::try_from(-1).is_err());
+        assert!(Count::try_from(1 << 53).is_ok());
+        assert!(Count::try_from((1 << 53) + 1).is_err());
+    }
+
+    #[test]
+    fn what_is_not_finite_is_never_in_range() {
+        for value in [f64::NAN, f64::INFINITY, f64::NEG_INFINITY] {
+            assert!(Positive::new(value).is_err());
+            assert!(NonNegative::new(value).is_err());
+            assert!(Fraction::new(value).is_err());
+            assert!(Finite::new(value).is_err());
+        }
+    }
+
+    #[test]
+    fn minus_zero_is_zero() {
+        assert_eq!(NonNegative::new(-0.0).unwrap().get().to_bits(), 0);
+        assert_eq!(Fraction::new(-0.0).unwrap().get().to_bits(), 0);
+    }
+
+    #[test]
+    fn an_error_says_what_was_found_and_what_is_accepted() {
+        assert_eq!(
+            Positive::new(-0.1).unwrap_err().to_string(),
+            "-0.1 is out of range, expected a finite number above 0"
+        );
+    }
+}
