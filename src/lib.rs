@@ -7,3 +7,4 @@ pub mod record;
 pub mod seed;
 pub mod settings;
 pub mod train;
+pub mod value;

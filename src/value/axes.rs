@@ -1,0 +1,361 @@
+//! Which lists of a tree are values and which are axes, and everything that a type rejects under any choice.
+//!
+//! A list is an axis where the type wants no list at that place. So the type itself is asked: it reads the tree, and where
+//! it meets a list too many, the key's list becomes an axis and the type reads again, under each of its values. What the type
+//! rejects is left out and noted, so that one reading finds every mistake.
+
+use std::collections::HashSet;
+
+use serde::de::DeserializeOwned;
+
+use super::deserialize::{Fault, deserialize};
+use super::problem::Problem;
+use super::{Alternative, Axis, AxisId, Choice, Entry, Kind, Node, NodeId, Tree};
+
+/// Turns the lists that are axes for `T` into axes, and returns everything that `T` rejects under any choice.
+pub fn find<T: DeserializeOwned>(tree: &mut Tree) -> Vec<Problem> {
+    let mut finder = Finder { tree, dropped: HashSet::new(), problems: Vec::new(), pending: Vec::new() };
+    finder.explicit_axes();
+    finder.known_axes();
+    finder.read::<T>(Choice::default());
+    while let Some((axis, alternatives, choice)) = finder.pending.pop() {
+        for alternative in 1..alternatives {
+            let mut choice = choice.clone();
+            choice.set(axis, alternative);
+            finder.read::<T>(choice);
+        }
+    }
+    finder.problems
+}
+
+struct Finder<'t> {
+    tree: &'t mut Tree,
+    /// What was rejected; it is left out of every further reading.
+    dropped: HashSet<NodeId>,
+    problems: Vec<Problem>,
+    /// Axes whose first alternative has been read only: how many they have, and the choice under which they are met.
+    pending: Vec<(AxisId, usize, Choice)>,
+}
+
+impl Finder<'_> {
+    /// Reads the tree under `choice` until `T` has nothing more to reject.
+    fn read<T: DeserializeOwned>(&mut self, choice: Choice) {
+        let mut left_out = self.dropped.clone();
+        while let Err(fault) = deserialize::<T>(&self.tree.root, &choice, &left_out) {
+            let Some(node) = fault.node() else {
+                self.problems.push(fault.into_problem());
+                return;
+            };
+            if fault.is_unwanted_list() && self.make_axis(node, &choice) {
+                continue;
+            }
+            // What is left out can be what its surroundings now lack: that is no mistake of its own.
+            let follows_from_another = self.any_below(node, &left_out);
+            if !follows_from_another {
+                self.dropped.insert(node);
+                let problem = self.explain(fault, node);
+                self.problems.push(problem);
+            }
+            if node == self.tree.root.id || !left_out.insert(node) {
+                return;
+            }
+        }
+    }
+
+    /// The fault as a problem, with what axes have to do with it.
+    fn explain(&self, fault: Fault, node: NodeId) -> Problem {
+        let (wrong_type, unwanted_list) = (fault.is_wrong_type(), fault.is_unwanted_list());
+        let problem = fault.into_problem();
+        let mut entries = Vec::new();
+        collect_entries(&self.tree.root, &mut entries);
+        let axis_of = entries.iter().find(|entry| match &entry.value.kind {
+            Kind::Axis(axis) => axis.alternatives.iter().any(|alternative| alternative.value.id == node),
+            _ => false,
+        });
+        match axis_of {
+            Some(entry) if unwanted_list => problem
+                .help(format!("a list of values makes `{}` an axis; the values themselves cannot be lists", entry.key)),
+            Some(entry) if wrong_type => problem
+                .help(format!("`{}` is an axis here: a list of values, each of the type of the setting", entry.key)),
+            None if unwanted_list => problem.help("a list of values makes an axis, which needs one value at least"),
+            _ => problem,
+        }
+    }
+
+    /// Makes an axis of the key's list that `node` is or lies in; false where it lies in an axis already.
+    fn make_axis(&mut self, node: NodeId, choice: &Choice) -> bool {
+        let Some(list) = value_around(&self.tree.root, node) else { return false };
+        let axis = self.tree.new_axis();
+        let mut alternatives = 0;
+        for_each_node(&mut self.tree.root, &mut |found| {
+            if found.id == list {
+                alternatives = into_axis(found, axis);
+            }
+        });
+        if alternatives == 0 {
+            return false;
+        }
+        self.pending.push((axis, alternatives, choice.clone()));
+        true
+    }
+
+    /// `{ values = [...] }` says that something is an axis.
+    fn explicit_axes(&mut self) {
+        let tree = &mut *self.tree;
+        let (axes, problems) = (&mut tree.axes, &mut self.problems);
+        let root = tree.root.id;
+        for_each_node(&mut tree.root, &mut |node| {
+            let Kind::Table(entries) = &mut node.kind else { return };
+            let [Entry { key, value, .. }] = entries.as_mut_slice() else { return };
+            if key != "values" || node.id == root {
+                return;
+            }
+            if !matches!(&value.kind, Kind::List(items) if !items.is_empty()) {
+                let problem = Problem::new(format!("`values`: expected a list of values, found {}", value.type_name()));
+                problems.push(problem.at(value.origin.clone()).label("expected a list of at least one value"));
+                return;
+            }
+            node.kind = std::mem::replace(&mut value.kind, Kind::Bool(false));
+            into_axis(node, AxisId(*axes));
+            *axes += 1;
+        });
+    }
+
+    /// Notes the axes that the tree has already, each with the choice that leads to it.
+    fn known_axes(&mut self) {
+        fn walk(node: &Node, choice: &Choice, pending: &mut Vec<(AxisId, usize, Choice)>) {
+            match &node.kind {
+                Kind::Axis(axis) => {
+                    pending.push((axis.id, axis.alternatives.len(), choice.clone()));
+                    for (index, alternative) in axis.alternatives.iter().enumerate() {
+                        let mut choice = choice.clone();
+                        choice.set(axis.id, index);
+                        walk(&alternative.value, &choice, pending);
+                    }
+                }
+                Kind::Table(entries) => entries.iter().for_each(|entry| walk(&entry.value, choice, pending)),
+                _ => {}
+            }
+        }
+        walk(&self.tree.root, &Choice::default(), &mut self.pending);
+    }
+
+    /// Whether a node of `set` lies below `node`.
+    fn any_below(&self, node: NodeId, set: &HashSet<NodeId>) -> bool {
+        fn holds(node: &Node, set: &HashSet<NodeId>) -> bool {
+            children(node).any(|child| set.contains(&child.id) || holds(child, set))
+        }
+        fn search(at: &Node, node: NodeId, set: &HashSet<NodeId>) -> bool {
+            if at.id == node { holds(at, set) } else { children(at).any(|child| search(child, node, set)) }
+        }
+        search(&self.tree.root, node, set)
+    }
+}
+
+/// Makes an axis of a list that is not empty; returns how many alternatives it has, 0 where the list is empty.
+fn into_axis(node: &mut Node, id: AxisId) -> usize {
+    let Kind::List(items) = &mut node.kind else { return 0 };
+    if items.is_empty() {
+        return 0;
+    }
+    let alternatives: Vec<_> = items.drain(..).map(|value| Alternative { name: None, value }).collect();
+    let count = alternatives.len();
+    node.kind = Kind::Axis(Axis { id, alternatives });
+    count
+}
+
+/// The list that is a key's value and that `target` is or lies in.
+fn value_around(node: &Node, target: NodeId) -> Option<NodeId> {
+    fn contains(node: &Node, target: NodeId) -> bool {
+        node.id == target || children(node).any(|child| contains(child, target))
+    }
+    let mut entries = Vec::new();
+    collect_entries(node, &mut entries);
+    entries.iter().map(|entry| &entry.value).find_map(|value| match value.kind {
+        Kind::List(_) if contains(value, target) => Some(value.id),
+        _ => None,
+    })
+}
+
+/// Every entry of every table that lists are not around.
+fn collect_entries<'t>(node: &'t Node, entries: &mut Vec<&'t Entry>) {
+    match &node.kind {
+        Kind::Table(table) => {
+            for entry in table {
+                entries.push(entry);
+                collect_entries(&entry.value, entries);
+            }
+        }
+        Kind::Axis(axis) => {
+            axis.alternatives.iter().for_each(|alternative| collect_entries(&alternative.value, entries));
+        }
+        _ => {}
+    }
+}
+
+fn children(node: &Node) -> Box<dyn Iterator<Item = &Node> + '_> {
+    match &node.kind {
+        Kind::List(items) => Box::new(items.iter()),
+        Kind::Table(entries) => Box::new(entries.iter().map(|entry| &entry.value)),
+        Kind::Axis(axis) => Box::new(axis.alternatives.iter().map(|alternative| &alternative.value)),
+        _ => Box::new(std::iter::empty()),
+    }
+}
+
+fn for_each_node(node: &mut Node, visit: &mut impl FnMut(&mut Node)) {
+    visit(node);
+    match &mut node.kind {
+        Kind::List(items) => items.iter_mut().for_each(|item| for_each_node(item, visit)),
+        Kind::Table(entries) => entries.iter_mut().for_each(|entry| for_each_node(&mut entry.value, visit)),
+        Kind::Axis(axis) => {
+            axis.alternatives.iter_mut().for_each(|alternative| for_each_node(&mut alternative.value, visit));
+        }
+        _ => {}
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde::Deserialize;
+
+    use super::*;
+    use crate::number::{Count, Positive};
+    use crate::value::{Sources, parse::parse, problem::render};
+
+    #[derive(Debug, Deserialize)]
+    #[serde(deny_unknown_fields)]
+    #[allow(dead_code)]
+    struct File {
+        net: Net,
+        #[serde(default)]
+        rule: Option<Rule>,
+        #[serde(default)]
+        data: Option<Shared>,
+    }
+
+    #[derive(Debug, Deserialize)]
+    #[serde(deny_unknown_fields)]
+    #[allow(dead_code)]
+    struct Net {
+        hidden: Vec<Count>,
+        lr: Option<Positive>,
+    }
+
+    #[derive(Debug, Deserialize)]
+    #[serde(rename_all = "kebab-case")]
+    #[allow(dead_code)]
+    enum Rule {
+        Plain,
+        Scaled(Scaled),
+    }
+
+    #[derive(Debug, Deserialize)]
+    #[serde(deny_unknown_fields)]
+    #[allow(dead_code)]
+    struct Scaled {
+        by: Option<Positive>,
+    }
+
+    #[derive(Debug, Deserialize)]
+    #[allow(dead_code)]
+    struct Shared(Limits, Source);
+
+    #[derive(Debug, Deserialize)]
+    #[serde(deny_unknown_fields)]
+    #[allow(dead_code)]
+    struct Limits {
+        rows: Option<Count>,
+    }
+
+    #[derive(Debug, Deserialize)]
+    #[serde(rename = "source", rename_all = "kebab-case")]
+    #[allow(dead_code)]
+    enum Source {
+        Inside,
+        Files(Files),
+    }
+
+    #[derive(Debug, Deserialize)]
+    #[serde(deny_unknown_fields)]
+    #[allow(dead_code)]
+    struct Files {
+        path: String,
+    }
+
+    fn mistakes(text: &str) -> String {
+        let mut sources = Sources::default();
+        let source = sources.add("file.toml", text);
+        let mut tree = parse(&sources, source).unwrap();
+        let problems = find::<File>(&mut tree);
+        if problems.is_empty() { String::new() } else { render(&sources, &problems, false) }
+    }
+
+    fn axes(text: &str) -> Vec<(String, usize)> {
+        let mut sources = Sources::default();
+        let source = sources.add("file.toml", text);
+        let mut tree = parse(&sources, source).unwrap();
+        assert_eq!(find::<File>(&mut tree), []);
+        let mut entries = Vec::new();
+        collect_entries(&tree.root, &mut entries);
+        entries
+            .iter()
+            .filter_map(|entry| match &entry.value.kind {
+                Kind::Axis(axis) => Some((entry.key.clone(), axis.alternatives.len())),
+                _ => None,
+            })
+            .collect()
+    }
+
+    #[test]
+    fn a_list_is_an_axis_one_level_above_the_type() {
+        assert_eq!(axes("net.hidden = [3, 4]\nnet.lr = 0.1"), []);
+        assert_eq!(axes("net.hidden = []"), []);
+        assert_eq!(
+            axes("net.hidden = [[3, 4], []]\nnet.lr = [1, 0.1, 1e-2]"),
+            [("hidden".into(), 2), ("lr".into(), 3)]
+        );
+        assert_eq!(axes("net.hidden = [[3]]"), [("hidden".into(), 1)]);
+        assert_eq!(
+            axes("net.hidden = { values = [[3]] }\nnet.lr = {values = [1]}"),
+            [("hidden".into(), 1), ("lr".into(), 1)]
+        );
+        assert_eq!(
+            axes("net.hidden = []\nrule = [\"plain\", { kind = \"scaled\", by = [1, 2] }]"),
+            [("rule".into(), 2), ("by".into(), 2)]
+        );
+        assert_eq!(
+            axes("net.hidden = []\n[data]\nsource = [\"inside\"]\nrows = [1, 2]"),
+            [("source".into(), 1), ("rows".into(), 2)]
+        );
+    }
+
+    #[test]
+    fn every_mistake_is_reported_once() {
+        insta::assert_snapshot!(mistakes(
+            r#"
+net.hidden = [3, -4, "x"]
+net.lr = [0.1, -1, nan, "fast"]
+net.depth = 3
+[rule]
+kind = "scaled"
+bye = 2
+by = [[1]]
+[data]
+source = "files"
+rows = 1.0
+paths = "x"
+"#
+        ));
+    }
+
+    #[test]
+    fn lists_of_mixed_depth_are_refused() {
+        insta::assert_snapshot!(mistakes("net.hidden = [[3], 4]\nrule = [\"plain\", \"Scaled\", 3]"));
+        insta::assert_snapshot!(mistakes("net.hidden = [3, [4]]\nnet.lr = []"));
+    }
+
+    #[test]
+    fn a_section_that_lacks_something_says_what() {
+        insta::assert_snapshot!(mistakes("[net]\nlr = 1\n[data]\nrows = 1\n[rule]\nby = 1"));
+    }
+}

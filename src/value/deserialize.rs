@@ -1,0 +1,534 @@
+//! A tree, under one choice of its alternatives, as a serde deserializer. Whatever a type rejects is a [`Fault`] that
+//! knows its node.
+//!
+//! Three conventions let plain derived types describe the file's format without losing a place:
+//! - An enum is written as its variant's name, or as a table with a key `kind` that holds the name, the variant's own
+//!   settings beside it. An enum whose serde name begins with a small letter has that name as its key instead of `kind`.
+//! - A number where an enum is wanted is offered to the visitor as a number.
+//! - A tuple struct shares one table among its parts: each part takes the keys that it knows, and a key that none knows
+//!   is unknown. (serde's own `flatten` forgets where things were written.)
+
+use std::cell::RefCell;
+use std::collections::HashSet;
+use std::fmt;
+
+use serde::de::value::{MapAccessDeserializer, StrDeserializer};
+use serde::de::{
+    DeserializeOwned, DeserializeSeed, Deserializer, EnumAccess, Error, Expected, MapAccess, SeqAccess, Unexpected,
+    VariantAccess, Visitor,
+};
+use serde::forward_to_deserialize_any;
+
+use super::problem::{Problem, did_you_mean, one_of};
+use super::{Choice, Entry, Kind, Node, NodeId, Origin};
+
+/// Reads `T` from `root` under `choice`, as if the nodes in `dropped` were not there.
+///
+/// # Errors
+/// The first thing that `T` rejects.
+pub fn deserialize<T: DeserializeOwned>(root: &Node, choice: &Choice, dropped: &HashSet<NodeId>) -> Result<T, Fault> {
+    T::deserialize(Reader { node: root.chosen(choice), view: View { choice, dropped }, tag: None })
+}
+
+/// Something that a type rejects.
+#[derive(Debug)]
+pub struct Fault {
+    what: What,
+    key: Option<String>,
+    place: Option<Place>,
+}
+
+/// The node to leave out so that reading can go on, and what to underline.
+#[derive(Debug)]
+struct Place {
+    node: NodeId,
+    origin: Origin,
+}
+
+#[derive(Debug)]
+enum What {
+    UnknownKey { key: String, expected: Vec<String> },
+    UnknownName { found: String, expected: Vec<String> },
+    WrongType { found: String, is_list: bool, expected: String },
+    Missing { key: String },
+    Rejected(String),
+}
+
+impl Fault {
+    /// The node that was rejected. Every fault of [`deserialize`] has one.
+    pub fn node(&self) -> Option<NodeId> {
+        self.place.as_ref().map(|place| place.node)
+    }
+
+    /// Whether a list stands where none is wanted: the mark of an axis.
+    pub fn is_unwanted_list(&self) -> bool {
+        matches!(self.what, What::WrongType { is_list: true, .. })
+    }
+
+    /// Whether the value is of a type that is not accepted there.
+    pub fn is_wrong_type(&self) -> bool {
+        matches!(self.what, What::WrongType { .. })
+    }
+
+    /// The fault as a person reads it.
+    pub fn into_problem(self) -> Problem {
+        let of_key = self.key.map(|key| format!("`{key}`: ")).unwrap_or_default();
+        let problem = match self.what {
+            What::UnknownKey { key, expected } => {
+                let known = || expected.iter().map(String::as_str);
+                let problem = Problem::new(format!("unknown key `{key}`"));
+                let problem = match did_you_mean(&key, known()) {
+                    Some(meant) => problem.label(format!("did you mean `{meant}`?")),
+                    None => problem.label("nothing here has this name"),
+                };
+                match expected.as_slice() {
+                    [] => problem.help("no settings are accepted here"),
+                    _ => problem.help(format!("accepted here: {}", one_of(known()).replace(" or ", ", "))),
+                }
+            }
+            What::UnknownName { found, expected } => {
+                let known = || expected.iter().map(String::as_str);
+                let problem = Problem::new(format!("{of_key}`{found}` is not one of the accepted names"));
+                let problem = match did_you_mean(&found, known()) {
+                    Some(meant) => problem.label(format!("did you mean `{meant}`?")),
+                    None => problem.label("unknown name"),
+                };
+                problem.help(format!("accepted: {}", one_of(known())))
+            }
+            What::WrongType { found, expected, .. } => {
+                Problem::new(format!("{of_key}expected {expected}, found {found}"))
+                    .label(format!("expected {expected}"))
+            }
+            What::Missing { key } => Problem::new(format!("`{key}` is missing")).label(format!("`{key}` belongs here")),
+            What::Rejected(message) => Problem::new(format!("{of_key}{message}")),
+        };
+        match self.place {
+            Some(place) => problem.at(place.origin),
+            None => problem,
+        }
+    }
+
+    fn new(what: What) -> Self {
+        Self { what, key: None, place: None }
+    }
+
+    /// The fault, at `node` unless it is known more closely already.
+    fn at(mut self, node: &Node) -> Self {
+        self.place.get_or_insert_with(|| Place { node: node.id, origin: node.origin.clone() });
+        self
+    }
+
+    fn unknown_key(entry: &Entry, choice: &Choice, expected: impl IntoIterator<Item = &'static str>) -> Self {
+        let expected = expected.into_iter().map(str::to_owned).collect();
+        Self {
+            what: What::UnknownKey { key: entry.key.clone(), expected },
+            key: None,
+            place: Some(Place { node: entry.value.chosen(choice).id, origin: entry.key_origin.clone() }),
+        }
+    }
+
+    /// The fault of the value of `entry`.
+    fn of_key(mut self, entry: &Entry) -> Self {
+        self.key.get_or_insert_with(|| entry.key.clone());
+        self
+    }
+}
+
+impl fmt::Display for Fault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:?}", self.what)
+    }
+}
+
+impl std::error::Error for Fault {}
+
+impl Error for Fault {
+    fn custom<T: fmt::Display>(message: T) -> Self {
+        Self::new(What::Rejected(message.to_string()))
+    }
+
+    fn invalid_type(found: Unexpected<'_>, expected: &dyn Expected) -> Self {
+        let is_list = found == Unexpected::Seq;
+        let found = match found {
+            Unexpected::Bool(value) => format!("`{value}`"),
+            Unexpected::Unsigned(value) => format!("the whole number {value}"),
+            Unexpected::Signed(value) => format!("the whole number {value}"),
+            Unexpected::Float(value) if value.fract() == 0.0 => format!("{value:.1}, which is written with a fraction"),
+            Unexpected::Float(value) => format!("the number {value}"),
+            Unexpected::Str(value) => format!("the text \"{value}\""),
+            Unexpected::Seq => "a list".to_owned(),
+            Unexpected::Map => "a table".to_owned(),
+            Unexpected::Other(value) => value.to_owned(),
+            other => other.to_string(),
+        };
+        Self::new(What::WrongType { found, is_list, expected: plain_words(&expected.to_string()) })
+    }
+
+    fn invalid_value(found: Unexpected<'_>, expected: &dyn Expected) -> Self {
+        Self::invalid_type(found, expected)
+    }
+
+    fn unknown_variant(found: &str, expected: &'static [&'static str]) -> Self {
+        let expected = expected.iter().map(|&name| name.to_owned()).collect();
+        Self::new(What::UnknownName { found: found.to_owned(), expected })
+    }
+
+    fn unknown_field(key: &str, expected: &'static [&'static str]) -> Self {
+        let expected = expected.iter().map(|&name| name.to_owned()).collect();
+        Self::new(What::UnknownKey { key: key.to_owned(), expected })
+    }
+
+    fn missing_field(key: &'static str) -> Self {
+        Self::new(What::Missing { key: key.to_owned() })
+    }
+}
+
+/// serde's names of types in the words of the documentation.
+fn plain_words(expected: &str) -> String {
+    match expected {
+        "f32" | "f64" => "a number",
+        "i8" | "i16" | "i32" | "i64" | "u8" | "u16" | "u32" | "u64" | "usize" => "a whole number",
+        "a string" | "string" => "text in quotes",
+        "a boolean" => "true or false",
+        "a sequence" => "a list",
+        "a map" => "a table",
+        "variant identifier" => "a name",
+        other if other.starts_with("struct ") || other.starts_with("tuple struct ") => "a table",
+        other if other.starts_with("enum ") => "a name in quotes",
+        other => other,
+    }
+    .to_owned()
+}
+
+/// How the tree is looked at.
+#[derive(Clone, Copy)]
+struct View<'a> {
+    choice: &'a Choice,
+    dropped: &'a HashSet<NodeId>,
+}
+
+impl View<'_> {
+    fn shows(&self, node: &Node) -> bool {
+        !self.dropped.contains(&node.id) && !self.dropped.contains(&node.chosen(self.choice).id)
+    }
+}
+
+/// Reads one node.
+#[derive(Clone, Copy)]
+struct Reader<'a> {
+    /// Never an axis.
+    node: &'a Node,
+    view: View<'a>,
+    /// The key that names an enum's variant here; it is no setting of the variant.
+    tag: Option<&'static str>,
+}
+
+impl<'a> Reader<'a> {
+    fn of(self, node: &'a Node) -> Self {
+        Self { node: node.chosen(self.view.choice), view: self.view, tag: None }
+    }
+
+    /// The entries that are settings; none where this is no table.
+    fn settings(self) -> impl Iterator<Item = &'a Entry> + 'a {
+        let entries = self.node.entries().unwrap_or_default();
+        entries.iter().filter(move |entry| Some(entry.key.as_str()) != self.tag && self.view.shows(&entry.value))
+    }
+
+    fn fields(self, entries: impl Iterator<Item = &'a Entry> + 'a) -> Fields<'a> {
+        Fields { reader: self, entries: Box::new(entries), current: None }
+    }
+
+    fn wrong_type<T>(self, visitor: &dyn Expected) -> Result<T, Fault> {
+        let found = match &self.node.kind {
+            Kind::Bool(value) => Unexpected::Bool(*value),
+            Kind::Int(value) => Unexpected::Signed(*value),
+            Kind::Float(value) => Unexpected::Float(*value),
+            Kind::Text(value) => Unexpected::Str(value),
+            Kind::Date(_) => Unexpected::Other("a date or time"),
+            Kind::List(_) | Kind::Axis(_) => Unexpected::Seq,
+            Kind::Table(_) => Unexpected::Map,
+        };
+        Err(Fault::invalid_type(found, visitor).at(self.node))
+    }
+}
+
+impl<'de> Deserializer<'de> for Reader<'_> {
+    type Error = Fault;
+
+    fn deserialize_any<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Fault> {
+        match &self.node.kind {
+            Kind::Bool(value) => visitor.visit_bool(*value),
+            Kind::Int(value) => visitor.visit_i64(*value),
+            Kind::Float(value) => visitor.visit_f64(*value),
+            Kind::Text(value) => visitor.visit_str(value),
+            Kind::Date(_) | Kind::Axis(_) => self.wrong_type(&visitor),
+            Kind::List(items) => visitor.visit_seq(Items { reader: self, items: items.iter() }),
+            Kind::Table(_) => visitor.visit_map(self.fields(self.settings())),
+        }
+        .map_err(|fault| fault.at(self.node))
+    }
+
+    fn deserialize_f64<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Fault> {
+        match self.node.kind {
+            Kind::Int(value) => visitor.visit_f64(value as f64).map_err(|fault: Fault| fault.at(self.node)),
+            _ => self.deserialize_any(visitor),
+        }
+    }
+
+    fn deserialize_option<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Fault> {
+        visitor.visit_some(self)
+    }
+
+    fn deserialize_newtype_struct<V: Visitor<'de>>(self, _: &'static str, visitor: V) -> Result<V::Value, Fault> {
+        visitor.visit_newtype_struct(self)
+    }
+
+    fn deserialize_struct<V: Visitor<'de>>(
+        self,
+        _: &'static str,
+        _: &'static [&'static str],
+        visitor: V,
+    ) -> Result<V::Value, Fault> {
+        // A derived struct would read its fields from a list, too; in a file a list there is an axis.
+        match self.node.kind {
+            Kind::Table(_) => self.deserialize_any(visitor),
+            _ => self.wrong_type(&visitor),
+        }
+    }
+
+    fn deserialize_tuple_struct<V: Visitor<'de>>(
+        self,
+        _: &'static str,
+        parts: usize,
+        visitor: V,
+    ) -> Result<V::Value, Fault> {
+        if self.node.entries().is_none() {
+            return self.wrong_type(&visitor);
+        }
+        let known = RefCell::new(Vec::new());
+        let value =
+            visitor.visit_seq(Parts { reader: self, known: &known, left: parts }).map_err(|fault| fault.at(self.node));
+        // As in a derived struct, an unknown key comes before a missing one, which it often explains.
+        if matches!(&value, Err(fault) if !matches!(fault.what, What::Missing { .. })) {
+            return value;
+        }
+        let known = known.into_inner();
+        match self.settings().find(|entry| !known.contains(&entry.key.as_str())) {
+            Some(entry) => Err(Fault::unknown_key(entry, self.view.choice, known)),
+            None => value,
+        }
+    }
+
+    fn deserialize_enum<V: Visitor<'de>>(
+        self,
+        name: &'static str,
+        _: &'static [&'static str],
+        visitor: V,
+    ) -> Result<V::Value, Fault> {
+        match &self.node.kind {
+            Kind::Int(value) => visitor.visit_i64(*value),
+            Kind::Float(value) => visitor.visit_f64(*value),
+            Kind::Text(variant) => {
+                visitor.visit_enum(Variant { tag: self.node, name: variant, content: Content::None })
+            }
+            Kind::Table(_) => {
+                let tag = if name.starts_with(char::is_lowercase) { name } else { "kind" };
+                let content = Reader { tag: Some(tag), ..self };
+                visitor.visit_enum(tagged(self, tag, Content::Table(content))?)
+            }
+            _ => self.wrong_type(&visitor),
+        }
+        .map_err(|fault| fault.at(self.node))
+    }
+
+    fn deserialize_ignored_any<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Fault> {
+        visitor.visit_unit()
+    }
+
+    forward_to_deserialize_any! {
+        bool i8 i16 i32 i64 i128 u8 u16 u32 u64 u128 f32 char str string bytes byte_buf unit unit_struct seq tuple map
+        identifier
+    }
+}
+
+/// The variant that the entry `tag` of a table names.
+fn tagged<'a>(reader: Reader<'a>, tag: &'static str, content: Content<'a>) -> Result<Variant<'a>, Fault> {
+    let entry = reader.node.entry(tag).filter(|entry| reader.view.shows(&entry.value));
+    let Some(entry) = entry else { return Err(Fault::missing_field(tag).at(reader.node)) };
+    let tag = reader.of(&entry.value);
+    match &tag.node.kind {
+        Kind::Text(name) => Ok(Variant { tag: tag.node, name, content }),
+        _ => tag.wrong_type(&"a name in quotes").map_err(|fault| fault.of_key(entry)),
+    }
+}
+
+/// The items of a list.
+struct Items<'a> {
+    reader: Reader<'a>,
+    items: std::slice::Iter<'a, Node>,
+}
+
+impl<'de> SeqAccess<'de> for Items<'_> {
+    type Error = Fault;
+
+    fn next_element_seed<T: DeserializeSeed<'de>>(&mut self, seed: T) -> Result<Option<T::Value>, Fault> {
+        let view = self.reader.view;
+        let Some(item) = self.items.find(|item| view.shows(item)) else { return Ok(None) };
+        seed.deserialize(self.reader.of(item)).map(Some).map_err(|fault| fault.at(item))
+    }
+}
+
+/// Entries of a table, as a struct reads them.
+struct Fields<'a> {
+    reader: Reader<'a>,
+    entries: Box<dyn Iterator<Item = &'a Entry> + 'a>,
+    current: Option<&'a Entry>,
+}
+
+impl<'de> MapAccess<'de> for Fields<'_> {
+    type Error = Fault;
+
+    fn next_key_seed<K: DeserializeSeed<'de>>(&mut self, seed: K) -> Result<Option<K::Value>, Fault> {
+        self.current = self.entries.next();
+        let Some(entry) = self.current else { return Ok(None) };
+        let key = StrDeserializer::<Fault>::new(&entry.key);
+        seed.deserialize(key).map(Some).map_err(|mut fault| {
+            let node = entry.value.chosen(self.reader.view.choice).id;
+            fault.place = Some(Place { node, origin: entry.key_origin.clone() });
+            fault
+        })
+    }
+
+    fn next_value_seed<V: DeserializeSeed<'de>>(&mut self, seed: V) -> Result<V::Value, Fault> {
+        let entry = self.current.take().expect("serde asks for a value after its key");
+        seed.deserialize(self.reader.of(&entry.value))
+            .map_err(|fault| fault.at(entry.value.chosen(self.reader.view.choice)).of_key(entry))
+    }
+}
+
+/// An enum's variant: its name, where the name stands, and what the variant holds.
+struct Variant<'a> {
+    tag: &'a Node,
+    name: &'a str,
+    content: Content<'a>,
+}
+
+enum Content<'a> {
+    None,
+    Table(Reader<'a>),
+    Part(Part<'a>),
+}
+
+impl<'de, 'a> EnumAccess<'de> for Variant<'a> {
+    type Error = Fault;
+    type Variant = Self;
+
+    fn variant_seed<V: DeserializeSeed<'de>>(self, seed: V) -> Result<(V::Value, Self), Fault> {
+        let name = StrDeserializer::<Fault>::new(self.name);
+        let value = seed.deserialize(name).map_err(|fault| fault.at(self.tag))?;
+        Ok((value, self))
+    }
+}
+
+impl<'de> VariantAccess<'de> for Variant<'_> {
+    type Error = Fault;
+
+    fn unit_variant(self) -> Result<(), Fault> {
+        let Content::Table(reader) = self.content else { return Ok(()) };
+        match reader.settings().next() {
+            Some(entry) => Err(Fault::unknown_key(entry, reader.view.choice, [])),
+            None => Ok(()),
+        }
+    }
+
+    fn newtype_variant_seed<T: DeserializeSeed<'de>>(self, seed: T) -> Result<T::Value, Fault> {
+        match self.content {
+            Content::None => {
+                let nothing = serde::de::value::MapDeserializer::new(std::iter::empty::<(&str, &str)>());
+                seed.deserialize(MapAccessDeserializer::new(nothing)).map_err(|fault: Fault| fault.at(self.tag))
+            }
+            Content::Table(reader) => seed.deserialize(reader),
+            Content::Part(part) => seed.deserialize(part),
+        }
+    }
+
+    fn tuple_variant<V: Visitor<'de>>(self, _: usize, _: V) -> Result<V::Value, Fault> {
+        Err(Fault::custom("variants with several unnamed fields cannot be written in a file"))
+    }
+
+    fn struct_variant<V: Visitor<'de>>(self, _: &'static [&'static str], visitor: V) -> Result<V::Value, Fault> {
+        struct Seed<V>(V);
+        impl<'de, V: Visitor<'de>> DeserializeSeed<'de> for Seed<V> {
+            type Value = V::Value;
+            fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<V::Value, D::Error> {
+                deserializer.deserialize_struct("", &[], self.0)
+            }
+        }
+        self.newtype_variant_seed(Seed(visitor))
+    }
+}
+
+/// The parts of a tuple struct.
+struct Parts<'a> {
+    reader: Reader<'a>,
+    /// Every key that some part knows.
+    known: &'a RefCell<Vec<&'static str>>,
+    left: usize,
+}
+
+impl<'de> SeqAccess<'de> for Parts<'_> {
+    type Error = Fault;
+
+    fn next_element_seed<T: DeserializeSeed<'de>>(&mut self, seed: T) -> Result<Option<T::Value>, Fault> {
+        if self.left == 0 {
+            return Ok(None);
+        }
+        self.left -= 1;
+        seed.deserialize(Part { reader: self.reader, known: self.known }).map(Some)
+    }
+}
+
+/// One part of a tuple struct: a struct, or an enum of structs, that sees its own keys only.
+#[derive(Clone, Copy)]
+struct Part<'a> {
+    reader: Reader<'a>,
+    known: &'a RefCell<Vec<&'static str>>,
+}
+
+impl<'de> Deserializer<'de> for Part<'_> {
+    type Error = Fault;
+
+    fn deserialize_any<V: Visitor<'de>>(self, _: V) -> Result<V::Value, Fault> {
+        Err(Fault::custom("only structs and enums can share a table").at(self.reader.node))
+    }
+
+    fn deserialize_newtype_struct<V: Visitor<'de>>(self, _: &'static str, visitor: V) -> Result<V::Value, Fault> {
+        visitor.visit_newtype_struct(self)
+    }
+
+    fn deserialize_struct<V: Visitor<'de>>(
+        self,
+        _: &'static str,
+        fields: &'static [&'static str],
+        visitor: V,
+    ) -> Result<V::Value, Fault> {
+        self.known.borrow_mut().extend(fields);
+        let own = self.reader.settings().filter(|entry| fields.contains(&entry.key.as_str()));
+        visitor.visit_map(self.reader.fields(own)).map_err(|fault| fault.at(self.reader.node))
+    }
+
+    fn deserialize_enum<V: Visitor<'de>>(
+        self,
+        name: &'static str,
+        _: &'static [&'static str],
+        visitor: V,
+    ) -> Result<V::Value, Fault> {
+        self.known.borrow_mut().push(name);
+        visitor.visit_enum(tagged(self.reader, name, Content::Part(self))?).map_err(|fault| fault.at(self.reader.node))
+    }
+
+    forward_to_deserialize_any! {
+        bool i8 i16 i32 i64 i128 u8 u16 u32 u64 u128 f32 f64 char str string bytes byte_buf option unit unit_struct seq
+        tuple tuple_struct map identifier ignored_any
+    }
+}

@@ -1,0 +1,193 @@
+//! The text as a tree: every value with its place in the file, so that whatever is said of it later can point there.
+//!
+//! A tree is parsed ([`parse`]), its axes are found ([`axes`]), and one choice of alternatives at a time it is
+//! deserialized into typed values ([`deserialize`]). What is wrong becomes a [`Problem`](problem::Problem). Nothing in
+//! here knows a section of the experiment file.
+
+pub mod axes;
+pub mod deserialize;
+pub mod parse;
+pub mod problem;
+
+use std::ops::Range;
+
+/// Where something was written: the bytes `span` of the text `source`.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct Origin {
+    pub source: SourceId,
+    pub span: Range<usize>,
+}
+
+/// Names one of the texts that a tree was made from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct SourceId(usize);
+
+/// The texts that trees are made from, each with the name that errors show.
+#[derive(Debug, Clone, Default)]
+pub struct Sources(Vec<(String, String)>);
+
+impl Sources {
+    /// Adds a text under the name that errors show for it.
+    pub fn add(&mut self, name: impl Into<String>, text: impl Into<String>) -> SourceId {
+        self.0.push((name.into(), text.into()));
+        SourceId(self.0.len() - 1)
+    }
+
+    /// The name under which `source` was added.
+    pub fn name(&self, source: SourceId) -> &str {
+        &self.0[source.0].0
+    }
+
+    /// The whole text of `source`.
+    pub fn text(&self, source: SourceId) -> &str {
+        &self.0[source.0].1
+    }
+
+    /// The characters at `origin`.
+    pub fn excerpt(&self, origin: &Origin) -> &str {
+        &self.text(origin.source)[origin.span.clone()]
+    }
+
+    /// The 1-based line and column (in characters) at which `origin` begins.
+    pub fn line_and_column(&self, origin: &Origin) -> (usize, usize) {
+        let before = &self.text(origin.source)[..origin.span.start];
+        let line_start = before.rfind('\n').map_or(0, |newline| newline + 1);
+        (before.matches('\n').count() + 1, before[line_start..].chars().count() + 1)
+    }
+}
+
+/// Names a node, for as long as its tree lives.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct NodeId(usize);
+
+/// Names an axis of a tree.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct AxisId(usize);
+
+/// A value and where it was written.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Node {
+    pub id: NodeId,
+    pub origin: Origin,
+    pub kind: Kind,
+}
+
+/// What a node holds.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Kind {
+    Bool(bool),
+    Int(i64),
+    Float(f64),
+    Text(String),
+    /// TOML has dates and times; no setting does. Kept as written, for the error.
+    Date(String),
+    List(Vec<Node>),
+    Table(Vec<Entry>),
+    /// Several values where the file's reader takes one at a time.
+    Axis(Axis),
+}
+
+/// A key and its value.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Entry {
+    pub key: String,
+    pub key_origin: Origin,
+    pub value: Node,
+}
+
+/// The alternatives at one place.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Axis {
+    pub id: AxisId,
+    pub alternatives: Vec<Alternative>,
+}
+
+/// One of an axis's values.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Alternative {
+    /// The name that the file gives it, where it gives one (`[optimizer.NAME]`).
+    pub name: Option<String>,
+    pub value: Node,
+}
+
+/// A parsed file.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Tree {
+    pub root: Node,
+    nodes: usize,
+    axes: usize,
+}
+
+impl Tree {
+    /// A name that no node of this tree has yet.
+    pub fn new_node(&mut self) -> NodeId {
+        self.nodes += 1;
+        NodeId(self.nodes - 1)
+    }
+
+    /// A name that no axis of this tree has yet.
+    pub fn new_axis(&mut self) -> AxisId {
+        self.axes += 1;
+        AxisId(self.axes - 1)
+    }
+
+    /// The choice that takes the first alternative of every axis.
+    pub fn first_choice(&self) -> Choice {
+        Choice(vec![0; self.axes])
+    }
+}
+
+/// Which alternative each axis takes. An axis that it does not know takes its first.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Default)]
+pub struct Choice(Vec<usize>);
+
+impl Choice {
+    /// Takes the alternative of this 0-based index.
+    pub fn set(&mut self, axis: AxisId, alternative: usize) {
+        if self.0.len() <= axis.0 {
+            self.0.resize(axis.0 + 1, 0);
+        }
+        self.0[axis.0] = alternative;
+    }
+
+    /// The 0-based index of the alternative that `axis` takes.
+    pub fn get(&self, axis: AxisId) -> usize {
+        self.0.get(axis.0).copied().unwrap_or(0)
+    }
+}
+
+impl Node {
+    /// The entries, where this is a table.
+    pub fn entries(&self) -> Option<&[Entry]> {
+        match &self.kind {
+            Kind::Table(entries) => Some(entries),
+            _ => None,
+        }
+    }
+
+    /// The entry of this key, where this is a table that has it.
+    pub fn entry(&self, key: &str) -> Option<&Entry> {
+        self.entries()?.iter().find(|entry| entry.key == key)
+    }
+
+    /// The node that stands here under `choice`: the chosen alternative of an axis, itself otherwise.
+    pub fn chosen(&self, choice: &Choice) -> &Node {
+        match &self.kind {
+            Kind::Axis(axis) => axis.alternatives[choice.get(axis.id)].value.chosen(choice),
+            _ => self,
+        }
+    }
+
+    /// What an error calls this: `a list`, `text`, ...
+    pub fn type_name(&self) -> &'static str {
+        match self.kind {
+            Kind::Bool(_) => "true or false",
+            Kind::Int(_) => "a whole number",
+            Kind::Float(_) => "a number with a fraction",
+            Kind::Text(_) => "text",
+            Kind::Date(_) => "a date or time",
+            Kind::List(_) | Kind::Axis(_) => "a list",
+            Kind::Table(_) => "a table",
+        }
+    }
+}

@@ -1,0 +1,115 @@
+//! What is wrong with a file: where, what, what is accepted, what to do; and how it is shown.
+
+use annotate_snippets::{AnnotationKind, Level, Renderer, Snippet};
+
+use super::{Origin, Sources};
+
+/// One mistake.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Problem {
+    /// What is wrong, in one line.
+    pub message: String,
+    /// Where, if it is anywhere in the text.
+    pub origin: Option<Origin>,
+    /// What stands under the underlined text.
+    pub label: String,
+    /// What to do.
+    pub help: Vec<String>,
+}
+
+impl Problem {
+    /// A mistake without a place.
+    pub fn new(message: impl Into<String>) -> Self {
+        Self { message: message.into(), origin: None, label: String::new(), help: Vec::new() }
+    }
+
+    /// The same mistake, there.
+    pub fn at(mut self, origin: Origin) -> Self {
+        self.origin = Some(origin);
+        self
+    }
+
+    /// The same mistake, with a text under the underlined place.
+    pub fn label(mut self, label: impl Into<String>) -> Self {
+        self.label = label.into();
+        self
+    }
+
+    /// The same mistake, with one more hint of what to do.
+    pub fn help(mut self, help: impl Into<String>) -> Self {
+        self.help.push(help.into());
+        self
+    }
+}
+
+/// All mistakes as a person reads them, in the order of the text, with a last line that counts them.
+///
+/// `color` asks for terminal colors.
+pub fn render(sources: &Sources, problems: &[Problem], color: bool) -> String {
+    let mut problems: Vec<&Problem> = problems.iter().collect();
+    problems.sort_by_key(|problem| problem.origin.as_ref().map(|origin| (origin.source, origin.span.start)));
+    let renderer = if color { Renderer::styled() } else { Renderer::plain() };
+    let mut text = String::new();
+    for problem in &problems {
+        let mut group = Level::ERROR.primary_title(&problem.message).elements(problem.origin.as_ref().map(|origin| {
+            let annotation = AnnotationKind::Primary.span(origin.span.clone());
+            let annotation =
+                if problem.label.is_empty() { annotation } else { annotation.label(problem.label.as_str()) };
+            Snippet::source(sources.text(origin.source)).path(sources.name(origin.source)).annotation(annotation)
+        }));
+        for help in &problem.help {
+            group = group.element(Level::HELP.message(help));
+        }
+        text.push_str(&renderer.render(&[group]));
+        text.push_str("\n\n");
+    }
+    match problems.len() {
+        1 => text.push_str("1 mistake; nothing was trained and nothing was written\n"),
+        count => text.push_str(&format!("{count} mistakes; nothing was trained and nothing was written\n")),
+    }
+    text
+}
+
+/// The candidate that `typed` was probably meant to be.
+pub fn did_you_mean<'a>(typed: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+    let typed = typed.to_lowercase().replace('-', "_");
+    let allowed = 1 + typed.chars().count() / 4;
+    candidates
+        .into_iter()
+        .map(|candidate| (strsim::damerau_levenshtein(&typed, &candidate.to_lowercase().replace('-', "_")), candidate))
+        .filter(|(distance, _)| *distance <= allowed)
+        .min_by_key(|(distance, _)| *distance)
+        .map(|(_, candidate)| candidate)
+}
+
+/// The candidates in backticks, as a sentence lists them.
+pub fn one_of<'a>(candidates: impl IntoIterator<Item = &'a str>) -> String {
+    let quoted: Vec<String> = candidates.into_iter().map(|candidate| format!("`{candidate}`")).collect();
+    match quoted.as_slice() {
+        [] => "nothing".to_owned(),
+        [only] => only.clone(),
+        [head @ .., last] => format!("{} or {last}", head.join(", ")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_slip_of_the_finger_is_recognised() {
+        let known = ["steps", "batch_size", "sampling", "lr"];
+        assert_eq!(did_you_mean("step", known), Some("steps"));
+        assert_eq!(did_you_mean("batch-size", known), Some("batch_size"));
+        assert_eq!(did_you_mean("bacth_size", known), Some("batch_size"));
+        assert_eq!(did_you_mean("Sampling", known), Some("sampling"));
+        assert_eq!(did_you_mean("momentum", known), None);
+    }
+
+    #[test]
+    fn lists_read_as_sentences() {
+        assert_eq!(one_of(["a"]), "`a`");
+        assert_eq!(one_of(["a", "b"]), "`a` or `b`");
+        assert_eq!(one_of(["a", "b", "c"]), "`a`, `b` or `c`");
+    }
+}
