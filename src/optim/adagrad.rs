@@ -28,7 +28,9 @@ impl Default for AdaGrad {
 }
 
 impl Rule for AdaGrad {
-    const KIND: &'static str = "adagrad";
+    fn kind(&self) -> &'static str {
+        "adagrad"
+    }
 
     /// The sum h of squared gradients.
     fn slots(&self) -> usize {

@@ -37,7 +37,9 @@ impl Default for Adam {
 }
 
 impl Rule for Adam {
-    const KIND: &'static str = "adam";
+    fn kind(&self) -> &'static str {
+        "adam"
+    }
 
     /// The running mean m of gradients, then the running mean v of their squares.
     fn slots(&self) -> usize {

@@ -45,7 +45,7 @@ pub enum Optimizer {
 /// A rule that turns gradients into new parameters. An optimizer's hyperparameter struct *is* its rule.
 pub trait Rule: Send + Sync {
     /// The optimizer's name in the experiment file.
-    const KIND: &'static str;
+    fn kind(&self) -> &'static str;
 
     /// How many zeroed accumulators the rule keeps for each parameter.
     fn slots(&self) -> usize;
@@ -77,10 +77,7 @@ macro_rules! with_rule {
 impl Optimizer {
     /// The optimizer's name in the experiment file: `"sgd"`, `"adam"`.
     pub fn kind(&self) -> &'static str {
-        fn kind_of<T: Rule>(_: &T) -> &'static str {
-            T::KIND
-        }
-        with_rule!(self, rule => kind_of(rule))
+        with_rule!(self, rule => rule.kind())
     }
 
     /// How many zeroed accumulators the optimizer keeps for each parameter.

@@ -29,7 +29,9 @@ impl Default for Momentum {
 }
 
 impl Rule for Momentum {
-    const KIND: &'static str = "momentum";
+    fn kind(&self) -> &'static str {
+        "momentum"
+    }
 
     /// The velocity v.
     fn slots(&self) -> usize {

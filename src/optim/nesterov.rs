@@ -58,7 +58,9 @@ impl Default for Nesterov {
 }
 
 impl Rule for Nesterov {
-    const KIND: &'static str = "nesterov";
+    fn kind(&self) -> &'static str {
+        "nesterov"
+    }
 
     /// The velocity v.
     fn slots(&self) -> usize {

@@ -30,7 +30,9 @@ impl Default for RmsProp {
 }
 
 impl Rule for RmsProp {
-    const KIND: &'static str = "rmsprop";
+    fn kind(&self) -> &'static str {
+        "rmsprop"
+    }
 
     /// The running mean h of squared gradients.
     fn slots(&self) -> usize {

@@ -25,7 +25,9 @@ impl Default for Sgd {
 }
 
 impl Rule for Sgd {
-    const KIND: &'static str = "sgd";
+    fn kind(&self) -> &'static str {
+        "sgd"
+    }
 
     fn slots(&self) -> usize {
         0
