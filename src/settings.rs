@@ -169,3 +169,186 @@ impl std::str::FromStr for RunId {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("`{0}` is not a run id: 16 digits from 0 to 9 and a to f are expected")]
 pub struct InvalidRunId(String);
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use proptest::prelude::*;
+    use serde::Deserialize;
+
+    use super::*;
+
+    fn settings(pairs: &[(&'static str, Scalar)]) -> Settings {
+        let mut settings = Settings::default();
+        for (name, value) in pairs {
+            settings.set(name, value.clone());
+        }
+        settings
+    }
+
+    /// Made by `tests/goldens/ids.py`.
+    #[derive(Deserialize)]
+    struct Goldens {
+        numerics_version: u32,
+        run: Vec<Golden>,
+    }
+
+    #[derive(Deserialize)]
+    struct Golden {
+        fingerprint: String,
+        run_id: String,
+        trajectory_id: String,
+        settings: BTreeMap<String, toml::Value>,
+    }
+
+    #[test]
+    fn ids_are_those_of_the_script() {
+        let goldens: Goldens = toml::from_str(include_str!("../tests/goldens/ids.toml")).unwrap();
+        assert_eq!(goldens.numerics_version, NUMERICS_VERSION, "make the golden ids again for this numerics version");
+        for golden in goldens.run {
+            let mut settings = Settings::default();
+            for (name, value) in golden.settings {
+                let value = match value {
+                    toml::Value::Boolean(value) => Scalar::Bool(value),
+                    toml::Value::Integer(value) => Scalar::Int(value),
+                    toml::Value::Float(value) => Scalar::Float(value),
+                    toml::Value::String(value) => Scalar::Text(value),
+                    other => panic!("{other:?} is no setting"),
+                };
+                settings.set(name.leak(), value);
+            }
+            assert_eq!(settings.run_id(&golden.fingerprint).to_string(), golden.run_id);
+            assert_eq!(settings.trajectory_id(&golden.fingerprint).to_string(), golden.trajectory_id);
+        }
+    }
+
+    #[test]
+    fn the_data_is_part_of_both_ids() {
+        let settings = settings(&[("lr", 0.01.into())]);
+        assert_ne!(settings.run_id("one"), settings.run_id("other"));
+        assert_ne!(settings.trajectory_id("one"), settings.trajectory_id("other"));
+    }
+
+    #[test]
+    fn length_and_records_are_in_the_run_but_not_in_its_trajectory() {
+        let base = settings(&[("lr", 0.01.into())]);
+        for name in ["evaluate_every", "evaluate_on", "loss_at", "loss_every", "steps"] {
+            let longer = settings(&[("lr", 0.01.into()), (name, 7_u64.into())]);
+            assert_eq!(longer.trajectory_id("data"), base.trajectory_id("data"), "{name}");
+            assert_ne!(longer.run_id("data"), base.run_id("data"), "{name}");
+        }
+        for name in ["batch_size", "seed", "weight_decay"] {
+            let other = settings(&[("lr", 0.01.into()), (name, 7_u64.into())]);
+            assert_ne!(other.trajectory_id("data"), base.trajectory_id("data"), "{name}");
+        }
+    }
+
+    #[test]
+    fn names_and_values_do_not_run_into_each_other() {
+        let text = |value: &str| Scalar::from(value);
+        let alike = [
+            settings(&[("ab", text("c"))]),
+            settings(&[("a", text("bc"))]),
+            settings(&[("a", text("b")), ("c", text(""))]),
+            settings(&[("a", text("")), ("b", text("c"))]),
+            settings(&[("abc", text(""))]),
+            settings(&[("a", text("0"))]),
+            settings(&[("a", Scalar::Int(0))]),
+            settings(&[("a", Scalar::Float(0.0))]),
+            settings(&[("a", Scalar::Float(-0.0))]),
+            settings(&[("a", Scalar::Bool(false))]),
+            settings(&[]),
+        ];
+        let mut ids: Vec<_> = alike.iter().map(|settings| settings.run_id("data")).collect();
+        ids.push(settings(&[("b", text("c"))]).run_id("dataa"));
+        ids.sort_unstable();
+        ids.dedup();
+        assert_eq!(ids.len(), alike.len() + 1);
+    }
+
+    #[test]
+    #[cfg(debug_assertions)]
+    #[should_panic(expected = "setting `lr` is written twice")]
+    fn a_name_is_set_once() {
+        settings(&[("lr", 0.1.into()), ("lr", 0.2.into())]);
+    }
+
+    #[test]
+    fn scalars_read_as_labels_write_them() {
+        let written = |value: f64| Scalar::from(value).to_string();
+        assert_eq!(written(0.0), "0");
+        assert_eq!(written(0.01), "0.01");
+        assert_eq!(written(1e-4), "0.0001");
+        assert_eq!(written(1.66e-5), "1.66e-5");
+        assert_eq!(written(-2e-7), "-2e-7");
+        assert_eq!(written(1234567.5), "1234567.5");
+        assert_eq!(written(1e7), "1e7");
+        assert_eq!(Scalar::from(true).to_string(), "true");
+        assert_eq!(Scalar::from(128_u64).to_string(), "128");
+        assert_eq!(Scalar::from("100-100").to_string(), "100-100");
+    }
+
+    #[test]
+    fn settings_as_json_are_one_object_sorted_by_name() {
+        let settings =
+            settings(&[("lr", 0.01.into()), ("bias", true.into()), ("steps", 5_u64.into()), ("data", "mnist".into())]);
+        assert_eq!(serde_json::to_string(&settings).unwrap(), r#"{"bias":true,"data":"mnist","lr":0.01,"steps":5}"#);
+    }
+
+    #[test]
+    fn only_sixteen_lowercase_digits_are_a_run_id() {
+        for text in
+            ["", "0123456789abcde", "0123456789abcdef0", "0123456789ABCDEF", "+123456789abcdef", "0123456789abcdeg"]
+        {
+            assert_eq!(text.parse::<RunId>(), Err(InvalidRunId(text.to_owned())));
+        }
+    }
+
+    const NAMES: [&str; 8] = ["activation", "batch_size", "bias", "eps", "hidden", "lr", "seed", "steps"];
+
+    fn scalar() -> impl Strategy<Value = Scalar> {
+        prop_oneof![
+            any::<bool>().prop_map(Scalar::Bool),
+            any::<i64>().prop_map(Scalar::Int),
+            any::<f64>().prop_map(Scalar::Float),
+            "[a-z0-9-]{0,8}".prop_map(Scalar::Text),
+        ]
+    }
+
+    /// Some of the names, in any order, with any values.
+    fn pairs() -> impl Strategy<Value = Vec<(&'static str, Scalar)>> {
+        prop::sample::subsequence(NAMES.as_slice(), 1..=NAMES.len())
+            .prop_shuffle()
+            .prop_flat_map(|names| names.into_iter().map(|name| (Just(name), scalar())).collect::<Vec<_>>())
+    }
+
+    proptest! {
+        #[test]
+        fn the_order_of_setting_does_not_matter((pairs, shuffled) in pairs().prop_flat_map(|p| (Just(p.clone()), Just(p).prop_shuffle()))) {
+            prop_assert_eq!(settings(&pairs).run_id("data"), settings(&shuffled).run_id("data"));
+        }
+
+        #[test]
+        fn every_other_value_is_another_run(pairs in pairs(), at: prop::sample::Index, value in scalar()) {
+            let mut changed = pairs.clone();
+            let at = at.index(pairs.len());
+            prop_assume!(changed[at].1 != value);
+            changed[at].1 = value;
+            prop_assert_ne!(settings(&changed).run_id("data"), settings(&pairs).run_id("data"));
+        }
+
+        #[test]
+        fn a_setting_more_is_another_run(pairs in pairs(), at: prop::sample::Index) {
+            let mut fewer = pairs.clone();
+            fewer.remove(at.index(pairs.len()));
+            prop_assert_ne!(settings(&fewer).run_id("data"), settings(&pairs).run_id("data"));
+        }
+
+        #[test]
+        fn a_run_id_reads_back(digits: [u8; 8]) {
+            let id = RunId(digits);
+            prop_assert_eq!(id.to_string().parse(), Ok(id));
+        }
+    }
+}

@@ -1,15 +1,316 @@
 //! Optimizers: one file each, with equation, paper, defaults, rule and tests.
+//!
+//! An update is a loop over flat slices, one operation after the other as the formula is written: hyperparameters and what is
+//! computed from them alone (1 − β₁, μ²) are `f64`, rounded once to the precision of the training; everything else is computed
+//! in that precision. No operation is fused, so in `f64` an update gives the bits that NumPy gives for the same formula (but
+//! where the C library's `pow` is not the best it could be, see `adam.rs`).
 
+mod adagrad;
+mod adam;
+mod momentum;
+mod nesterov;
+mod rmsprop;
+mod sgd;
+
+use serde::Deserialize;
+
+pub use self::adagrad::AdaGrad;
+pub use self::adam::Adam;
+pub use self::momentum::Momentum;
+pub use self::nesterov::{Form, Nesterov};
+pub use self::rmsprop::RmsProp;
+pub use self::sgd::Sgd;
+use crate::number::OutOfRange;
 use crate::real::Real;
+use crate::settings::Settings;
+
+/// An optimizer with its hyperparameters: a table of the `[optimizer]` section.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Optimizer {
+    /// Stochastic gradient descent.
+    Sgd(Sgd),
+    /// Gradient descent with momentum.
+    Momentum(Momentum),
+    /// Nesterov's accelerated gradient.
+    Nesterov(Nesterov),
+    /// AdaGrad: a learning rate for each parameter, smaller the more it has moved.
+    AdaGrad(AdaGrad),
+    /// RMSprop: a learning rate for each parameter, smaller the steeper it has been lately.
+    RmsProp(RmsProp),
+    /// Adam: momentum, and a learning rate for each parameter.
+    Adam(Adam),
+}
 
 /// A rule that turns gradients into new parameters. An optimizer's hyperparameter struct *is* its rule.
 pub trait Rule: Send + Sync {
+    /// The optimizer's name in the experiment file.
+    fn kind(&self) -> &'static str;
+
     /// How many zeroed accumulators the rule keeps for each parameter.
     fn slots(&self) -> usize;
 
     /// One update, in place.
     ///
     /// `step` is the 0-based number of this update. `parameters: [n]`, `gradients: [n]`, `slots: [slots() * n]`, one accumulator
-    /// after the other.
+    /// after the other. Each parameter depends on its own gradient and slots only.
     fn update<R: Real>(&self, step: u64, parameters: &mut [R], gradients: &[R], slots: &mut [R]);
+
+    /// Writes the hyperparameters.
+    fn settings(&self, settings: &mut Settings);
+}
+
+/// Evaluates `$result` with `$rule` bound to the rule of `$optimizer`, whichever it is.
+macro_rules! with_rule {
+    ($optimizer:expr, $rule:ident => $result:expr) => {
+        match $optimizer {
+            Optimizer::Sgd($rule) => $result,
+            Optimizer::Momentum($rule) => $result,
+            Optimizer::Nesterov($rule) => $result,
+            Optimizer::AdaGrad($rule) => $result,
+            Optimizer::RmsProp($rule) => $result,
+            Optimizer::Adam($rule) => $result,
+        }
+    };
+}
+
+impl Optimizer {
+    /// The optimizer's name in the experiment file: `"sgd"`, `"adam"`.
+    pub fn kind(&self) -> &'static str {
+        with_rule!(self, rule => rule.kind())
+    }
+
+    /// How many zeroed accumulators the optimizer keeps for each parameter.
+    pub fn slots(&self) -> usize {
+        with_rule!(self, rule => rule.slots())
+    }
+
+    /// One update, in place; nothing is allocated. Arguments as for [`Rule::update`].
+    ///
+    /// # Panics
+    /// Where the lengths do not fit together.
+    pub fn update<R: Real>(&self, step: u64, parameters: &mut [R], gradients: &[R], slots: &mut [R]) {
+        assert_eq!(gradients.len(), parameters.len(), "one gradient for each parameter");
+        assert_eq!(slots.len(), self.slots() * parameters.len(), "every accumulator has a value for each parameter");
+        with_rule!(self, rule => rule.update(step, parameters, gradients, slots));
+    }
+
+    /// Writes `optimizer` and the hyperparameters.
+    pub fn settings(&self, settings: &mut Settings) {
+        settings.set("optimizer", self.kind());
+        with_rule!(self, rule => rule.settings(settings));
+    }
+}
+
+/// A number that stands in this source text, where everyone sees that it is in range.
+fn in_range<T: TryFrom<f64, Error = OutOfRange>>(value: f64) -> T {
+    T::try_from(value).expect("numbers in the source text are in range")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Every optimizer goes through every test below.
+    struct Contract {
+        /// With a learning rate that suits x²/20 + y².
+        optimizer: Optimizer,
+        slots: usize,
+        /// Updates after which the minimum is near.
+        steps: u64,
+    }
+
+    #[rustfmt::skip]
+    fn contracts() -> Vec<Contract> {
+        let nesterov = |form| Optimizer::Nesterov(Nesterov { lr: in_range(0.1), form, ..Nesterov::default() });
+        vec![
+            Contract { optimizer: Optimizer::Sgd(Sgd { lr: in_range(0.95) }), slots: 0, steps: 100 },
+            Contract { optimizer: Optimizer::Momentum(Momentum { lr: in_range(0.1), ..Momentum::default() }), slots: 1, steps: 150 },
+            Contract { optimizer: nesterov(Form::Lookahead), slots: 1, steps: 100 },
+            Contract { optimizer: nesterov(Form::Memo), slots: 1, steps: 100 },
+            Contract { optimizer: Optimizer::AdaGrad(AdaGrad { lr: in_range(1.5), ..AdaGrad::default() }), slots: 1, steps: 100 },
+            Contract { optimizer: Optimizer::RmsProp(RmsProp { lr: in_range(0.02), ..RmsProp::default() }), slots: 1, steps: 500 },
+            Contract { optimizer: Optimizer::Adam(Adam { lr: in_range(0.3), ..Adam::default() }), slots: 2, steps: 200 },
+        ]
+    }
+
+    fn kinds() -> Vec<&'static str> {
+        let mut kinds: Vec<_> = contracts().iter().map(|row| row.optimizer.kind()).collect();
+        kinds.dedup();
+        kinds
+    }
+
+    /// Where `steps` updates lead from (−7, 2) on f = x²/20 + y², the book's parabola.
+    fn descend<R: Real>(optimizer: &Optimizer, steps: u64) -> [f64; 2] {
+        let mut parameters = [R::from_f64(-7.0), R::from_f64(2.0)];
+        let mut slots = vec![R::default(); optimizer.slots() * 2];
+        for step in 0..steps {
+            let gradients = [parameters[0] * R::from_f64(0.1), parameters[1] * R::from_f64(2.0)];
+            optimizer.update(step, &mut parameters, &gradients, &mut slots);
+        }
+        parameters.map(R::to_f64)
+    }
+
+    #[test]
+    fn every_optimizer_has_a_contract_and_is_named_as_its_file_names_it() {
+        let error = serde_json::from_str::<Optimizer>(r#"{"none of them": {}}"#).unwrap_err().to_string();
+        let expected = format!("unknown variant `none of them`, expected one of `{}` at", kinds().join("`, `"));
+        assert!(error.starts_with(&expected), "{error}");
+    }
+
+    #[test]
+    fn every_optimizer_descends_a_parabola() {
+        for Contract { optimizer, steps, .. } in contracts() {
+            let end = descend::<f64>(&optimizer, steps);
+            assert!(end.iter().all(|x| x.abs() < 0.05), "{optimizer:?} ends at {end:?}");
+        }
+    }
+
+    #[test]
+    fn single_precision_stays_close_to_double() {
+        for Contract { optimizer, steps, .. } in contracts() {
+            let (single, double) =
+                (descend::<f32>(&optimizer, steps.min(100)), descend::<f64>(&optimizer, steps.min(100)));
+            for (single, double) in single.iter().zip(double) {
+                assert!((single - double).abs() < 1e-5, "{optimizer:?} ends at {single} and {double}");
+            }
+        }
+    }
+
+    #[test]
+    fn every_optimizer_says_how_many_slots_it_keeps() {
+        for Contract { optimizer, slots, .. } in contracts() {
+            assert_eq!(optimizer.slots(), slots, "{optimizer:?}");
+            let before = vec![0.0; 3 * slots];
+            let mut after = before.clone();
+            optimizer.update(0, &mut [1.0, 2.0, 3.0], &[0.1, -0.2, 0.3], &mut after);
+            assert!(
+                before.iter().zip(&after).all(|(before, after)| before != after),
+                "{optimizer:?} leaves a slot unused"
+            );
+        }
+    }
+
+    #[test]
+    fn without_a_gradient_nothing_moves() {
+        for Contract { optimizer, slots, .. } in contracts() {
+            let mut parameters = [1.0, -2.0, 0.0];
+            let mut accumulators = vec![0.0; 3 * slots];
+            optimizer.update(0, &mut parameters, &[0.0; 3], &mut accumulators);
+            assert_eq!(parameters, [1.0, -2.0, 0.0], "{optimizer:?}");
+            assert!(accumulators.iter().all(|&x| x == 0.0), "{optimizer:?}");
+        }
+    }
+
+    /// Three updates of each piece on its own, pieces of `size` parameters.
+    fn update_in_pieces<R: Real>(optimizer: &Optimizer, mut parameters: Vec<R>, size: usize) -> Vec<R> {
+        for (piece, parameters) in parameters.chunks_mut(size).enumerate() {
+            let mut slots = vec![R::default(); optimizer.slots() * parameters.len()];
+            for step in 0..3 {
+                let gradients: Vec<_> = (0..parameters.len())
+                    .map(|i| R::from_f64(((piece * size + i + 7) as f64).sqrt() - 0.8 * step as f64 - 4.0))
+                    .collect();
+                optimizer.update(step, parameters, &gradients, &mut slots);
+            }
+        }
+        parameters
+    }
+
+    #[test]
+    fn parameters_are_updated_each_on_its_own() {
+        // 67 leaves a remainder for any vector width, so the vectorized loop is also held against the scalar one.
+        fn check<R: Real>(optimizer: &Optimizer) {
+            let parameters: Vec<_> = (0..67).map(|i| R::from_f64(0.3 * f64::from(i) - 10.0)).collect();
+            let whole = update_in_pieces(optimizer, parameters.clone(), 67);
+            for size in [1, 34] {
+                assert_eq!(
+                    update_in_pieces(optimizer, parameters.clone(), size),
+                    whole,
+                    "{optimizer:?} in pieces of {size}"
+                );
+            }
+        }
+        for Contract { optimizer, .. } in contracts() {
+            check::<f32>(&optimizer);
+            check::<f64>(&optimizer);
+        }
+    }
+
+    #[test]
+    fn settings_are_what_the_file_can_set() {
+        for Contract { optimizer, .. } in contracts() {
+            let mut settings = Settings::default();
+            optimizer.settings(&mut settings);
+            assert_eq!(settings.get("optimizer"), Some(&optimizer.kind().into()));
+            // Read back as the table that a user would write, they give the same optimizer.
+            let mut table = serde_json::to_value(&settings).unwrap();
+            table.as_object_mut().unwrap().remove("optimizer");
+            let read: Optimizer = serde_json::from_value(serde_json::json!({ optimizer.kind(): table })).unwrap();
+            assert_eq!(read, optimizer);
+        }
+    }
+
+    #[test]
+    fn defaults_are_the_books() {
+        let mut found = String::new();
+        for kind in kinds() {
+            let optimizer: Optimizer = serde_json::from_value(serde_json::json!({ kind: {} })).unwrap();
+            let mut settings = Settings::default();
+            optimizer.settings(&mut settings);
+            let values: Vec<_> = settings.iter().map(|(name, value)| format!("{name}={value}")).collect();
+            found += &(values.join(" ") + "\n");
+        }
+        insta::assert_snapshot!(found, @r"
+        lr=0.01 optimizer=sgd
+        lr=0.01 momentum=0.9 optimizer=momentum
+        form=lookahead lr=0.01 momentum=0.9 optimizer=nesterov
+        eps=1e-7 lr=0.01 optimizer=adagrad
+        decay=0.99 eps=1e-7 lr=0.01 optimizer=rmsprop
+        beta1=0.9 beta2=0.999 eps=1e-7 lr=0.001 optimizer=adam
+        ");
+    }
+
+    /// Trajectories computed by `tests/goldens/optimizers.py`, on ½ Σ curvatureᵢ xᵢ² + coupling · Σ xᵢ xᵢ₊₁.
+    #[derive(Deserialize)]
+    struct Goldens {
+        curvature: Vec<f64>,
+        coupling: f64,
+        start: Vec<f64>,
+        trajectory: Vec<Trajectory>,
+    }
+
+    #[derive(Deserialize)]
+    struct Trajectory {
+        optimizer: Optimizer,
+        points: Vec<Vec<f64>>,
+    }
+
+    impl Goldens {
+        /// In the order of operations of the script.
+        fn gradients(&self, x: &[f64]) -> Vec<f64> {
+            let at = |i: Option<usize>| i.and_then(|i| x.get(i)).copied().unwrap_or(0.0);
+            (0..x.len())
+                .map(|i| self.curvature[i] * x[i] + self.coupling * (at(i.checked_sub(1)) + at(Some(i + 1))))
+                .collect()
+        }
+    }
+
+    #[test]
+    fn trajectories_have_the_bits_that_numpy_gives_them() {
+        let goldens: Goldens = toml::from_str(include_str!("../../tests/goldens/optimizers.toml")).unwrap();
+        for Contract { optimizer, .. } in contracts() {
+            let count = goldens.trajectory.iter().filter(|golden| golden.optimizer.kind() == optimizer.kind()).count();
+            assert!(count >= 2, "{} has {count} golden trajectories", optimizer.kind());
+        }
+        for Trajectory { optimizer, points } in &goldens.trajectory {
+            let mut parameters = goldens.start.clone();
+            let mut slots = vec![0.0; optimizer.slots() * parameters.len()];
+            assert_eq!(points.len(), 50);
+            for (step, expected) in points.iter().enumerate() {
+                let gradients = goldens.gradients(&parameters);
+                optimizer.update(step as u64, &mut parameters, &gradients, &mut slots);
+                assert_eq!(&parameters, expected, "step {step} of {optimizer:?}");
+            }
+        }
+    }
 }

@@ -1,0 +1,69 @@
+//! Momentum: v ← μv − ηg, then w ← w + v.
+//!
+//! Polyak 1964, "Some methods of speeding up the convergence of iteration methods". This is the form of "Deep Learning from
+//! Scratch" (chapter 6), with the learning rate inside the velocity, and η = 0.01, μ = 0.9 are the book's defaults. PyTorch's
+//! `torch.optim.SGD(momentum=...)` keeps it outside (b ← μb + g, then w ← w − ηb, default μ = 0): the same path while η stays
+//! the same, as here it does.
+
+use serde::Deserialize;
+
+use super::{Rule, in_range};
+use crate::number::{Fraction, Positive};
+use crate::real::Real;
+use crate::settings::Settings;
+
+/// Gradient descent with momentum.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Momentum {
+    /// Learning rate η, above 0. Default: 0.01.
+    pub lr: Positive,
+    /// Share μ of the velocity that is kept at each step, from 0 to below 1. Default: 0.9.
+    pub momentum: Fraction,
+}
+
+impl Default for Momentum {
+    fn default() -> Self {
+        Self { lr: in_range(0.01), momentum: in_range(0.9) }
+    }
+}
+
+impl Rule for Momentum {
+    fn kind(&self) -> &'static str {
+        "momentum"
+    }
+
+    /// The velocity v.
+    fn slots(&self) -> usize {
+        1
+    }
+
+    fn update<R: Real>(&self, _step: u64, parameters: &mut [R], gradients: &[R], slots: &mut [R]) {
+        let lr = R::from_f64(self.lr.get());
+        let momentum = R::from_f64(self.momentum.get());
+        for ((w, &g), v) in parameters.iter_mut().zip(gradients).zip(slots) {
+            *v = momentum * *v - lr * g;
+            *w += *v;
+        }
+    }
+
+    fn settings(&self, settings: &mut Settings) {
+        settings.set("lr", self.lr.get());
+        settings.set("momentum", self.momentum.get());
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_velocity_outlives_the_gradient() {
+        let rule = Momentum { lr: in_range(0.5), momentum: in_range(0.5) };
+        let (mut parameter, mut velocity) = ([0.0], [0.0]);
+        rule.update(0, &mut parameter, &[-2.0], &mut velocity);
+        assert_eq!((parameter, velocity), ([1.0], [1.0]));
+        rule.update(1, &mut parameter, &[0.0], &mut velocity);
+        assert_eq!((parameter, velocity), ([1.5], [0.5]));
+    }
+}

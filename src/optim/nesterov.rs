@@ -1,0 +1,150 @@
+//! Nesterov's accelerated gradient, written for parameters that have already looked ahead.
+//!
+//! Nesterov 1983, "A method for solving the convex programming problem with convergence rate O(1/k²)". The gradient is taken
+//! where the momentum is about to lead, at w + μv. Bengio, Boulanger-Lewandowski & Pascanu 2013, "Advances in optimizing
+//! recurrent networks", store that point in place of w, so that the gradient is taken at the parameters as they are:
+//!
+//! - `form = "lookahead"` (default), as in the repository of "Deep Learning from Scratch": w ← w + μ²v − (1+μ)ηg with the old
+//!   velocity, then v ← μv − ηg. PyTorch's `torch.optim.SGD(nesterov=True)` takes the same path while η stays the same.
+//! - `form = "memo"`: v ← μv − ηg first, then w ← w + μ²v − (1+μ)ηg with the *new* velocity. Written out, the step is
+//!   μ³v − (1+μ+μ²)ηg: that of parameters that have looked two steps ahead, to w + (μ+μ²)v.
+//!
+//! The defaults η = 0.01 and μ = 0.9 are the book's.
+
+use serde::Deserialize;
+
+use super::{Rule, in_range};
+use crate::number::{Fraction, Positive};
+use crate::real::Real;
+use crate::settings::Settings;
+
+/// Nesterov's accelerated gradient.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Nesterov {
+    /// Learning rate η, above 0. Default: 0.01.
+    pub lr: Positive,
+    /// Share μ of the velocity that is kept at each step, from 0 to below 1. Default: 0.9.
+    pub momentum: Fraction,
+    /// Whether the parameters move by the velocity from before its update, `"lookahead"`, or from after it, `"memo"`.
+    /// Default: `"lookahead"`.
+    pub form: Form,
+}
+
+/// Which velocity moves the parameters.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Form {
+    /// The velocity from before its update: Nesterov's rule, as Bengio et al. and PyTorch have it.
+    #[default]
+    Lookahead,
+    /// The velocity from after its update, which looks one step further ahead.
+    Memo,
+}
+
+impl Form {
+    const fn name(self) -> &'static str {
+        match self {
+            Self::Lookahead => "lookahead",
+            Self::Memo => "memo",
+        }
+    }
+}
+
+impl Default for Nesterov {
+    fn default() -> Self {
+        Self { lr: in_range(0.01), momentum: in_range(0.9), form: Form::default() }
+    }
+}
+
+impl Rule for Nesterov {
+    fn kind(&self) -> &'static str {
+        "nesterov"
+    }
+
+    /// The velocity v.
+    fn slots(&self) -> usize {
+        1
+    }
+
+    fn update<R: Real>(&self, _step: u64, parameters: &mut [R], gradients: &[R], slots: &mut [R]) {
+        let (lr, momentum) = (self.lr.get(), self.momentum.get());
+        let ahead = R::from_f64(momentum * momentum);
+        let lr_ahead = R::from_f64((1.0 + momentum) * lr);
+        let (lr, momentum) = (R::from_f64(lr), R::from_f64(momentum));
+        let elements = parameters.iter_mut().zip(gradients).zip(slots);
+        match self.form {
+            Form::Lookahead => {
+                for ((w, &g), v) in elements {
+                    *w += ahead * *v;
+                    *w -= lr_ahead * g;
+                    *v = momentum * *v - lr * g;
+                }
+            }
+            Form::Memo => {
+                for ((w, &g), v) in elements {
+                    *v = momentum * *v - lr * g;
+                    *w += ahead * *v;
+                    *w -= lr_ahead * g;
+                }
+            }
+        }
+    }
+
+    fn settings(&self, settings: &mut Settings) {
+        settings.set("lr", self.lr.get());
+        settings.set("momentum", self.momentum.get());
+        settings.set("form", self.form.name());
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The gradient of a parabola that is steep enough for the forms to part soon.
+    fn gradient(w: f64) -> f64 {
+        w - 3.0
+    }
+
+    /// Where classical momentum w ← w + v stands after each step, and its velocity, if v ← μv − ηg(w + `reach` · v).
+    fn classical(reach: f64, steps: usize) -> Vec<(f64, f64)> {
+        let (mut w, mut v) = (0.0, 0.0);
+        (0..steps)
+            .map(|_| {
+                v = 0.9 * v - 0.1 * gradient(w + reach * v);
+                w += v;
+                (w, v)
+            })
+            .collect()
+    }
+
+    fn assert_looks_ahead(form: Form, reach: f64) {
+        let rule = Nesterov { lr: in_range(0.1), momentum: in_range(0.9), form };
+        let (mut parameter, mut velocity) = ([0.0], [0.0]);
+        for (step, (w, v)) in classical(reach, 40).into_iter().enumerate() {
+            let gradients = parameter.map(gradient);
+            rule.update(step as u64, &mut parameter, &gradients, &mut velocity);
+            assert!((parameter[0] - (w + reach * v)).abs() < 1e-13, "step {step} of {form:?}");
+            assert!((velocity[0] - v).abs() < 1e-13, "step {step} of {form:?}");
+        }
+    }
+
+    #[test]
+    fn the_lookahead_form_takes_the_gradient_one_step_ahead() {
+        assert_looks_ahead(Form::Lookahead, 0.9);
+    }
+
+    #[test]
+    fn the_memo_form_takes_the_gradient_two_steps_ahead() {
+        assert_looks_ahead(Form::Memo, 0.9 + 0.9 * 0.9);
+    }
+
+    #[test]
+    fn forms_are_named_as_the_file_names_them() {
+        for form in [Form::Lookahead, Form::Memo] {
+            let read: Form = serde_json::from_value(form.name().into()).unwrap();
+            assert_eq!(read, form);
+        }
+    }
+}

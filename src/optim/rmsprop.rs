@@ -1,0 +1,81 @@
+//! RMSprop: h ← ρh + (1−ρ)g², then w ← w − ηg / (√h + ε).
+//!
+//! Tieleman & Hinton 2012, "Lecture 6.5: rmsprop: Divide the gradient by a running average of its recent magnitude". AdaGrad
+//! that forgets. η = 0.01, ρ = 0.99 and ε = 1e-7 are what the repository of "Deep Learning from Scratch" has; the lecture has
+//! ρ = 0.9. PyTorch's `torch.optim.RMSprop` is the same rule, calls ρ `alpha` (0.99) and has ε = 1e-8.
+
+use serde::Deserialize;
+
+use super::{Rule, in_range};
+use crate::number::{Fraction, Positive};
+use crate::real::Real;
+use crate::settings::Settings;
+
+/// RMSprop: a learning rate for each parameter, smaller the steeper it has been lately.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct RmsProp {
+    /// Learning rate η, above 0. Default: 0.01.
+    pub lr: Positive,
+    /// Share ρ of the mean square that is kept at each step, from 0 to below 1. Default: 0.99.
+    pub decay: Fraction,
+    /// Added to the root of the mean square so that nothing is divided by zero, above 0. Default: 1e-7.
+    pub eps: Positive,
+}
+
+impl Default for RmsProp {
+    fn default() -> Self {
+        Self { lr: in_range(0.01), decay: in_range(0.99), eps: in_range(1e-7) }
+    }
+}
+
+impl Rule for RmsProp {
+    fn kind(&self) -> &'static str {
+        "rmsprop"
+    }
+
+    /// The running mean h of squared gradients.
+    fn slots(&self) -> usize {
+        1
+    }
+
+    fn update<R: Real>(&self, _step: u64, parameters: &mut [R], gradients: &[R], slots: &mut [R]) {
+        let lr = R::from_f64(self.lr.get());
+        let eps = R::from_f64(self.eps.get());
+        let old = R::from_f64(self.decay.get());
+        let new = R::from_f64(1.0 - self.decay.get());
+        for ((w, &g), h) in parameters.iter_mut().zip(gradients).zip(slots) {
+            *h *= old;
+            *h += new * g * g;
+            *w -= lr * g / (h.sqrt() + eps);
+        }
+    }
+
+    fn settings(&self, settings: &mut Settings) {
+        settings.set("lr", self.lr.get());
+        settings.set("decay", self.decay.get());
+        settings.set("eps", self.eps.get());
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn under_equal_gradients_the_mean_square_becomes_the_square() {
+        let rule = RmsProp { decay: in_range(0.5), ..RmsProp::default() };
+        let (mut parameter, mut square) = ([0.0], [0.0]);
+        rule.update(0, &mut parameter, &[2.0], &mut square);
+        assert_eq!(square, [2.0]);
+        rule.update(1, &mut parameter, &[2.0], &mut square);
+        assert_eq!(square, [3.0]);
+        for step in 2..60 {
+            rule.update(step, &mut parameter, &[2.0], &mut square);
+        }
+        let before = parameter[0];
+        rule.update(60, &mut parameter, &[2.0], &mut square);
+        assert_eq!(square, [4.0]);
+        assert!((before - parameter[0] - 0.01).abs() < 1e-8, "the step is as long as the learning rate");
+    }
+}

@@ -1,0 +1,58 @@
+//! Stochastic gradient descent: w ← w − ηg.
+//!
+//! Robbins & Monro 1951, "A Stochastic Approximation Method". Both "Deep Learning from Scratch" (chapter 6) and PyTorch
+//! (`torch.optim.SGD` without momentum) compute exactly this. The default η = 0.01 is the book's; PyTorch's is 0.001.
+
+use serde::Deserialize;
+
+use super::{Rule, in_range};
+use crate::number::Positive;
+use crate::real::Real;
+use crate::settings::Settings;
+
+/// Stochastic gradient descent.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Sgd {
+    /// Learning rate η, above 0. Default: 0.01.
+    pub lr: Positive,
+}
+
+impl Default for Sgd {
+    fn default() -> Self {
+        Self { lr: in_range(0.01) }
+    }
+}
+
+impl Rule for Sgd {
+    fn kind(&self) -> &'static str {
+        "sgd"
+    }
+
+    fn slots(&self) -> usize {
+        0
+    }
+
+    fn update<R: Real>(&self, _step: u64, parameters: &mut [R], gradients: &[R], _slots: &mut [R]) {
+        let lr = R::from_f64(self.lr.get());
+        for (w, &g) in parameters.iter_mut().zip(gradients) {
+            *w -= lr * g;
+        }
+    }
+
+    fn settings(&self, settings: &mut Settings) {
+        settings.set("lr", self.lr.get());
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_step_goes_against_the_gradient() {
+        let mut parameters = [1.0, -2.0];
+        Sgd { lr: in_range(0.5) }.update(0, &mut parameters, &[0.5, -4.0], &mut []);
+        assert_eq!(parameters, [0.75, 0.0]);
+    }
+}
