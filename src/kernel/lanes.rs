@@ -1,0 +1,134 @@
+//! Vectors: the few operations that a product's tile is made of, on each instruction set.
+
+#[cfg(target_arch = "x86_64")]
+use std::arch::x86_64::*;
+
+use super::Element;
+
+/// A vector of numbers, computed side by side.
+///
+/// That a value of the type exists proves that its instructions do: only [`zero`](Self::zero), which makes the first
+/// one, is unsafe; [`splat`](Self::splat) and [`load`](Self::load) make others from it.
+pub trait Lanes<R>: Copy {
+    /// How many numbers a vector holds.
+    const LANES: usize;
+
+    /// All zeros.
+    ///
+    /// # Safety
+    /// The processor has the instructions of this type.
+    unsafe fn zero() -> Self;
+
+    /// `value` in every lane. What is in `self` does not matter.
+    fn splat(self, value: R) -> Self;
+
+    /// The first numbers of `values`, followed by zeros where there are too few. What is in `self` does not matter.
+    fn load(self, values: &[R]) -> Self;
+
+    /// Writes the first lanes to `out`, as many as it has room for.
+    fn store(self, out: &mut [R]);
+
+    /// `self + b`.
+    fn add(self, b: Self) -> Self;
+
+    /// `self · b + c`, rounded once.
+    fn mul_add(self, b: Self, c: Self) -> Self;
+}
+
+/// Whatever the compiler makes of it; without a fused multiply-add in the processor, a call to the C library's.
+impl<R: Element> Lanes<R> for [R; 4] {
+    const LANES: usize = 4;
+
+    #[inline(always)]
+    unsafe fn zero() -> Self {
+        [R::zero(); 4]
+    }
+
+    #[inline(always)]
+    fn splat(self, value: R) -> Self {
+        [value; 4]
+    }
+
+    #[inline(always)]
+    fn load(self, values: &[R]) -> Self {
+        values.first_chunk().copied().unwrap_or_else(|| padded(values, R::zero()))
+    }
+
+    #[inline(always)]
+    fn store(self, out: &mut [R]) {
+        out.iter_mut().zip(self).for_each(|(out, value)| *out = value);
+    }
+
+    #[inline(always)]
+    fn add(self, b: Self) -> Self {
+        std::array::from_fn(|lane| self[lane] + b[lane])
+    }
+
+    #[inline(always)]
+    fn mul_add(self, b: Self, c: Self) -> Self {
+        std::array::from_fn(|lane| Element::mul_add(self[lane], b[lane], c[lane]))
+    }
+}
+
+#[cfg(target_arch = "x86_64")]
+macro_rules! lanes {
+    ($($vector:ident = [$real:ident; $lanes:literal], $zero:ident $splat:ident $add:ident $mul_add:ident;)*) => { $(
+        // SAFETY, here and below: `zero`'s caller promises the instructions, every other function is handed a vector,
+        // which `zero` began. A vector and an array of as many numbers have one layout and no invalid bits.
+        impl Lanes<$real> for $vector {
+            const LANES: usize = $lanes;
+
+            #[inline(always)]
+            unsafe fn zero() -> Self {
+                unsafe { $zero() }
+            }
+
+            #[inline(always)]
+            fn splat(self, value: $real) -> Self {
+                unsafe { $splat(value) }
+            }
+
+            #[inline(always)]
+            fn load(self, values: &[$real]) -> Self {
+                let lanes: [$real; $lanes] =
+                    values.first_chunk().copied().unwrap_or_else(|| padded(values, 0.0));
+                unsafe { std::mem::transmute::<[$real; $lanes], $vector>(lanes) }
+            }
+
+            #[inline(always)]
+            fn store(self, out: &mut [$real]) {
+                let lanes = unsafe { std::mem::transmute::<$vector, [$real; $lanes]>(self) };
+                match out.first_chunk_mut() {
+                    Some(out) => *out = lanes,
+                    None => out.iter_mut().zip(lanes).for_each(|(out, lane)| *out = lane),
+                }
+            }
+
+            #[inline(always)]
+            fn add(self, b: Self) -> Self {
+                unsafe { $add(self, b) }
+            }
+
+            #[inline(always)]
+            fn mul_add(self, b: Self, c: Self) -> Self {
+                unsafe { $mul_add(self, b, c) }
+            }
+        }
+    )* };
+}
+
+#[cfg(target_arch = "x86_64")]
+lanes! {
+    __m512 = [f32; 16], _mm512_setzero_ps _mm512_set1_ps _mm512_add_ps _mm512_fmadd_ps;
+    __m512d = [f64; 8], _mm512_setzero_pd _mm512_set1_pd _mm512_add_pd _mm512_fmadd_pd;
+    __m256 = [f32; 8], _mm256_setzero_ps _mm256_set1_ps _mm256_add_ps _mm256_fmadd_ps;
+    __m256d = [f64; 4], _mm256_setzero_pd _mm256_set1_pd _mm256_add_pd _mm256_fmadd_pd;
+}
+
+/// `values`, then zeros. Apart from [`Lanes::load`], because it is the rare case and should not be inlined with it.
+#[cold]
+fn padded<R: Copy, const LANES: usize>(values: &[R], zero: R) -> [R; LANES] {
+    let mut lanes = [zero; LANES];
+    lanes[..values.len()].copy_from_slice(values);
+    lanes
+}

@@ -1,0 +1,338 @@
+//! Matrix products, under one arithmetic contract on every machine.
+//!
+//! An element of a product is one chain of fused multiply-adds, `k` ascending from +0; then `+ 0.0`, which turns −0 into
+//! +0. Blocks over `k` reload the accumulator. Tiles and vector widths only say how many chains run side by side, so
+//! every instruction set, every number of rows at once and a plain loop agree to the last bit. A product allocates
+//! nothing.
+//!
+//! This is the only module with `unsafe`: it calls functions that are compiled for instructions beyond the baseline, after
+//! asking the processor whether it has them.
+
+use std::fmt;
+
+use serde::Deserialize;
+
+use crate::real::Real;
+
+mod lanes;
+mod sums;
+mod tile;
+
+use lanes::Lanes;
+pub use sums::{add_to_rows, all_finite, column_sums, sum_by};
+
+/// The numbers that a training computes with.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Precision {
+    /// Single precision, as PyTorch's default.
+    #[default]
+    F32,
+    /// Double precision, as NumPy's default and therefore the book's; half as fast.
+    F64,
+}
+
+impl Precision {
+    /// As the experiment file writes it.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::F32 => f32::NAME,
+            Self::F64 => f64::NAME,
+        }
+    }
+
+    /// How many bytes a number takes.
+    pub const fn bytes(self) -> usize {
+        match self {
+            Self::F32 => size_of::<f32>(),
+            Self::F64 => size_of::<f64>(),
+        }
+    }
+}
+
+/// A type that products are computed in: what [`Real`] is to formulas, with the vectors of each instruction set.
+pub trait Element: Real {
+    /// 512 bits of numbers.
+    #[cfg(target_arch = "x86_64")]
+    type Wide: Lanes<Self>;
+    /// 256 bits of numbers.
+    #[cfg(target_arch = "x86_64")]
+    type Narrow: Lanes<Self>;
+
+    /// `self · b + c`, rounded once.
+    fn mul_add(self, b: Self, c: Self) -> Self;
+
+    /// The number's bits, the lowest byte first.
+    fn to_le_bytes(self) -> impl AsRef<[u8]>;
+}
+
+impl Element for f32 {
+    #[cfg(target_arch = "x86_64")]
+    type Wide = std::arch::x86_64::__m512;
+    #[cfg(target_arch = "x86_64")]
+    type Narrow = std::arch::x86_64::__m256;
+
+    #[inline(always)]
+    fn mul_add(self, b: Self, c: Self) -> Self {
+        self.mul_add(b, c)
+    }
+
+    fn to_le_bytes(self) -> impl AsRef<[u8]> {
+        self.to_le_bytes()
+    }
+}
+
+impl Element for f64 {
+    #[cfg(target_arch = "x86_64")]
+    type Wide = std::arch::x86_64::__m512d;
+    #[cfg(target_arch = "x86_64")]
+    type Narrow = std::arch::x86_64::__m256d;
+
+    #[inline(always)]
+    fn mul_add(self, b: Self, c: Self) -> Self {
+        self.mul_add(b, c)
+    }
+
+    fn to_le_bytes(self) -> impl AsRef<[u8]> {
+        self.to_le_bytes()
+    }
+}
+
+/// A matrix that lies in a slice, row after row, or the transpose of one that does.
+#[derive(Debug, Clone, Copy)]
+pub struct Matrix<'a, R> {
+    values: &'a [R],
+    rows: usize,
+    columns: usize,
+    transposed: bool,
+}
+
+impl<'a, R> Matrix<'a, R> {
+    /// `values: [rows, columns]`, row-major.
+    ///
+    /// # Panics
+    /// Where `values` is not as long as its shape says.
+    pub fn new(values: &'a [R], rows: usize, columns: usize) -> Self {
+        assert_eq!(values.len(), rows * columns, "a matrix of {rows} rows and {columns} columns");
+        Self { values, rows, columns, transposed: false }
+    }
+
+    /// The transpose, of the same numbers: `[columns, rows]`.
+    pub fn transpose(self) -> Self {
+        Self { rows: self.columns, columns: self.rows, transposed: !self.transposed, ..self }
+    }
+}
+
+/// `out = a · b`. `a: [m, k]`, `b: [k, n]`, `out: [m, n]`, row-major; what was in `out` does not matter.
+///
+/// # Panics
+/// Where the shapes do not fit.
+pub fn product<R: Element>(instructions: Instructions, a: Matrix<R>, b: Matrix<R>, out: &mut [R]) {
+    assert_eq!(a.columns, b.rows, "the inner dimensions of a product");
+    assert_eq!(out.len(), a.rows * b.columns, "the output of a product of {} by {}", a.rows, b.columns);
+    if a.columns == 0 {
+        return out.fill(R::zero());
+    }
+    match instructions.0 {
+        Set::Portable => tile::portable(a, b, out),
+        // SAFETY: `Instructions` holds these sets only where the processor has been found to have them.
+        #[cfg(target_arch = "x86_64")]
+        Set::Avx2 => unsafe { tile::avx2(a, b, out) },
+        #[cfg(target_arch = "x86_64")]
+        Set::Avx512 => unsafe { tile::avx512(a, b, out) },
+    }
+}
+
+/// A set of instructions that this processor has.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Instructions(Set);
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Set {
+    Portable,
+    #[cfg(target_arch = "x86_64")]
+    Avx2,
+    #[cfg(target_arch = "x86_64")]
+    Avx512,
+}
+
+impl Instructions {
+    /// All that this processor has, the fastest last. They differ in speed only.
+    pub fn available() -> Vec<Self> {
+        #[cfg_attr(not(target_arch = "x86_64"), expect(unused_mut, reason = "other processors have one set"))]
+        let mut sets = vec![Self(Set::Portable)];
+        #[cfg(target_arch = "x86_64")]
+        if is_x86_feature_detected!("avx2") && is_x86_feature_detected!("fma") {
+            sets.push(Self(Set::Avx2));
+            if is_x86_feature_detected!("avx512f") {
+                sets.push(Self(Set::Avx512));
+            }
+        }
+        sets
+    }
+
+    /// The fastest that this processor has.
+    pub fn fastest() -> Self {
+        Self::available().pop().expect("the portable instructions are always there")
+    }
+
+    /// Whether a fused multiply-add is a function call here instead of an instruction: products are right, and very slow.
+    pub fn emulates_fused_multiply_add(self) -> bool {
+        self.0 == Set::Portable && !cfg!(any(target_feature = "fma", target_arch = "aarch64"))
+    }
+}
+
+impl fmt::Display for Instructions {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self.0 {
+            Set::Portable => "portable",
+            #[cfg(target_arch = "x86_64")]
+            Set::Avx2 => "AVX2",
+            #[cfg(target_arch = "x86_64")]
+            Set::Avx512 => "AVX-512",
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use ndarray::{ArrayView2, linalg::general_mat_mul};
+
+    use super::*;
+
+    /// The contract itself: three loops.
+    fn reference<R: Element>(a: Matrix<R>, b: Matrix<R>) -> Vec<R> {
+        let at = |m: Matrix<R>, i: usize, j: usize| {
+            if m.transposed { m.values[j * m.rows + i] } else { m.values[i * m.columns + j] }
+        };
+        let mut out = Vec::new();
+        for i in 0..a.rows {
+            for j in 0..b.columns {
+                let chain = (0..a.columns).fold(R::zero(), |sum, k| at(a, i, k).mul_add(at(b, k, j), sum));
+                out.push(chain + R::zero());
+            }
+        }
+        out
+    }
+
+    /// Numbers of mixed size and sign, a fifth of them zero, the same on every call.
+    fn numbers<R: Real>(count: usize, start: u64) -> Vec<R> {
+        let mut generator = crate::seed::Seed::try_from(7).unwrap().stream(crate::seed::Purpose::Batch).at(start);
+        (0..count).map(|_| R::from_f64((generator.uniform() - 0.4).max(-0.2) * generator.gaussian())).collect()
+    }
+
+    const SHAPES: [(usize, usize, usize); 16] = [
+        (1, 1, 1),
+        (1, 300, 1),
+        (2, 3, 5),
+        (3, 784, 4),
+        (5, 7, 8),
+        (6, 196, 16),
+        (7, 257, 17),
+        (9, 513, 33),
+        (11, 2, 47),
+        (12, 100, 48),
+        (13, 31, 49),
+        (20, 10, 64),
+        (50, 100, 10),
+        (100, 64, 100),
+        (64, 784, 100),
+        (37, 41, 131),
+    ];
+
+    fn all_instructions_agree<R: Element>() {
+        for (m, k, n) in SHAPES {
+            let (left, right) = (numbers::<R>(m * k, 1), numbers::<R>(k * n, 2));
+            for (a, b) in [
+                (Matrix::new(&left, m, k), Matrix::new(&right, k, n)),
+                (Matrix::new(&left, k, m).transpose(), Matrix::new(&right, k, n)),
+                (Matrix::new(&left, m, k), Matrix::new(&right, n, k).transpose()),
+                (Matrix::new(&left, k, m).transpose(), Matrix::new(&right, n, k).transpose()),
+            ] {
+                let expected = reference(a, b);
+                for instructions in Instructions::available() {
+                    let mut out = vec![R::from_f64(f64::NAN); m * n];
+                    product(instructions, a, b, &mut out);
+                    let same = out.iter().zip(&expected).all(|(x, y)| x.to_f64().to_bits() == y.to_f64().to_bits());
+                    assert!(same, "{instructions}: [{m}, {k}] · [{k}, {n}], {} {}", a.transposed, b.transposed);
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn every_instruction_set_gives_the_bits_of_three_loops_in_f32() {
+        all_instructions_agree::<f32>();
+    }
+
+    #[test]
+    fn every_instruction_set_gives_the_bits_of_three_loops_in_f64() {
+        all_instructions_agree::<f64>();
+    }
+
+    #[test]
+    fn a_product_is_near_the_one_of_another_library() {
+        let (m, k, n) = (50, 784, 37);
+        let (left, right) = (numbers::<f64>(m * k, 1), numbers::<f64>(k * n, 2));
+        let mut expected = ndarray::Array2::zeros((m, n));
+        let view = |values, rows, columns| ArrayView2::from_shape((rows, columns), values).unwrap();
+        general_mat_mul(1.0, &view(&left, m, k), &view(&right, k, n), 0.0, &mut expected);
+        let narrow = |values: &[f64]| values.iter().map(|x| *x as f32).collect::<Vec<f32>>();
+        let (left32, right32) = (narrow(&left), narrow(&right));
+        for instructions in Instructions::available() {
+            let mut out = vec![0.0; m * n];
+            product(instructions, Matrix::new(&left, m, k), Matrix::new(&right, k, n), &mut out);
+            let mut out32 = vec![0.0; m * n];
+            product(instructions, Matrix::new(&left32, m, k), Matrix::new(&right32, k, n), &mut out32);
+            for ((x, x32), y) in out.iter().zip(&out32).zip(&expected) {
+                assert!((x - y).abs() < 1e-13, "{x} {y}");
+                assert!((f64::from(*x32) - y).abs() < 1e-5, "{x32} {y}");
+            }
+        }
+    }
+
+    #[test]
+    fn rows_do_not_know_how_many_are_computed_at_once() {
+        let (m, k, n) = (23, 784, 100);
+        let (left, right) = (numbers::<f32>(m * k, 3), numbers::<f32>(k * n, 4));
+        for instructions in Instructions::available() {
+            let mut whole = vec![0.0; m * n];
+            product(instructions, Matrix::new(&left, m, k), Matrix::new(&right, k, n), &mut whole);
+            for (row, expected) in left.chunks(k).zip(whole.chunks(n)) {
+                let mut out = vec![0.0; n];
+                product(instructions, Matrix::new(row, 1, k), Matrix::new(&right, k, n), &mut out);
+                assert_eq!(out, expected);
+            }
+        }
+    }
+
+    #[test]
+    fn minus_zero_becomes_zero_and_what_is_not_finite_stays_visible() {
+        for instructions in Instructions::available() {
+            // The product of the smallest numbers rounds to −0.
+            let mut out = [1.0];
+            product(instructions, Matrix::new(&[-1e-300], 1, 1), Matrix::new(&[1e-300], 1, 1), &mut out);
+            assert_eq!(f64::to_bits(out[0]), 0);
+            product(instructions, Matrix::new(&[0.0, 1.0], 1, 2), Matrix::new(&[f64::INFINITY, 1.0], 2, 1), &mut out);
+            assert!(out[0].is_nan());
+        }
+    }
+
+    #[test]
+    fn an_empty_sum_is_zero() {
+        let mut out = [f32::NAN; 6];
+        product(Instructions::fastest(), Matrix::new(&[], 2, 0), Matrix::new(&[], 0, 3), &mut out);
+        assert_eq!(out, [0.0; 6]);
+    }
+
+    #[test]
+    #[should_panic(expected = "the inner dimensions of a product")]
+    fn shapes_that_do_not_fit_are_refused() {
+        product(
+            Instructions::fastest(),
+            Matrix::new(&[1.0, 2.0], 1, 2),
+            Matrix::new(&[1.0, 2.0, 3.0], 3, 1),
+            &mut [0.0],
+        );
+    }
+}

@@ -1,0 +1,82 @@
+//! Sums over slices, in an order that does not depend on the machine.
+
+use crate::real::Real;
+
+/// Σ `term(x)`: 16 strided lanes (the i-th term goes to lane i mod 16), which are then folded 8-4-2-1.
+pub fn sum_by<R: Real, S: Real>(values: &[R], term: impl Fn(R) -> S) -> S {
+    let mut lanes = [S::zero(); 16];
+    let (full, rest) = values.as_chunks::<16>();
+    for values in full {
+        lanes.iter_mut().zip(values).for_each(|(lane, value)| *lane += term(*value));
+    }
+    lanes.iter_mut().zip(rest).for_each(|(lane, value)| *lane += term(*value));
+    for half in [8, 4, 2, 1] {
+        let (low, high) = lanes.split_at_mut(half);
+        low.iter_mut().zip(high).for_each(|(low, high)| *low += *high);
+    }
+    lanes[0]
+}
+
+/// The sum of each column, rows ascending from +0. `values: [rows, columns]`, `sums: [columns]`.
+pub fn column_sums<R: Real>(values: &[R], sums: &mut [R]) {
+    sums.fill(R::zero());
+    for row in values.chunks_exact(sums.len()) {
+        sums.iter_mut().zip(row).for_each(|(sum, value)| *sum += *value);
+    }
+}
+
+/// `row + bias + 0.0` for every row: `values: [rows, columns]`, `bias: [columns]`.
+pub fn add_to_rows<R: Real>(values: &mut [R], bias: &[R]) {
+    for row in values.chunks_exact_mut(bias.len()) {
+        row.iter_mut().zip(bias).for_each(|(value, bias)| *value = *value + *bias + R::zero());
+    }
+}
+
+/// Whether no number is infinite or NaN.
+pub fn all_finite<R: Real>(values: &[R]) -> bool {
+    // Without an early way out, which would keep the loop from running on vectors: nearly always all are finite.
+    values.iter().fold(true, |finite, value| finite & value.is_finite())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_sum_is_sixteen_lanes_folded_in_halves() {
+        // 2^24 + 1 is no f32: what is left of the ones says in which order they were added.
+        let big = 16_777_216.0_f32;
+        let mut values = vec![1.0; 33];
+        values[0] = big;
+        // Lane 0 holds big + 1 + 1 (each rounded away); lanes 1 to 15 hold 2 each. 8-4-2-1: lane 0 takes 2, 4, 8, 16.
+        assert_eq!(sum_by(&values, |x| x), big + 30.0);
+        assert_eq!(sum_by(&values, f64::from), f64::from(big) + 32.0);
+        assert_eq!(sum_by(&[] as &[f64], |x| x), 0.0);
+    }
+
+    #[test]
+    fn columns_are_summed_in_row_order() {
+        let mut sums = [f32::NAN; 2];
+        column_sums(&[16_777_216.0, 1.0, 1.0, 1.0, 1.0, 16_777_216.0], &mut sums);
+        assert_eq!(sums, [16_777_216.0, 16_777_218.0]);
+    }
+
+    #[test]
+    fn a_bias_is_added_to_every_row_and_leaves_no_minus_zero() {
+        let mut values = [1.0, -0.0, 2.0, 1.0];
+        add_to_rows(&mut values, &[0.5, -0.0]);
+        assert_eq!(values.map(f64::to_bits), [1.5, 0.0, 2.5, 1.0].map(f64::to_bits));
+    }
+
+    #[test]
+    fn one_number_that_is_not_finite_is_found_anywhere() {
+        for place in [0, 7, 99] {
+            for bad in [f32::NAN, f32::INFINITY, f32::NEG_INFINITY] {
+                let mut values = [1.0; 100];
+                values[place] = bad;
+                assert!(!all_finite(&values));
+            }
+        }
+        assert!(all_finite(&[f32::MAX, -f32::MAX, 0.0]));
+    }
+}

@@ -1,0 +1,162 @@
+//! How a product is cut: panels of columns of `b`, copied to the stack, and tiles of rows of `a` against each.
+//!
+//! None of the sizes here changes a result (see the [contract](super)); they were measured on the shapes of small networks:
+//! batches of about 100 rows, layers 10 to 784 wide.
+
+use std::ops::Range;
+
+use super::{Element, Lanes, Matrix};
+
+/// Rows of `b` in a panel, at most: three 512-bit vectors a row make 48 KiB, of which the second-level cache feeds the
+/// first.
+const DEPTH: usize = 256;
+
+/// Numbers in a panel's row, at most: three vectors of 16.
+const LONGEST_ROW: usize = 48;
+
+/// Any processor.
+pub fn portable<R: Element>(a: Matrix<R>, b: Matrix<R>, out: &mut [R]) {
+    // SAFETY: arrays need no instructions beyond the baseline.
+    let zero = unsafe { <[R; 4] as Lanes<R>>::zero() };
+    let full = b.columns / 8 * 8;
+    columns::<R, _, 2, 2>(zero, a, b, out, 0..full);
+    columns::<R, _, 2, 1>(zero, a, b, out, full..b.columns);
+}
+
+/// 16 registers of 256 bits: 6 · 2 accumulators, 2 of `b`, 1 of `a`.
+#[cfg(target_arch = "x86_64")]
+#[target_feature(enable = "avx2,fma")]
+pub fn avx2<R: Element>(a: Matrix<R>, b: Matrix<R>, out: &mut [R]) {
+    // SAFETY: this function is compiled for these instructions.
+    let zero = unsafe { R::Narrow::zero() };
+    let width = 2 * R::Narrow::LANES;
+    let full = b.columns / width * width;
+    columns::<R, _, 6, 2>(zero, a, b, out, 0..full);
+    columns::<R, _, 6, 1>(zero, a, b, out, full..b.columns);
+}
+
+/// 32 registers of 512 bits: 6 · 3 accumulators, 3 of `b`, 1 of `a`. Where few columns are left, shorter vectors waste
+/// less.
+#[cfg(target_arch = "x86_64")]
+#[target_feature(enable = "avx512f,avx2,fma")]
+pub fn avx512<R: Element>(a: Matrix<R>, b: Matrix<R>, out: &mut [R]) {
+    // SAFETY: this function is compiled for these instructions.
+    let (wide, narrow) = unsafe { (R::Wide::zero(), R::Narrow::zero()) };
+    let width = 3 * R::Wide::LANES;
+    let full = b.columns / width * width;
+    let rest = b.columns - full;
+    let few = rest % R::Wide::LANES;
+    let split = if few <= R::Narrow::LANES { b.columns - few } else { b.columns };
+    columns::<R, _, 6, 3>(wide, a, b, out, 0..full);
+    columns::<R, _, 6, 1>(wide, a, b, out, full..split);
+    columns::<R, _, 6, 1>(narrow, a, b, out, split..b.columns);
+}
+
+/// The columns of `range`, in panels `VECTORS` vectors wide. The last panel may be narrower where `VECTORS` is 1.
+#[inline(always)]
+fn columns<R: Element, V: Lanes<R>, const ROWS: usize, const VECTORS: usize>(
+    zero: V,
+    a: Matrix<R>,
+    b: Matrix<R>,
+    out: &mut [R],
+    range: Range<usize>,
+) {
+    let mut panel = [[zero; VECTORS]; DEPTH];
+    let inner = a.columns;
+    let depth = inner.div_ceil(inner.div_ceil(DEPTH));
+    for first in (0..inner).step_by(depth) {
+        let panel = &mut panel[..depth.min(inner - first)];
+        for column in range.clone().step_by(VECTORS * V::LANES) {
+            let place = Place { first, column, width: (range.end - column).min(VECTORS * V::LANES) };
+            pack(zero, b, place, panel);
+            let mut row = 0;
+            while row + ROWS <= a.rows {
+                tile::<R, V, ROWS, VECTORS>(zero, a, panel, out, b.columns, place, row);
+                row += ROWS;
+            }
+            while row + 2 <= a.rows {
+                tile::<R, V, 2, VECTORS>(zero, a, panel, out, b.columns, place, row);
+                row += 2;
+            }
+            if row < a.rows {
+                tile::<R, V, 1, VECTORS>(zero, a, panel, out, b.columns, place, row);
+            }
+        }
+    }
+}
+
+/// Where a panel lies in `b`.
+#[derive(Clone, Copy)]
+struct Place {
+    /// Its first row.
+    first: usize,
+    /// Its first column.
+    column: usize,
+    /// How many of its columns count.
+    width: usize,
+}
+
+/// Copies a panel of `b`. Lanes beyond the panel's width hold anything; what is computed from them is never written.
+#[inline(always)]
+fn pack<R: Element, V: Lanes<R>, const VECTORS: usize>(
+    zero: V,
+    b: Matrix<R>,
+    place: Place,
+    panel: &mut [[V; VECTORS]],
+) {
+    if b.transposed {
+        let mut row = [R::zero(); LONGEST_ROW];
+        for (k, vectors) in panel.iter_mut().enumerate() {
+            let column = b.values[place.column * b.rows + place.first + k..].iter().step_by(b.rows);
+            row[..place.width].iter_mut().zip(column).for_each(|(out, value)| *out = *value);
+            *vectors = std::array::from_fn(|vector| zero.load(&row[vector * V::LANES..]));
+        }
+    } else {
+        for (k, vectors) in panel.iter_mut().enumerate() {
+            let row = &b.values[(place.first + k) * b.columns + place.column..];
+            *vectors = std::array::from_fn(|vector| zero.load(&row[vector * V::LANES..]));
+        }
+    }
+}
+
+/// `ROWS` rows of the output, as wide as the panel, from `row` on: `ROWS · VECTORS` vectors of chains.
+#[inline(always)]
+fn tile<R: Element, V: Lanes<R>, const ROWS: usize, const VECTORS: usize>(
+    zero: V,
+    a: Matrix<R>,
+    panel: &[[V; VECTORS]],
+    out: &mut [R],
+    out_columns: usize,
+    place: Place,
+    row: usize,
+) {
+    let mut sums = [[zero; VECTORS]; ROWS];
+    if place.first > 0 {
+        for (r, sums) in sums.iter_mut().enumerate() {
+            let before = &out[(row + r) * out_columns + place.column..];
+            *sums = std::array::from_fn(|vector| zero.load(&before[vector * V::LANES..]));
+        }
+    }
+    if a.transposed {
+        for (a, b) in a.values[place.first * a.rows + row..].chunks(a.rows).zip(panel) {
+            let a = &a[..ROWS];
+            sums = std::array::from_fn(|r| lengthen(sums[r], zero.splat(a[r]), b));
+        }
+    } else {
+        let rows: [&[R]; ROWS] =
+            std::array::from_fn(|r| &a.values[(row + r) * a.columns + place.first..][..panel.len()]);
+        for (k, b) in panel.iter().enumerate() {
+            sums = std::array::from_fn(|r| lengthen(sums[r], zero.splat(rows[r][k]), b));
+        }
+    }
+    for (r, sums) in sums.iter().enumerate() {
+        let row = &mut out[(row + r) * out_columns + place.column..][..place.width];
+        row.chunks_mut(V::LANES).zip(sums).for_each(|(out, sum)| sum.add(zero).store(out));
+    }
+}
+
+/// The next link of `VECTORS` vectors of chains.
+#[inline(always)]
+fn lengthen<R, V: Lanes<R>, const VECTORS: usize>(sums: [V; VECTORS], a: V, b: &[V; VECTORS]) -> [V; VECTORS] {
+    std::array::from_fn(|vector| a.mul_add(b[vector], sums[vector]))
+}
