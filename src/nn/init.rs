@@ -1,0 +1,300 @@
+//! Initial parameters.
+
+use std::fmt;
+
+use serde::de::value::EnumAccessDeserializer;
+use serde::de::{EnumAccess, Visitor};
+use serde::{Deserialize, Deserializer};
+
+use super::parameters::{Layout, Role};
+use crate::number::{Finite, OutOfRange, Positive};
+use crate::real::Real;
+use crate::seed::{Purpose, Seed};
+use crate::settings::Settings;
+
+/// The `[init]` section. It holds for every layer, the output layer too.
+#[derive(Debug, Clone, Copy, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Init {
+    /// How weights are drawn: `"he"` (the default), `"xavier"`, `"glorot"`, `"lecun"`, `"zeros"`, a number (the standard
+    /// deviation of a Gaussian), `{ kind = "normal", std = 0.01 }` or `{ kind = "uniform", bound = 0.1 }`.
+    ///
+    /// PyTorch's default for a linear layer is uniform with bound √(1/inputs).
+    pub weights: Weights,
+    /// The value that every bias begins with. Default: 0, as in the book; PyTorch draws biases as it draws weights.
+    pub bias: Finite,
+}
+
+impl Default for Init {
+    fn default() -> Self {
+        Self { weights: Weights::He, bias: Finite::new(0.0).expect("zero is finite") }
+    }
+}
+
+/// How weights are drawn. All Gaussian kinds scale the same draws, so that runs with one seed differ by a factor alone.
+#[derive(Debug, Clone, Copy, PartialEq, Deserialize)]
+#[serde(remote = "Self", rename_all = "kebab-case")]
+pub enum Weights {
+    /// Gaussian with standard deviation √(2/inputs), made for ReLU (He et al. 2015, "Delving deep into rectifiers").
+    He,
+    /// Gaussian with standard deviation √(1/inputs): the form in which the book gives Xavier's initialization. The same numbers
+    /// as `"lecun"`.
+    Xavier,
+    /// Gaussian with standard deviation √(2/(inputs + outputs)) (Glorot & Bengio 2010, "Understanding the difficulty of training
+    /// deep feedforward neural networks").
+    Glorot,
+    /// Gaussian with standard deviation √(1/inputs) (LeCun et al. 1998, "Efficient BackProp").
+    Lecun,
+    /// All weights are zero, so all units of a layer stay equal: the book's example of what not to do.
+    Zeros,
+    /// Gaussian with a given standard deviation. A plain number means the same.
+    Normal(Normal),
+    /// Uniform in [−bound, bound).
+    Uniform(Uniform),
+}
+
+/// The numbers of `"normal"`.
+#[derive(Debug, Clone, Copy, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Normal {
+    /// The standard deviation.
+    pub std: Positive,
+}
+
+/// The numbers of `"uniform"`.
+#[derive(Debug, Clone, Copy, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Uniform {
+    /// Weights lie between −bound and bound.
+    pub bound: Positive,
+}
+
+impl Init {
+    /// Writes `weights`, `weight_std` or `weight_bound` where the kind has one, and `init_bias`.
+    pub fn settings(&self, settings: &mut Settings) {
+        settings.set("weights", self.weights.kind());
+        match self.weights {
+            Weights::Normal(normal) => settings.set("weight_std", normal.std.get()),
+            Weights::Uniform(uniform) => settings.set("weight_bound", uniform.bound.get()),
+            _ => {}
+        }
+        settings.set("init_bias", self.bias.get());
+    }
+
+    /// Fills `parameters` as `layout` says. The k-th weight matrix is drawn from [`Purpose::Init(k)`](Purpose::Init), row by row, in
+    /// `f64`, scaled there and rounded once.
+    pub fn fill<R: Real>(&self, seed: Seed, layout: &Layout, parameters: &mut [R]) {
+        let mut matrix = 0;
+        for view in layout.views() {
+            let values = &mut parameters[view.range.clone()];
+            match view.role {
+                Role::Bias => values.fill(R::from_f64(self.bias.get())),
+                Role::Weight => {
+                    self.weights.fill(seed, matrix, view.shape[0], view.shape[1], values);
+                    matrix += 1;
+                }
+            }
+        }
+    }
+}
+
+impl Weights {
+    const KINDS: [&'static str; 7] = ["he", "xavier", "glorot", "lecun", "zeros", "normal", "uniform"];
+
+    /// As the experiment file writes it.
+    pub const fn kind(self) -> &'static str {
+        match self {
+            Self::He => "he",
+            Self::Xavier => "xavier",
+            Self::Glorot => "glorot",
+            Self::Lecun => "lecun",
+            Self::Zeros => "zeros",
+            Self::Normal(_) => "normal",
+            Self::Uniform(_) => "uniform",
+        }
+    }
+
+    fn fill<R: Real>(self, seed: Seed, matrix: u32, inputs: usize, outputs: usize, values: &mut [R]) {
+        let (inputs, outputs) = (inputs as f64, outputs as f64);
+        let standard_deviation = match self {
+            Self::He => (2.0 / inputs).sqrt(),
+            Self::Xavier | Self::Lecun => (1.0 / inputs).sqrt(),
+            Self::Glorot => (2.0 / (inputs + outputs)).sqrt(),
+            Self::Normal(normal) => normal.std.get(),
+            Self::Zeros => return values.fill(R::zero()),
+            Self::Uniform(uniform) => {
+                let mut generator = seed.stream(Purpose::Init(matrix)).at(0);
+                let bound = uniform.bound.get();
+                return values.fill_with(|| R::from_f64((2.0 * generator.uniform() - 1.0) * bound));
+            }
+        };
+        let mut generator = seed.stream(Purpose::Init(matrix)).at(0);
+        values.fill_with(|| R::from_f64(generator.gaussian() * standard_deviation));
+    }
+}
+
+impl<'de> Deserialize<'de> for Weights {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct NumberOrKind;
+
+        impl<'de> Visitor<'de> for NumberOrKind {
+            type Value = Weights;
+
+            fn expecting(&self, f: &mut fmt::Formatter) -> fmt::Result {
+                f.write_str("the name of an initialization, or a number: a standard deviation")
+            }
+
+            fn visit_f64<E: serde::de::Error>(self, std: f64) -> Result<Weights, E> {
+                let std = Positive::new(std).map_err(|_| {
+                    E::custom(OutOfRange::new(std, "a finite number above 0 (a standard deviation), or \"zeros\""))
+                })?;
+                Ok(Weights::Normal(Normal { std }))
+            }
+
+            fn visit_i64<E: serde::de::Error>(self, std: i64) -> Result<Weights, E> {
+                self.visit_f64(std as f64)
+            }
+
+            fn visit_u64<E: serde::de::Error>(self, std: u64) -> Result<Weights, E> {
+                self.visit_f64(std as f64)
+            }
+
+            fn visit_enum<A: EnumAccess<'de>>(self, kind: A) -> Result<Weights, A::Error> {
+                Weights::deserialize(EnumAccessDeserializer::new(kind))
+            }
+        }
+
+        deserializer.deserialize_enum("Weights", &Self::KINDS, NumberOrKind)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde::de::IntoDeserializer;
+    use serde::de::value::Error;
+
+    use super::*;
+
+    fn seed(seed: i64) -> Seed {
+        Seed::try_from(seed).unwrap()
+    }
+
+    /// The weights of a layer with 300 inputs and 100 outputs, the second in its network.
+    fn drawn<R: Real>(weights: Weights) -> Vec<R> {
+        let mut layout = Layout::default();
+        layout.add("affine1", Role::Weight, &[2, 300]);
+        layout.add("affine1", Role::Bias, &[300]);
+        let range = layout.add("affine2", Role::Weight, &[300, 100]);
+        let mut parameters = vec![R::from_f64(f64::NAN); layout.len()];
+        let init = Init { weights, bias: Finite::new(0.25).unwrap() };
+        init.fill(seed(3), &layout, &mut parameters);
+        assert!(parameters[600..900].iter().all(|bias| bias.to_f64() == 0.25));
+        parameters[range].to_vec()
+    }
+
+    fn normal(std: f64) -> Weights {
+        Weights::Normal(Normal { std: Positive::new(std).unwrap() })
+    }
+
+    #[test]
+    fn every_gaussian_kind_has_its_mean_and_spread() {
+        for (weights, expected) in [
+            (Weights::He, (2.0_f64 / 300.0).sqrt()),
+            (Weights::Xavier, (1.0_f64 / 300.0).sqrt()),
+            (Weights::Glorot, (2.0_f64 / 400.0).sqrt()),
+            (Weights::Lecun, (1.0_f64 / 300.0).sqrt()),
+            (normal(0.01), 0.01),
+        ] {
+            let values = drawn::<f64>(weights);
+            let count = values.len() as f64;
+            let mean = values.iter().sum::<f64>() / count;
+            let std = (values.iter().map(|x| (x - mean) * (x - mean)).sum::<f64>() / count).sqrt();
+            // Four standard errors of 30,000 draws.
+            assert!(mean.abs() < 4.0 * expected / count.sqrt(), "{weights:?}: mean {mean}");
+            assert!((std / expected - 1.0).abs() < 4.0 / (2.0 * count).sqrt(), "{weights:?}: {std}, not {expected}");
+        }
+    }
+
+    #[test]
+    fn uniform_fills_its_interval() {
+        let values = drawn::<f64>(Weights::Uniform(Uniform { bound: Positive::new(0.1).unwrap() }));
+        assert!(values.iter().all(|x| (-0.1..0.1).contains(x)));
+        assert!(values.iter().copied().fold(f64::MAX, f64::min) < -0.0999);
+        assert!(values.iter().copied().fold(f64::MIN, f64::max) > 0.0999);
+        let mean = values.iter().sum::<f64>() / values.len() as f64;
+        assert!(mean.abs() < 4.0 * 0.1 / (3.0 * values.len() as f64).sqrt(), "{mean}");
+    }
+
+    #[test]
+    fn zeros_are_zeros() {
+        assert!(drawn::<f32>(Weights::Zeros).iter().all(|x| *x == 0.0));
+    }
+
+    #[test]
+    fn gaussian_kinds_share_their_draws() {
+        let (he, small) = (drawn::<f64>(Weights::He), drawn::<f64>(normal(0.01)));
+        let factor = (2.0_f64 / 300.0).sqrt() / 0.01;
+        for (he, small) in he.iter().zip(&small) {
+            assert!((he / small / factor - 1.0).abs() < 1e-15, "{he} {small}");
+        }
+        assert_eq!(drawn::<f64>(Weights::Xavier), drawn::<f64>(Weights::Lecun));
+    }
+
+    #[test]
+    fn single_precision_is_double_rounded_once() {
+        for weights in [Weights::He, normal(0.3), Weights::Uniform(Uniform { bound: Positive::new(0.1).unwrap() })] {
+            let rounded: Vec<f32> = drawn::<f64>(weights).iter().map(|x| *x as f32).collect();
+            assert_eq!(drawn::<f32>(weights), rounded);
+        }
+    }
+
+    #[test]
+    fn a_layers_draws_do_not_depend_on_the_layers_before_it() {
+        let mut layout = Layout::default();
+        layout.add("affine1", Role::Weight, &[7, 300]);
+        let range = layout.add("affine2", Role::Weight, &[300, 100]);
+        let mut parameters = vec![0.0; layout.len()];
+        Init::default().fill(seed(3), &layout, &mut parameters);
+        assert_eq!(parameters[range], drawn::<f64>(Weights::He));
+    }
+
+    #[test]
+    fn a_number_is_a_standard_deviation() {
+        fn read<'de, T: IntoDeserializer<'de, Error>>(number: T) -> Result<Weights, Error> {
+            <Weights as Deserialize>::deserialize(number.into_deserializer())
+        }
+        assert_eq!(read(0.01).unwrap(), normal(0.01));
+        assert_eq!(read(1_i64).unwrap(), normal(1.0));
+        assert_eq!(
+            read(0.0).unwrap_err().to_string(),
+            "0 is out of range, expected a finite number above 0 (a standard deviation), or \"zeros\""
+        );
+    }
+
+    #[test]
+    fn every_kind_is_read_by_its_name() {
+        for kind in Weights::KINDS {
+            let json = match kind {
+                "normal" => r#"{ "normal": { "std": 2 } }"#.to_owned(),
+                "uniform" => r#"{ "uniform": { "bound": 0.5 } }"#.to_owned(),
+                name => format!("\"{name}\""),
+            };
+            assert_eq!(serde_json::from_str::<Weights>(&json).unwrap().kind(), kind);
+        }
+        let error = serde_json::from_str::<Weights>("\"hee\"").unwrap_err().to_string();
+        assert!(error.starts_with("unknown variant `hee`, expected one of `he`, `xavier`"), "{error}");
+    }
+
+    #[test]
+    fn settings_hold_the_numbers_that_a_kind_has() {
+        let written = |weights| {
+            let mut settings = Settings::default();
+            Init { weights, ..Init::default() }.settings(&mut settings);
+            settings.iter().map(|(name, value)| format!("{name}={value}")).collect::<Vec<_>>()
+        };
+        assert_eq!(written(Weights::He), ["init_bias=0", "weights=he"]);
+        assert_eq!(written(normal(0.01)), ["init_bias=0", "weight_std=0.01", "weights=normal"]);
+        let uniform = Weights::Uniform(Uniform { bound: Positive::new(0.5).unwrap() });
+        assert_eq!(written(uniform), ["init_bias=0", "weight_bound=0.5", "weights=uniform"]);
+    }
+}

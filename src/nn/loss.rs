@@ -1,0 +1,134 @@
+//! The objective: softmax, and the cross-entropy between what it says and the labels.
+
+use serde::Deserialize;
+
+use crate::kernel;
+use crate::real::{self, Real};
+
+/// What a training makes small.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Objective {
+    /// −mean ln(p + 1e-7), where p is the softmax of the network's outputs at the label.
+    ///
+    /// The 1e-7 is the book's guard against ln 0; PyTorch has none. With it, in `f32`, a perfect row's loss is −1.2e-7.
+    #[default]
+    CrossEntropy,
+}
+
+impl Objective {
+    /// As the experiment file writes it.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::CrossEntropy => "cross-entropy",
+        }
+    }
+}
+
+/// p = e^(x − max) / Σ e^(x − max), for each row. `outputs`, `probabilities`: [rows, classes].
+///
+/// The shift by the row's maximum changes nothing but overflow. The sum is that of [`kernel::sum_by`].
+pub fn softmax<R: Real>(outputs: &[R], classes: usize, probabilities: &mut [R]) {
+    for (x, p) in outputs.chunks_exact(classes).zip(probabilities.chunks_exact_mut(classes)) {
+        let maximum = x.iter().fold(x[0], |maximum, x| if *x > maximum { *x } else { maximum });
+        p.iter_mut().zip(x).for_each(|(p, x)| *p = (*x - maximum).exp());
+        let sum = kernel::sum_by(p, |p| p);
+        p.iter_mut().for_each(|p| *p = *p / sum);
+    }
+}
+
+/// `before` + Σ −ln(p + 1e-7) over the rows, added one after the other in `f64`: a sum over many rows has the same bits
+/// however it is cut. `probabilities: [rows, classes]`, `labels: [rows]`.
+pub fn cross_entropy<R: Real>(before: f64, probabilities: &[R], classes: usize, labels: &[u8]) -> f64 {
+    let guard = R::from_f64(1e-7);
+    probabilities
+        .chunks_exact(classes)
+        .zip(labels)
+        .fold(before, |sum, (p, label)| sum - real::ln((p[usize::from(*label)] + guard).to_f64()))
+}
+
+/// Turns probabilities into the gradient of the mean cross-entropy by the network's outputs, in place: (p − t) / rows, where t
+/// is 1 at the label and 0 elsewhere. The 1e-7 is left out of the derivative, as in the book.
+pub fn cross_entropy_gradient<R: Real>(probabilities: &mut [R], classes: usize, labels: &[u8]) {
+    let rows = R::from_f64(labels.len() as f64);
+    for (p, label) in probabilities.chunks_exact_mut(classes).zip(labels) {
+        p[usize::from(*label)] -= R::one();
+        p.iter_mut().for_each(|p| *p = *p / rows);
+    }
+}
+
+/// How many rows have their largest output, the first one where several are equal, at the label.
+pub fn correct<R: Real>(outputs: &[R], classes: usize, labels: &[u8]) -> usize {
+    let is_correct = |(x, label): &(&[R], &u8)| {
+        let mut largest = 0;
+        for (class, value) in x.iter().enumerate() {
+            if *value > x[largest] {
+                largest = class;
+            }
+        }
+        largest == usize::from(**label)
+    };
+    outputs.chunks_exact(classes).zip(labels).filter(is_correct).count()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn probabilities<R: Real>(outputs: &[R], classes: usize) -> Vec<R> {
+        let mut p = vec![R::zero(); outputs.len()];
+        softmax(outputs, classes, &mut p);
+        p
+    }
+
+    #[test]
+    fn softmax_does_not_overflow_and_does_not_feel_a_shift() {
+        let p = probabilities(&[0.0, 3_f64.ln(), 1000.0, 1000.0 + 3_f64.ln(), -1e308, 1e308], 2);
+        for (p, expected) in p.iter().zip([0.25, 0.75, 0.25, 0.75, 0.0, 1.0]) {
+            assert!((p - expected).abs() < 1e-13, "{p} {expected}");
+        }
+    }
+
+    #[test]
+    fn the_loss_by_hand() {
+        let p = probabilities(&[0.0, 3_f64.ln(), 0.0, 0.0], 2);
+        let expected = -(0.75_f64 + 1e-7).ln() - (0.5_f64 + 1e-7).ln();
+        assert!((cross_entropy(0.0, &p, 2, &[1, 0]) - expected).abs() < 1e-15);
+    }
+
+    #[test]
+    fn a_sum_does_not_depend_on_how_it_is_cut() {
+        let outputs: Vec<f32> = (0..60).map(|i| (i as f32 * 1.7).sin() * 3.0).collect();
+        let labels: Vec<u8> = (0..20).map(|i| i % 3).collect();
+        let p = probabilities(&outputs, 3);
+        let whole = cross_entropy(0.0, &p, 3, &labels);
+        let mut parts = 0.0;
+        for (p, labels) in p.chunks(3 * 7).zip(labels.chunks(7)) {
+            parts = cross_entropy(parts, p, 3, labels);
+        }
+        assert_eq!(whole.to_bits(), parts.to_bits());
+    }
+
+    #[test]
+    fn a_perfect_row_is_slightly_below_zero() {
+        let single = cross_entropy(0.0, &[1.0_f32, 0.0], 2, &[0]);
+        assert!((-1.2e-7..-1.1e-7).contains(&single), "{single}");
+        let double = cross_entropy(0.0, &[1.0_f64, 0.0], 2, &[0]);
+        assert!((-1.01e-7..-0.99e-7).contains(&double), "{double}");
+        let hopeless = cross_entropy(0.0, &[1.0_f64, 0.0], 2, &[1]);
+        assert!((hopeless - 16.118).abs() < 1e-3, "{hopeless}");
+    }
+
+    #[test]
+    fn the_gradient_is_what_is_said_less_what_is_true() {
+        let mut p = [0.25, 0.75, 0.5, 0.5];
+        cross_entropy_gradient(&mut p, 2, &[1, 0]);
+        assert_eq!(p, [0.125, -0.125, -0.25, 0.25]);
+    }
+
+    #[test]
+    fn of_equal_outputs_the_first_counts() {
+        assert_eq!(correct(&[1.0, 1.0, 0.0, 0.0, 2.0, 2.0], 3, &[0, 1]), 2);
+        assert_eq!(correct(&[1.0, 1.0, 0.0, 0.0, 2.0, 2.0], 3, &[1, 2]), 0);
+    }
+}

@@ -1,0 +1,135 @@
+//! The flat buffers: all parameters of a network in one slice, and the names of its ranges.
+
+use std::ops::Range;
+
+use crate::kernel::{self, Element};
+
+/// What a parameter is for. Penalties act on weights only.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Role {
+    Weight,
+    Bias,
+}
+
+/// A named range of a flat buffer: of parameters, of their gradients, or of one of an optimizer's accumulators.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct View {
+    /// Layer and role: `affine1.weight`.
+    pub name: String,
+    pub range: Range<usize>,
+    /// [inputs, outputs] of a weight, row-major; [outputs] of a bias.
+    pub shape: Vec<usize>,
+    pub role: Role,
+}
+
+impl View {
+    /// The layer that the range belongs to: `affine1`.
+    pub fn layer(&self) -> &str {
+        self.name.split_once('.').map_or(&self.name, |(layer, _)| layer)
+    }
+}
+
+/// How a network's parameters lie in a flat buffer, layer after layer.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Layout {
+    views: Vec<View>,
+}
+
+impl Layout {
+    /// Makes room for a layer's weights or biases behind what is there.
+    ///
+    /// # Panics
+    /// Where the buffer would be longer than memory can be addressed.
+    pub fn add(&mut self, layer: &str, role: Role, shape: &[usize]) -> Range<usize> {
+        let length = shape.iter().try_fold(1, |product: usize, n| product.checked_mul(*n));
+        let end = length.and_then(|length| self.len().checked_add(length));
+        let range = self.len()..end.expect("a network's parameters fit into memory");
+        let role_name = match role {
+            Role::Weight => "weight",
+            Role::Bias => "bias",
+        };
+        let name = format!("{layer}.{role_name}");
+        self.views.push(View { name, range: range.clone(), shape: shape.to_vec(), role });
+        range
+    }
+
+    /// How many numbers the buffer holds.
+    pub fn len(&self) -> usize {
+        self.views.last().map_or(0, |view| view.range.end)
+    }
+
+    /// Whether the network has no parameters.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// All ranges, in the order of the buffer, which they fill without a gap.
+    pub fn views(&self) -> &[View] {
+        &self.views
+    }
+
+    /// The ranges that penalties act on.
+    pub fn weights(&self) -> impl Iterator<Item = &View> {
+        self.views.iter().filter(|view| view.role == Role::Weight)
+    }
+
+    /// The first range of `values` that holds an infinity or a NaN.
+    pub fn first_not_finite<R: Element>(&self, values: &[R]) -> Option<&View> {
+        self.views.iter().find(|view| !kernel::all_finite(&values[view.range.clone()]))
+    }
+}
+
+/// The first 16 hexadecimal digits of blake3 over the numbers' bits, each with its lowest byte first. Every NaN counts as the
+/// same: which one an operation gives is up to the processor.
+pub fn hash<R: Element>(values: &[R]) -> String {
+    let mut hasher = blake3::Hasher::new();
+    for value in values {
+        let value = if value.to_f64().is_nan() { R::from_f64(f64::NAN) } else { *value };
+        hasher.update(value.to_le_bytes().as_ref());
+    }
+    hasher.finalize().to_hex()[..16].to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn layout() -> Layout {
+        let mut layout = Layout::default();
+        layout.add("affine1", Role::Weight, &[3, 2]);
+        layout.add("affine1", Role::Bias, &[2]);
+        layout.add("affine2", Role::Weight, &[2, 4]);
+        layout
+    }
+
+    #[test]
+    fn ranges_follow_each_other_without_a_gap() {
+        let layout = layout();
+        let ranges: Vec<_> = layout.views().iter().map(|view| (view.name.as_str(), view.range.clone())).collect();
+        assert_eq!(ranges, [("affine1.weight", 0..6), ("affine1.bias", 6..8), ("affine2.weight", 8..16)]);
+        assert_eq!(layout.len(), 16);
+        assert_eq!(layout.weights().map(View::layer).collect::<Vec<_>>(), ["affine1", "affine2"]);
+    }
+
+    #[test]
+    fn the_first_range_that_is_not_finite_is_named() {
+        let layout = layout();
+        let mut values = [0.0; 16];
+        assert_eq!(layout.first_not_finite(&values), None);
+        values[15] = f64::INFINITY;
+        assert_eq!(layout.first_not_finite(&values).unwrap().name, "affine2.weight");
+        values[7] = f64::NAN;
+        assert_eq!(layout.first_not_finite(&values).unwrap().name, "affine1.bias");
+    }
+
+    #[test]
+    fn a_hash_tells_every_bit_and_the_precision() {
+        // blake3 of the bytes 00 00 80 3f 00 00 00 c0.
+        assert_eq!(hash(&[1.0_f32, -2.0]), HASH);
+        assert_ne!(hash(&[1.0_f64, -2.0]), HASH);
+        assert_ne!(hash(&[0.0_f32]), hash(&[-0.0_f32]));
+        assert_eq!(hash(&[f32::NAN]), hash(&[-f32::NAN]));
+    }
+
+    const HASH: &str = "54847fa2028a3457";
+}
