@@ -2,6 +2,75 @@
 //!
 //! `step` is the 0-based number of the update just made. What is recorded never changes what is trained.
 
+use std::fmt;
+
+use serde::de::value::{EnumAccessDeserializer, MapAccessDeserializer};
+use serde::de::{EnumAccess, IntoDeserializer, MapAccess, Visitor};
+use serde::{Deserialize, Deserializer};
+
+use crate::number::Count;
+use crate::settings::Settings;
+
+/// The `[record]` section. It never holds an axis.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Record {
+    /// Which loss is written down: `"before-update"` (the default) or `"after-update"`, or, to have it every so many steps,
+    /// `{ at = "before-update", every = 10 }`.
+    pub loss: LossRecord,
+    /// Loss and accuracy on whole parts of the data: `{ on = ["train", "test"], every = "epoch" }`. Default: none.
+    pub evaluate: Option<Evaluate>,
+}
+
+/// Which of a step's losses is written down, and how often.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(remote = "Self", deny_unknown_fields, default)]
+pub struct LossRecord {
+    /// `"before-update"` (the default) or `"after-update"`.
+    pub at: LossAt,
+    /// Steps 0, n, 2n, … are written down, and the last one. Default: 1, every step.
+    pub every: Count,
+}
+
+/// The moment of a step whose loss is written down.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum LossAt {
+    /// The batch's loss with the parameters that its gradients are computed from, which costs nothing.
+    #[default]
+    BeforeUpdate,
+    /// The same batch's loss with the parameters that the update has made, as the book's Trainer has it: one more forward pass.
+    AfterUpdate,
+}
+
+/// Loss and accuracy on whole parts of the data.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Evaluate {
+    /// The parts: `"train"`, `"test"` or both (the default).
+    pub on: Parts,
+    /// `"epoch"` (the default): at the first step, whenever another multiple of all training rows has been drawn, and at the last
+    /// step. A number n: at the steps 0, n, 2n, … and at the last one.
+    pub every: Every,
+}
+
+/// One or more parts of the data, none twice.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(try_from = "Vec<Part>")]
+pub struct Parts(Vec<Part>);
+
+/// How often a network is evaluated.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
+#[serde(remote = "Self", rename_all = "kebab-case")]
+pub enum Every {
+    /// At updates by which ⌊step · batch / rows⌋ grows, step 0 included: the book's rule where rows / batch is whole.
+    #[default]
+    Epoch,
+    /// Where the step is a multiple of this.
+    #[serde(skip)]
+    Steps(Count),
+}
+
 /// The loss of one step.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct LossRow {
@@ -32,4 +101,331 @@ pub struct EvaluationRow {
     pub loss: f64,
     /// The share of rows whose largest output is the label's, the first one where several are equal.
     pub accuracy: f64,
+}
+
+impl Record {
+    /// Writes `loss_at` and `loss_every`, and, where there are evaluations, `evaluate_on` (`"train-test"`) and `evaluate_every` (`"epoch"`
+    /// or a number, as text).
+    pub fn settings(&self, settings: &mut Settings) {
+        settings.set("loss_at", self.loss.at.name());
+        settings.set("loss_every", self.loss.every.get());
+        if let Some(evaluate) = &self.evaluate {
+            let parts: Vec<_> = evaluate.on.get().iter().map(|part| part.name()).collect();
+            settings.set("evaluate_on", parts.join("-"));
+            settings.set("evaluate_every", evaluate.every.to_string());
+        }
+    }
+
+    /// Whether the loss of `step`, one of `steps`, is written down.
+    pub fn loss_is_due(&self, step: u64, steps: u64) -> bool {
+        Every::Steps(self.loss.every).is_due(step, steps, Pace::ANY)
+    }
+
+    /// How many losses a run of `steps` steps writes down.
+    pub fn rows(&self, steps: u64) -> u64 {
+        Every::Steps(self.loss.every).count(steps, Pace::ANY)
+    }
+
+    /// Whether the recorded loss needs a forward pass of its own.
+    pub fn loss_after_update(&self) -> bool {
+        self.loss.at == LossAt::AfterUpdate
+    }
+
+    /// Whether the network is evaluated after `step`, one of `steps`.
+    pub fn evaluation_is_due(&self, step: u64, steps: u64, pace: Pace) -> bool {
+        self.evaluate.as_ref().is_some_and(|evaluate| evaluate.every.is_due(step, steps, pace))
+    }
+
+    /// How often the network is evaluated in a run of `steps` steps.
+    pub fn evaluations(&self, steps: u64, pace: Pace) -> u64 {
+        self.evaluate.as_ref().map_or(0, |evaluate| evaluate.every.count(steps, pace))
+    }
+
+    /// The parts that the network is evaluated on, sorted; none without evaluations.
+    pub fn parts(&self) -> &[Part] {
+        self.evaluate.as_ref().map_or(&[], |evaluate| evaluate.on.get())
+    }
+
+    /// Whether the network is evaluated on `part`.
+    pub fn evaluates(&self, part: Part) -> bool {
+        self.parts().contains(&part)
+    }
+}
+
+/// How fast a run goes through its training rows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Pace {
+    pub batch_size: u64,
+    /// Of the training data, at least 1.
+    pub rows: u64,
+}
+
+impl Pace {
+    /// Where epochs do not matter.
+    const ANY: Self = Self { batch_size: 1, rows: 1 };
+
+    /// (step + 1) · batch_size / rows: the epochs that are over after the update of `step`.
+    pub fn epoch(self, step: u64) -> f64 {
+        (step + 1) as f64 * self.batch_size as f64 / self.rows as f64
+    }
+
+    /// ⌊step · batch_size / rows⌋
+    fn whole_epochs(self, step: u64) -> u128 {
+        u128::from(step) * u128::from(self.batch_size) / u128::from(self.rows)
+    }
+}
+
+impl Every {
+    fn is_due(self, step: u64, steps: u64, pace: Pace) -> bool {
+        step + 1 == steps || self.is_regular(step, pace)
+    }
+
+    /// Whether the rule alone, without the last step's exception, asks for `step`.
+    fn is_regular(self, step: u64, pace: Pace) -> bool {
+        match self {
+            Self::Epoch => step == 0 || pace.whole_epochs(step) > pace.whole_epochs(step - 1),
+            Self::Steps(every) => step.is_multiple_of(every.get()),
+        }
+    }
+
+    /// At how many of `steps` steps it is due.
+    fn count(self, steps: u64, pace: Pace) -> u64 {
+        let Some(last) = steps.checked_sub(1) else { return 0 };
+        let regular = match self {
+            Self::Epoch => u128::from(last).min(pace.whole_epochs(last)) as u64 + 1,
+            Self::Steps(every) => last / every.get() + 1,
+        };
+        regular + u64::from(!self.is_regular(last, pace))
+    }
+}
+
+impl fmt::Display for Every {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Epoch => f.write_str("epoch"),
+            Self::Steps(every) => write!(f, "{}", every.get()),
+        }
+    }
+}
+
+impl LossAt {
+    /// As the experiment file writes it.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::BeforeUpdate => "before-update",
+            Self::AfterUpdate => "after-update",
+        }
+    }
+}
+
+impl Part {
+    /// As the experiment file writes it.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Train => "train",
+            Self::Test => "test",
+        }
+    }
+}
+
+impl Parts {
+    /// Sorted.
+    pub fn get(&self) -> &[Part] {
+        &self.0
+    }
+}
+
+impl Default for Parts {
+    fn default() -> Self {
+        Self(vec![Part::Train, Part::Test])
+    }
+}
+
+impl TryFrom<Vec<Part>> for Parts {
+    type Error = String;
+
+    fn try_from(mut parts: Vec<Part>) -> Result<Self, String> {
+        parts.sort_unstable();
+        if let Some(pair) = parts.windows(2).find(|pair| pair[0] == pair[1]) {
+            return Err(format!("`{}` stands here twice", pair[0].name()));
+        }
+        if parts.is_empty() {
+            return Err("at least one of \"train\" and \"test\" is needed; leave `evaluate` out for none".to_owned());
+        }
+        Ok(Self(parts))
+    }
+}
+
+impl Default for LossRecord {
+    fn default() -> Self {
+        Self { at: LossAt::default(), every: Count::new(1).expect("one is a count") }
+    }
+}
+
+impl<'de> Deserialize<'de> for LossRecord {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct MomentOrTable;
+
+        impl<'de> Visitor<'de> for MomentOrTable {
+            type Value = LossRecord;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str(
+                    "\"before-update\", \"after-update\" or a table such as { at = \"after-update\", every = 10 }",
+                )
+            }
+
+            fn visit_str<E: serde::de::Error>(self, moment: &str) -> Result<LossRecord, E> {
+                Ok(LossRecord { at: LossAt::deserialize(moment.into_deserializer())?, ..LossRecord::default() })
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, table: A) -> Result<LossRecord, A::Error> {
+                LossRecord::deserialize(MapAccessDeserializer::new(table))
+            }
+        }
+
+        deserializer.deserialize_any(MomentOrTable)
+    }
+}
+
+impl<'de> Deserialize<'de> for Every {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct EpochOrNumber;
+
+        impl<'de> Visitor<'de> for EpochOrNumber {
+            type Value = Every;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("\"epoch\" or a number of steps")
+            }
+
+            fn visit_i64<E: serde::de::Error>(self, steps: i64) -> Result<Every, E> {
+                Count::try_from(steps).map(Every::Steps).map_err(E::custom)
+            }
+
+            fn visit_u64<E: serde::de::Error>(self, steps: u64) -> Result<Every, E> {
+                Count::new(steps).map(Every::Steps).map_err(E::custom)
+            }
+
+            fn visit_enum<A: EnumAccess<'de>>(self, word: A) -> Result<Every, A::Error> {
+                Every::deserialize(EnumAccessDeserializer::new(word))
+            }
+        }
+
+        deserializer.deserialize_enum("Every", &["epoch"], EpochOrNumber)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde::de::value::Error;
+
+    use super::*;
+
+    fn count(value: u64) -> Count {
+        Count::new(value).unwrap()
+    }
+
+    fn read(json: &str) -> Result<Record, serde_json::Error> {
+        serde_json::from_str(json)
+    }
+
+    #[test]
+    fn without_a_word_every_loss_before_its_update_is_recorded() {
+        let record = read("{}").unwrap();
+        assert_eq!(record, Record::default());
+        assert_eq!(record.loss, LossRecord { at: LossAt::BeforeUpdate, every: count(1) });
+        assert_eq!(record.parts(), []);
+    }
+
+    #[test]
+    fn a_loss_is_a_word_or_a_table() {
+        let after = |every| LossRecord { at: LossAt::AfterUpdate, every: count(every) };
+        assert_eq!(read(r#"{"loss": "after-update"}"#).unwrap().loss, after(1));
+        assert_eq!(read(r#"{"loss": {"at": "after-update", "every": 10}}"#).unwrap().loss, after(10));
+        assert_eq!(
+            read(r#"{"loss": {"every": 10}}"#).unwrap().loss,
+            LossRecord { every: count(10), ..LossRecord::default() }
+        );
+        let error = |json| read(json).unwrap_err().to_string();
+        assert!(error(r#"{"loss": "after"}"#).starts_with("unknown variant `after`, expected `before-update` or"));
+        assert!(error(r#"{"loss": {"evry": 1}}"#).starts_with("unknown field `evry`, expected `at` or `every`"));
+        assert!(error(r#"{"loss": 3}"#).contains("expected \"before-update\", \"after-update\" or a table"));
+    }
+
+    #[test]
+    fn evaluations_have_parts_and_a_rhythm() {
+        let evaluate = |json: &str| read(&format!(r#"{{"evaluate": {json}}}"#)).map(|record| record.evaluate.unwrap());
+        assert_eq!(evaluate("{}").unwrap(), Evaluate::default());
+        assert_eq!(Evaluate::default().on.get(), [Part::Train, Part::Test]);
+        assert_eq!(evaluate(r#"{"on": ["test", "train"], "every": "epoch"}"#).unwrap(), Evaluate::default());
+        assert_eq!(evaluate(r#"{"on": ["test"]}"#).unwrap().on.get(), [Part::Test]);
+        let error = |json| evaluate(json).unwrap_err().to_string();
+        assert!(error(r#"{"on": []}"#).starts_with("at least one of"));
+        assert!(error(r#"{"on": ["test", "test"]}"#).starts_with("`test` stands here twice"));
+        assert!(error(r#"{"every": "epochs"}"#).starts_with("unknown variant `epochs`, expected `epoch`"));
+    }
+
+    #[test]
+    fn a_number_of_steps_is_a_rhythm() {
+        fn every<'de>(value: impl IntoDeserializer<'de, Error>) -> Result<Every, Error> {
+            <Every as Deserialize>::deserialize(value.into_deserializer())
+        }
+        assert_eq!(every(3_i64).unwrap(), Every::Steps(count(3)));
+        assert_eq!(every("epoch").unwrap(), Every::Epoch);
+        assert!(every(0_i64).unwrap_err().to_string().contains("a whole number from 1"));
+        assert!(every(0.5).unwrap_err().to_string().contains("expected \"epoch\" or a number of steps"));
+    }
+
+    #[test]
+    fn an_epoch_is_the_books_modulo_where_it_is_whole() {
+        let pace = Pace { batch_size: 100, rows: 300 };
+        for step in 0..20 {
+            assert_eq!(Every::Epoch.is_due(step, 1000, pace), step % 3 == 0, "{step}");
+        }
+    }
+
+    #[test]
+    fn an_epoch_ends_at_the_step_that_begins_to_draw_the_next() {
+        // 1000 rows in batches of 128: 7.8 steps.
+        let pace = Pace { batch_size: 128, rows: 1000 };
+        let due: Vec<_> = (0..40).filter(|step| Every::Epoch.is_due(*step, 40, pace)).collect();
+        assert_eq!(due, [0, 8, 16, 24, 32, 39]);
+        let larger_than_the_data = Pace { batch_size: 7, rows: 3 };
+        assert!((0..10).all(|step| Every::Epoch.is_due(step, 10, larger_than_the_data)));
+    }
+
+    #[test]
+    fn the_last_step_is_always_recorded_and_counts_agree_with_what_is_due() {
+        let paces = [(1, 1), (7, 3), (3, 7), (100, 300), (128, 1000), (5, 5), (1, 60_000)];
+        let rules = [Every::Epoch, Every::Steps(count(1)), Every::Steps(count(3)), Every::Steps(count(1000))];
+        for (batch_size, rows) in paces {
+            for every in rules {
+                for steps in 1..60 {
+                    let pace = Pace { batch_size, rows };
+                    let due = (0..steps).filter(|step| every.is_due(*step, steps, pace)).count() as u64;
+                    assert_eq!(every.count(steps, pace), due, "{every} {pace:?} {steps}");
+                    assert!(every.is_due(steps - 1, steps, pace));
+                }
+            }
+        }
+        let record = Record { loss: LossRecord { every: count(10), ..LossRecord::default() }, evaluate: None };
+        let due: Vec<_> = (0..25).filter(|step| record.loss_is_due(*step, 25)).collect();
+        assert_eq!(due, [0, 10, 20, 24]);
+        assert_eq!(record.rows(25), 4);
+    }
+
+    #[test]
+    fn settings_are_written_in_one_way() {
+        let written = |json| {
+            let mut settings = Settings::default();
+            read(json).unwrap().settings(&mut settings);
+            settings.iter().map(|(name, value)| format!("{name}={value}")).collect::<Vec<_>>()
+        };
+        assert_eq!(written("{}"), ["loss_at=before-update", "loss_every=1"]);
+        assert_eq!(
+            written(r#"{"loss": {"at": "after-update", "every": 10}, "evaluate": {"on": ["test", "train"]}}"#),
+            ["evaluate_every=epoch", "evaluate_on=train-test", "loss_at=after-update", "loss_every=10"]
+        );
+    }
 }

@@ -1,0 +1,88 @@
+//! The `[train]` section of the experiment file.
+
+use serde::Deserialize;
+use thiserror::Error;
+
+use crate::batches::Sampling;
+use crate::kernel::Precision;
+use crate::nn::loss::Objective;
+use crate::number::Count;
+
+/// The `[train]` section.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Training {
+    /// How many rows a step computes its gradients from. Default: 128.
+    #[serde(default = "default_batch_size")]
+    pub batch_size: Count,
+    /// How many updates are made. Either this or `epochs` is needed.
+    pub steps: Option<Count>,
+    /// How often as many rows are drawn as there are for training: `epochs = 3` is ⌈3 · rows / batch_size⌉ steps.
+    pub epochs: Option<Count>,
+    /// How batches are drawn: `"with-replacement"` (the default, as the book does it) or `"shuffle"`.
+    #[serde(default)]
+    pub sampling: Sampling,
+    /// What is made small: `"cross-entropy"`.
+    #[serde(default)]
+    pub objective: Objective,
+    /// The numbers that are computed with: `"f32"` (the default) or `"f64"`.
+    #[serde(default)]
+    pub precision: Precision,
+}
+
+fn default_batch_size() -> Count {
+    Count::new(128).expect("128 is a count")
+}
+
+/// A `[train]` section that does not say how long to train.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+pub enum StepsError {
+    #[error("how long to train is missing: say `steps` or `epochs`")]
+    Neither,
+    #[error("`steps` and `epochs` both say how long to train: keep one of them")]
+    Both,
+    #[error("{0} epochs of {1} rows are more steps than can be counted: take fewer `epochs`")]
+    TooMany(u64, u64),
+}
+
+impl Training {
+    /// How many updates are made with `rows` training rows.
+    ///
+    /// # Errors
+    /// Where not exactly one of `steps` and `epochs` is there, or the number is no [`Count`].
+    pub fn steps(&self, rows: u64) -> Result<u64, StepsError> {
+        match (self.steps, self.epochs) {
+            (Some(steps), None) => Ok(steps.get()),
+            (None, Some(epochs)) => {
+                let drawn = u128::from(epochs.get()) * u128::from(rows);
+                let steps = u64::try_from(drawn.div_ceil(u128::from(self.batch_size.get())));
+                let steps = steps.ok().and_then(|steps| Count::new(steps).ok());
+                steps.map(Count::get).ok_or(StepsError::TooMany(epochs.get(), rows))
+            }
+            (None, None) => Err(StepsError::Neither),
+            (Some(_), Some(_)) => Err(StepsError::Both),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn epochs_are_rounded_up_to_steps() {
+        let read = |json: &str| serde_json::from_str::<Training>(json).unwrap();
+        let steps = |json| read(json).steps(1000);
+        assert_eq!(steps(r#"{"steps": 7}"#), Ok(7));
+        assert_eq!(steps(r#"{"epochs": 1}"#), Ok(8));
+        assert_eq!(steps(r#"{"epochs": 2}"#), Ok(16));
+        assert_eq!(steps(r#"{"epochs": 2, "batch_size": 100}"#), Ok(20));
+        assert_eq!(steps("{}"), Err(StepsError::Neither));
+        assert_eq!(steps(r#"{"steps": 7, "epochs": 1}"#), Err(StepsError::Both));
+        assert_eq!(
+            steps(r#"{"epochs": 9007199254740992, "batch_size": 1}"#),
+            Err(StepsError::TooMany(9_007_199_254_740_992, 1000))
+        );
+        assert_eq!(read("{}").batch_size.get(), 128);
+    }
+}
