@@ -1,0 +1,95 @@
+"""Writes real.csv beside itself: what exp, ln and tanh are, to test src/real.rs against.
+
+    python tests/goldens/real.py        # needs mpmath; 1.3.0 wrote the numbers that are here
+
+A row is `function,x,y,rest`. x and y are the bits of numbers, 16 hexadecimal digits for f64 and 8 for f32; y is the
+exact value of the function at x, rounded to nearest. What the rounding took off is `rest`, in units of y's last place, so that the
+test can tell an error of 0.9 units from one of 1.1.
+"""
+
+import math
+import random
+import struct
+from pathlib import Path
+
+import mpmath
+from mpmath import mpf
+
+mpmath.mp.prec = 2200  # tanh(5e-324) differs from its argument in bit 2150
+FUNCTIONS = {"exp": mpmath.exp, "ln": mpmath.log, "tanh": mpmath.tanh}
+INFINITY = math.inf
+
+
+def bits(value, precision):
+    code, digits = {"f64": ("d", 16), "f32": ("f", 8)}[precision]
+    return struct.pack(">" + code, value).hex().rjust(digits, "0")
+
+
+def rounded(exact, precision):
+    """`exact` to nearest, ties to even, and the size of a unit in the result's last place (a power of two)."""
+    digits, smallest, largest = {"f64": (53, -1074, mpf(2) ** 1024), "f32": (24, -149, mpf(2) ** 128)}[precision]
+    if exact == 0:
+        return mpf(0), mpf(2) ** smallest
+    unit = mpf(2) ** max(int(mpmath.floor(mpmath.log(abs(exact), 2))) - digits + 1, smallest)
+    nearest = mpmath.nint(exact / unit) * unit
+    return (mpmath.sign(exact) * INFINITY if abs(nearest) >= largest else nearest), unit
+
+
+def row(function, x, precision):
+    if math.isnan(x) or (function == "ln" and x < 0):
+        y, rest = math.nan, 0.0
+    elif x == 0:
+        y, rest = {"exp": 1.0, "ln": -INFINITY, "tanh": x}[function], 0.0
+    elif math.isinf(x):
+        y, rest = {"exp": max(x, 0.0), "ln": x, "tanh": math.copysign(1.0, x)}[function], 0.0
+    elif function == "exp" and abs(x) > 1000:
+        y, rest = (INFINITY if x > 0 else 0.0), 0.0
+    elif function == "tanh" and abs(x) > 500:
+        y, rest = math.copysign(1.0, x), 0.0
+    else:
+        exact = FUNCTIONS[function](mpf(x))
+        nearest, unit = rounded(exact, precision)
+        y = float(nearest)
+        rest = 0.0 if math.isinf(y) else float((exact - nearest) / unit)
+    return f"{function},{bits(x, precision)},{bits(y, precision)},{rest:.6f}"
+
+
+def neighbours(x):
+    return [math.nextafter(x, -INFINITY), x, math.nextafter(x, INFINITY)]
+
+
+def points():
+    draw = random.Random(6)
+
+    def uniform(low, high, count):
+        return [draw.uniform(low, high) for _ in range(count)]
+
+    def magnitudes(low, high, count):
+        return [draw.uniform(1.0, 2.0) * 2.0 ** draw.randint(low, high) for _ in range(count)]
+
+    log2 = math.log(2.0)
+    edges = [0.0, 5e-324, 2.2250738585072014e-308, 1e-310, 2.0**-60, 1e-9, 1.0, 1e300, 1.7976931348623157e308, INFINITY]
+    edges = edges + [-x for x in edges] + [math.nan]
+    exp = edges + neighbours(709.782712893384) + neighbours(-745.1332191019411) + neighbours(-708.3964185322641)
+    exp += [x for k in (-1, 0, 1, 5, 1022) for x in neighbours((k + 0.5) * log2)]
+    exp += uniform(-1.0, 1.0, 120) + uniform(-708.0, 709.0, 120) + uniform(-745.0, -708.0, 30)
+    exp += [sign * x for x in magnitudes(-60, -3, 20) for sign in (1.0, -1.0)]
+    ln = edges + neighbours(1.0) + neighbours(math.sqrt(0.5)) + neighbours(math.sqrt(2.0)) + [1e-7, 2.0, math.e, 10.0]
+    ln += uniform(0.5, 2.0, 160) + magnitudes(-1022, 1022, 100) + uniform(0.0, 2.2e-308, 20)
+    ln += [1.0 + sign * x for x in magnitudes(-52, -5, 20) for sign in (1.0, -1.0)]
+    tanh = edges + neighbours(0.5625) + neighbours(19.0) + neighbours(22.0)
+    tanh += uniform(-0.5625, 0.5625, 100) + uniform(0.5625, 3.0, 120) + uniform(-20.0, 20.0, 60)
+    tanh += [sign * x for x in magnitudes(-1022, -3, 20) for sign in (1.0, -1.0)]
+    for function, xs in (("exp", exp), ("ln", ln), ("tanh", tanh)):
+        for x in xs:
+            yield function, x, "f64"
+
+    narrow = [0.5, 1.0, 88.72283, 88.72284, -87.3, -103.9, -104.1, 1e-40, 3e38] + uniform(-20.0, 20.0, 30)
+    for function in FUNCTIONS:
+        for x in narrow:
+            yield function, struct.unpack("f", struct.pack("f", x))[0], "f32"
+
+
+if __name__ == "__main__":
+    lines = ["function,x,y,rest", *(row(*point) for point in points())]
+    Path(__file__).with_suffix(".csv").write_text("\n".join(lines) + "\n")
