@@ -256,7 +256,7 @@ impl<R: Element> Input<R> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::data::{Data, Info};
+    use crate::data::{Data, Info, Limits, Source};
     use crate::nn::activation::Activation;
     use crate::nn::init::{Normal, Weights};
     use crate::nn::loss::Objective;
@@ -294,7 +294,7 @@ mod tests {
     fn spec() -> RunSpec {
         RunSpec {
             seed: Seed::try_from(0).unwrap(),
-            data: Data,
+            data: Data(Limits::default(), Source::Mnist),
             info: Info {
                 train_rows: 90,
                 test_rows: 40,
@@ -513,6 +513,19 @@ mod tests {
             assert_eq!(outcome.ending, Ending::Diverged { step: 2, layer: "affine1".to_owned() });
             assert_eq!(outcome.history.len(), recorded);
             assert!(outcome.history.iter().all(|row| row.loss.is_finite() && row.penalty.is_finite()));
+        }
+    }
+
+    #[test]
+    fn a_learning_rate_can_be_too_large_for_one_update() {
+        for (precision, lr) in [(Precision::F32, 1e300), (Precision::F64, f64::MAX)] {
+            for (at, recorded) in [(LossAt::BeforeUpdate, 1), (LossAt::AfterUpdate, 0)] {
+                let init =
+                    Init { weights: Weights::Normal(Normal { std: Positive::new(100.0).unwrap() }), ..Init::default() };
+                let outcome = outcome(&RunSpec { optimizer: sgd(lr), init, precision, record: loss(at, 1), ..spec() });
+                assert_eq!(outcome.ending, Ending::Diverged { step: 0, layer: "affine1".to_owned() });
+                assert_eq!(outcome.history.len(), recorded);
+            }
         }
     }
 

@@ -7,9 +7,8 @@ use std::ops::Range;
 
 use super::{Element, Lanes, Matrix};
 
-/// Rows of `b` in a panel, at most: three 512-bit vectors a row make 48 KiB, of which the second-level cache feeds the
-/// first.
-const DEPTH: usize = 256;
+/// Rows of `b` in a panel, at most: three 512-bit vectors a row make 37.5 KiB.
+const DEPTH: usize = 200;
 
 /// Numbers in a panel's row, at most: three vectors of 16.
 const LONGEST_ROW: usize = 48;
@@ -61,6 +60,9 @@ fn columns<R: Element, V: Lanes<R>, const ROWS: usize, const VECTORS: usize>(
     out: &mut [R],
     range: Range<usize>,
 ) {
+    if range.is_empty() {
+        return;
+    }
     let mut panel = [[zero; VECTORS]; DEPTH];
     let inner = a.columns;
     let depth = inner.div_ceil(inner.div_ceil(DEPTH));

@@ -1,0 +1,78 @@
+//! A training step of the book's network, 784-100-100-100-100-10 with batches of 128, on MNIST.
+
+use std::hint::black_box;
+use std::ops::ControlFlow;
+use std::time::{Duration, Instant};
+
+use criterion::{Criterion, criterion_group, criterion_main};
+use paribus::data::{Data, Dataset, Limits, Source};
+use paribus::kernel::{Instructions, Precision};
+use paribus::nn::loss::Objective;
+use paribus::number::Count;
+use paribus::seed::Seed;
+use paribus::spec::RunSpec;
+use paribus::train::{self, Sampling};
+use serde::de::DeserializeOwned;
+
+fn spec(data: &Data, precision: Precision, loss: &str) -> RunSpec {
+    fn section<T: DeserializeOwned>(json: &str) -> T {
+        serde_json::from_str(json).expect("a section of the experiment file")
+    }
+    RunSpec {
+        seed: Seed::try_from(0).expect("0 is a seed"),
+        data: data.clone(),
+        info: data.info().expect("what is built in can be read"),
+        model: section(r#"{"hidden": [100, 100, 100, 100]}"#),
+        init: section("{}"),
+        regularization: section("{}"),
+        optimizer: section(r#"{"sgd": {}}"#),
+        batch_size: Count::new(128).expect("128 is a count"),
+        steps: 0,
+        sampling: Sampling::WithReplacement,
+        objective: Objective::CrossEntropy,
+        precision,
+        record: section(&format!(r#"{{"loss": "{loss}"}}"#)),
+    }
+}
+
+/// The time of `steps` steps, without what is built before the first.
+fn time(instructions: Instructions, mut spec: RunSpec, data: &Dataset, steps: u64) -> Duration {
+    spec.steps = steps + 1;
+    let mut begin = Instant::now();
+    let mut elapsed = Duration::ZERO;
+    let mut watch = |done| {
+        if done == 1 {
+            begin = Instant::now();
+        }
+        elapsed = begin.elapsed();
+        ControlFlow::Continue(())
+    };
+    black_box(match spec.precision {
+        Precision::F32 => train::train_with::<f32>(instructions, &spec, data, &mut watch),
+        Precision::F64 => train::train_with::<f64>(instructions, &spec, data, &mut watch),
+    });
+    elapsed
+}
+
+fn step(criterion: &mut Criterion) {
+    let data = Data(Limits::default(), Source::Mnist);
+    let dataset = data.load().expect("what is built in can be read");
+    let mut group = criterion.benchmark_group("step");
+    for instructions in Instructions::available() {
+        if instructions.emulates_fused_multiply_add() {
+            continue;
+        }
+        for precision in [Precision::F32, Precision::F64] {
+            for loss in ["before-update", "after-update"] {
+                let spec = spec(&data, precision, loss);
+                group.bench_function(format!("{}, {loss}, {instructions}", precision.name()), |bencher| {
+                    bencher.iter_custom(|steps| time(instructions, spec.clone(), &dataset, steps));
+                });
+            }
+        }
+    }
+    group.finish();
+}
+
+criterion_group!(benches, step);
+criterion_main!(benches);

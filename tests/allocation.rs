@@ -1,0 +1,99 @@
+//! A training step allocates nothing, whatever the optimizer, the precision and the record.
+//!
+//! Allocations are counted by the allocator itself, so this test has a program of its own.
+
+use std::alloc::{GlobalAlloc, Layout, System};
+use std::cell::Cell;
+use std::ops::ControlFlow;
+
+use paribus::data::{Data, Dataset, Info, Limits, Rows, Source};
+use paribus::kernel::Precision;
+use paribus::number::Count;
+use paribus::optim::Optimizer;
+use paribus::seed::Seed;
+use paribus::spec::RunSpec;
+use paribus::train::{self, Ending, Sampling};
+
+struct Counting;
+
+thread_local! {
+    /// Of this thread: the test harness has others.
+    static ALLOCATIONS: Cell<usize> = const { Cell::new(0) };
+}
+
+// SAFETY: every call goes to the system's allocator as it came; counting touches a constant-initialized thread-local without
+// a destructor, which allocates nothing itself.
+unsafe impl GlobalAlloc for Counting {
+    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
+        ALLOCATIONS.set(ALLOCATIONS.get() + 1);
+        unsafe { System.alloc(layout) }
+    }
+
+    unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
+        unsafe { System.dealloc(pointer, layout) }
+    }
+
+    unsafe fn realloc(&self, pointer: *mut u8, layout: Layout, size: usize) -> *mut u8 {
+        ALLOCATIONS.set(ALLOCATIONS.get() + 1);
+        unsafe { System.realloc(pointer, layout, size) }
+    }
+}
+
+#[global_allocator]
+static COUNTING: Counting = Counting;
+
+const ROWS: usize = 50;
+const FEATURES: usize = 20;
+
+fn rows(count: usize) -> Rows {
+    let pixels = (0..count * FEATURES).map(|index| (index * 37 % 256) as u8).collect();
+    Rows { pixels, labels: (0..count).map(|row| (row % 3) as u8).collect() }
+}
+
+#[test]
+fn a_step_allocates_nothing() {
+    let data = Dataset { train: rows(ROWS), test: rows(30), features: FEATURES, classes: 3 };
+    for optimizer in ["sgd", "momentum", "nesterov", "adagrad", "rmsprop", "adam"] {
+        for precision in [Precision::F32, Precision::F64] {
+            for sampling in [Sampling::WithReplacement, Sampling::Shuffle] {
+                for moment in ["before-update", "after-update"] {
+                    let optimizer: Optimizer = serde_json::from_str(&format!(r#"{{"{optimizer}": {{}}}}"#)).unwrap();
+                    let spec = RunSpec {
+                        seed: Seed::try_from(0).unwrap(),
+                        data: Data(Limits::default(), Source::Mnist),
+                        info: Info {
+                            train_rows: ROWS as u64,
+                            test_rows: 30,
+                            features: FEATURES,
+                            classes: 3,
+                            fingerprint: String::new(),
+                        },
+                        model: serde_json::from_str(r#"{"hidden": [10, 7]}"#).unwrap(),
+                        init: serde_json::from_str("{}").unwrap(),
+                        regularization: serde_json::from_str(r#"{"weight_decay": 0.01, "l1": 0.01}"#).unwrap(),
+                        optimizer,
+                        batch_size: Count::new(16).unwrap(),
+                        steps: 40,
+                        sampling,
+                        objective: serde_json::from_str("\"cross-entropy\"").unwrap(),
+                        precision,
+                        record: serde_json::from_str(&format!(r#"{{"loss": "{moment}", "evaluate": {{}}}}"#)).unwrap(),
+                    };
+                    let mut counts = Vec::with_capacity(40);
+                    let before = ALLOCATIONS.get();
+                    let outcome = train::run(&spec, &data, &mut |_| {
+                        counts.push(ALLOCATIONS.get());
+                        ControlFlow::Continue(())
+                    });
+                    assert_eq!(outcome.ending, Ending::Finished);
+                    assert!(counts[0] > before, "the buffers are allocated, and counted");
+                    assert!(
+                        counts.iter().all(|count| *count == counts[0]),
+                        "{:?} {precision:?}: {counts:?}",
+                        spec.optimizer
+                    );
+                }
+            }
+        }
+    }
+}
