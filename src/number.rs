@@ -9,7 +9,7 @@ use thiserror::Error;
 
 /// A number outside the range that a setting accepts.
 #[derive(Debug, Clone, PartialEq, Error)]
-#[error("{found} is out of range, expected {accepted}")]
+#[error("`{found}` is out of range, expected {accepted}")]
 pub struct OutOfRange {
     found: String,
     accepted: &'static str,
@@ -48,6 +48,15 @@ pub struct Finite(f64);
 #[serde(try_from = "i64")]
 pub struct Count(NonZeroU64);
 
+/// The shortest digits that read back as `value`; with an exponent where there would be many zeros.
+pub fn shortest(value: f64) -> String {
+    if value != 0.0 && value.is_finite() && !(1e-4..1e7).contains(&value.abs()) {
+        format!("{value:e}")
+    } else {
+        value.to_string()
+    }
+}
+
 macro_rules! float_range {
     ($name:ident, $accepted:literal, $holds:expr) => {
         impl $name {
@@ -61,7 +70,7 @@ macro_rules! float_range {
                     // Adding zero turns −0 into +0, so that both spellings are one setting.
                     Ok(Self(value + 0.0))
                 } else {
-                    Err(OutOfRange::new(value, $accepted))
+                    Err(OutOfRange::new(shortest(value), $accepted))
                 }
             }
 
@@ -156,9 +165,17 @@ mod tests {
 
     #[test]
     fn an_error_says_what_was_found_and_what_is_accepted() {
+        let said = |error: OutOfRange| error.to_string();
+        assert_eq!(said(Positive::new(-0.1).unwrap_err()), "`-0.1` is out of range, expected a finite number above 0");
         assert_eq!(
-            Positive::new(-0.1).unwrap_err().to_string(),
-            "-0.1 is out of range, expected a finite number above 0"
+            said(Fraction::new(1e30).unwrap_err()),
+            "`1e30` is out of range, expected a number from 0 to below 1"
         );
+    }
+
+    #[test]
+    fn numbers_are_written_with_the_fewest_digits() {
+        let texts = [0.0, 1.0, 0.1, 1e-4, 1e-5, 123.456, 1e7, -2.5e-7].map(shortest);
+        assert_eq!(texts, ["0", "1", "0.1", "0.0001", "1e-5", "123.456", "1e7", "-2.5e-7"]);
     }
 }

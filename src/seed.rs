@@ -13,7 +13,7 @@ use crate::number::OutOfRange;
 use crate::real;
 
 /// A run's seed: 0 to 2^63 − 1, so that it fits a TOML integer and Parquet's `Int64`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Deserialize)]
 #[serde(try_from = "i64")]
 pub struct Seed(u64);
 

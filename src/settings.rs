@@ -8,6 +8,8 @@ use std::fmt;
 
 use serde::{Serialize, Serializer};
 
+use crate::number::shortest;
+
 /// The version of everything that decides a recorded value: arithmetic, random streams, formulas, defaults in code.
 /// It is part of every id, so a change of it retrains everything.
 pub const NUMERICS_VERSION: u32 = 1;
@@ -16,7 +18,7 @@ pub const NUMERICS_VERSION: u32 = 1;
 pub const NOT_IN_TRAJECTORY: [&str; 5] = ["evaluate_every", "evaluate_on", "loss_at", "loss_every", "steps"];
 
 /// One setting's value.
-#[derive(Debug, Clone, PartialEq, PartialOrd)]
+#[derive(Debug, Clone, PartialEq)]
 pub enum Scalar {
     Bool(bool),
     Int(i64),
@@ -30,8 +32,7 @@ impl fmt::Display for Scalar {
         match self {
             Self::Bool(value) => write!(f, "{value}"),
             Self::Int(value) => write!(f, "{value}"),
-            Self::Float(value) if *value != 0.0 && !(1e-4..1e7).contains(&value.abs()) => write!(f, "{value:e}"),
-            Self::Float(value) => write!(f, "{value}"),
+            Self::Float(value) => f.write_str(&shortest(*value)),
             Self::Text(value) => f.write_str(value),
         }
     }
@@ -57,7 +58,7 @@ impl From<bool> for Scalar {
 impl From<u64> for Scalar {
     /// Counts and seeds; both fit Parquet's `Int64` (see [`Count`](crate::number::Count), [`Seed`](crate::seed::Seed)).
     fn from(value: u64) -> Self {
-        Self::Int(value as i64)
+        Self::Int(i64::try_from(value).expect("counts and seeds are below 2^63"))
     }
 }
 
@@ -88,10 +89,10 @@ impl Settings {
     /// Sets `name`. A name is set once: two components that claim one name are a bug.
     ///
     /// # Panics
-    /// In builds with debug assertions, where `name` is set already.
+    /// Where `name` is set already: the id would be wrong.
     pub fn set(&mut self, name: &'static str, value: impl Into<Scalar>) {
         let before = self.0.insert(name, value.into());
-        debug_assert!(before.is_none(), "setting `{name}` is written twice");
+        assert!(before.is_none(), "setting `{name}` is written twice");
     }
 
     /// The value of `name`, where this run has that setting.
@@ -106,22 +107,22 @@ impl Settings {
 
     /// The id of the run that has these settings on data of this fingerprint.
     pub fn run_id(&self, data_fingerprint: &str) -> RunId {
-        self.id(data_fingerprint, |_| true)
+        self.id("paribus run", data_fingerprint, |_| true)
     }
 
     /// The id of the path through weight space: the same for runs that differ only in their length or in what is recorded.
     pub fn trajectory_id(&self, data_fingerprint: &str) -> RunId {
-        self.id(data_fingerprint, |name| !NOT_IN_TRAJECTORY.contains(&name))
+        self.id("paribus trajectory", data_fingerprint, |name| !NOT_IN_TRAJECTORY.contains(&name))
     }
 
-    /// blake3 over numerics version, fingerprint and settings; every text is preceded by its length, every value by a
+    /// blake3 over what is named, numerics version, fingerprint and settings; every text is preceded by its length, every value by a
     /// letter for its type, every number is little-endian.
-    fn id(&self, data_fingerprint: &str, counts: impl Fn(&str) -> bool) -> RunId {
+    fn id(&self, what: &str, data_fingerprint: &str, counts: impl Fn(&str) -> bool) -> RunId {
         fn text(hasher: &mut blake3::Hasher, text: &str) {
             hasher.update(&(text.len() as u64).to_le_bytes()).update(text.as_bytes());
         }
         let mut hasher = blake3::Hasher::new();
-        text(&mut hasher, "paribus run");
+        text(&mut hasher, what);
         hasher.update(&NUMERICS_VERSION.to_le_bytes());
         text(&mut hasher, data_fingerprint);
         for (name, value) in self.iter().filter(|(name, _)| counts(name)) {

@@ -267,7 +267,7 @@ mod tests {
         assert_eq!(read(1_i64).unwrap(), normal(1.0));
         assert_eq!(
             read(0.0).unwrap_err().to_string(),
-            "0 is out of range, expected a finite number above 0 (a standard deviation), or \"zeros\""
+            "`0` is out of range, expected a finite number above 0 (a standard deviation), or \"zeros\""
         );
     }
 

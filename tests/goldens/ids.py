@@ -2,8 +2,9 @@
 
     pip install blake3==1.0.11 && python tests/goldens/ids.py
 
-An id is BLAKE3 over numerics version, data fingerprint and the settings in the order of their names; every text is preceded by
-its length, every value by a letter for its type, every number is little-endian. The first 16 hexadecimal digits are the id.
+An id is BLAKE3 over what it names (a run or a trajectory), numerics version, data fingerprint and the settings in the order of
+their names; every text is preceded by its length, every value by a letter for its type, every number is little-endian. The
+first 16 hexadecimal digits are the id.
 """
 
 import json
@@ -60,8 +61,8 @@ def scalar(value):
             return b"t" + text(value)
 
 
-def identify(fingerprint, settings):
-    data = text("paribus run") + struct.pack("<I", NUMERICS_VERSION) + text(fingerprint)
+def identify(what, fingerprint, settings):
+    data = text(what) + struct.pack("<I", NUMERICS_VERSION) + text(fingerprint)
     for name in sorted(settings):
         data += text(name) + scalar(settings[name])
     return blake3(data).hexdigest()[:16]
@@ -75,8 +76,8 @@ def lines():
         yield ""
         yield "[[run]]"
         yield f'fingerprint = "{fingerprint}"'
-        yield f'run_id = "{identify(fingerprint, settings)}"'
-        yield f'trajectory_id = "{identify(fingerprint, trajectory)}"'
+        yield f'run_id = "{identify("paribus run", fingerprint, settings)}"'
+        yield f'trajectory_id = "{identify("paribus trajectory", fingerprint, trajectory)}"'
         yield "[run.settings]"
         for name, value in settings.items():
             yield f"{name} = {json.dumps(value)}"

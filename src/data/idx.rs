@@ -1,0 +1,381 @@
+//! The user's own data: IDX files, the format that MNIST was published in, gzipped or plain.
+//!
+//! An IDX file is two zero bytes, a byte for the type of the values (0x08: unsigned bytes, the only one that is read
+//! here), a byte for the number of dimensions, each dimension's size as a big-endian `u32`, and the values, the last
+//! dimension running fastest (<https://yann.lecun.com/exdb/mnist/>, "The IDX file format"). The reader takes nothing on
+//! trust: what a file is not is an error at its byte, and no more is unpacked than the header declares.
+
+use std::fs;
+use std::io::{self, Read};
+use std::path::{Path, PathBuf};
+
+use flate2::bufread::MultiGzDecoder;
+use serde::Deserialize;
+use thiserror::Error;
+
+use super::{Dataset, Info, Rows};
+use crate::number::OutOfRange;
+
+/// The settings of `source = "idx"`.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Deserialize)]
+#[serde(try_from = "Keys")]
+pub struct Idx {
+    train: Pair,
+    test: Option<Pair>,
+    classes: Option<Classes>,
+}
+
+/// The settings as they are written.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Keys {
+    /// The training images: an IDX file of unsigned bytes with two dimensions or more, the first of which counts rows.
+    /// A path is relative to the experiment file; whether a file is gzipped is seen from its content.
+    train_images: PathBuf,
+    /// The training labels: an IDX file of unsigned bytes with one dimension.
+    train_labels: PathBuf,
+    /// The test images, of the same shape as the training images. Default: no test data.
+    test_images: Option<PathBuf>,
+    /// The test labels. Default: no test data.
+    test_labels: Option<PathBuf>,
+    /// The number of classes, 256 at most. Default: the largest label of the files + 1.
+    classes: Option<Classes>,
+}
+
+/// Images and the labels that belong to them.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+struct Pair {
+    images: PathBuf,
+    labels: PathBuf,
+}
+
+/// As many classes as labels of one byte can tell apart: 1 to 256.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Deserialize)]
+#[serde(try_from = "i64")]
+struct Classes(u16);
+
+impl TryFrom<i64> for Classes {
+    type Error = OutOfRange;
+
+    fn try_from(value: i64) -> Result<Self, OutOfRange> {
+        match u16::try_from(value) {
+            Ok(classes @ 1..=256) => Ok(Self(classes)),
+            _ => Err(OutOfRange::new(value, "a whole number from 1 to 256")),
+        }
+    }
+}
+
+/// One half of the test data without the other.
+#[derive(Debug, Error)]
+#[error("`{given}` is given without `{missing}`: test data needs both")]
+struct HalfOfTestData {
+    given: &'static str,
+    missing: &'static str,
+}
+
+impl TryFrom<Keys> for Idx {
+    type Error = HalfOfTestData;
+
+    fn try_from(keys: Keys) -> Result<Self, HalfOfTestData> {
+        let test = match (keys.test_images, keys.test_labels) {
+            (Some(images), Some(labels)) => Some(Pair { images, labels }),
+            (None, None) => None,
+            (Some(_), None) => return Err(HalfOfTestData { given: "test_images", missing: "test_labels" }),
+            (None, Some(_)) => return Err(HalfOfTestData { given: "test_labels", missing: "test_images" }),
+        };
+        let train = Pair { images: keys.train_images, labels: keys.train_labels };
+        Ok(Self { train, test, classes: keys.classes })
+    }
+}
+
+/// A file that is not as it should be.
+#[derive(Debug, Error)]
+#[error("`{}`{}: {fault}", path.display(), place(*offset, *gzipped))]
+pub struct FileError {
+    /// The setting that names the file.
+    pub key: &'static str,
+    pub path: PathBuf,
+    /// Where, in bytes from the start: of what is unpacked, where the file is gzipped. None where it is not about a
+    /// place.
+    pub offset: Option<u64>,
+    pub gzipped: bool,
+    pub fault: Box<Fault>,
+}
+
+fn place(offset: Option<u64>, gzipped: bool) -> String {
+    match offset {
+        Some(offset) if gzipped => format!(" at byte {offset} of its unpacked content"),
+        Some(offset) => format!(" at byte {offset}"),
+        None => String::new(),
+    }
+}
+
+/// What is wrong with a file.
+#[derive(Debug, Error)]
+pub enum Fault {
+    #[error("cannot be read: {0}")]
+    Unreadable(io::Error),
+    #[error("this is not a file, but the path of an IDX file is expected")]
+    NotAFile,
+    #[error("the gzip stream is damaged ({0}); fetch or pack the file again")]
+    Gzip(io::Error),
+    #[error("found the bytes {:02x} {:02x}, expected 00 00, with which every IDX file begins", found[0], found[1])]
+    Magic { found: [u8; 2] },
+    #[error("found values of type {found:#04x}{}, expected 0x08 (unsigned bytes)", type_name(*found))]
+    ValueType { found: u8 },
+    #[error("the number of dimensions is {found}, expected {expected}")]
+    Dimensions { found: u8, expected: &'static str },
+    #[error("dimension {dimension} has size 0, expected 1 at least")]
+    Empty { dimension: usize },
+    #[error("the header declares {} values, which do not fit into memory", shape(sizes))]
+    TooLarge { sizes: Vec<u32> },
+    #[error("the content ends within the header, expected {expected} bytes of header")]
+    HeaderEnds { expected: u64 },
+    #[error("the content ends, expected {expected} bytes: the header declares {} values", shape(sizes))]
+    TooShort { expected: u64, sizes: Vec<u32> },
+    #[error("the content goes on, expected it to end: the header declares {} values", shape(sizes))]
+    TooLong { sizes: Vec<u32> },
+    #[error("found label {found}, expected 0 to {}: `classes` is {classes}", classes - 1)]
+    Label { found: u8, classes: u16 },
+    #[error("found {labels} labels for the {images} images of `{}`: they do not belong together", of.display())]
+    Count { labels: usize, images: usize, of: PathBuf },
+    #[error("found images of {} values, expected {} as in `{}`", shape(found), shape(expected), of.display())]
+    Shape { found: Vec<u32>, expected: Vec<u32>, of: PathBuf },
+}
+
+/// `28 × 28`.
+fn shape(sizes: &[u32]) -> String {
+    sizes.iter().map(u32::to_string).collect::<Vec<_>>().join(" × ")
+}
+
+fn type_name(code: u8) -> &'static str {
+    match code {
+        0x09 => " (signed bytes)",
+        0x0b => " (16-bit integers)",
+        0x0c => " (32-bit integers)",
+        0x0d => " (32-bit floats)",
+        0x0e => " (64-bit floats)",
+        _ => "",
+    }
+}
+
+impl Idx {
+    /// Makes relative paths start at `folder`.
+    pub fn resolve(&mut self, folder: &Path) {
+        for pair in std::iter::once(&mut self.train).chain(&mut self.test) {
+            pair.images = folder.join(&pair.images);
+            pair.labels = folder.join(&pair.labels);
+        }
+    }
+
+    /// Reads all files, checks them, and returns all rows and what is known of them.
+    ///
+    /// # Errors
+    /// The first thing that is wrong, in the order train before test, images before labels.
+    pub fn read(&self) -> Result<(Dataset, Info), FileError> {
+        let (train, test) = rayon::join(
+            || self.train.read("train_images", "train_labels"),
+            || self.test.as_ref().map(|test| test.read("test_images", "test_labels")).transpose(),
+        );
+        let (train, test) = (train?, test?);
+        if let Some(test) = &test
+            && test.images.row_shape() != train.images.row_shape()
+        {
+            let (found, expected) = (test.images.row_shape().to_vec(), train.images.row_shape().to_vec());
+            let of = train.images.path.clone();
+            return Err(test.images.fault(8, Fault::Shape { found, expected, of }));
+        }
+
+        let labels = || std::iter::once(&train.labels).chain(test.as_ref().map(|test| &test.labels));
+        let largest = labels().flat_map(|file| &file.values).max().copied().unwrap_or_default();
+        let classes = self.classes.map_or(u16::from(largest) + 1, |classes| classes.0);
+        for file in labels() {
+            if let Some(index) = file.values.iter().position(|label| u16::from(*label) >= classes) {
+                let fault = Fault::Label { found: file.values[index], classes };
+                return Err(file.fault(file.header() + index as u64, fault));
+            }
+        }
+
+        let fingerprint = fingerprint(&[
+            Some(train.images.hash),
+            Some(train.labels.hash),
+            test.as_ref().map(|test| test.images.hash),
+            test.as_ref().map(|test| test.labels.hash),
+        ]);
+        let features = train.images.row_shape().iter().map(|size| *size as usize).product();
+        let (train, test) = (train.into_rows(), test.map(Files::into_rows).unwrap_or_default());
+        let (train_rows, test_rows) = (train.len() as u64, test.len() as u64);
+        let classes = usize::from(classes);
+        Ok((Dataset { train, test, features, classes }, Info { train_rows, test_rows, features, classes, fingerprint }))
+    }
+}
+
+/// Names the content of training images, training labels, test images and test labels, given as each file's blake3: the
+/// first 16 hexadecimal digits of blake3 over a 1 and the hash for each file that is there, and a 0 for each that is
+/// not.
+pub(super) fn fingerprint(files: &[Option<blake3::Hash>; 4]) -> String {
+    let mut hasher = blake3::Hasher::new();
+    for file in files {
+        match file {
+            Some(hash) => hasher.update(&[1]).update(hash.as_bytes()),
+            None => hasher.update(&[0]),
+        };
+    }
+    hasher.finalize().to_hex()[..16].to_owned()
+}
+
+impl Pair {
+    fn read(&self, images_key: &'static str, labels_key: &'static str) -> Result<Files, FileError> {
+        let images = File::read(images_key, &self.images, Role::Images)?;
+        let labels = File::read(labels_key, &self.labels, Role::Labels)?;
+        if images.sizes[0] != labels.sizes[0] {
+            let of = images.path.clone();
+            return Err(
+                labels.fault(4, Fault::Count { labels: labels.values.len(), images: images.sizes[0] as usize, of })
+            );
+        }
+        Ok(Files { images, labels })
+    }
+}
+
+struct Files {
+    images: File,
+    labels: File,
+}
+
+impl Files {
+    fn into_rows(self) -> Rows {
+        Rows { pixels: self.images.values, labels: self.labels.values }
+    }
+}
+
+/// What a file is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Role {
+    Images,
+    Labels,
+}
+
+/// A file, read.
+#[derive(Debug)]
+struct File {
+    key: &'static str,
+    path: PathBuf,
+    gzipped: bool,
+    /// blake3 of the bytes on disk.
+    hash: blake3::Hash,
+    sizes: Vec<u32>,
+    values: Vec<u8>,
+}
+
+impl File {
+    fn read(key: &'static str, path: &Path, role: Role) -> Result<Self, FileError> {
+        let error =
+            |offset, gzipped, fault| FileError { key, path: path.to_owned(), offset, gzipped, fault: Box::new(fault) };
+        let unreadable = |cause| error(None, false, Fault::Unreadable(cause));
+        // A folder cannot be read, a pipe only once, and a device may never end.
+        if !fs::metadata(path).map_err(unreadable)?.is_file() {
+            return Err(error(None, false, Fault::NotAFile));
+        }
+        let bytes = fs::read(path).map_err(unreadable)?;
+        let gzipped = bytes.starts_with(&[0x1f, 0x8b]);
+        let (sizes, values) = parse(&bytes, role).map_err(|(offset, fault)| error(Some(offset), gzipped, fault))?;
+        Ok(Self { key, path: path.to_owned(), gzipped, hash: blake3::hash(&bytes), sizes, values })
+    }
+
+    /// The sizes of a row's dimensions.
+    fn row_shape(&self) -> &[u32] {
+        &self.sizes[1..]
+    }
+
+    /// The header's length, bytes.
+    fn header(&self) -> u64 {
+        4 + 4 * self.sizes.len() as u64
+    }
+
+    fn fault(&self, offset: u64, fault: Fault) -> FileError {
+        FileError {
+            key: self.key,
+            path: self.path.clone(),
+            offset: Some(offset),
+            gzipped: self.gzipped,
+            fault: Box::new(fault),
+        }
+    }
+}
+
+/// The sizes and values in a file's bytes, unpacked if they are gzipped; or what is wrong, and at which byte of the
+/// content.
+fn parse(file: &[u8], role: Role) -> Result<(Vec<u32>, Vec<u8>), (u64, Fault)> {
+    if file.starts_with(&[0x1f, 0x8b]) {
+        // Deflate makes at most 1032 bytes of one (zlib's technical details), so no header can ask for more than that.
+        parse_content(MultiGzDecoder::new(file), file.len().saturating_mul(1032), role)
+    } else {
+        parse_content(file, file.len(), role)
+    }
+}
+
+/// As [`parse`], for content of which there are at most `most` bytes.
+fn parse_content(mut content: impl Read, most: usize, role: Role) -> Result<(Vec<u32>, Vec<u8>), (u64, Fault)> {
+    let mut header = Vec::new();
+    read_header(&mut content, &mut header, 4)?;
+    let (magic, value_type, dimensions) = ([header[0], header[1]], header[2], header[3]);
+    if magic != [0, 0] {
+        return Err((0, Fault::Magic { found: magic }));
+    }
+    if value_type != 0x08 {
+        return Err((2, Fault::ValueType { found: value_type }));
+    }
+    match (role, dimensions) {
+        (Role::Images, 2..) | (Role::Labels, 1) => {}
+        (Role::Images, found) => {
+            let expected = "2 at least: the images, and what one image is made of";
+            return Err((3, Fault::Dimensions { found, expected }));
+        }
+        (Role::Labels, found) => return Err((3, Fault::Dimensions { found, expected: "1: labels are a plain list" })),
+    }
+    read_header(&mut content, &mut header, 4 + 4 * usize::from(dimensions))?;
+    let sizes: Vec<u32> =
+        header[4..].chunks_exact(4).map(|bytes| u32::from_be_bytes([bytes[0], bytes[1], bytes[2], bytes[3]])).collect();
+    if let Some(dimension) = sizes.iter().position(|size| *size == 0) {
+        return Err((4 + 4 * dimension as u64, Fault::Empty { dimension: dimension + 1 }));
+    }
+    let length = sizes.iter().try_fold(1_usize, |product, size| product.checked_mul(*size as usize));
+    let mut values = Vec::new();
+    let fits = |length: &usize| *length <= isize::MAX as usize && values.try_reserve_exact((*length).min(most)).is_ok();
+    let Some(length) = length.filter(fits) else {
+        return Err((4, Fault::TooLarge { sizes }));
+    };
+
+    let start = header.len() as u64;
+    let end = start + length as u64;
+    read_until(&mut content, &mut values, length).map_err(|(offset, fault)| (start + offset, fault))?;
+    if values.len() < length {
+        return Err((start + values.len() as u64, Fault::TooShort { expected: end, sizes }));
+    }
+    // One byte more says whether the content ends here; at its end, a gzip stream checks its sum, too.
+    match content.read(&mut [0]) {
+        Ok(0) => Ok((sizes, values)),
+        Ok(_) => Err((end, Fault::TooLong { sizes })),
+        Err(error) => Err((end, Fault::Gzip(error))),
+    }
+}
+
+/// Appends to `header` until there are `end` bytes.
+fn read_header(content: &mut dyn Read, header: &mut Vec<u8>, end: usize) -> Result<(), (u64, Fault)> {
+    read_until(content, header, end)?;
+    if header.len() < end {
+        return Err((header.len() as u64, Fault::HeaderEnds { expected: end as u64 }));
+    }
+    Ok(())
+}
+
+/// Appends to `bytes` until there are `length`, or fewer where the content ends.
+fn read_until(content: &mut dyn Read, bytes: &mut Vec<u8>, length: usize) -> Result<(), (u64, Fault)> {
+    // Bytes in memory cannot fail to be read: what fails is the unpacking.
+    let result = content.take((length - bytes.len()) as u64).read_to_end(bytes);
+    result.map(|_| ()).map_err(|error| (bytes.len() as u64, Fault::Gzip(error)))
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,116 @@
+//! MNIST, built in: the four original files (LeCun, Cortes and Burges), gzipped.
+//!
+//! SHA-256 of the unpacked files, as they were published:
+//!
+//! ```text
+//! ba891046e6505d7aadcbbe25680a0738ad16aec93bde7f9b65e87a2fc25776db  train-images-idx3-ubyte
+//! 65a50cbbf4e906d70832878ad85ccda5333a97f0f4c3dd2ef09a8a9eef7101c5  train-labels-idx1-ubyte
+//! 0fa7898d509279e482958e8ce81c8e77db3f2f8254e26661ceb7762c4d494ce7  t10k-images-idx3-ubyte
+//! ff7bcfd416de33731a308c3f266cc351222c34898ecbeaf847f06e48f7ec33f2  t10k-labels-idx1-ubyte
+//! ```
+
+use std::io::Read;
+
+use flate2::bufread::GzDecoder;
+
+use super::{Dataset, Info, Rows};
+
+const TRAIN_IMAGES: &[u8] = include_bytes!("../../data/mnist/train-images-idx3-ubyte.gz");
+const TRAIN_LABELS: &[u8] = include_bytes!("../../data/mnist/train-labels-idx1-ubyte.gz");
+const TEST_IMAGES: &[u8] = include_bytes!("../../data/mnist/t10k-images-idx3-ubyte.gz");
+const TEST_LABELS: &[u8] = include_bytes!("../../data/mnist/t10k-labels-idx1-ubyte.gz");
+
+const FEATURES: usize = 28 * 28;
+const CLASSES: usize = 10;
+/// What the four files unpacked would have as IDX files of a user. A test computes it.
+const FINGERPRINT: &str = "f60d4e1a10b87fed";
+
+/// An image file's header is its magic number, rows, height and width; a label file's has the first two. Bytes.
+const IMAGE_HEADER: usize = 16;
+const LABEL_HEADER: usize = 8;
+
+/// All of MNIST, as it is known without unpacking.
+pub fn info() -> Info {
+    Info {
+        train_rows: 60_000,
+        test_rows: 10_000,
+        features: FEATURES,
+        classes: CLASSES,
+        fingerprint: FINGERPRINT.to_owned(),
+    }
+}
+
+/// The first rows of each part, 60,000 and 10,000 at most. Only what is asked for is unpacked, both parts at the same
+/// time.
+///
+/// # Panics
+/// Where more rows are asked for than there are.
+pub fn load(train_rows: usize, test_rows: usize) -> Dataset {
+    let rows = |images, labels, rows| Rows {
+        pixels: unpack::<IMAGE_HEADER>(images, rows * FEATURES),
+        labels: unpack::<LABEL_HEADER>(labels, rows),
+    };
+    let (train, test) =
+        rayon::join(|| rows(TRAIN_IMAGES, TRAIN_LABELS, train_rows), || rows(TEST_IMAGES, TEST_LABELS, test_rows));
+    Dataset { train, test, features: FEATURES, classes: CLASSES }
+}
+
+/// The first `length` bytes behind a header of `HEADER` bytes.
+fn unpack<const HEADER: usize>(file: &[u8], length: usize) -> Vec<u8> {
+    let mut content = GzDecoder::new(file);
+    let mut values = vec![0; length];
+    let result = content.read_exact(&mut [0; HEADER]).and_then(|()| content.read_exact(&mut values));
+    result.expect("the built-in files hold all rows that `info` says: a test unpacks them");
+    values
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::data::idx;
+
+    #[test]
+    fn the_files_are_the_published_ones() {
+        // The crate hashes with blake3 only. These are the blake3 of files whose SHA-256 were found, with `sha256sum`,
+        // to be those at the top of this page.
+        let published = [
+            (TRAIN_IMAGES, "c6e6fd8c67d07c8a9b7bffa7dd0413ff4b8af241607b049b7721107f379df9fd"),
+            (TRAIN_LABELS, "8ebcfdf2fe191516f9cb37fceb75d2d19289d91ee92026534ed45e44144b5642"),
+            (TEST_IMAGES, "f8d502322cd9f186e155a74a3dff598ed56c1a7b5a5c8d312749ac47c4a2bec7"),
+            (TEST_LABELS, "6d43ea317fa8f5851bb85404bb7358defd48b0294cf31f60cdcde8106fe2c3ad"),
+        ];
+        let hashes = published.map(|(file, expected)| {
+            let mut content = Vec::new();
+            GzDecoder::new(file).read_to_end(&mut content).unwrap();
+            let hash = blake3::hash(&content);
+            assert_eq!(hash.to_hex().as_str(), expected);
+            Some(hash)
+        });
+        assert_eq!(idx::fingerprint(&hashes), FINGERPRINT);
+    }
+
+    #[test]
+    fn digits_are_where_they_should_be() {
+        let dataset = load(60_000, 10_000);
+        assert_eq!((dataset.train.len(), dataset.test.len()), (60_000, 10_000));
+        assert_eq!(dataset.train.pixels.len(), 60_000 * FEATURES);
+        assert_eq!(dataset.test.pixels.len(), 10_000 * FEATURES);
+        assert_eq!(dataset.train.labels[..8], [5, 0, 4, 1, 9, 2, 1, 3]);
+        assert_eq!(dataset.test.labels[..8], [7, 2, 1, 0, 4, 1, 4, 9]);
+        let mut counts = [0; CLASSES];
+        dataset.train.labels.iter().for_each(|label| counts[usize::from(*label)] += 1);
+        assert_eq!(counts, [5923, 6742, 5958, 6131, 5842, 5421, 5918, 6265, 5851, 5949]);
+        // 0.1307 of full brightness, the mean that everyone normalizes with.
+        let sum: u64 = dataset.train.pixels.iter().map(|pixel| u64::from(*pixel)).sum();
+        assert_eq!((sum as f64 / (60_000 * FEATURES) as f64 / 255.0 * 1e4).round(), 1307.0);
+    }
+
+    #[test]
+    fn a_part_of_the_rows_is_the_beginning_of_all() {
+        let (all, few) = (load(1000, 100), load(300, 7));
+        assert_eq!(few.train.pixels, all.train.pixels[..300 * FEATURES]);
+        assert_eq!(few.train.labels, all.train.labels[..300]);
+        assert_eq!(few.test.pixels, all.test.pixels[..7 * FEATURES]);
+        assert_eq!(few.test.labels, all.test.labels[..7]);
+    }
+}
