@@ -1,0 +1,205 @@
+//! A batch: complete runs, with one file of one name in every table that they have rows in; and how it appears and changes.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::path::{Path, PathBuf};
+use std::str::FromStr;
+use std::sync::Arc;
+
+use arrow::array::{AsArray, BooleanArray, DictionaryArray, RecordBatch, StringArray};
+use arrow::compute::filter_record_batch;
+use arrow::datatypes::Int32Type;
+use arrow::error::ArrowError;
+
+use super::disk;
+use super::error::Error;
+use super::file::{self, Footer};
+use super::schema::Table;
+use crate::settings::RunId;
+
+/// The name of a batch, which its files bear: `main-0001`.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct BatchName {
+    /// Who writes batches of this name.
+    writer: String,
+    /// From 1.
+    number: u32,
+}
+
+impl BatchName {
+    /// The first name of `writer` that comes after all of `taken`.
+    pub fn next(writer: &str, taken: impl IntoIterator<Item = BatchName>) -> Self {
+        let numbers = taken.into_iter().filter(|name| name.writer == writer).map(|name| name.number);
+        Self { writer: writer.to_owned(), number: numbers.max().unwrap_or(0) + 1 }
+    }
+
+    /// The batch's file in `table`, in the area at `area`.
+    pub fn path(&self, area: &Path, table: Table) -> PathBuf {
+        area.join(table.name()).join(format!("{self}.parquet"))
+    }
+
+    /// Where the next content of that file is written.
+    fn draft(&self, area: &Path, table: Table) -> PathBuf {
+        area.join(DRAFTS).join(format!("{}-{self}", table.name()))
+    }
+}
+
+impl fmt::Display for BatchName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}-{:04}", self.writer, self.number)
+    }
+}
+
+impl FromStr for BatchName {
+    type Err = ();
+
+    fn from_str(text: &str) -> Result<Self, ()> {
+        let (writer, number) = text.rsplit_once('-').ok_or(())?;
+        let name = Self { writer: writer.to_owned(), number: number.parse().map_err(|_| ())? };
+        if name.to_string() == text && !writer.is_empty() { Ok(name) } else { Err(()) }
+    }
+}
+
+/// The folder, in each area, of files that are being written. They lie apart from the tables, because Polars reads no folder
+/// that holds files with other endings than `.parquet`.
+pub const DRAFTS: &str = ".drafts";
+
+/// The batches that have a file in `table`, in the area at `area`, sorted.
+///
+/// # Errors
+/// Where a Parquet file's name is no batch's.
+pub fn list(area: &Path, table: Table) -> Result<Vec<BatchName>, Error> {
+    let folder = area.join(table.name());
+    let files = disk::names(&folder)?.into_iter().filter(|name| !name.starts_with('.'));
+    let mut batches = files
+        .filter_map(|name| Some((name.strip_suffix(".parquet")?.parse(), folder.join(&name))))
+        .map(|(batch, path)| batch.map_err(|()| Error::Foreign { path }))
+        .collect::<Result<Vec<BatchName>, Error>>()?;
+    batches.sort_unstable();
+    Ok(batches)
+}
+
+/// The rows of a batch, by table; a table without rows is left out.
+#[derive(Debug, Clone)]
+pub struct Contents {
+    pub footer: Footer,
+    pub tables: BTreeMap<Table, Vec<RecordBatch>>,
+}
+
+impl Contents {
+    /// The rows that belong together. Those of data tables whose runs are not in `runs` may be among them.
+    pub fn new(footer: Footer, rows: impl IntoIterator<Item = (Table, Vec<RecordBatch>)>) -> Self {
+        let filled = rows.into_iter().map(|(table, mut rows)| {
+            rows.retain(|batch| batch.num_rows() > 0);
+            (table, rows)
+        });
+        Self { footer, tables: filled.filter(|(_, rows)| !rows.is_empty()).collect() }
+    }
+
+    /// Reads a committed batch.
+    ///
+    /// # Errors
+    /// Also where a file is not the one that was written, so that damage is never copied.
+    pub fn read(area: &Path, name: &BatchName) -> Result<Self, Error> {
+        let (footer, runs) = file::read(&name.path(area, Table::Runs), None)?;
+        let mut tables = vec![(Table::Runs, runs)];
+        for table in Table::DATA {
+            let Some(hash) = footer.hash(table) else { continue };
+            let path = name.path(area, table);
+            let (data_footer, rows) = file::read(&path, None)?;
+            // At another revision it is the file that an interrupted rewrite has yet to replace.
+            if data_footer.revision() == footer.revision() && file::hash(&path)? != hash {
+                return Err(Error::damaged(&path, "its hash is not the one written down for it"));
+            }
+            tables.push((table, rows));
+        }
+        Ok(Self::new(footer, tables))
+    }
+
+    /// The rows of the runs in `labels`, under these labels.
+    pub fn select(&self, labels: &BTreeMap<RunId, String>) -> Result<Self, Error> {
+        let mut tables = Vec::new();
+        for (&table, rows) in &self.tables {
+            let selected = rows.iter().map(|batch| select(batch, labels)).collect::<Result<_, ArrowError>>();
+            tables.push((table, selected.map_err(|problem| Error::encoding(table.name(), problem))?));
+        }
+        Ok(Self::new(self.footer.clone(), tables))
+    }
+
+    /// Whether there is no run.
+    pub fn is_empty(&self) -> bool {
+        !self.tables.contains_key(&Table::Runs)
+    }
+}
+
+/// Adds a batch to the area at `area`. Its file in `runs` comes last, and with it all of its runs count at once; before
+/// that, the batch is a leftover that the next start deletes.
+pub fn commit(area: &Path, name: &BatchName, contents: &Contents) -> Result<(), Error> {
+    draft(area, name, contents, 0)?;
+    for table in Table::ALL.into_iter().filter(|table| contents.tables.contains_key(table)) {
+        disk::replace(&name.draft(area, table), &name.path(area, table))?;
+    }
+    Ok(())
+}
+
+/// Replaces a committed batch by `contents`, which holds no runs that were not there. Its file in `runs` comes first, so
+/// that a run without its rows never counts; the others then carry an older revision until their turn comes.
+pub fn rewrite(area: &Path, name: &BatchName, contents: &Contents) -> Result<(), Error> {
+    if contents.is_empty() {
+        return Table::ALL.into_iter().rev().try_for_each(|table| disk::remove(&name.path(area, table)));
+    }
+    draft(area, name, contents, contents.footer.revision() + 1)?;
+    for table in Table::ALL.into_iter().rev() {
+        if contents.tables.contains_key(&table) {
+            disk::replace(&name.draft(area, table), &name.path(area, table))?;
+        } else {
+            disk::remove(&name.path(area, table))?;
+        }
+    }
+    Ok(())
+}
+
+/// Writes drafts of the batch's files.
+fn draft(area: &Path, name: &BatchName, contents: &Contents, revision: u64) -> Result<(), Error> {
+    let footer = contents.footer.at_revision(revision);
+    let mut runs_footer = footer.clone();
+    for table in Table::DATA {
+        if let Some(rows) = contents.tables.get(&table) {
+            runs_footer.set_hash(table, draft_file(area, name, table, rows, &footer)?);
+        }
+    }
+    draft_file(area, name, Table::Runs, &contents.tables[&Table::Runs], &runs_footer)?;
+    Ok(())
+}
+
+fn draft_file(
+    area: &Path,
+    name: &BatchName,
+    table: Table,
+    rows: &[RecordBatch],
+    footer: &Footer,
+) -> Result<blake3::Hash, Error> {
+    let bytes = file::encode(table, rows, footer)?;
+    disk::make_folder(&area.join(table.name()))?;
+    disk::make_folder(&area.join(DRAFTS))?;
+    disk::write(&name.draft(area, table), &bytes)?;
+    Ok(blake3::hash(&bytes))
+}
+
+/// The rows of the runs in `labels`, under these labels. `run_id` is a dictionary, so a label is looked up once a run.
+fn select(rows: &RecordBatch, labels: &BTreeMap<RunId, String>) -> Result<RecordBatch, ArrowError> {
+    let schema = rows.schema();
+    let (run_id, label) = (schema.index_of("run_id")?, schema.index_of("label")?);
+    let run_ids = rows.column(run_id).as_dictionary::<Int32Type>();
+    let label_of = |run_id: Option<&str>| labels.get(&run_id?.parse().ok()?);
+    let new_labels: Vec<Option<&String>> = run_ids.values().as_string::<i32>().iter().map(label_of).collect();
+    let keep: BooleanArray =
+        run_ids.keys().values().iter().map(|&key| Some(new_labels[key as usize].is_some())).collect();
+
+    let kept = filter_record_batch(rows, &keep)?;
+    let keys = kept.column(run_id).as_dictionary::<Int32Type>().keys().clone();
+    let values = StringArray::from_iter_values(new_labels.into_iter().map(|label| label.map_or("", String::as_str)));
+    let mut columns = kept.columns().to_vec();
+    columns[label] = Arc::new(DictionaryArray::try_new(keys, Arc::new(values))?);
+    RecordBatch::try_new(schema, columns)
+}

@@ -1,0 +1,162 @@
+//! Runs that wait to be written, and how long they wait.
+
+use std::collections::BTreeSet;
+use std::time::{Duration, Instant};
+
+use arrow::array::RecordBatch;
+
+use super::batch::{BatchName, Contents};
+use super::context::Context;
+use super::error::Error;
+use super::file::Footer;
+use super::inventory::Known;
+use super::row::{RunResult, RunRow, Summary};
+use super::schema::{self, Cells, Table};
+use crate::settings::RunId;
+use crate::train::Ending;
+
+/// Runs as rows of the tables, in the order in which they came.
+#[derive(Debug, Default)]
+pub struct Buffer {
+    runs: Vec<Waiting>,
+    ids: BTreeSet<RunId>,
+    bytes: usize,
+}
+
+#[derive(Debug)]
+struct Waiting {
+    run_id: RunId,
+    label: String,
+    seed: u64,
+    summary: Summary,
+    cells: Cells,
+    history: RecordBatch,
+    evaluations: RecordBatch,
+}
+
+impl Buffer {
+    /// Adds a run.
+    ///
+    /// # Errors
+    /// Where the run cannot be stored; it is not added then.
+    pub fn push(&mut self, run: &RunRow, context: &Context) -> Result<(), Error> {
+        let (history, evaluations): (&[_], &[_]) = match &run.result {
+            RunResult::Failed { .. } => (&[], &[]),
+            RunResult::Trained(outcome) if outcome.ending == Ending::Interrupted => {
+                return Err(Error::Interrupted { run_id: run.run_id });
+            }
+            RunResult::Trained(outcome) => (&outcome.history, &outcome.evaluations),
+        };
+        let (history, evaluations) = (schema::history(run, history)?, schema::evaluations(run, evaluations)?);
+        let summary = Summary::of(run);
+        let cells = schema::cells(run, &summary, context)?;
+
+        self.ids.insert(run.run_id);
+        self.bytes += history.get_array_memory_size() + evaluations.get_array_memory_size() + CELLS_BYTES;
+        let (run_id, label, seed) = (run.run_id, run.label.clone(), run.seed);
+        self.runs.push(Waiting { run_id, label, seed, summary, cells, history, evaluations });
+        Ok(())
+    }
+
+    /// The ids of those that wait.
+    pub fn ids(&self) -> &BTreeSet<RunId> {
+        &self.ids
+    }
+
+    /// How much memory the rows take, roughly.
+    pub fn bytes(&self) -> usize {
+        self.bytes
+    }
+
+    /// All rows, as one batch.
+    pub fn contents(&self, footer: Footer) -> Result<Contents, Error> {
+        let cells: Vec<&Cells> = self.runs.iter().map(|waiting| &waiting.cells).collect();
+        let history = self.runs.iter().map(|waiting| waiting.history.clone()).collect();
+        let evaluations = self.runs.iter().map(|waiting| waiting.evaluations.clone()).collect();
+        let tables =
+            [(Table::Runs, vec![schema::runs(&cells)?]), (Table::History, history), (Table::Evaluations, evaluations)];
+        Ok(Contents::new(footer, tables))
+    }
+
+    /// The runs that wait, as known once they are in `batch`.
+    pub fn known_in(&self, batch: &BatchName) -> impl Iterator<Item = Known> {
+        self.runs.iter().map(|waiting| Known {
+            run_id: waiting.run_id,
+            label: waiting.label.clone(),
+            seed: waiting.seed,
+            summary: waiting.summary.clone(),
+            batch: batch.clone(),
+        })
+    }
+}
+
+/// What a row of `runs` takes in memory, roughly.
+const CELLS_BYTES: usize = 4096;
+
+/// When the next flush is due: soon after the start, so that little is lost if the process dies early, then ever less
+/// often, so that a long experiment has few files.
+#[derive(Debug)]
+pub struct Pace {
+    last: Instant,
+    interval: Duration,
+}
+
+impl Pace {
+    const FIRST: Duration = Duration::from_secs(1);
+    const LONGEST: Duration = Duration::from_secs(60);
+
+    /// A pace that begins at `now`.
+    pub fn from(now: Instant) -> Self {
+        Self { last: now, interval: Self::FIRST }
+    }
+
+    /// Whether rows have waited long enough at `now`.
+    pub fn is_due(&self, now: Instant) -> bool {
+        now.saturating_duration_since(self.last) >= self.interval
+    }
+
+    /// Notes a flush at `now`.
+    pub fn flushed(&mut self, now: Instant) {
+        self.last = now;
+        self.interval = (self.interval * 2).min(Self::LONGEST);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::row::tests::run;
+    use super::*;
+
+    #[test]
+    fn flushes_come_ever_less_often_up_to_a_minute() {
+        let start = Instant::now();
+        let mut now = start;
+        let mut pace = Pace::from(start);
+        let mut flushes = Vec::new();
+        while flushes.len() < 9 {
+            now += Duration::from_millis(500);
+            if pace.is_due(now) {
+                flushes.push((now - start).as_secs());
+                pace.flushed(now);
+            }
+        }
+        assert_eq!(flushes, [1, 3, 7, 15, 31, 63, 123, 183, 243]);
+    }
+
+    #[test]
+    fn a_run_that_cannot_be_stored_is_not_added() {
+        let context = Context::here("ch6", "", "");
+        let mut buffer = Buffer::default();
+        buffer.push(&run(1, &[1.0]), &context).unwrap();
+        buffer.push(&run(2, &[1.0, f64::NAN]), &context).unwrap_err();
+        assert_eq!(buffer.ids().iter().collect::<Vec<_>>(), [&run(1, &[1.0]).run_id]);
+    }
+
+    #[test]
+    fn a_long_history_counts_in_bytes() {
+        let context = Context::here("ch6", "", "");
+        let mut buffer = Buffer::default();
+        buffer.push(&run(1, &vec![1.0; 100_000]), &context).unwrap();
+        assert!((4_000_000..8_000_000).contains(&buffer.bytes()), "{}", buffer.bytes());
+    }
+}

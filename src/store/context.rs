@@ -1,0 +1,65 @@
+//! Under which circumstances rows are written: what stands in every file's footer.
+
+use std::fs;
+
+/// Who writes, from which experiment, with which program, on which machine.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Context {
+    /// The experiment's name.
+    pub experiment: String,
+    /// The experiment file, as it is run.
+    pub text: String,
+    /// A hash of the plan.
+    pub plan: String,
+    /// The program's version.
+    pub version: String,
+    /// The commit that the program was built from, where the build said so.
+    pub commit: Option<String>,
+    /// The processor's name.
+    pub cpu: String,
+    /// The machine's name.
+    pub host: String,
+}
+
+impl Context {
+    /// The experiment of that name, text and plan, run by this program on this machine.
+    pub fn here(experiment: impl Into<String>, text: impl Into<String>, plan: impl Into<String>) -> Self {
+        Self {
+            experiment: experiment.into(),
+            text: text.into(),
+            plan: plan.into(),
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            commit: option_env!("PARIBUS_COMMIT").map(str::to_owned),
+            cpu: cpu().unwrap_or_else(|| std::env::consts::ARCH.to_owned()),
+            host: host().unwrap_or_else(|| "an unnamed machine".to_owned()),
+        }
+    }
+}
+
+/// As Linux tells it; other systems have no such file.
+fn cpu() -> Option<String> {
+    let text = fs::read_to_string("/proc/cpuinfo").ok()?;
+    let line = text.lines().find(|line| line.starts_with("model name"))?;
+    Some(line.split_once(':')?.1.trim().to_owned())
+}
+
+/// As Linux tells it, or the environment of other systems.
+fn host() -> Option<String> {
+    fs::read_to_string("/proc/sys/kernel/hostname")
+        .map(|name| name.trim().to_owned())
+        .or_else(|_| std::env::var("COMPUTERNAME"))
+        .or_else(|_| std::env::var("HOSTNAME"))
+        .ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nothing_about_the_machine_is_empty() {
+        let context = Context::here("ch6", "seeds = 3", "00ff");
+        assert!(!context.cpu.is_empty() && !context.host.is_empty());
+        assert_eq!(context.version, env!("CARGO_PKG_VERSION"));
+    }
+}

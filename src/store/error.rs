@@ -1,0 +1,101 @@
+//! What can go wrong with a results folder.
+
+use std::io;
+use std::path::{Path, PathBuf};
+
+use super::batch::BatchName;
+use super::file::FORMAT_VERSION;
+use crate::settings::RunId;
+
+/// Why a results folder could not be read or written. Whatever the error, what was committed before it is safe.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The operating system refused.
+    #[error("cannot {action} `{}`: {problem}{}", path.display(), advice(problem))]
+    Io { action: &'static str, path: PathBuf, problem: io::Error },
+
+    /// Another process writes into the folder.
+    #[error(
+        "`{}` is in use by {holder}; wait until it has ended, or choose another folder with `--results`", folder.display()
+    )]
+    Locked { folder: PathBuf, holder: String },
+
+    /// A file lies where only this program's files belong.
+    #[error("`{}` was not written by paribus; move it out of the results folder", path.display())]
+    Foreign { path: PathBuf },
+
+    /// A newer version of this program wrote the file.
+    #[error(
+        "`{}` has format version {found}, and this version of paribus reads up to {FORMAT_VERSION}; \
+         use a newer paribus, or choose another folder with `--results`", path.display()
+    )]
+    Newer { path: PathBuf, found: u32 },
+
+    /// A file of ours that is not as it was written.
+    #[error("`{}` is cut off or damaged ({problem}); {}", path.display(), give_up(path))]
+    Damaged { path: PathBuf, problem: String },
+
+    /// A committed batch without one of its files.
+    #[error("`{}` is missing though its batch is committed; put it back, or {}", path.display(), give_up(path))]
+    Missing { path: PathBuf },
+
+    /// Two batches hold one run, as after copying files by hand.
+    #[error("run {run_id} is in both batches `{first}` and `{second}` of `{}`; delete the files of one of them", folder.display())]
+    Twice { run_id: RunId, folder: PathBuf, first: BatchName, second: BatchName },
+
+    /// A run that was asked to stop has no result to keep.
+    #[error("run {run_id} was interrupted and has nothing to store; this is a bug in paribus")]
+    Interrupted { run_id: RunId },
+
+    /// A NaN or an infinity where none may be.
+    #[error("run {run_id} has {value} in column `{column}`{}; this is a bug in paribus", at_step(*step))]
+    NotFinite { run_id: RunId, column: &'static str, step: Option<u64>, value: f64 },
+
+    /// A setting that the table `runs` has no column of the right type for.
+    #[error("setting `{name}` of run {run_id} fits no column; this is a bug in paribus")]
+    NoColumn { run_id: RunId, name: String },
+
+    /// Arrow or Parquet refused rows that were made here.
+    #[error("rows for `{}` cannot be made into a table ({problem}); this is a bug in paribus", path.display())]
+    Encoding { path: PathBuf, problem: String },
+}
+
+impl Error {
+    pub(super) fn io(action: &'static str, path: &Path, problem: io::Error) -> Self {
+        Self::Io { action, path: path.to_owned(), problem }
+    }
+
+    pub(super) fn damaged(path: &Path, problem: impl ToString) -> Self {
+        Self::Damaged { path: path.to_owned(), problem: problem.to_string() }
+    }
+
+    pub(super) fn encoding(path: impl Into<PathBuf>, problem: impl ToString) -> Self {
+        Self::Encoding { path: path.into(), problem: problem.to_string() }
+    }
+}
+
+/// What to do about an error of the operating system, as the rest of the sentence.
+fn advice(problem: &io::Error) -> &'static str {
+    match problem.kind() {
+        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => {
+            "; make room and run again: what was written before is safe"
+        }
+        io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem => {
+            "; make the results folder writable, or choose another one with `--results`"
+        }
+        io::ErrorKind::NotADirectory | io::ErrorKind::AlreadyExists => {
+            "; a file stands where a folder is needed: move it away, or choose another folder with `--results`"
+        }
+        _ => "",
+    }
+}
+
+/// How to go on without the batch that `path` belongs to.
+fn give_up(path: &Path) -> String {
+    let name = path.file_name().unwrap_or_default().display();
+    format!("delete every `{name}` in the folders beside it, and the next `paribus run` trains its runs again")
+}
+
+fn at_step(step: Option<u64>) -> String {
+    step.map_or_else(String::new, |step| format!(" at step {step}"))
+}

@@ -1,0 +1,182 @@
+//! One Parquet file: how it is encoded, what its footer says, how it is read back.
+
+use std::collections::BTreeMap;
+use std::fs::File;
+use std::io::ErrorKind;
+use std::path::Path;
+
+use arrow::array::RecordBatch;
+use arrow::datatypes::DataType;
+use parquet::arrow::arrow_reader::{ArrowReaderMetadata, ArrowReaderOptions, ParquetRecordBatchReaderBuilder};
+use parquet::arrow::{ArrowWriter, ProjectionMask};
+use parquet::basic::{Compression, Encoding, ZstdLevel};
+use parquet::errors::ParquetError;
+use parquet::file::metadata::{KeyValue, ParquetMetaData, ParquetMetaDataReader};
+use parquet::file::properties::WriterProperties;
+use parquet::schema::types::ColumnPath;
+
+use super::context::Context;
+use super::error::Error;
+use super::schema::Table;
+use crate::settings::NUMERICS_VERSION;
+
+/// The version of schemas, footers and folders. A newer one is refused.
+pub const FORMAT_VERSION: u32 = 1;
+
+const FORMAT: &str = "paribus.format_version";
+const REVISION: &str = "paribus.revision";
+
+/// What a file says of itself: key-value metadata, all keys starting with `paribus.`.
+///
+/// Where the rows come from never changes; *revision* counts how often the batch was rewritten, and the hashes, in files
+/// of `runs` only, are those of the batch's other files.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Footer(BTreeMap<String, String>);
+
+impl Footer {
+    /// The footer of new files.
+    pub fn new(context: &Context) -> Self {
+        let Context { experiment, text, plan, version, commit, cpu, host } = context;
+        let known = [
+            (FORMAT, FORMAT_VERSION.to_string()),
+            (REVISION, 0.to_string()),
+            ("paribus.version", version.clone()),
+            ("paribus.numerics_version", NUMERICS_VERSION.to_string()),
+            ("paribus.cpu", cpu.clone()),
+            ("paribus.host", host.clone()),
+            ("paribus.experiment", experiment.clone()),
+            ("paribus.experiment_text", text.clone()),
+            ("paribus.plan", plan.clone()),
+        ];
+        let commit = commit.iter().map(|commit| ("paribus.commit", commit.clone()));
+        Self(known.into_iter().chain(commit).map(|(key, value)| (key.to_owned(), value)).collect())
+    }
+
+    /// The same origin, at `revision`, without hashes.
+    pub fn at_revision(&self, revision: u64) -> Self {
+        let mut entries = self.0.clone();
+        entries.retain(|key, _| Table::DATA.iter().all(|table| *key != hash_key(*table)));
+        entries.insert(REVISION.to_owned(), revision.to_string());
+        Self(entries)
+    }
+
+    /// Adds the hash of the batch's file in `table`.
+    pub fn set_hash(&mut self, table: Table, hash: blake3::Hash) {
+        self.0.insert(hash_key(table), hash.to_hex().to_string());
+    }
+
+    /// The hash of the batch's file in `table`; none where the batch has no such file.
+    pub fn hash(&self, table: Table) -> Option<&str> {
+        self.0.get(&hash_key(table)).map(String::as_str)
+    }
+
+    /// How often the batch was rewritten.
+    pub fn revision(&self) -> u64 {
+        self.0.get(REVISION).and_then(|revision| revision.parse().ok()).unwrap_or(0)
+    }
+
+    /// The footer of the file at `path`.
+    ///
+    /// # Errors
+    /// Where the file is no whole Parquet file, was not written by this program, or by a newer version of it.
+    pub fn read(path: &Path) -> Result<Self, Error> {
+        let metadata = ParquetMetaDataReader::new()
+            .parse_and_finish(&open(path)?)
+            .map_err(|problem| Error::damaged(path, problem))?;
+        Self::of(&metadata, path)
+    }
+
+    fn of(metadata: &ParquetMetaData, path: &Path) -> Result<Self, Error> {
+        let pairs = metadata.file_metadata().key_value_metadata();
+        let ours = pairs.into_iter().flatten().filter(|pair| pair.key.starts_with("paribus."));
+        let footer = Self(ours.map(|pair| (pair.key.clone(), pair.value.clone().unwrap_or_default())).collect());
+        match footer.0.get(FORMAT).and_then(|version| version.parse().ok()) {
+            None => Err(Error::Foreign { path: path.to_owned() }),
+            Some(found) if found > FORMAT_VERSION => Err(Error::Newer { path: path.to_owned(), found }),
+            Some(_) => Ok(footer),
+        }
+    }
+
+    fn key_values(&self) -> Vec<KeyValue> {
+        self.0.iter().map(|(key, value)| KeyValue::new(key.clone(), value.clone())).collect()
+    }
+}
+
+fn hash_key(table: Table) -> String {
+    format!("paribus.blake3.{}", table.name())
+}
+
+/// The bytes of a Parquet file of `table` with these rows.
+pub fn encode(table: Table, rows: &[RecordBatch], footer: &Footer) -> Result<Vec<u8>, Error> {
+    let mut bytes = Vec::new();
+    let write = |bytes: &mut Vec<u8>| -> Result<(), ParquetError> {
+        let mut writer = ArrowWriter::try_new(bytes, table.schema(), Some(properties(table, footer)))?;
+        for batch in rows {
+            writer.write(batch)?;
+        }
+        writer.close().map(drop)
+    };
+    write(&mut bytes).map_err(|problem| Error::encoding(table.name(), problem))?;
+    Ok(bytes)
+}
+
+/// Text is a dictionary in every file; numbers are stored so that zstd finds what repeats in them.
+///
+/// Measured on a history of 10 million rows against the library's defaults with zstd 1: 39 MB for 67 MB, written in 1.5 s
+/// for 2.5 s, read by pandas, DuckDB and Polars as fast. Level 3 of zstd saves another 4% and takes a third longer. Groups of
+/// 2^18 rows instead of 2^20 cost nothing and give readers work for more cores. The table of runs is small and wide: there
+/// making ready to decompress each column takes zstd longer than all the rest, and Snappy halves the time to read it.
+fn properties(table: Table, footer: &Footer) -> WriterProperties {
+    let zstd = || Compression::ZSTD(ZstdLevel::try_new(1).expect("zstd has a level 1"));
+    let mut properties = WriterProperties::builder()
+        .set_compression(if table == Table::Runs { Compression::SNAPPY } else { zstd() })
+        .set_max_row_group_row_count(Some(1 << 18))
+        .set_key_value_metadata(Some(footer.key_values()));
+    for field in table.schema().fields() {
+        let encoding = match field.data_type() {
+            DataType::Int64 => Encoding::DELTA_BINARY_PACKED,
+            DataType::Float64 => Encoding::BYTE_STREAM_SPLIT,
+            _ => continue,
+        };
+        let column = ColumnPath::from(field.name().as_str());
+        properties =
+            properties.set_column_dictionary_enabled(column.clone(), false).set_column_encoding(column, encoding);
+    }
+    properties.build()
+}
+
+/// The rows of the file at `path`, with its footer: all of its columns, or those among the named ones that it has.
+///
+/// # Errors
+/// As [`Footer::read`].
+pub fn read(path: &Path, columns: Option<&[&str]>) -> Result<(Footer, Vec<RecordBatch>), Error> {
+    let damaged = |problem| Error::damaged(path, problem);
+    let file = open(path)?;
+    let metadata = ArrowReaderMetadata::load(&file, ArrowReaderOptions::new()).map_err(damaged)?;
+    let footer = Footer::of(metadata.metadata(), path)?;
+    let mask = match columns {
+        None => ProjectionMask::all(),
+        Some(names) => ProjectionMask::columns(metadata.parquet_schema(), names.iter().copied()),
+    };
+    let reader = ParquetRecordBatchReaderBuilder::new_with_metadata(file, metadata)
+        .with_projection(mask)
+        .with_batch_size(1 << 16)
+        .build()
+        .map_err(damaged)?;
+    let rows = reader.collect::<Result<_, _>>().map_err(|problem| Error::damaged(path, problem))?;
+    Ok((footer, rows))
+}
+
+fn open(path: &Path) -> Result<File, Error> {
+    File::open(path).map_err(|problem| match problem.kind() {
+        ErrorKind::NotFound => Error::Missing { path: path.to_owned() },
+        _ => Error::io("open", path, problem),
+    })
+}
+
+/// The hash of the file at `path`, as footers have it.
+pub fn hash(path: &Path) -> Result<String, Error> {
+    let mut hasher = blake3::Hasher::new();
+    hasher.update_reader(open(path)?).map_err(|problem| Error::io("read", path, problem))?;
+    Ok(hasher.finalize().to_hex().to_string())
+}

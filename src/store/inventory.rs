@@ -1,0 +1,231 @@
+//! What is in a results folder, read without a lock while others may write.
+
+use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::time::SystemTime;
+
+use arrow::array::{Array, ArrayAccessor, ArrayRef, AsArray, RecordBatch, StringArray};
+use arrow::datatypes::{ArrowPrimitiveType, Float64Type, Int32Type, Int64Type};
+
+use super::batch::{self, BatchName};
+use super::error::Error;
+use super::file;
+use super::row::Summary;
+use super::schema::Table;
+use crate::settings::{InvalidRunId, RunId};
+
+/// The runs that a results folder holds.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Inventory {
+    /// Those that the tables show.
+    pub runs: BTreeMap<RunId, Known>,
+    /// Those set aside in the archive, without what is in [`runs`](Self::runs) as well.
+    pub archived: BTreeMap<RunId, Known>,
+}
+
+/// A run that is there.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Known {
+    pub run_id: RunId,
+    pub label: String,
+    pub seed: u64,
+    pub summary: Summary,
+    /// Where its rows are.
+    pub batch: BatchName,
+}
+
+/// The two parts of a results folder, with the same tables in each.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Area {
+    /// What the tables show: the runs that the experiment asks for.
+    Main,
+    /// Runs that it no longer asks for.
+    Archive,
+}
+
+impl Area {
+    pub const ALL: [Self; 2] = [Self::Main, Self::Archive];
+
+    /// The area's folder in the results folder at `root`.
+    pub fn folder(self, root: &Path) -> PathBuf {
+        match self {
+            Self::Main => root.to_owned(),
+            Self::Archive => root.join("archive"),
+        }
+    }
+
+    /// Where runs go that leave this one.
+    pub fn other(self) -> Self {
+        match self {
+            Self::Main => Self::Archive,
+            Self::Archive => Self::Main,
+        }
+    }
+}
+
+/// How often a folder is read again because it changed meanwhile. A writer changes it once a second at most.
+const ATTEMPTS: usize = 5;
+
+impl Inventory {
+    /// What is in the results folder at `root`; nothing where there is none. Takes no lock and writes nothing.
+    ///
+    /// # Errors
+    /// Where a file of `runs` cannot be read, is damaged, of a newer version or not ours, or where two batches hold one run.
+    pub fn look(root: &Path) -> Result<Self, Error> {
+        let mut attempts = 0;
+        loop {
+            let before = stamps(root)?;
+            let mut inventory = Self::read(root)?;
+            attempts += 1;
+            // A run that moves from one area to the other between the two readings is seen in neither.
+            if attempts == ATTEMPTS || stamps(root)? == before {
+                inventory.archived.retain(|run_id, _| !inventory.runs.contains_key(run_id));
+                return Ok(inventory);
+            }
+        }
+    }
+
+    /// What the two areas hold; after an interrupted move a run is in both.
+    pub(super) fn read(root: &Path) -> Result<Self, Error> {
+        Ok(Self { runs: read_area(root, Area::Main)?, archived: read_area(root, Area::Archive)? })
+    }
+}
+
+/// What tells a file of `runs` from its earlier and later selves.
+fn stamps(root: &Path) -> Result<Vec<(PathBuf, SystemTime, u64)>, Error> {
+    let mut stamps = Vec::new();
+    for area in Area::ALL {
+        let area = area.folder(root);
+        let paths = batch::list(&area, Table::Runs)?.into_iter().map(|name| name.path(&area, Table::Runs));
+        stamps.extend(paths.filter_map(|path| {
+            let metadata = fs::metadata(&path).ok()?;
+            Some((path, metadata.modified().ok()?, metadata.len()))
+        }));
+    }
+    Ok(stamps)
+}
+
+fn read_area(root: &Path, area: Area) -> Result<BTreeMap<RunId, Known>, Error> {
+    let folder = area.folder(root);
+    let mut runs = BTreeMap::new();
+    for name in batch::list(&folder, Table::Runs)? {
+        let known = match read_batch(&folder, &name) {
+            // A rewrite took its last run away since the folder was listed.
+            Err(Error::Missing { .. }) => continue,
+            known => known?,
+        };
+        for run in known {
+            match runs.entry(run.run_id) {
+                Entry::Vacant(entry) => entry.insert(run),
+                Entry::Occupied(entry) => {
+                    let first: &Known = entry.get();
+                    return Err(Error::Twice { run_id: run.run_id, folder, first: first.batch.clone(), second: name });
+                }
+            };
+        }
+    }
+    Ok(runs)
+}
+
+/// The columns that [`read_batch`] needs.
+const COLUMNS: [&str; 17] = [
+    "run_id",
+    "label",
+    "seed",
+    "status",
+    "final_loss",
+    "best_loss",
+    "best_step",
+    "final_train_loss",
+    "train_accuracy",
+    "final_test_loss",
+    "test_accuracy",
+    "steps_done",
+    "diverged_step",
+    "diverged_layer",
+    "error",
+    "digest",
+    "seconds",
+];
+
+/// The runs of a batch, in the order of its rows.
+pub fn read_batch(area: &Path, name: &BatchName) -> Result<Vec<Known>, Error> {
+    let path = name.path(area, Table::Runs);
+    let (_, rows) = file::read(&path, Some(&COLUMNS))?;
+    let cells = rows.iter().flat_map(|rows| (0..rows.num_rows()).map(move |row| Cells { rows, row }));
+    cells
+        .map(|cells| known(&cells, name.clone()))
+        .collect::<Result<_, _>>()
+        .map_err(|problem| Error::damaged(&path, problem))
+}
+
+fn known(cells: &Cells, batch: BatchName) -> Result<Known, String> {
+    let summary = Summary {
+        status: cells.text("status")?.parse()?,
+        final_loss: cells.maybe_float("final_loss")?,
+        best_loss: cells.maybe_float("best_loss")?,
+        best_step: cells.maybe_count("best_step")?,
+        final_train_loss: cells.maybe_float("final_train_loss")?,
+        train_accuracy: cells.maybe_float("train_accuracy")?,
+        final_test_loss: cells.maybe_float("final_test_loss")?,
+        test_accuracy: cells.maybe_float("test_accuracy")?,
+        steps_done: cells.maybe_count("steps_done")?,
+        diverged_step: cells.maybe_count("diverged_step")?,
+        diverged_layer: cells.maybe_text("diverged_layer")?.map(str::to_owned),
+        error: cells.maybe_text("error")?.map(str::to_owned),
+        digest: cells.text("digest")?.to_owned(),
+        seconds: required("seconds", cells.maybe_float("seconds")?)?,
+    };
+    Ok(Known {
+        run_id: cells.text("run_id")?.parse().map_err(|problem: InvalidRunId| problem.to_string())?,
+        label: cells.text("label")?.to_owned(),
+        seed: required("seed", cells.maybe_count("seed")?)?,
+        summary,
+        batch,
+    })
+}
+
+/// The cells of one row, by column.
+struct Cells<'a> {
+    rows: &'a RecordBatch,
+    row: usize,
+}
+
+impl<'a> Cells<'a> {
+    fn text(&self, name: &str) -> Result<&'a str, String> {
+        required(name, self.maybe_text(name)?)
+    }
+
+    fn maybe_text(&self, name: &str) -> Result<Option<&'a str>, String> {
+        let dictionary = self.column(name)?.as_dictionary_opt::<Int32Type>();
+        let column = dictionary.and_then(|column| column.downcast_dict::<StringArray>()).ok_or_else(|| wrong(name))?;
+        Ok(column.is_valid(self.row).then(|| column.value(self.row)))
+    }
+
+    fn maybe_float(&self, name: &str) -> Result<Option<f64>, String> {
+        self.maybe::<Float64Type>(name)
+    }
+
+    fn maybe_count(&self, name: &str) -> Result<Option<u64>, String> {
+        Ok(self.maybe::<Int64Type>(name)?.map(|value| value as u64))
+    }
+
+    fn maybe<T: ArrowPrimitiveType>(&self, name: &str) -> Result<Option<T::Native>, String> {
+        let column = self.column(name)?.as_primitive_opt::<T>().ok_or_else(|| wrong(name))?;
+        Ok(column.is_valid(self.row).then(|| column.value(self.row)))
+    }
+
+    fn column(&self, name: &str) -> Result<&'a ArrayRef, String> {
+        self.rows.column_by_name(name).ok_or_else(|| wrong(name))
+    }
+}
+
+fn required<T>(column: &str, value: Option<T>) -> Result<T, String> {
+    value.ok_or_else(|| format!("column `{column}` has no value"))
+}
+
+fn wrong(column: &str) -> String {
+    format!("it has no column `{column}` of the right type")
+}

@@ -1,0 +1,125 @@
+//! One writer at a time: the lock on a results folder, which the operating system releases when its holder dies.
+
+use std::fs::{File, OpenOptions, TryLockError};
+use std::io::{Read, Seek, Write};
+use std::path::Path;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use arrow::temporal_conversions::timestamp_s_to_datetime;
+use serde::{Deserialize, Serialize};
+
+use super::error::Error;
+
+/// The lock on a results folder, held while the value lives.
+#[derive(Debug)]
+pub struct Lock {
+    /// The lock lasts as long as the file is open.
+    _file: File,
+}
+
+impl Lock {
+    /// Takes the lock on `folder`, in the name of this process on `host`.
+    ///
+    /// # Errors
+    /// [`Error::Locked`] names the process that has it.
+    pub fn take(folder: &Path, host: &str) -> Result<Self, Error> {
+        let path = folder.join(".lock");
+        let error = |action| {
+            let path = &path;
+            move |problem| Error::io(action, path, problem)
+        };
+        let mut file = OpenOptions::new()
+            .read(true)
+            .write(true)
+            .create(true)
+            .truncate(false)
+            .open(&path)
+            .map_err(error("open"))?;
+        match file.try_lock() {
+            Ok(()) => {}
+            Err(TryLockError::WouldBlock) => {
+                return Err(Error::Locked { folder: folder.to_owned(), holder: Holder::read(&mut file) });
+            }
+            Err(TryLockError::Error(problem)) => return Err(error("lock")(problem)),
+        }
+        Holder::this_process(host).write(&mut file).map_err(error("write"))?;
+        Ok(Self { _file: file })
+    }
+}
+
+/// Who holds the lock: the content of the lock's file.
+#[derive(Debug, Serialize, Deserialize)]
+struct Holder {
+    process: u32,
+    host: String,
+    /// Seconds since 1970.
+    since: u64,
+    command: String,
+}
+
+impl Holder {
+    fn this_process(host: &str) -> Self {
+        let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
+        let command: Vec<_> = std::env::args_os().map(|word| word.display().to_string()).collect();
+        Self { process: std::process::id(), host: host.to_owned(), since, command: command.join(" ") }
+    }
+
+    fn write(&self, file: &mut File) -> std::io::Result<()> {
+        file.set_len(0)?;
+        file.rewind()?;
+        serde_json::to_writer(&mut *file, self)?;
+        file.flush()
+    }
+
+    /// The holder in words. Its file is empty for the moment between taking the lock and writing the name.
+    fn read(file: &mut File) -> String {
+        let mut text = String::new();
+        let holder: Option<Self> = file.read_to_string(&mut text).ok().and_then(|_| serde_json::from_str(&text).ok());
+        holder.map_or_else(|| "another process".to_owned(), |holder| holder.to_string())
+    }
+}
+
+impl std::fmt::Display for Holder {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "process {} on {}", self.process, self.host)?;
+        if let Some(since) = i64::try_from(self.since).ok().and_then(timestamp_s_to_datetime) {
+            write!(f, " since {since} UTC")?;
+        }
+        write!(f, " (`{}`)", self.command)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_second_holder_is_refused_and_told_who_is_first() {
+        let folder = tempfile::tempdir().unwrap();
+        let first = Lock::take(folder.path(), "wolf").unwrap();
+        let message = Lock::take(folder.path(), "other").unwrap_err().to_string();
+        assert!(message.contains(&format!("in use by process {} on wolf since 2", std::process::id())), "{message}");
+        drop(first);
+        Lock::take(folder.path(), "other").unwrap();
+    }
+
+    #[test]
+    fn what_an_earlier_holder_wrote_does_not_shine_through() {
+        let folder = tempfile::tempdir().unwrap();
+        drop(Lock::take(folder.path(), "a machine with a very long name").unwrap());
+        let _second = Lock::take(folder.path(), "wolf").unwrap();
+        let message = Lock::take(folder.path(), "other").unwrap_err().to_string();
+        assert!(message.contains("on wolf since"), "{message}");
+    }
+
+    #[test]
+    fn a_holder_is_described_in_words() {
+        let holder = Holder {
+            process: 4711,
+            host: "wolf".to_owned(),
+            since: 1_795_464_000,
+            command: "paribus run ch6.toml".to_owned(),
+        };
+        assert_eq!(holder.to_string(), "process 4711 on wolf since 2026-11-23 20:00:00 UTC (`paribus run ch6.toml`)");
+    }
+}

@@ -1,0 +1,191 @@
+//! What happens to runs that are there already: archived, brought back, relabelled, dropped; and how a folder is brought in
+//! order after an interruption.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
+
+use super::batch::{self, BatchName, Contents, DRAFTS};
+use super::disk;
+use super::error::Error;
+use super::file::Footer;
+use super::inventory::{self, Area, Inventory, Known};
+use super::schema::Table;
+use crate::settings::RunId;
+
+/// What becomes of a run.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Fate {
+    /// It stays, under this label.
+    Stay(String),
+    /// It goes to the other area, under this label.
+    Move(String),
+    /// It is removed.
+    Drop,
+}
+
+impl Fate {
+    /// The label of a run that stays.
+    fn label_here(&self) -> Option<&String> {
+        if let Self::Stay(label) = self { Some(label) } else { None }
+    }
+
+    /// The label of a run that moves.
+    fn label_there(&self) -> Option<&String> {
+        if let Self::Move(label) = self { Some(label) } else { None }
+    }
+}
+
+/// How many runs met which fate.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Settled {
+    pub moved: usize,
+    pub dropped: usize,
+    /// Of those that stayed.
+    pub relabelled: usize,
+}
+
+/// Lets each of the `runs` in `area` meet its fate, batch after batch.
+///
+/// Runs that move are copied first and then taken away, so that at every moment each is in one place or in both.
+pub fn settle(
+    root: &Path,
+    area: Area,
+    runs: &BTreeMap<RunId, Known>,
+    fate: impl Fn(&Known) -> Fate,
+) -> Result<Settled, Error> {
+    let mut settled = Settled::default();
+    for (batch, runs) in by_batch(runs) {
+        let fates: Vec<(&Known, Fate)> = runs.into_iter().map(|run| (run, fate(run))).collect();
+        let before = settled;
+        for (run, fate) in &fates {
+            match fate {
+                Fate::Stay(label) => settled.relabelled += usize::from(*label != run.label),
+                Fate::Move(_) => settled.moved += 1,
+                Fate::Drop => settled.dropped += 1,
+            }
+        }
+        if settled != before {
+            settle_batch(root, area, batch, &fates)?;
+        }
+    }
+    Ok(settled)
+}
+
+fn by_batch(runs: &BTreeMap<RunId, Known>) -> BTreeMap<&BatchName, Vec<&Known>> {
+    let mut batches: BTreeMap<_, Vec<_>> = BTreeMap::new();
+    for run in runs.values() {
+        batches.entry(&run.batch).or_default().push(run);
+    }
+    batches
+}
+
+fn settle_batch(root: &Path, area: Area, name: &BatchName, fates: &[(&Known, Fate)]) -> Result<(), Error> {
+    let folder = area.folder(root);
+    let contents = Contents::read(&folder, name)?;
+    let moving = contents.select(&labels(fates, Fate::label_there))?;
+    if !moving.is_empty() {
+        batch::commit(&area.other().folder(root), &next_name(root)?, &moving)?;
+    }
+    let staying = contents.select(&labels(fates, Fate::label_here))?;
+    batch::rewrite(&folder, name, &staying)
+}
+
+fn labels(fates: &[(&Known, Fate)], label: impl Fn(&Fate) -> Option<&String>) -> BTreeMap<RunId, String> {
+    fates.iter().filter_map(|(run, fate)| Some((run.run_id, label(fate)?.clone()))).collect()
+}
+
+/// A name that no committed batch has, in either area.
+pub fn next_name(root: &Path) -> Result<BatchName, Error> {
+    let mut taken = Vec::new();
+    for area in Area::ALL {
+        taken.extend(batch::list(&area.folder(root), Table::Runs)?);
+    }
+    Ok(BatchName::next("main", taken))
+}
+
+/// Brings the folder in order after an interruption at any point, and says what is in it: drafts and uncommitted batches
+/// are deleted, rewrites are finished, and runs that are in both areas leave the archive.
+///
+/// # Errors
+/// Where a footer cannot be read, is of a newer version or not ours; then nothing has been changed.
+pub fn recover(root: &Path) -> Result<Inventory, Error> {
+    let remains =
+        Area::ALL.into_iter().map(|area| Remains::find(area.folder(root))).collect::<Result<Vec<_>, Error>>()?;
+    remains.iter().try_for_each(Remains::clear)?;
+    remove_doubles(root)
+}
+
+/// Drops from the archive the runs that are in the main area as well, and says what is there.
+pub fn remove_doubles(root: &Path) -> Result<Inventory, Error> {
+    let Inventory { runs, mut archived } = Inventory::read(root)?;
+    settle(root, Area::Archive, &archived, |run| match runs.contains_key(&run.run_id) {
+        true => Fate::Drop,
+        false => Fate::Stay(run.label.clone()),
+    })?;
+    archived.retain(|run_id, _| !runs.contains_key(run_id));
+    Ok(Inventory { runs, archived })
+}
+
+/// What an interruption left in an area.
+struct Remains {
+    area: PathBuf,
+    /// Drafts, and the files of batches that were not committed.
+    leftovers: Vec<PathBuf>,
+    /// Batches whose rewrite has not reached all files.
+    unfinished: Vec<BatchName>,
+}
+
+impl Remains {
+    /// Reads every footer in `area` and changes nothing.
+    fn find(area: PathBuf) -> Result<Self, Error> {
+        let drafts = area.join(DRAFTS);
+        let mut leftovers: Vec<PathBuf> = disk::names(&drafts)?.into_iter().map(|name| drafts.join(name)).collect();
+        let committed: BTreeSet<BatchName> = batch::list(&area, Table::Runs)?.into_iter().collect();
+        let mut revisions = BTreeMap::new();
+        for table in Table::DATA {
+            for name in batch::list(&area, table)? {
+                let path = name.path(&area, table);
+                let revision = Footer::read(&path)?.revision();
+                if committed.contains(&name) {
+                    revisions.insert((name, table), revision);
+                } else {
+                    leftovers.push(path);
+                }
+            }
+        }
+        let mut unfinished = Vec::new();
+        for name in committed {
+            if !is_finished(&area, &name, &revisions)? {
+                unfinished.push(name);
+            }
+        }
+        Ok(Self { area, leftovers, unfinished })
+    }
+
+    fn clear(&self) -> Result<(), Error> {
+        for path in &self.leftovers {
+            disk::remove(path)?;
+        }
+        for name in &self.unfinished {
+            let runs = inventory::read_batch(&self.area, name)?;
+            let labels = runs.into_iter().map(|run| (run.run_id, run.label)).collect();
+            batch::rewrite(&self.area, name, &Contents::read(&self.area, name)?.select(&labels)?)?;
+        }
+        Ok(())
+    }
+}
+
+/// Whether the last rewrite of a batch has reached all of its files: those that its footer in `runs` lists are there, at the
+/// same revision, and no others. `revisions` are those of the data files.
+fn is_finished(area: &Path, name: &BatchName, revisions: &BTreeMap<(BatchName, Table), u64>) -> Result<bool, Error> {
+    let footer = Footer::read(&name.path(area, Table::Runs))?;
+    let mut finished = true;
+    for table in Table::DATA {
+        match (footer.hash(table), revisions.get(&(name.clone(), table))) {
+            (Some(_), None) => return Err(Error::Missing { path: name.path(area, table) }),
+            (Some(_), Some(&revision)) => finished &= revision == footer.revision(),
+            (None, stale) => finished &= stale.is_none(),
+        }
+    }
+    Ok(finished)
+}

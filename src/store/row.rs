@@ -1,0 +1,364 @@
+//! A run as it is handed to the store, and its summary: what the table `runs` says about how it went.
+
+use std::fmt;
+use std::str::FromStr;
+use std::time::SystemTime;
+
+use crate::record::{EvaluationRow, LossRow, Part};
+use crate::settings::{RunId, Scalar, Settings};
+use crate::train::{Ending, Outcome};
+
+/// A run with its result.
+#[derive(Debug, Clone, PartialEq)]
+pub struct RunRow {
+    pub run_id: RunId,
+    pub trajectory_id: RunId,
+    pub label: String,
+    pub seed: u64,
+    pub settings: Settings,
+    pub data_fingerprint: String,
+    /// How many parameters the network has.
+    pub parameters: u64,
+    pub result: RunResult,
+    /// Wall-clock time of the training.
+    pub seconds: f64,
+    pub finished_at: SystemTime,
+}
+
+/// What became of a run.
+#[derive(Debug, Clone, PartialEq)]
+pub enum RunResult {
+    /// It came to an outcome, finished or diverged.
+    Trained(Outcome),
+    /// It broke, with this message.
+    Failed { error: String },
+}
+
+/// How a run ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Status {
+    /// All steps were done.
+    Finished,
+    /// A value was not finite; a result like any other.
+    Diverged,
+    /// The run broke, and the next `run` tries it again.
+    Failed,
+}
+
+impl Status {
+    const ALL: [Self; 3] = [Self::Finished, Self::Diverged, Self::Failed];
+
+    /// As the table writes it.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Finished => "finished",
+            Self::Diverged => "diverged",
+            Self::Failed => "failed",
+        }
+    }
+}
+
+impl fmt::Display for Status {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+impl FromStr for Status {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        Self::ALL
+            .into_iter()
+            .find(|status| status.name() == text)
+            .ok_or_else(|| format!("`{text}` is no status of a run"))
+    }
+}
+
+/// How a run went, in a few numbers. Each field is the column of its name in the table `runs`.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Summary {
+    pub status: Status,
+    /// The mean of the last [`FINAL_LOSSES`] recorded losses; +∞ for a diverged run, so that it ranks last. None where
+    /// nothing was recorded or the run failed.
+    pub final_loss: Option<f64>,
+    /// The smallest recorded loss, and the first step that has it.
+    pub best_loss: Option<f64>,
+    pub best_step: Option<u64>,
+    /// From the last evaluation of each part of the data.
+    pub final_train_loss: Option<f64>,
+    pub train_accuracy: Option<f64>,
+    pub final_test_loss: Option<f64>,
+    pub test_accuracy: Option<f64>,
+    /// Updates that were done: all of them in a finished run, those before [`Self::diverged_step`] in a diverged one.
+    pub steps_done: Option<u64>,
+    /// Where a value was not finite: the step, and the first layer in forward order.
+    pub diverged_step: Option<u64>,
+    pub diverged_layer: Option<String>,
+    /// Why the run failed.
+    pub error: Option<String>,
+    /// A hash of every recorded value, 16 hexadecimal digits: two trainings agree to the last bit where their digests do.
+    pub digest: String,
+    /// Wall-clock time of the training.
+    pub seconds: f64,
+}
+
+/// How many recorded losses, counted from the last one, [`Summary::final_loss`] is the mean of.
+pub const FINAL_LOSSES: usize = 100;
+
+impl Summary {
+    /// The summary of `row`. An interrupted run counts as finished here; it is turned away elsewhere.
+    pub fn of(row: &RunRow) -> Self {
+        match &row.result {
+            RunResult::Trained(outcome) => Self::of_outcome(outcome, &row.settings, row.seconds),
+            RunResult::Failed { error } => {
+                Self { error: Some(error.clone()), ..Self::empty(Status::Failed, row.seconds) }
+            }
+        }
+    }
+
+    fn of_outcome(outcome: &Outcome, settings: &Settings, seconds: f64) -> Self {
+        let best = outcome.history.iter().min_by(|a, b| a.loss.total_cmp(&b.loss));
+        let last = |part| outcome.evaluations.iter().rfind(|row| row.part == part);
+        let (train, test) = (last(Part::Train), last(Part::Test));
+        let summary = Self {
+            final_loss: mean_of_last(&outcome.history),
+            best_loss: best.map(|row| row.loss),
+            best_step: best.map(|row| row.step),
+            final_train_loss: train.map(|row| row.loss),
+            train_accuracy: train.map(|row| row.accuracy),
+            final_test_loss: test.map(|row| row.loss),
+            test_accuracy: test.map(|row| row.accuracy),
+            steps_done: steps(settings),
+            digest: digest(outcome),
+            ..Self::empty(Status::Finished, seconds)
+        };
+        match &outcome.ending {
+            Ending::Finished | Ending::Interrupted => summary,
+            Ending::Diverged { step, layer } => Self {
+                status: Status::Diverged,
+                final_loss: Some(f64::INFINITY),
+                steps_done: Some(*step),
+                diverged_step: Some(*step),
+                diverged_layer: Some(layer.clone()),
+                ..summary
+            },
+        }
+    }
+
+    fn empty(status: Status, seconds: f64) -> Self {
+        Self {
+            status,
+            final_loss: None,
+            best_loss: None,
+            best_step: None,
+            final_train_loss: None,
+            train_accuracy: None,
+            final_test_loss: None,
+            test_accuracy: None,
+            steps_done: None,
+            diverged_step: None,
+            diverged_layer: None,
+            error: None,
+            digest: short_hash(&blake3::Hasher::new()),
+            seconds,
+        }
+    }
+}
+
+/// Shares are added up, not losses, so that the sum of finite losses is finite.
+fn mean_of_last(history: &[LossRow]) -> Option<f64> {
+    let last = &history[history.len().saturating_sub(FINAL_LOSSES)..];
+    (!last.is_empty()).then(|| last.iter().map(|row| row.loss / last.len() as f64).sum())
+}
+
+fn steps(settings: &Settings) -> Option<u64> {
+    match settings.get("steps") {
+        Some(Scalar::Int(steps)) => u64::try_from(*steps).ok(),
+        _ => None,
+    }
+}
+
+/// blake3 over the ending, the parameters' hash, and the bits of every row; each part is preceded by its length.
+fn digest(outcome: &Outcome) -> String {
+    let mut hasher = blake3::Hasher::new();
+    let length = |length: usize| (length as u64).to_le_bytes();
+    if let Ending::Diverged { step, layer } = &outcome.ending {
+        hasher.update(b"diverged").update(&step.to_le_bytes()).update(&length(layer.len())).update(layer.as_bytes());
+    }
+    hasher.update(&length(outcome.parameters_hash.len())).update(outcome.parameters_hash.as_bytes());
+    hasher.update(&length(outcome.history.len()));
+    for &LossRow { step, epoch, loss, penalty } in &outcome.history {
+        hasher.update(words([step, epoch.to_bits(), loss.to_bits(), penalty.to_bits()]).as_flattened());
+    }
+    hasher.update(&length(outcome.evaluations.len()));
+    for &EvaluationRow { step, epoch, part, loss, accuracy } in &outcome.evaluations {
+        let row = words([step, epoch.to_bits(), loss.to_bits(), accuracy.to_bits()]);
+        hasher.update(part_name(part).as_bytes()).update(row.as_flattened());
+    }
+    short_hash(&hasher)
+}
+
+fn words(words: [u64; 4]) -> [[u8; 8]; 4] {
+    words.map(u64::to_le_bytes)
+}
+
+/// The first 16 hexadecimal digits.
+fn short_hash(hasher: &blake3::Hasher) -> String {
+    hasher.finalize().to_hex()[..16].to_owned()
+}
+
+/// A part of the data as the column `split` writes it.
+pub(super) const fn part_name(part: Part) -> &'static str {
+    match part {
+        Part::Train => "train",
+        Part::Test => "test",
+    }
+}
+
+#[cfg(test)]
+pub(super) mod tests {
+    use super::*;
+
+    /// A finished run with `losses` at the steps 0, 1, ...; `number` decides its ids.
+    pub fn run(number: u64, losses: &[f64]) -> RunRow {
+        let mut settings = Settings::default();
+        settings.set("optimizer", "adam");
+        settings.set("lr", 0.001);
+        settings.set("bias", true);
+        settings.set("seed", number);
+        settings.set("steps", losses.len().max(1) as u64);
+        let history = losses
+            .iter()
+            .enumerate()
+            .map(|(step, &loss)| LossRow { step: step as u64, epoch: (step + 1) as f64 / 468.75, loss, penalty: 0.0 })
+            .collect();
+        let outcome = Outcome {
+            history,
+            evaluations: Vec::new(),
+            ending: Ending::Finished,
+            parameters_hash: format!("{number:016x}"),
+        };
+        RunRow {
+            run_id: settings.run_id("data"),
+            trajectory_id: settings.trajectory_id("data"),
+            label: format!("run {number}"),
+            seed: number,
+            settings,
+            data_fingerprint: "data".to_owned(),
+            parameters: 109_386,
+            result: RunResult::Trained(outcome),
+            seconds: 1.5,
+            finished_at: SystemTime::UNIX_EPOCH + std::time::Duration::from_micros(1_795_464_000_123_456),
+        }
+    }
+
+    /// [`run`], with a change of its outcome.
+    pub fn run_with(number: u64, losses: &[f64], change: impl FnOnce(&mut Outcome)) -> RunRow {
+        let mut row = run(number, losses);
+        if let RunResult::Trained(outcome) = &mut row.result {
+            change(outcome);
+        }
+        row
+    }
+
+    /// [`run`], but it broke.
+    pub fn failed(number: u64) -> RunRow {
+        RunRow { result: RunResult::Failed { error: "index out of bounds".to_owned() }, ..run(number, &[]) }
+    }
+
+    pub fn evaluation(step: u64, part: Part, loss: f64, accuracy: f64) -> EvaluationRow {
+        EvaluationRow { step, epoch: step as f64, part, loss, accuracy }
+    }
+
+    #[test]
+    fn final_loss_is_the_mean_of_the_last_hundred() {
+        let mut losses = vec![1000.0; 50];
+        losses.extend((0..100).map(f64::from));
+        let summary = Summary::of(&run(1, &losses));
+        assert!((summary.final_loss.unwrap() - 49.5).abs() < 1e-12);
+        assert_eq!(Summary::of(&run(1, &[3.0, 1.0])).final_loss, Some(2.0));
+        assert_eq!(Summary::of(&run(1, &[])).final_loss, None);
+    }
+
+    #[test]
+    fn the_mean_of_huge_losses_is_finite() {
+        assert_eq!(Summary::of(&run(1, &[f64::MAX; 4])).final_loss, Some(f64::MAX));
+    }
+
+    #[test]
+    fn best_loss_is_the_smallest_at_its_first_step() {
+        let summary = Summary::of(&run(1, &[2.0, 0.5, 0.5, 1.0]));
+        assert_eq!((summary.best_loss, summary.best_step), (Some(0.5), Some(1)));
+    }
+
+    #[test]
+    fn the_last_evaluation_of_each_part_counts() {
+        let summary = Summary::of(&run_with(1, &[1.0], |outcome| {
+            outcome.evaluations = vec![
+                evaluation(0, Part::Train, 2.0, 0.1),
+                evaluation(0, Part::Test, 2.5, 0.2),
+                evaluation(9, Part::Train, 0.5, 0.9),
+            ];
+        }));
+        assert_eq!((summary.final_train_loss, summary.train_accuracy), (Some(0.5), Some(0.9)));
+        assert_eq!((summary.final_test_loss, summary.test_accuracy), (Some(2.5), Some(0.2)));
+    }
+
+    #[test]
+    fn a_diverged_run_ranks_last_and_says_where() {
+        let summary = Summary::of(&run_with(1, &[2.0, 3.0], |outcome| {
+            outcome.ending = Ending::Diverged { step: 2, layer: "affine 1".to_owned() };
+        }));
+        assert_eq!(summary.status, Status::Diverged);
+        assert_eq!(summary.final_loss, Some(f64::INFINITY));
+        assert_eq!(summary.best_loss, Some(2.0));
+        assert_eq!((summary.steps_done, summary.diverged_step), (Some(2), Some(2)));
+        assert_eq!(summary.diverged_layer.as_deref(), Some("affine 1"));
+    }
+
+    #[test]
+    fn a_failed_run_has_its_error_and_no_numbers() {
+        let summary = Summary::of(&failed(1));
+        assert_eq!(summary.status, Status::Failed);
+        assert_eq!(summary.error.as_deref(), Some("index out of bounds"));
+        assert_eq!((summary.final_loss, summary.steps_done), (None, None));
+    }
+
+    #[test]
+    fn the_digest_sees_every_recorded_bit_and_nothing_else() {
+        let digest = |change: fn(&mut Outcome)| {
+            Summary::of(&run_with(1, &[1.0, 2.0], |outcome| {
+                outcome.evaluations.push(evaluation(1, Part::Train, 1.0, 0.5));
+                change(outcome);
+            }))
+            .digest
+        };
+        let changes: [fn(&mut Outcome); 11] = [
+            |_| {},
+            |outcome| outcome.history[1].step = 2,
+            |outcome| outcome.history[1].epoch = 0.25,
+            |outcome| outcome.history[1].loss = f64::from_bits(2.0f64.to_bits() + 1),
+            |outcome| outcome.history[1].penalty = -0.0,
+            |outcome| outcome.evaluations[0].part = Part::Test,
+            |outcome| outcome.evaluations[0].accuracy = 0.75,
+            |outcome| outcome.evaluations.clear(),
+            |outcome| outcome.parameters_hash.replace_range(..1, "f"),
+            |outcome| outcome.ending = Ending::Diverged { step: 2, layer: "affine 1".to_owned() },
+            |outcome| outcome.ending = Ending::Diverged { step: 2, layer: "affine 2".to_owned() },
+        ];
+        let digests: std::collections::BTreeSet<_> = changes.into_iter().map(digest).collect();
+        assert_eq!(digests.len(), changes.len());
+
+        let elsewhere = RunRow { label: "other".to_owned(), seconds: 9.0, ..run(1, &[1.0, 2.0]) };
+        assert_eq!(Summary::of(&elsewhere).digest, Summary::of(&run(1, &[1.0, 2.0])).digest);
+    }
+
+    #[test]
+    fn a_status_reads_back_from_its_name() {
+        for status in Status::ALL {
+            assert_eq!(status.name().parse(), Ok(status));
+        }
+        assert_eq!("done".parse::<Status>(), Err("`done` is no status of a run".to_owned()));
+    }
+}
