@@ -1,14 +1,58 @@
-//! paribus: all other things equal.
+//! paribus, *ceteris paribus*: all other things equal.
+//!
+//! One TOML file becomes many small neural-network trainings that differ only in what the file says should differ; they run in
+//! parallel with fixed seeds, and what happened is written to Parquet.
+//!
+//! # The map
+//!
+//! Data flows one way: text → tree → plan → runs → steps → rows → Parquet. Each module imports only from those above it.
+//!
+//! | module | what it is |
+//! |---|---|
+//! | [`number`] | numbers that carry proof of their range |
+//! | [`value`] | TOML text as a tree of values with places, axes, located mistakes; knows no section |
+//! | [`real`] | `f32` and `f64` behind one trait; elementary functions with the same bits everywhere |
+//! | [`settings`] | what a run is, as one sorted map; ids |
+//! | [`seed`] | seeds and random streams |
+//! | [`kernel`] | matrix products and sums |
+//! | [`data`] | where data comes from, and what a network is fed |
+//! | [`nn`] | layers, activations, initialization, loss, penalties |
+//! | [`optim`] | optimizers, one file each |
+//! | [`record`] | what is measured, and when |
+//! | [`batches`] | which rows make the batch of a step |
+//! | [`spec`] | one run, fully typed |
+//! | [`train`] | one run, from specification to outcome |
+//! | [`store`] | tables, the commit protocol, the archive |
+//! | [`file`] | the experiment file |
+//! | [`plan`] | file → runs with ids, labels and costs |
+//! | [`runner`] | many jobs on a pool of threads |
+//! | [`cli`] | subcommands, progress, logs |
+//!
+//! # Invariants
+//!
+//! - `nn`, `optim` and `train` do no I/O; `store` takes ids and rows, never plans.
+//! - A run's recorded values are the same bits whatever the number of threads, their order, or what was there before. Random
+//!   numbers are keyed by (seed, purpose, position), never by the run.
+//! - A run is committed when its row in `runs/` is; nothing that is committed is lost, and no id is ever there twice.
+//! - Each module owns its part of the file's format (a serde type) beside what that part does.
+//! - Adding an optimizer is one file, one variant and one row in the contract tests; so is a data source or an activation.
+//! - A mistake in the input is a value with a place; a panic is a bug.
+
 pub mod batches;
+pub mod cli;
 pub mod data;
+pub mod file;
 pub mod kernel;
 pub mod nn;
 pub mod number;
 pub mod optim;
+pub mod plan;
 pub mod real;
 pub mod record;
+pub mod runner;
 pub mod seed;
 pub mod settings;
 pub mod spec;
+pub mod store;
 pub mod train;
 pub mod value;

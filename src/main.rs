@@ -1,1 +1,5 @@
-fn main() {}
+//! The program: see [`paribus::cli`].
+
+fn main() -> std::process::ExitCode {
+    paribus::cli::main()
+}

@@ -87,7 +87,7 @@ impl Finder<'_> {
         let Some(list) = value_around(&self.tree.root, node) else { return false };
         let axis = self.tree.new_axis();
         let mut alternatives = 0;
-        for_each_node(&mut self.tree.root, &mut |found| {
+        self.tree.root.for_each(&mut |found| {
             if found.id == list {
                 alternatives = into_axis(found, axis);
             }
@@ -104,7 +104,7 @@ impl Finder<'_> {
         let tree = &mut *self.tree;
         let (axes, problems) = (&mut tree.axes, &mut self.problems);
         let root = tree.root.id;
-        for_each_node(&mut tree.root, &mut |node| {
+        tree.root.for_each(&mut |node| {
             let Kind::Table(entries) = &mut node.kind else { return };
             let [Entry { key, value, .. }] = entries.as_mut_slice() else { return };
             if key != "values" || node.id == root {
@@ -143,10 +143,10 @@ impl Finder<'_> {
     /// Whether a node of `set` lies below `node`.
     fn any_below(&self, node: NodeId, set: &HashSet<NodeId>) -> bool {
         fn holds(node: &Node, set: &HashSet<NodeId>) -> bool {
-            children(node).any(|child| set.contains(&child.id) || holds(child, set))
+            node.children().any(|child| set.contains(&child.id) || holds(child, set))
         }
         fn search(at: &Node, node: NodeId, set: &HashSet<NodeId>) -> bool {
-            if at.id == node { holds(at, set) } else { children(at).any(|child| search(child, node, set)) }
+            if at.id == node { holds(at, set) } else { at.children().any(|child| search(child, node, set)) }
         }
         search(&self.tree.root, node, set)
     }
@@ -167,7 +167,7 @@ fn into_axis(node: &mut Node, id: AxisId) -> usize {
 /// The list that is a key's value and that `target` is or lies in.
 fn value_around(node: &Node, target: NodeId) -> Option<NodeId> {
     fn contains(node: &Node, target: NodeId) -> bool {
-        node.id == target || children(node).any(|child| contains(child, target))
+        node.id == target || node.children().any(|child| contains(child, target))
     }
     let mut entries = Vec::new();
     collect_entries(node, &mut entries);
@@ -188,27 +188,6 @@ fn collect_entries<'t>(node: &'t Node, entries: &mut Vec<&'t Entry>) {
         }
         Kind::Axis(axis) => {
             axis.alternatives.iter().for_each(|alternative| collect_entries(&alternative.value, entries));
-        }
-        _ => {}
-    }
-}
-
-fn children(node: &Node) -> Box<dyn Iterator<Item = &Node> + '_> {
-    match &node.kind {
-        Kind::List(items) => Box::new(items.iter()),
-        Kind::Table(entries) => Box::new(entries.iter().map(|entry| &entry.value)),
-        Kind::Axis(axis) => Box::new(axis.alternatives.iter().map(|alternative| &alternative.value)),
-        _ => Box::new(std::iter::empty()),
-    }
-}
-
-fn for_each_node(node: &mut Node, visit: &mut impl FnMut(&mut Node)) {
-    visit(node);
-    match &mut node.kind {
-        Kind::List(items) => items.iter_mut().for_each(|item| for_each_node(item, visit)),
-        Kind::Table(entries) => entries.iter_mut().for_each(|entry| for_each_node(&mut entry.value, visit)),
-        Kind::Axis(axis) => {
-            axis.alternatives.iter_mut().for_each(|alternative| for_each_node(&mut alternative.value, visit));
         }
         _ => {}
     }

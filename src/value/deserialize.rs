@@ -328,9 +328,7 @@ impl<'de> Deserializer<'de> for Reader<'_> {
         match &self.node.kind {
             Kind::Int(value) => visitor.visit_i64(*value),
             Kind::Float(value) => visitor.visit_f64(*value),
-            Kind::Text(variant) => {
-                visitor.visit_enum(Variant { tag: self.node, name: variant, content: Content::None })
-            }
+            Kind::Text(name) => visitor.visit_enum(Variant { tag: self.node, key: None, name, content: Content::None }),
             Kind::Table(_) => {
                 let tag = if name.starts_with(char::is_lowercase) { name } else { "kind" };
                 let content = Reader { tag: Some(tag), ..self };
@@ -357,7 +355,7 @@ fn tagged<'a>(reader: Reader<'a>, tag: &'static str, content: Content<'a>) -> Re
     let Some(entry) = entry else { return Err(Fault::missing_field(tag).at(reader.node)) };
     let tag = reader.of(&entry.value);
     match &tag.node.kind {
-        Kind::Text(name) => Ok(Variant { tag: tag.node, name, content }),
+        Kind::Text(name) => Ok(Variant { tag: tag.node, key: Some(entry), name, content }),
         _ => tag.wrong_type(&"a name in quotes").map_err(|fault| fault.of_key(entry)),
     }
 }
@@ -409,6 +407,8 @@ impl<'de> MapAccess<'de> for Fields<'_> {
 /// An enum's variant: its name, where the name stands, and what the variant holds.
 struct Variant<'a> {
     tag: &'a Node,
+    /// The entry whose value the name is, where the variant is a table.
+    key: Option<&'a Entry>,
     name: &'a str,
     content: Content<'a>,
 }
@@ -425,7 +425,11 @@ impl<'de, 'a> EnumAccess<'de> for Variant<'a> {
 
     fn variant_seed<V: DeserializeSeed<'de>>(self, seed: V) -> Result<(V::Value, Self), Fault> {
         let name = StrDeserializer::<Fault>::new(self.name);
-        let value = seed.deserialize(name).map_err(|fault| fault.at(self.tag))?;
+        let value = seed.deserialize(name).map_err(|fault| match self.key {
+            // `[optimizer.NAME]` implies its kind: then the name is what is wrong.
+            Some(entry) if entry.key_origin != entry.value.origin => fault.at(self.tag).of_key(entry),
+            _ => fault.at(self.tag),
+        })?;
         Ok((value, self))
     }
 }

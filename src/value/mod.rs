@@ -131,6 +131,16 @@ impl Tree {
         AxisId(self.axes - 1)
     }
 
+    /// Puts the entries of `other` behind those of this tree. `other` has no axes yet.
+    pub fn add_entries(&mut self, mut other: Tree) {
+        let (first, Kind::Table(entries)) = (self.nodes, &mut self.root.kind) else { return };
+        other.root.for_each(&mut |node| node.id.0 += first);
+        if let Kind::Table(new) = other.root.kind {
+            entries.extend(new);
+        }
+        self.nodes += other.nodes;
+    }
+
     /// The choice that takes the first alternative of every axis.
     pub fn first_choice(&self) -> Choice {
         Choice(vec![0; self.axes])
@@ -170,6 +180,29 @@ impl Node {
         self.entries()?.iter().find(|entry| entry.key == key)
     }
 
+    /// The nodes directly below this one.
+    pub fn children(&self) -> Box<dyn Iterator<Item = &Node> + '_> {
+        match &self.kind {
+            Kind::List(items) => Box::new(items.iter()),
+            Kind::Table(entries) => Box::new(entries.iter().map(|entry| &entry.value)),
+            Kind::Axis(axis) => Box::new(axis.alternatives.iter().map(|alternative| &alternative.value)),
+            _ => Box::new(std::iter::empty()),
+        }
+    }
+
+    /// Visits this node, then all below it.
+    pub fn for_each(&mut self, visit: &mut impl FnMut(&mut Node)) {
+        visit(self);
+        match &mut self.kind {
+            Kind::List(items) => items.iter_mut().for_each(|item| item.for_each(visit)),
+            Kind::Table(entries) => entries.iter_mut().for_each(|entry| entry.value.for_each(visit)),
+            Kind::Axis(axis) => {
+                axis.alternatives.iter_mut().for_each(|alternative| alternative.value.for_each(visit));
+            }
+            _ => {}
+        }
+    }
+
     /// The node that stands here under `choice`: the chosen alternative of an axis, itself otherwise.
     pub fn chosen(&self, choice: &Choice) -> &Node {
         match &self.kind {
@@ -189,5 +222,19 @@ impl Node {
             Kind::List(_) | Kind::Axis(_) => "a list",
             Kind::Table(_) => "a table",
         }
+    }
+}
+
+#[cfg(test)]
+impl AxisId {
+    pub fn test(id: usize) -> Self {
+        Self(id)
+    }
+}
+
+#[cfg(test)]
+impl Origin {
+    pub fn test() -> Self {
+        Self { source: SourceId(0), span: 0..0 }
     }
 }

@@ -1,0 +1,151 @@
+//! The command line: one file per subcommand, and what a person sees of a run.
+
+mod check;
+mod log;
+mod plan;
+mod progress;
+mod run;
+mod table;
+
+use std::fmt;
+use std::io::IsTerminal;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+/// All other things equal: one TOML file in, many small neural-network trainings, loss histories in Parquet out.
+#[derive(Debug, Parser)]
+#[command(version, arg_required_else_help = true, after_help = EXAMPLES)]
+struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+
+    /// Log more to stderr: -v what is done, -vv every detail. PARIBUS_LOG sets it, too (error, warn, info, debug, trace).
+    #[arg(short, long, action = clap::ArgAction::Count, global = true)]
+    verbose: u8,
+}
+
+const EXAMPLES: &str = "\
+Examples:
+  paribus check experiments/*.toml            find every mistake, train nothing
+  paribus plan experiments/ch6.toml           list what would run, and what is there already
+  paribus run experiments/ch6.toml            train what is missing, write results/ch6/
+  paribus run experiments/ch6.toml --only optimizer=adam --only seed=0
+
+Exit codes: 0 all well, 1 a run or a file operation failed, 2 a mistake in the input, 130 interrupted.";
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Validate experiment files: report every mistake, train and write nothing.
+    Check {
+        /// Experiment files.
+        #[arg(required = true, value_name = "FILE")]
+        files: Vec<PathBuf>,
+    },
+    /// List every run of an experiment file, how each key was read, and which runs are there already.
+    Plan(plan::Arguments),
+    /// Train the runs of an experiment file that are missing, and write them to Parquet.
+    Run(run::Arguments),
+}
+
+/// Runs the program on the process's arguments.
+pub fn main() -> ExitCode {
+    let arguments = Arguments::parse();
+    let bars = indicatif::MultiProgress::new();
+    log::init(arguments.verbose, &bars);
+    std::panic::set_hook(Box::new(|panic| {
+        tracing::error!("{panic}\nthis is a bug in paribus");
+        tracing::debug!("{}", std::backtrace::Backtrace::force_capture());
+    }));
+    let done = match arguments.command {
+        Command::Check { files } => check::check(&files),
+        Command::Plan(arguments) => plan::plan(&arguments),
+        Command::Run(arguments) => run::run(&arguments, &bars),
+    };
+    match done {
+        Ok(code) => code,
+        Err(failure) => {
+            eprint!("{failure}");
+            failure.exit_code()
+        }
+    }
+}
+
+/// Why a command could not do its work.
+#[derive(Debug)]
+enum Failure {
+    /// The input is wrong; the text says everything, and ends with a new line.
+    Input(String),
+    /// The machine would not.
+    Operation(String),
+}
+
+impl Failure {
+    fn exit_code(&self) -> ExitCode {
+        match self {
+            Self::Input(_) => ExitCode::from(2),
+            Self::Operation(_) => ExitCode::from(1),
+        }
+    }
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Input(text) => f.write_str(text),
+            Self::Operation(text) => writeln!(f, "error: {text}"),
+        }
+    }
+}
+
+impl From<crate::file::Mistakes> for Failure {
+    fn from(mistakes: crate::file::Mistakes) -> Self {
+        Self::Input(mistakes.render(std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none()))
+    }
+}
+
+impl From<crate::store::Error> for Failure {
+    fn from(error: crate::store::Error) -> Self {
+        Self::Operation(error.to_string())
+    }
+}
+
+/// `1234567` as `1,234,567`.
+fn grouped(number: u64) -> String {
+    let digits = number.to_string();
+    let mut text = String::with_capacity(digits.len() + digits.len() / 3);
+    for (position, digit) in digits.chars().enumerate() {
+        if position > 0 && (digits.len() - position).is_multiple_of(3) {
+            text.push(',');
+        }
+        text.push(digit);
+    }
+    text
+}
+
+/// `1 run`, `2 runs`.
+fn counted(number: u64, noun: &str) -> String {
+    format!("{} {noun}{}", grouped(number), if number == 1 { "" } else { "s" })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn large_numbers_are_grouped() {
+        assert_eq!(grouped(0), "0");
+        assert_eq!(grouped(999), "999");
+        assert_eq!(grouped(1000), "1,000");
+        assert_eq!(grouped(1_234_567), "1,234,567");
+        assert_eq!(counted(1, "run"), "1 run");
+        assert_eq!(counted(12_006, "step"), "12,006 steps");
+    }
+
+    #[test]
+    fn the_command_line_is_well_formed() {
+        use clap::CommandFactory;
+        Arguments::command().debug_assert();
+    }
+}

@@ -1,0 +1,371 @@
+//! `paribus run FILE`: trains what is missing and writes it.
+
+mod summary;
+
+use std::collections::HashMap;
+use std::io;
+use std::ops::ControlFlow;
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Instant;
+
+use indicatif::MultiProgress;
+
+use super::plan::{results_folder, select};
+use super::progress::{Item, Reporter, duration};
+use super::{Failure, counted};
+use crate::data::{Data, Dataset};
+use crate::file::Experiment;
+use crate::plan::{Plan, PlannedRun, distinct_data};
+use crate::runner::{self, Ended, Event, Progress};
+use crate::store::{Context, Reconciled, Results, RunResult, RunRow, Status, Summary};
+use crate::train::{self, Ending, Outcome};
+
+#[derive(Debug, clap::Args)]
+pub struct Arguments {
+    /// The experiment file.
+    file: PathBuf,
+    /// How many runs train at the same time [default: one for each core]
+    #[arg(short, long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=4096))]
+    jobs: Option<u32>,
+    /// The folder to write to [default: results/NAME]
+    #[arg(long, value_name = "DIR")]
+    results: Option<PathBuf>,
+    /// Only the runs with this setting, such as optimizer=adam or seed=0; repeat it for more values or more settings.
+    #[arg(long, value_name = "KEY=VALUE")]
+    only: Vec<String>,
+    /// Train again what is there already, and say whether any bit changed.
+    #[arg(long)]
+    fresh: bool,
+    /// Print nothing but errors.
+    #[arg(short, long)]
+    quiet: bool,
+}
+
+/// Trains the runs of a file that are missing.
+pub fn run(arguments: &Arguments, bars: &MultiProgress) -> Result<ExitCode, Failure> {
+    let begin = Instant::now();
+    let plan = Experiment::read(&arguments.file).and_then(Plan::new)?;
+    let chosen = select(&plan, &arguments.only)?;
+    let folder = results_folder(&plan, arguments.results.clone());
+    let stop = stop_on_signals().map_err(|error| Failure::Operation(format!("cannot watch for Ctrl-C: {error}")))?;
+
+    let mut results = Results::open(&folder, context(&plan))?;
+    let wanted = chosen.iter().map(|&index| (plan.runs[index].id, plan.runs[index].label.clone())).collect();
+    let reconciled = results.reconcile(&wanted, arguments.only.is_empty())?;
+    let runs: Vec<&PlannedRun> = chosen.iter().map(|&index| &plan.runs[index]).collect();
+    let (kept, missing): (Vec<&PlannedRun>, Vec<&PlannedRun>) =
+        runs.iter().partition(|run| !arguments.fresh && results.inventory().runs.contains_key(&run.id));
+    let say = |text: String| {
+        if !arguments.quiet {
+            eprintln!("{text}");
+        }
+    };
+    if let Some(sentence) = moved(reconciled) {
+        say(sentence);
+    }
+
+    let mut session =
+        Session { runs: &missing, results, reporter: None, fresh: arguments.fresh, comparison: Comparison::default() };
+    if missing.is_empty() {
+        say(format!("{} already; nothing to train", are_there(kept.len())));
+    } else {
+        let jobs = arguments.jobs.map_or_else(default_jobs, |jobs| jobs as usize).min(missing.len());
+        say(format!(
+            "{}: training {}, {}, {} at a time{}",
+            plan.experiment.name.as_str(),
+            counted(missing.len() as u64, "run"),
+            counted(missing.iter().map(|run| run.spec.steps).sum(), "step"),
+            jobs,
+            if kept.is_empty() { String::new() } else { format!("; {} already", are_there(kept.len())) },
+        ));
+        session.train(jobs, &stop, Reporter::new(bars, arguments.quiet, items(&missing)))?;
+    }
+    let comparison = std::mem::take(&mut session.comparison);
+    let inventory = session.results.finish()?;
+
+    if !arguments.quiet {
+        print!("{}", summary::table(&runs, &inventory));
+        println!("\nresults in {} ({})", folder.display(), duration(begin.elapsed().as_secs_f64()));
+    }
+    if arguments.fresh {
+        say(comparison.to_string());
+    }
+    let known = |run: &&&PlannedRun| inventory.runs.get(&run.id);
+    let failed: Vec<_> =
+        runs.iter().filter_map(|run| known(&run)).filter(|run| run.summary.status == Status::Failed).collect();
+    if let [first, ..] = failed.as_slice() {
+        let why = first.summary.error.as_deref().unwrap_or("for an unknown reason");
+        let others = failed.len() - 1;
+        let more =
+            if others == 0 { String::new() } else { format!(" ({} more)", counted(others as u64, "failed run")) };
+        eprintln!("error: `{}`, seed {}, failed: {why}{more}", first.label, first.seed);
+        eprintln!("everything else is saved; the same command tries again what failed");
+        return Ok(ExitCode::from(1));
+    }
+    if stop.load(Ordering::Relaxed) {
+        let saved = runs.iter().filter(|run| known(run).is_some()).count();
+        eprintln!(
+            "interrupted: {saved} of {} are saved; the same command trains the rest",
+            counted(runs.len() as u64, "run")
+        );
+        return Ok(ExitCode::from(130));
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// `1 run is there`, `2 runs are there`.
+fn are_there(count: usize) -> String {
+    format!("{} {} there", counted(count as u64, "run"), if count == 1 { "is" } else { "are" })
+}
+
+/// Training, recording and reporting, while the runner runs.
+struct Session<'a> {
+    /// To be trained.
+    runs: &'a [&'a PlannedRun],
+    results: Results,
+    reporter: Option<Reporter>,
+    fresh: bool,
+    comparison: Comparison,
+}
+
+impl Session<'_> {
+    /// Trains the runs, `jobs` at a time.
+    fn train(&mut self, jobs: usize, stop: &AtomicBool, reporter: Reporter) -> Result<(), Failure> {
+        let data = load(self.runs)?;
+        self.execute(jobs, stop, reporter, |run, watch| train::run(&run.spec, &data[&run.spec.data], watch))
+    }
+
+    /// Does `work` for each of the runs, and records what comes of it.
+    fn execute(
+        &mut self,
+        jobs: usize,
+        stop: &AtomicBool,
+        reporter: Reporter,
+        work: impl Fn(&PlannedRun, &mut dyn FnMut(u64) -> ControlFlow<()>) -> Outcome + Sync,
+    ) -> Result<(), Failure> {
+        let runs = self.runs;
+        let costs: Vec<f64> = runs.iter().map(|run| run.cost.operations).collect();
+        let progress = Progress::new(runs.len());
+        self.reporter = Some(reporter);
+        let work = |job: usize, watch: &mut dyn FnMut(u64) -> ControlFlow<()>| work(runs[job], watch);
+        let done = runner::run(&costs, jobs, stop, &progress, work, |event| self.handle(event, &progress));
+        if let Some(reporter) = self.reporter.take() {
+            reporter.finish();
+        }
+        done
+    }
+
+    fn handle(&mut self, event: Event<Outcome>, progress: &Progress) -> Result<(), Failure> {
+        match event {
+            Event::Started { job } => {
+                if let Some(reporter) = &mut self.reporter {
+                    reporter.started(job);
+                }
+                Ok(())
+            }
+            Event::Ended { job, ended } => self.record(job, ended),
+            Event::Tick => {
+                self.results.flush_if_due()?;
+                if let Some(reporter) = &mut self.reporter {
+                    reporter.tick(progress);
+                }
+                Ok(())
+            }
+        }
+    }
+
+    fn record(&mut self, job: usize, ended: Ended<Outcome>) -> Result<(), Failure> {
+        let run = self.runs[job];
+        let seconds = ended.elapsed.as_secs_f64();
+        let result = match ended.result {
+            Ok(Outcome { ending: Ending::Interrupted, .. }) => return Ok(()),
+            Ok(outcome) => RunResult::Trained(outcome),
+            Err(error) => RunResult::Failed { error },
+        };
+        let row = RunRow {
+            run_id: run.id,
+            trajectory_id: run.trajectory_id,
+            label: run.label.clone(),
+            seed: run.spec.seed.get(),
+            settings: run.settings.clone(),
+            data_fingerprint: run.spec.info.fingerprint.clone(),
+            parameters: run.spec.parameters(),
+            result,
+            seconds,
+            finished_at: ended.finished_at,
+        };
+        let summary = Summary::of(&row);
+        if let Some(reporter) = &mut self.reporter {
+            reporter.ended(job, &format!("{}, {}", summary::in_words(&summary), duration(seconds)));
+        }
+        if self.fresh && self.comparison.is_repetition(&row, &summary, &self.results) {
+            return Ok(());
+        }
+        Ok(self.results.push(&row)?)
+    }
+}
+
+/// What `--fresh` found out.
+#[derive(Debug, Default)]
+struct Comparison {
+    same: u64,
+    changed: Vec<String>,
+    new: u64,
+}
+
+impl Comparison {
+    /// Notes how `row` compares to what is there; true where it is the same to the last bit.
+    fn is_repetition(&mut self, row: &RunRow, summary: &Summary, results: &Results) -> bool {
+        let Some(known) = results.inventory().runs.get(&row.run_id) else {
+            self.new += 1;
+            return false;
+        };
+        let same = known.summary.digest == summary.digest;
+        if same {
+            self.same += 1;
+        } else {
+            self.changed.push(format!("{}, seed {} ({})", row.label, row.seed, row.run_id));
+        }
+        same
+    }
+}
+
+impl std::fmt::Display for Comparison {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let compared = self.same + self.changed.len() as u64;
+        match (compared, self.changed.as_slice()) {
+            (0, _) => write!(f, "nothing was there to compare with")?,
+            (_, []) => write!(f, "{} trained again: the same bits", counted(compared, "run"))?,
+            (_, changed) => {
+                write!(
+                    f,
+                    "{} trained again; bits changed in {}, now replaced:",
+                    counted(compared, "run"),
+                    changed.len()
+                )?;
+                changed.iter().try_for_each(|run| write!(f, "\n  {run}"))?;
+            }
+        }
+        if self.new > 0 && compared > 0 {
+            write!(f, "; {} trained for the first time", counted(self.new, "run"))
+        } else {
+            Ok(())
+        }
+    }
+}
+
+/// The runs, as far as progress is concerned.
+fn items(runs: &[&PlannedRun]) -> Vec<Item> {
+    runs.iter()
+        .map(|run| Item {
+            name: format!("{}, seed {}", run.label, run.spec.seed.get()),
+            steps: run.spec.steps,
+            cost: run.cost.operations,
+        })
+        .collect()
+}
+
+/// The data of all `runs`, each source once.
+fn load<'p>(runs: &[&'p PlannedRun]) -> Result<HashMap<&'p Data, Dataset>, Failure> {
+    distinct_data(runs.iter().copied())
+        .into_iter()
+        .map(|data| data.load().map(|dataset| (data, dataset)))
+        .collect::<Result<_, _>>()
+        .map_err(|error| Failure::Operation(error.to_string()))
+}
+
+fn default_jobs() -> usize {
+    std::thread::available_parallelism().map_or(1, std::num::NonZero::get)
+}
+
+/// Set once Ctrl-C or a termination is asked for; a second Ctrl-C ends the process at once.
+fn stop_on_signals() -> io::Result<Arc<AtomicBool>> {
+    let stop = Arc::new(AtomicBool::new(false));
+    for signal in [signal_hook::consts::SIGINT, signal_hook::consts::SIGTERM] {
+        signal_hook::flag::register_conditional_shutdown(signal, 130, Arc::clone(&stop))?;
+        signal_hook::flag::register(signal, Arc::clone(&stop))?;
+    }
+    Ok(stop)
+}
+
+fn context(plan: &Plan) -> Context {
+    Context::here(plan.experiment.name.as_str(), plan.experiment.text.as_str(), plan.hash())
+}
+
+/// What happened to the runs that were there, where anything did.
+fn moved(reconciled: Reconciled) -> Option<String> {
+    let Reconciled { archived, returned, relabelled, retry } = reconciled;
+    let parts: Vec<String> = [
+        (archived, "moved to the archive"),
+        (returned, "taken back from the archive"),
+        (relabelled, "given a new label"),
+        (retry, "failed earlier and to be tried again"),
+    ]
+    .into_iter()
+    .filter(|(count, _)| *count > 0)
+    .map(|(count, what)| format!("{} {what}", counted(count as u64, "run")))
+    .collect();
+    (!parts.is_empty()).then(|| parts.join(", "))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::Inventory;
+
+    const FILE: &str =
+        "data.source = 'mnist'\nnetwork.hidden = []\ntrain.steps = 3\noptimizer = ['sgd', 'adam', 'rmsprop']";
+
+    /// The state of the results folder once `work` was done for what was missing in it.
+    fn execute(folder: &std::path::Path, work: impl Fn(&PlannedRun) -> Outcome + Sync) -> Inventory {
+        let experiment = Experiment::parse("test.toml", FILE.to_owned(), "test", PathBuf::new()).unwrap();
+        let plan = Plan::new(experiment).unwrap();
+        let mut results = Results::open(folder, context(&plan)).unwrap();
+        let wanted = plan.runs.iter().map(|run| (run.id, run.label.clone())).collect();
+        results.reconcile(&wanted, true).unwrap();
+        let there = |run: &&PlannedRun| results.inventory().runs.contains_key(&run.id);
+        let missing: Vec<&PlannedRun> = plan.runs.iter().filter(|run| !there(run)).collect();
+        let mut session =
+            Session { runs: &missing, results, reporter: None, fresh: false, comparison: Comparison::default() };
+        let reporter = Reporter::new(&MultiProgress::new(), true, items(&missing));
+        session.execute(2, &AtomicBool::new(false), reporter, |run, _| work(run)).unwrap();
+        session.results.finish().unwrap()
+    }
+
+    fn outcome() -> Outcome {
+        Outcome {
+            history: Vec::new(),
+            evaluations: Vec::new(),
+            ending: Ending::Finished,
+            parameters_hash: "0123456789abcdef".to_owned(),
+        }
+    }
+
+    #[test]
+    fn a_panic_makes_its_run_failed_and_the_next_command_tries_it_again() {
+        let folder = tempfile::tempdir().unwrap();
+        let first = execute(folder.path(), |run| {
+            assert_ne!(run.label, "adam", "a bug in Adam");
+            outcome()
+        });
+        let status = |inventory: &Inventory, label: &str| {
+            let run = inventory.runs.values().find(|run| run.label == label).unwrap();
+            (run.summary.status, run.summary.error.clone().unwrap_or_default())
+        };
+        assert_eq!(status(&first, "sgd").0, Status::Finished);
+        assert_eq!(status(&first, "rmsprop").0, Status::Finished);
+        let (failed, error) = status(&first, "adam");
+        assert_eq!(failed, Status::Failed);
+        assert!(error.contains("a bug in Adam"), "{error}");
+
+        let second = execute(folder.path(), |run| {
+            assert_eq!(run.label, "adam", "only what failed is tried again");
+            outcome()
+        });
+        assert_eq!(second.runs.len(), 3);
+        assert!(second.runs.values().all(|run| run.summary.status == Status::Finished));
+    }
+}

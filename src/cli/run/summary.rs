@@ -1,0 +1,128 @@
+//! The table at the end of a run: a row per label, in the order of the plan.
+
+use std::collections::{HashMap, HashSet};
+
+use crate::cli::table::Table;
+use crate::plan::PlannedRun;
+use crate::store::{Inventory, Status, Summary};
+
+/// The runs of each label together: mean over seeds, with the standard deviation where there are several.
+pub fn table(runs: &[&PlannedRun], inventory: &Inventory) -> String {
+    let mut labels: Vec<&str> = Vec::new();
+    let mut seen = HashSet::new();
+    for run in runs {
+        if seen.insert(run.label.as_str()) {
+            labels.push(&run.label);
+        }
+    }
+    let mut by_label: HashMap<&str, Vec<&Summary>> = HashMap::new();
+    for run in runs {
+        let known = inventory.runs.get(&run.id).map(|known| &known.summary);
+        by_label.entry(&run.label).or_default().extend(known);
+    }
+    let mut table = Table::new([
+        ("label", false),
+        ("runs", true),
+        ("final loss", true),
+        ("best", true),
+        ("train accuracy", true),
+        ("test accuracy", true),
+        ("seconds", true),
+        ("", false),
+    ]);
+    for label in labels {
+        let known = &by_label[label];
+        let finished: Vec<&Summary> = known.iter().copied().filter(|run| run.status == Status::Finished).collect();
+        let column =
+            |value: fn(&Summary) -> Option<f64>| -> Vec<f64> { finished.iter().copied().filter_map(value).collect() };
+        let seconds: Vec<f64> = known.iter().map(|run| run.seconds).collect();
+        table.row([
+            label.to_owned(),
+            known.len().to_string(),
+            mean_and_deviation(&column(|run| run.final_loss), significant),
+            column(|run| run.best_loss).into_iter().reduce(f64::min).map(significant).unwrap_or_default(),
+            mean_and_deviation(&column(|run| run.train_accuracy), percent),
+            mean_and_deviation(&column(|run| run.test_accuracy), percent),
+            mean(&seconds).map(|seconds| format!("{seconds:.1}")).unwrap_or_default(),
+            remarks(known),
+        ]);
+    }
+    table.render(0)
+}
+
+/// How one run ended: `loss 0.0431`, `diverged at step 12 in affine2`, `failed: ...`.
+pub fn in_words(run: &Summary) -> String {
+    match run.status {
+        Status::Finished => run.final_loss.map_or("finished".to_owned(), |loss| format!("loss {}", significant(loss))),
+        Status::Diverged => diverged(run),
+        Status::Failed => format!("failed: {}", run.error.as_deref().unwrap_or("for an unknown reason")),
+    }
+}
+
+fn diverged(run: &Summary) -> String {
+    let layer = run.diverged_layer.as_deref().unwrap_or("an unknown layer");
+    format!("diverged at step {} in {layer}", run.diverged_step.unwrap_or_default())
+}
+
+/// What happened to the runs that did not finish.
+fn remarks(known: &[&Summary]) -> String {
+    let of = |status| known.iter().filter(move |run| run.status == status);
+    let mut remarks = Vec::new();
+    match of(Status::Diverged).collect::<Vec<_>>().as_slice() {
+        [] => {}
+        [only] => remarks.push(diverged(only)),
+        several => remarks.push(format!("{} diverged", several.len())),
+    }
+    match of(Status::Failed).count() {
+        0 => {}
+        count => remarks.push(format!("{count} failed")),
+    }
+    remarks.join(", ")
+}
+
+fn mean(values: &[f64]) -> Option<f64> {
+    (!values.is_empty()).then(|| values.iter().sum::<f64>() / values.len() as f64)
+}
+
+/// `0.0431`, or `0.0431 ± 0.0012` over several seeds (the standard deviation of one run, n − 1 in the denominator).
+fn mean_and_deviation(values: &[f64], format: fn(f64) -> String) -> String {
+    let Some(mean) = mean(values) else { return String::new() };
+    if values.len() < 2 {
+        return format(mean);
+    }
+    let squares: f64 = values.iter().map(|value| (value - mean) * (value - mean)).sum();
+    format!("{} ± {}", format(mean), format((squares / (values.len() - 1) as f64).sqrt()))
+}
+
+/// Four decimals, or three digits where these say nothing.
+fn significant(value: f64) -> String {
+    if value != 0.0 && (value.abs() < 0.001 || value.abs() >= 100_000.0) {
+        format!("{value:.2e}")
+    } else {
+        format!("{value:.4}")
+    }
+}
+
+fn percent(value: f64) -> String {
+    format!("{:.2}%", value * 100.0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_value_stands_alone_and_several_have_a_deviation() {
+        assert_eq!(mean_and_deviation(&[], significant), "");
+        assert_eq!(mean_and_deviation(&[0.04312], significant), "0.0431");
+        assert_eq!(mean_and_deviation(&[1.0, 2.0, 3.0], significant), "2.0000 ± 1.0000");
+        assert_eq!(mean_and_deviation(&[0.9, 0.92], percent), "91.00% ± 1.41%");
+    }
+
+    #[test]
+    fn small_and_large_losses_keep_their_digits() {
+        assert_eq!(significant(0.0), "0.0000");
+        assert_eq!(significant(0.000_123), "1.23e-4");
+        assert_eq!(significant(2.305_04), "2.3050");
+    }
+}

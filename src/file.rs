@@ -1,0 +1,301 @@
+//! The experiment file: its sections, how it is read, and what may be an axis.
+
+use std::path::{Path, PathBuf};
+
+use serde::de::{Error as _, SeqAccess, Visitor};
+use serde::{Deserialize, Deserializer};
+
+use crate::data::Data;
+use crate::nn::{Init, Model, Regularization};
+use crate::number::Count;
+use crate::optim::Optimizer;
+use crate::record::Record;
+use crate::seed::Seed;
+use crate::train::Training;
+use crate::value::problem::Problem;
+use crate::value::{self, Entry, Kind, Node, Sources, Tree};
+
+mod optimizers;
+
+/// An experiment file under one choice of its axes.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct File {
+    /// Names the experiment and its folder in results/. Letters, digits, `.`, `_` and `-`, at most 64, the first one a letter
+    /// or digit. Default: the file's name without `.toml`.
+    pub name: Option<Name>,
+    /// What the experiment is about, for people.
+    pub description: Option<String>,
+    /// How many times each setting is run: `3` means the seeds 0, 1 and 2; a list means exactly those. Default: 1.
+    #[serde(default)]
+    pub seeds: Seeds,
+    pub data: Data,
+    pub network: Model,
+    #[serde(default)]
+    pub init: Init,
+    #[serde(default)]
+    pub regularization: Regularization,
+    pub optimizer: Optimizer,
+    pub train: Training,
+    #[serde(default)]
+    pub record: Record,
+}
+
+/// A name that is also a folder's.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(try_from = "String")]
+pub struct Name(String);
+
+impl Name {
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl TryFrom<String> for Name {
+    type Error = String;
+
+    fn try_from(name: String) -> Result<Self, String> {
+        let mut characters = name.chars();
+        let first = characters.next().is_some_and(|c| c.is_ascii_alphanumeric());
+        if first && name.len() <= 64 && characters.all(|c| c.is_ascii_alphanumeric() || "._-".contains(c)) {
+            Ok(Self(name))
+        } else {
+            Err(format!(
+                "`{name}` cannot be a name: 1 to 64 letters, digits, `.`, `_` or `-` are accepted, the first one a letter or a digit"
+            ))
+        }
+    }
+}
+
+/// The seeds that every setting is run with.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Seeds(Vec<Seed>);
+
+impl Seeds {
+    /// In the order of the file; at least one, none twice.
+    pub fn get(&self) -> &[Seed] {
+        &self.0
+    }
+}
+
+impl Default for Seeds {
+    fn default() -> Self {
+        Self(vec![Seed::default()])
+    }
+}
+
+impl<'de> Deserialize<'de> for Seeds {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct SeedsVisitor;
+
+        impl<'de> Visitor<'de> for SeedsVisitor {
+            type Value = Seeds;
+
+            fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                f.write_str("a number of seeds or a list of seeds")
+            }
+
+            fn visit_i64<E: serde::de::Error>(self, count: i64) -> Result<Seeds, E> {
+                const MOST: i64 = 1_000_000;
+                match Count::try_from(count) {
+                    Ok(_) if count <= MOST => {
+                        (0..count).map(Seed::try_from).collect::<Result<_, _>>().map(Seeds).map_err(E::custom)
+                    }
+                    _ => Err(E::custom(format!(
+                        "{count} is out of range, expected a number of seeds from 1 to {MOST}, or a list of seeds such as [{count}]"
+                    ))),
+                }
+            }
+
+            fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Seeds, A::Error> {
+                let mut seeds: Vec<Seed> = Vec::new();
+                while let Some(seed) = list.next_element()? {
+                    if seeds.contains(&seed) {
+                        return Err(A::Error::custom(format!("the seed {} stands here twice", seed.get())));
+                    }
+                    seeds.push(seed);
+                }
+                if seeds.is_empty() { Err(A::Error::custom("at least one seed is needed")) } else { Ok(Seeds(seeds)) }
+            }
+        }
+
+        deserializer.deserialize_any(SeedsVisitor)
+    }
+}
+
+/// A file that has been read: every value in it is accepted where it stands, and its axes are found.
+#[derive(Debug, Clone)]
+pub struct Experiment {
+    pub sources: Sources,
+    pub tree: Tree,
+    pub name: Name,
+    pub description: Option<String>,
+    pub seeds: Seeds,
+    /// The text as it stands in the file.
+    pub text: String,
+    /// Relative paths in the file start here.
+    pub folder: PathBuf,
+}
+
+/// What is wrong with a file, with the texts to show it in.
+#[derive(Debug)]
+pub struct Mistakes {
+    pub sources: Sources,
+    pub problems: Vec<Problem>,
+}
+
+impl Experiment {
+    /// Reads the file at `path`.
+    ///
+    /// # Errors
+    /// Every mistake in it.
+    pub fn read(path: &Path) -> Result<Self, Mistakes> {
+        let shown = path.display().to_string();
+        match std::fs::read(path).map(String::from_utf8) {
+            Ok(Ok(text)) => {
+                let stem = path.file_stem().unwrap_or_default().to_string_lossy();
+                let folder = path.parent().unwrap_or(Path::new("")).to_owned();
+                Self::parse(&shown, text, &stem, folder)
+            }
+            Ok(Err(error)) => {
+                let at = error.utf8_error().valid_up_to();
+                Err(Mistakes::one(Problem::new(format!(
+                    "{shown} is not UTF-8 text: byte {at} belongs to no character"
+                ))))
+            }
+            Err(error) => Err(Mistakes::one(
+                Problem::new(format!("cannot read {shown}: {error}"))
+                    .help("the argument is the path of an experiment file"),
+            )),
+        }
+    }
+
+    /// Reads a text that errors call `shown` and whose experiment is named `stem` unless it names itself.
+    ///
+    /// # Errors
+    /// Every mistake in it.
+    pub fn parse(shown: &str, text: String, stem: &str, folder: PathBuf) -> Result<Self, Mistakes> {
+        let mut sources = Sources::default();
+        let source = sources.add(shown, text.as_str());
+        let mut tree = match value::parse::parse(&sources, source) {
+            Ok(tree) => tree,
+            Err(problems) => return Err(Mistakes { sources, problems }),
+        };
+        let mut problems = add_missing_sections(&mut sources, &mut tree);
+        let (shared, misnamed) = optimizers::lower(&mut tree);
+        problems.extend(misnamed);
+        problems.extend(value::axes::find::<File>(&mut tree).into_iter().map(|problem| shared.explain(problem)));
+        problems.extend(misplaced_axes(&tree.root));
+        if !problems.is_empty() {
+            return Err(Mistakes { sources, problems });
+        }
+        let file = match file_under(&tree, &tree.first_choice()) {
+            Ok(file) => file,
+            Err(problem) => return Err(Mistakes { sources, problems: vec![problem] }),
+        };
+        let name = match file.name.map_or_else(|| Name::try_from(stem.to_owned()), Ok) {
+            Ok(name) => name,
+            Err(message) => {
+                let problem = Problem::new(format!("the file's name does not name the experiment: {message}"))
+                    .help("write `name = \"...\"` at the top of the file");
+                return Err(Mistakes { sources, problems: vec![problem] });
+            }
+        };
+        Ok(Self { sources, tree, name, description: file.description, seeds: file.seeds, text, folder })
+    }
+
+    /// The file under `choice`, paths resolved.
+    ///
+    /// # Errors
+    /// Where values that are accepted alone are not accepted together.
+    pub fn file_under(&self, choice: &value::Choice) -> Result<File, Problem> {
+        let mut file = file_under(&self.tree, choice)?;
+        file.data.resolve(&self.folder);
+        Ok(file)
+    }
+}
+
+fn file_under(tree: &Tree, choice: &value::Choice) -> Result<File, Problem> {
+    value::deserialize::deserialize(&tree.root, choice, &Default::default())
+        .map_err(value::deserialize::Fault::into_problem)
+}
+
+impl Mistakes {
+    fn one(problem: Problem) -> Self {
+        Self { sources: Sources::default(), problems: vec![problem] }
+    }
+
+    /// All mistakes as a person reads them. `color` asks for terminal colors.
+    pub fn render(&self, color: bool) -> String {
+        value::problem::render(&self.sources, &self.problems, color)
+    }
+}
+
+/// The short name of the setting at `path`: unique over the whole file, the same in columns, labels and `--only`.
+pub fn short_name(path: &[&str]) -> String {
+    match path {
+        ["init", "bias"] => "init_bias",
+        ["data", "source"] => "data",
+        [.., "weights", "std"] => "weight_std",
+        [.., "weights", "bound"] => "weight_bound",
+        [.., last] => last,
+        [] => "",
+    }
+    .to_owned()
+}
+
+/// The sections that a file cannot do without, each with the least that it can say.
+const REQUIRED: [(&str, &str); 4] = [
+    ("data", "[data]\nsource = \"mnist\""),
+    ("network", "[network]\nhidden = [100, 100]"),
+    ("train", "[train]\nsteps = 2000"),
+    ("optimizer", "[optimizer.sgd]"),
+];
+
+/// Reports the sections that are missing, and puts the least in their places, so that everything else is read all the same.
+fn add_missing_sections(sources: &mut Sources, tree: &mut Tree) -> Vec<Problem> {
+    let missing: Vec<_> = REQUIRED.iter().filter(|(section, _)| tree.root.entry(section).is_none()).collect();
+    let mut problems = Vec::new();
+    for (section, example) in missing {
+        let source = sources.add(format!("an example of [{section}]"), *example);
+        match value::parse::parse(sources, source) {
+            Ok(example) => tree.add_entries(example),
+            Err(mistakes) => problems.extend(mistakes),
+        }
+        let problem = Problem::new(format!("the section [{section}] is missing"));
+        problems.push(problem.help(format!("the least it can say: {}", example.replace('\n', " "))));
+    }
+    problems
+}
+
+/// Axes where none can be.
+fn misplaced_axes(root: &Node) -> Vec<Problem> {
+    let mut problems = Vec::new();
+    for Entry { key, value, .. } in root.entries().unwrap_or_default() {
+        let reason = match (key.as_str(), &value.kind) {
+            ("optimizer", _) => continue,
+            ("name" | "description" | "seeds", Kind::Axis(_)) => {
+                format!("`{key}` holds for all runs of a file and cannot be an axis")
+            }
+            (_, Kind::Axis(_)) => format!("[{key}] is a section and cannot be an axis; the keys in it can"),
+            ("record", _) => {
+                let Some(axis) = first_axis(value) else { continue };
+                let problem = Problem::new("[record] never holds an axis: all runs of a file are recorded alike");
+                problems.push(problem.at(axis.origin.clone()).label("one value, please"));
+                continue;
+            }
+            _ => continue,
+        };
+        problems.push(Problem::new(reason).at(value.origin.clone()).label("this is read as an axis"));
+    }
+    problems
+}
+
+fn first_axis(node: &Node) -> Option<&Node> {
+    match &node.kind {
+        Kind::Axis(_) => Some(node),
+        Kind::Table(entries) => entries.iter().find_map(|entry| first_axis(&entry.value)),
+        _ => None,
+    }
+}

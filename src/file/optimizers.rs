@@ -1,0 +1,95 @@
+//! The `[optimizer]` section, lowered: `[optimizer.NAME]` tables become the alternatives of one axis, each with the keys
+//! that stand directly in `[optimizer]` and with `kind = "NAME"` where it says no kind.
+
+use super::Name;
+use crate::value::problem::Problem;
+use crate::value::{Alternative, Axis, Entry, Kind, Node, Origin, Tree};
+
+/// The keys that stand directly in `[optimizer]`, beside the tables of several optimizers.
+#[derive(Debug, Default)]
+pub struct SharedKeys(Vec<(String, Origin)>);
+
+impl SharedKeys {
+    /// Says of an unknown key that it is shared, where it is.
+    pub fn explain(&self, problem: Problem) -> Problem {
+        let at = |(key, origin): &&(String, Origin)| {
+            problem.origin.as_ref() == Some(origin) && problem.message == format!("unknown key `{key}`")
+        };
+        match self.0.iter().find(at) {
+            Some((key, _)) => Problem {
+                message: format!("`{key}` is shared by all optimizers here, but not all of them have it"),
+                label: String::new(),
+                help: vec![format!("move `{key}` into the [optimizer.NAME] tables of those that have it")],
+                ..problem
+            },
+            None => problem,
+        }
+    }
+}
+
+/// Lowers the section in place; returns the shared keys and what is wrong.
+pub fn lower(tree: &mut Tree) -> (SharedKeys, Vec<Problem>) {
+    let Some(section) = section(tree) else { return Default::default() };
+    let origin = section.key_origin.clone();
+    let Kind::Table(entries) = &mut section.value.kind else { return Default::default() };
+    let (arms, shared): (Vec<Entry>, Vec<Entry>) = std::mem::take(entries).into_iter().partition(is_arm);
+    if arms.is_empty() {
+        let is_named = shared.iter().any(|entry| entry.key == "kind");
+        *entries = shared;
+        if is_named {
+            return Default::default();
+        }
+        // Whatever else is wrong in the section depends on the optimizer that it does not name.
+        section.value.kind = Kind::Text("sgd".to_owned());
+        let problem = Problem::new("[optimizer] names no optimizer")
+            .at(origin)
+            .help("write `[optimizer.sgd]`, or `kind = \"sgd\"` in this section, or `optimizer = [\"sgd\", \"adam\"]`");
+        return (SharedKeys::default(), vec![problem]);
+    }
+    let misnamed = |arm: &Entry| {
+        let message = Name::try_from(arm.key.clone()).err()?;
+        Some(Problem::new(message).at(arm.key_origin.clone()))
+    };
+    let problems = arms.iter().filter_map(misnamed).collect();
+    let shared_keys = shared.iter().map(|entry| (entry.key.clone(), entry.key_origin.clone())).collect();
+    let axis = Axis {
+        id: tree.new_axis(),
+        alternatives: arms.into_iter().map(|arm| alternative(tree, arm, &shared)).collect(),
+    };
+    if let Some(section) = self::section(tree) {
+        section.value.kind = Kind::Axis(axis);
+    }
+    (SharedKeys(shared_keys), problems)
+}
+
+fn section(tree: &mut Tree) -> Option<&mut Entry> {
+    let Kind::Table(sections) = &mut tree.root.kind else { return None };
+    sections.iter_mut().find(|section| section.key == "optimizer")
+}
+
+/// A table in `[optimizer]` is an optimizer, unless it spells out the values of a shared key.
+fn is_arm(entry: &Entry) -> bool {
+    match entry.value.entries() {
+        Some([only]) => only.key != "values",
+        Some(_) => true,
+        None => false,
+    }
+}
+
+/// `[optimizer.NAME]` with its kind and the shared keys.
+fn alternative(tree: &mut Tree, arm: Entry, shared: &[Entry]) -> Alternative {
+    let Entry { key: name, key_origin, value } = arm;
+    let Node { id, origin, kind } = value;
+    let own = match kind {
+        Kind::Table(own) => own,
+        _ => Vec::new(),
+    };
+    let mut entries: Vec<Entry> =
+        shared.iter().filter(|entry| own.iter().all(|own| own.key != entry.key)).cloned().collect();
+    entries.extend(own);
+    if entries.iter().all(|entry| entry.key != "kind") {
+        let kind = Node { id: tree.new_node(), origin: key_origin.clone(), kind: Kind::Text(name.clone()) };
+        entries.insert(0, Entry { key: "kind".to_owned(), key_origin, value: kind });
+    }
+    Alternative { name: Some(name), value: Node { id, origin, kind: Kind::Table(entries) } }
+}

@@ -1,0 +1,182 @@
+//! A file under one choice, lowered to a specification: epochs to steps, limits to counts; and the contradictions that show
+//! only where settings meet.
+
+use super::cost::Cost;
+use crate::data::{self, Info};
+use crate::file::{File, short_name};
+use crate::kernel::Precision;
+use crate::number::shortest;
+use crate::record::Part;
+use crate::seed::Seed;
+use crate::settings::Scalar;
+use crate::spec::RunSpec;
+use crate::train::Sampling;
+use crate::value::problem::Problem;
+use crate::value::{Choice, Kind, Node, Origin, Tree};
+
+/// Settings that are accepted alone and not together.
+#[derive(Debug, PartialEq)]
+pub struct Contradiction {
+    place: Place,
+    message: String,
+    help: Option<String>,
+}
+
+/// What to change first.
+#[derive(Debug, PartialEq)]
+enum Place {
+    /// The keys that lead to it.
+    Path(Vec<&'static str>),
+    /// The short name of a setting.
+    Setting(&'static str),
+}
+
+impl Contradiction {
+    fn new(path: impl Into<Vec<&'static str>>, message: impl Into<String>) -> Self {
+        Self { place: Place::Path(path.into()), message: message.into(), help: None }
+    }
+
+    fn help(self, help: impl Into<String>) -> Self {
+        Self { help: Some(help.into()), ..self }
+    }
+
+    /// Data that cannot be had.
+    pub fn of_data(error: &data::Error) -> Self {
+        Self::new(["data", error.key()], error.to_string())
+    }
+
+    /// At the place in the file.
+    pub fn into_problem(self, tree: &Tree, choice: &Choice) -> Problem {
+        let mut problem = Problem::new(self.message);
+        problem.origin = match &self.place {
+            Place::Path(path) => locate(tree, choice, path),
+            Place::Setting(name) => locate_setting(tree, choice, name),
+        };
+        problem.help.extend(self.help);
+        problem
+    }
+}
+
+/// More recorded rows than this in one run are refused: they would take gigabytes of memory.
+const MOST_ROWS: u64 = 50_000_000;
+/// A run that needs more memory than this is refused.
+const MOST_BYTES: f64 = 16.0 * (1u64 << 30) as f64;
+
+/// The specification of `file`'s runs on data of which `info` is known, with the first seed.
+///
+/// # Errors
+/// Every contradiction.
+pub fn lower(file: File, info: &Info) -> Result<RunSpec, Vec<Contradiction>> {
+    let mut contradictions = Vec::new();
+    let batch_size = file.train.batch_size;
+    let steps = match file.train.steps(info.train_rows) {
+        Ok(steps) => steps,
+        Err(error) => {
+            contradictions.push(Contradiction::new(["train"], error.to_string()));
+            1
+        }
+    };
+    if file.train.sampling == Sampling::Shuffle && batch_size.get() > info.train_rows {
+        contradictions.push(
+            Contradiction::new(
+                ["train", "batch_size"],
+                format!(
+                    "a batch of {} rows cannot be shuffled out of {} training rows",
+                    batch_size.get(),
+                    info.train_rows
+                ),
+            )
+            .help("take a smaller `batch_size`, more `train_rows`, or `sampling = \"with-replacement\"`"),
+        );
+    }
+    if info.test_rows == 0 && file.record.evaluates(Part::Test) {
+        contradictions.push(
+            Contradiction::new(["record", "evaluate"], "there is no test data to evaluate on")
+                .help("name `test_images` and `test_labels` in [data], or evaluate on = [\"train\"] alone"),
+        );
+    }
+    let rows = file.record.rows(steps);
+    if rows > MOST_ROWS {
+        contradictions.push(
+            Contradiction::new(["record"], format!("a run would record {rows} losses, more than {MOST_ROWS}"))
+                .help("write `loss = { at = \"before-update\", every = 100 }` in [record]"),
+        );
+    }
+    let spec = RunSpec {
+        seed: Seed::default(),
+        data: file.data,
+        info: info.clone(),
+        model: file.network,
+        init: file.init,
+        regularization: file.regularization,
+        optimizer: file.optimizer,
+        batch_size,
+        steps,
+        sampling: file.train.sampling,
+        objective: file.train.objective,
+        precision: file.train.precision,
+        record: file.record,
+    };
+    if rows <= MOST_ROWS && Cost::of(&spec).bytes > MOST_BYTES {
+        let (parameters, batch) = (spec.parameters(), batch_size.get());
+        let message =
+            format!("a run of {parameters} parameters and batches of {batch} rows needs more than 16 GiB of memory");
+        contradictions.push(
+            Contradiction::new(["network"], message).help("take smaller `hidden` layers or a smaller `batch_size`"),
+        );
+    }
+    if spec.precision == Precision::F32 {
+        contradictions.extend(beyond_single_precision(&spec));
+    }
+    if contradictions.is_empty() { Ok(spec) } else { Err(contradictions) }
+}
+
+/// Numbers that are in range as written and turn into 0 or infinity when the run computes with them.
+fn beyond_single_precision(spec: &RunSpec) -> Vec<Contradiction> {
+    let settings = spec.settings();
+    let floats = settings.iter().filter_map(|(name, value)| match value {
+        Scalar::Float(value) => Some((name, *value)),
+        _ => None,
+    });
+    floats
+        .filter(|(_, value)| {
+            let rounded = *value as f32;
+            rounded.is_infinite() || (rounded == 0.0 && *value != 0.0)
+        })
+        .map(|(name, value)| Contradiction {
+            place: Place::Setting(name),
+            message: format!("`{name}`: `{}` is beyond the range of f32", shortest(value)),
+            help: Some("take a number from about 1e-38 to 1e38, or `precision = \"f64\"` in [train]".to_owned()),
+        })
+        .collect()
+}
+
+/// Where `path` stands under `choice`; the closest table above it where the file does not write it.
+fn locate(tree: &Tree, choice: &Choice, path: &[&str]) -> Option<Origin> {
+    let mut node = &tree.root;
+    let mut origin = None;
+    for key in path {
+        let Some(entry) = node.chosen(choice).entry(key) else { break };
+        node = entry.value.chosen(choice);
+        origin = Some(match node.kind {
+            Kind::Table(_) => entry.key_origin.clone(),
+            _ => node.origin.clone(),
+        });
+    }
+    origin
+}
+
+/// Where the setting of this short name is written under `choice`.
+fn locate_setting(tree: &Tree, choice: &Choice, name: &str) -> Option<Origin> {
+    fn search<'t>(node: &'t Node, choice: &Choice, name: &str, path: &mut Vec<&'t str>) -> Option<Origin> {
+        let node = node.chosen(choice);
+        let Some(entries) = node.entries() else { return (short_name(path) == name).then(|| node.origin.clone()) };
+        entries.iter().find_map(|entry| {
+            path.push(&entry.key);
+            let found = search(&entry.value, choice, name, path);
+            path.pop();
+            found
+        })
+    }
+    search(&tree.root, choice, name, &mut Vec::new())
+}

@@ -1,0 +1,196 @@
+//! The plan: every run that a file declares, with its id, label and specification, before anything is trained.
+
+mod cost;
+mod lower;
+mod reading;
+mod select;
+mod space;
+#[cfg(test)]
+mod tests;
+
+use std::collections::HashMap;
+
+use crate::data::Data;
+use crate::file::{Experiment, Mistakes};
+use crate::settings::{RunId, Settings};
+use crate::spec::RunSpec;
+use crate::value::problem::Problem;
+
+pub use cost::Cost;
+pub use reading::Reading;
+pub use select::{Selection, SelectionError};
+pub use space::{Alternative, Axis, Space};
+
+/// Everything that a file declares.
+#[derive(Debug)]
+pub struct Plan {
+    pub experiment: Experiment,
+    pub space: Space,
+    /// In the order of the file: axes as they first appear, the last one fastest, seeds innermost. No id twice.
+    pub runs: Vec<PlannedRun>,
+    /// Cells that turned out to be a run that was there before.
+    pub duplicates: Vec<Duplicate>,
+    /// How each key of the file was read.
+    pub readings: Vec<Reading>,
+}
+
+/// One run, before it is trained.
+#[derive(Debug, Clone)]
+pub struct PlannedRun {
+    pub id: RunId,
+    pub trajectory_id: RunId,
+    /// Names the declared axes only; the same for all seeds.
+    pub label: String,
+    /// What the declared axes are here: name and value.
+    pub varies: Vec<(String, String)>,
+    /// The name that the file gives the optimizer; its kind where it gives none.
+    pub optimizer_name: String,
+    pub spec: RunSpec,
+    pub settings: Settings,
+    pub cost: Cost,
+}
+
+/// Two cells with the same settings.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Duplicate {
+    pub label: String,
+    pub same_as: String,
+}
+
+/// More runs than this are refused: at a millisecond each, they would take three hours.
+const MOST_RUNS: u128 = 10_000_000;
+
+impl Plan {
+    /// Expands `experiment`.
+    ///
+    /// # Errors
+    /// Every contradiction between settings that are accepted alone, and data that cannot be read.
+    pub fn new(experiment: Experiment) -> Result<Self, Mistakes> {
+        match expand(&experiment) {
+            Ok((space, runs, duplicates)) => {
+                let readings = reading::readings(&experiment);
+                Ok(Self { experiment, space, runs, duplicates, readings })
+            }
+            Err(problems) => Err(Mistakes { sources: experiment.sources, problems }),
+        }
+    }
+
+    /// Steps of all runs together.
+    pub fn steps(&self) -> u64 {
+        self.runs.iter().map(|run| run.spec.steps).sum()
+    }
+
+    /// Names the plan: blake3 of its ids and labels in any order, 16 hexadecimal digits.
+    pub fn hash(&self) -> String {
+        let mut lines: Vec<String> = self.runs.iter().map(|run| format!("{} {}\n", run.id, run.label)).collect();
+        lines.sort();
+        blake3::hash(lines.concat().as_bytes()).to_hex()[..16].to_owned()
+    }
+}
+
+type Expansion = (Space, Vec<PlannedRun>, Vec<Duplicate>);
+
+fn expand(experiment: &Experiment) -> Result<Expansion, Vec<Problem>> {
+    let space = Space::of(&experiment.tree.root);
+    let seeds = experiment.seeds.get();
+    let cells = within_bounds(&space, seeds.len()).map_err(|problem| vec![problem])?;
+
+    let mut sources = HashMap::new();
+    let mut problems: Vec<Problem> = Vec::new();
+    let mut runs: Vec<PlannedRun> = Vec::new();
+    let mut labels: HashMap<RunId, usize> = HashMap::new();
+    let mut duplicates = Vec::new();
+    for index in 0..cells {
+        let (mut choice, mut taken) = (experiment.tree.first_choice(), Vec::new());
+        space.decode(index, &mut choice, &mut taken);
+        let mut report = |problem: Problem| {
+            if !problems.contains(&problem) {
+                problems.push(problem);
+            }
+        };
+        let file = match experiment.file_under(&choice) {
+            Ok(file) => file,
+            Err(problem) => {
+                report(problem);
+                continue;
+            }
+        };
+        let info = sources.entry(file.data.clone()).or_insert_with(|| file.data.info());
+        let lowered = match info {
+            Ok(info) => lower::lower(file, info),
+            Err(error) => Err(vec![lower::Contradiction::of_data(error)]),
+        };
+        let spec = match lowered {
+            Ok(spec) => spec,
+            Err(contradictions) => {
+                for contradiction in contradictions {
+                    report(contradiction.into_problem(&experiment.tree, &choice));
+                }
+                continue;
+            }
+        };
+        let cost = Cost::of(&spec);
+        let (label, varies, optimizer_name) = names(&spec, &taken);
+        for &seed in seeds {
+            let spec = RunSpec { seed, ..spec.clone() };
+            let settings = spec.settings();
+            let id = settings.run_id(&spec.info.fingerprint);
+            if let Some(&first) = labels.get(&id) {
+                duplicates.push(Duplicate { label: label.clone(), same_as: runs[first].label.clone() });
+                continue;
+            }
+            labels.insert(id, runs.len());
+            runs.push(PlannedRun {
+                id,
+                trajectory_id: settings.trajectory_id(&spec.info.fingerprint),
+                label: label.clone(),
+                varies: varies.clone(),
+                optimizer_name: optimizer_name.clone(),
+                spec,
+                settings,
+                cost,
+            });
+        }
+    }
+    duplicates.dedup();
+    if problems.is_empty() { Ok((space, runs, duplicates)) } else { Err(problems) }
+}
+
+/// The number of cells, where the runs are not too many.
+fn within_bounds(space: &Space, seeds: usize) -> Result<u128, Problem> {
+    let runs = space.size().and_then(|cells| cells.checked_mul(seeds as u128));
+    match (space.size(), runs) {
+        (Some(cells), Some(runs)) if runs <= MOST_RUNS => Ok(cells),
+        (_, runs) => {
+            let mut factors: Vec<String> =
+                space.axes.iter().map(|axis| format!("{} {}", axis.size().unwrap_or(u128::MAX), axis.name)).collect();
+            factors.push(format!("{seeds} seeds"));
+            let count = runs.map_or("more than 2^128".to_owned(), |runs| runs.to_string());
+            Err(Problem::new(format!("the file declares {count} runs, more than {MOST_RUNS}"))
+                .help(format!("they are {}", factors.join(" × "))))
+        }
+    }
+}
+
+/// A cell's label, what varies in it, and the name of its optimizer.
+fn names(spec: &RunSpec, taken: &[(&Axis, &Alternative)]) -> (String, Vec<(String, String)>, String) {
+    let optimizer = taken.iter().find(|(axis, _)| axis.name == "optimizer");
+    let optimizer_name =
+        optimizer.map_or_else(|| spec.optimizer.kind().to_owned(), |(_, alternative)| alternative.value.clone());
+    let declared: Vec<_> = taken.iter().filter(|(axis, _)| axis.is_declared()).collect();
+    let label = declared.iter().map(|(_, alternative)| alternative.label.as_str()).collect::<Vec<_>>().join(", ");
+    let label = if label.is_empty() { optimizer_name.clone() } else { label };
+    let varies = declared.iter().map(|(axis, alternative)| (axis.name.clone(), alternative.value.clone())).collect();
+    (label, varies, optimizer_name)
+}
+
+/// The data that each run trains on, each distinct source once.
+pub fn distinct_data<'p>(runs: impl IntoIterator<Item = &'p PlannedRun>) -> Vec<&'p Data> {
+    let mut distinct: Vec<&Data> = Vec::new();
+    for run in runs {
+        if !distinct.contains(&&run.spec.data) {
+            distinct.push(&run.spec.data);
+        }
+    }
+    distinct
+}

@@ -1,0 +1,127 @@
+//! `--only KEY=VALUE`: some of a plan's runs, by their settings.
+
+use std::collections::BTreeMap;
+use std::str::FromStr;
+
+use super::{Plan, PlannedRun};
+use crate::settings::Scalar;
+use crate::value::problem::{did_you_mean, one_of};
+
+/// What `--only` asks for: values of one key are alternatives, keys must all hold.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Selection(BTreeMap<String, Vec<String>>);
+
+/// One `KEY=VALUE`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Condition {
+    key: String,
+    value: String,
+}
+
+/// A selection that cannot be meant.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum SelectionError {
+    #[error("--only `{0}` is not KEY=VALUE; write, for example, --only optimizer=adam")]
+    Form(String),
+    #[error("--only `{key}={value}`: no run of this plan has a setting `{key}`; {help}")]
+    UnknownKey { key: String, value: String, help: String },
+    #[error("--only `{key}={value}` matches no run; `{key}` is {found} here")]
+    UnknownValue { key: String, value: String, found: String },
+    #[error("each --only matches some run, but none matches all of them")]
+    Nothing,
+}
+
+impl FromStr for Condition {
+    type Err = SelectionError;
+
+    fn from_str(text: &str) -> Result<Self, SelectionError> {
+        match text.split_once('=') {
+            Some((key, value)) if !key.trim().is_empty() => {
+                Ok(Self { key: key.trim().to_owned(), value: value.trim().to_owned() })
+            }
+            _ => Err(SelectionError::Form(text.to_owned())),
+        }
+    }
+}
+
+impl FromIterator<Condition> for Selection {
+    fn from_iter<I: IntoIterator<Item = Condition>>(conditions: I) -> Self {
+        let mut selection = Self::default();
+        for condition in conditions {
+            selection.0.entry(condition.key).or_default().push(condition.value);
+        }
+        selection
+    }
+}
+
+impl Selection {
+    /// Whether nothing was asked for, so that all runs are meant.
+    pub fn is_everything(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// Which of the plan's runs are asked for, by index.
+    ///
+    /// # Errors
+    /// A key that no run has, a value that no run has, or conditions that exclude each other.
+    pub fn of(&self, plan: &Plan) -> Result<Vec<usize>, SelectionError> {
+        for (key, values) in &self.0 {
+            for value in values {
+                if !plan.runs.iter().any(|run| matches(run, key, value)) {
+                    return Err(explain(plan, key, value));
+                }
+            }
+        }
+        let holds =
+            |run: &PlannedRun| self.0.iter().all(|(key, values)| values.iter().any(|value| matches(run, key, value)));
+        let chosen: Vec<usize> = (0..plan.runs.len()).filter(|&index| holds(&plan.runs[index])).collect();
+        if chosen.is_empty() && !plan.runs.is_empty() { Err(SelectionError::Nothing) } else { Ok(chosen) }
+    }
+}
+
+/// The values that `key` has in `run`: the setting's, and the one that the file writes.
+fn values(run: &PlannedRun, key: &str) -> Vec<Scalar> {
+    let setting = run.settings.get(key).cloned();
+    let declared = run.varies.iter().filter(|(name, _)| name == key).map(|(_, value)| value.clone().into());
+    let own: Option<Scalar> = match key {
+        "label" => Some(run.label.clone().into()),
+        "run_id" => Some(run.id.to_string().into()),
+        "optimizer" => Some(run.optimizer_name.clone().into()),
+        _ => None,
+    };
+    let mut values: Vec<Scalar> = setting.into_iter().chain(declared).chain(own).collect();
+    values.dedup();
+    values
+}
+
+fn matches(run: &PlannedRun, key: &str, wanted: &str) -> bool {
+    values(run, key).iter().any(|value| match value {
+        Scalar::Float(value) => wanted.parse() == Ok(*value),
+        value => value.to_string() == wanted,
+    })
+}
+
+fn explain(plan: &Plan, key: &str, value: &str) -> SelectionError {
+    let mut found: Vec<String> = Vec::new();
+    for text in plan.runs.iter().flat_map(|run| values(run, key)).map(|value| value.to_string()) {
+        if !found.contains(&text) {
+            found.push(text);
+        }
+    }
+    let (key, value) = (key.to_owned(), value.to_owned());
+    if found.is_empty() {
+        let mut keys: Vec<&str> = plan.runs.iter().flat_map(|run| run.settings.iter().map(|(name, _)| name)).collect();
+        keys.extend(["label", "run_id"]);
+        keys.sort_unstable();
+        keys.dedup();
+        let help = match did_you_mean(&key, keys.iter().copied()) {
+            Some(meant) => format!("did you mean `{meant}`?"),
+            None => format!("known are {}", keys.join(", ")),
+        };
+        return SelectionError::UnknownKey { key, value, help };
+    }
+    const MOST: usize = 12;
+    let more = if found.len() > MOST { " …" } else { "" };
+    let found = one_of(found.iter().take(MOST).map(String::as_str)) + more;
+    SelectionError::UnknownValue { key, value, found }
+}

@@ -1,0 +1,162 @@
+//! What plans promise: sizes, ids and labels that follow from what a file means and not from how it is written.
+
+use std::path::PathBuf;
+
+use proptest::prelude::*;
+
+use super::*;
+
+fn plan(text: &str) -> Plan {
+    let experiment = Experiment::parse("test.toml", text.to_owned(), "test", PathBuf::new());
+    experiment.and_then(Plan::new).unwrap_or_else(|mistakes| panic!("{}\n{text}", mistakes.render(false)))
+}
+
+fn ids(text: &str) -> Vec<RunId> {
+    plan(text).runs.iter().map(|run| run.id).collect()
+}
+
+fn labels(text: &str) -> Vec<String> {
+    let mut labels: Vec<String> = plan(text).runs.into_iter().map(|run| run.label).collect();
+    labels.dedup();
+    labels
+}
+
+const LEAST: &str = "data.source = 'mnist'\nnetwork.hidden = []\ntrain.steps = 5\n";
+
+fn with(rest: &str) -> String {
+    format!("{LEAST}{rest}")
+}
+
+#[test]
+fn the_ids_of_the_reference_experiment_stay_what_they_are() {
+    let text = include_str!("../../experiments/ch6.toml");
+    let runs: Vec<String> =
+        plan(text).runs.iter().map(|run| format!("{} {} {}", run.id, run.trajectory_id, run.label)).collect();
+    insta::assert_snapshot!(runs.join("\n"));
+}
+
+#[test]
+fn one_optimizer_is_no_axis_and_several_are() {
+    assert_eq!(labels(&with("optimizer = 'sgd'")), ["sgd"]);
+    assert_eq!(labels(&with("[optimizer.fast]\nkind = 'sgd'")), ["fast"]);
+    assert_eq!(labels(&with("optimizer = ['sgd', 'adam']")), ["sgd", "adam"]);
+    assert_eq!(labels(&with("init.weights = ['he', 0.1]\n[optimizer.sgd]")), ["he", "weights=0.1"]);
+    assert_eq!(
+        labels(&with("[optimizer]\nlr = [0.1, 1]\n[optimizer.sgd]\n[optimizer.adam]\nlr = 1e-5")),
+        ["sgd, lr=0.1", "sgd, lr=1", "adam"]
+    );
+    assert_eq!(labels(&with("optimizer = { kind = 'sgd', lr = [0.1, 1] }")), ["lr=0.1", "lr=1"]);
+}
+
+#[test]
+fn short_lists_and_tables_mean_the_same() {
+    let tables = ids(&with("[optimizer.sgd]\n[optimizer.adam]"));
+    assert_eq!(ids(&with("optimizer = ['sgd', 'adam']")), tables);
+    assert_eq!(ids(&with("optimizer = [{ kind = 'sgd', lr = 0.01 }, 'adam']")), tables);
+    assert_eq!(ids(&with("[optimizer.a]\nkind = 'sgd'\n[optimizer.b]\nkind = 'adam'")), tables);
+}
+
+#[test]
+fn epochs_are_steps_and_limits_are_counts() {
+    let steps = ids("data.source = 'mnist'\nnetwork.hidden = []\ntrain.steps = 938\noptimizer = 'sgd'");
+    assert_eq!(ids("data.source = 'mnist'\nnetwork.hidden = []\ntrain.epochs = 2\noptimizer = 'sgd'"), steps);
+    assert_eq!(
+        ids(
+            "data = { source = 'mnist', train_rows = 60_000 }\nnetwork.hidden = []\ntrain.steps = 938\noptimizer = 'sgd'"
+        ),
+        steps
+    );
+}
+
+#[test]
+fn cells_with_the_same_settings_are_one_run() {
+    let plan = plan(&with("[optimizer.a]\nkind = 'sgd'\n[optimizer.b]\nkind = 'sgd'\nlr = 0.01"));
+    assert_eq!(plan.runs.len(), 1);
+    assert_eq!(plan.duplicates, [Duplicate { label: "b".to_owned(), same_as: "a".to_owned() }]);
+}
+
+#[test]
+fn how_each_key_was_read_is_told() {
+    let text = with("[optimizer]\nlr = { values = [0.1] }\n[optimizer.sgd]\n[optimizer.fast]\nkind = 'adam'\n");
+    let read: Vec<String> = plan(&text)
+        .readings
+        .iter()
+        .map(|reading| format!("{} = {} ({:?})", reading.key, reading.written, reading.alternatives))
+        .collect();
+    insta::assert_snapshot!(read.join("\n"), @r"
+    data.source = 'mnist' (None)
+    network.hidden = [] (None)
+    train.steps = 5 (None)
+    optimizer.sgd.lr = { values = [0.1] } (Some(1))
+    optimizer.fast.lr = { values = [0.1] } (Some(1))
+    optimizer.fast.kind = 'adam' (None)
+    ");
+}
+
+/// Distinct values of a few settings, as TOML.
+fn axes() -> impl Strategy<Value = Vec<(&'static str, Vec<String>)>> {
+    fn values<T: std::fmt::Debug + Ord>(values: impl Strategy<Value = T>) -> impl Strategy<Value = Vec<T>> {
+        prop::collection::btree_set(values, 1..4).prop_map(|set| set.into_iter().collect())
+    }
+    let texts = |values: Vec<u32>, write: fn(u32) -> String| values.into_iter().map(write).collect::<Vec<_>>();
+    (values(1_u32..500), values(1_u32..500), values(0_u32..30), values(1_u32..50)).prop_map(
+        move |(batch, hidden, lr, decay)| {
+            vec![
+                ("train.batch_size", texts(batch, |size| size.to_string())),
+                ("network.hidden", texts(hidden, |width| format!("[{width}]"))),
+                ("optimizer.sgd.lr", texts(lr, |exponent| format!("1e-{exponent}"))),
+                ("regularization.weight_decay", texts(decay, |decay| format!("0.{decay:03}"))),
+            ]
+        },
+    )
+}
+
+fn written(axes: &[(&str, Vec<String>)], seeds: u64) -> String {
+    let lines = axes.iter().map(|(key, values)| format!("{key} = [{}]\n", values.join(", ")));
+    format!("seeds = {seeds}\ndata.source = 'mnist'\ntrain.steps = 5\n{}", lines.collect::<String>())
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(40))]
+
+    #[test]
+    fn a_plan_has_a_run_for_each_combination(axes in axes(), seeds in 1_u64..3) {
+        let plan = plan(&written(&axes, seeds));
+        let size: usize = axes.iter().map(|(_, values)| values.len()).product();
+        prop_assert_eq!(plan.runs.len(), size * seeds as usize);
+        let distinct: std::collections::HashSet<_> = plan.runs.iter().map(|run| run.id).collect();
+        prop_assert_eq!(distinct.len(), plan.runs.len());
+        let labels: std::collections::HashSet<_> = plan.runs.iter().map(|run| (&run.label, run.spec.seed)).collect();
+        prop_assert_eq!(labels.len(), plan.runs.len());
+    }
+
+    #[test]
+    fn the_order_of_keys_changes_no_id(axes in axes(), rotation in 0_usize..4) {
+        let mut turned = axes.clone();
+        turned.rotate_left(rotation);
+        let (mut one, mut other) = (ids(&written(&axes, 1)), ids(&written(&turned, 1)));
+        one.sort();
+        other.sort();
+        prop_assert_eq!(one, other);
+    }
+
+    #[test]
+    fn comments_blanks_and_spelled_out_defaults_change_no_id(axes in axes()) {
+        let text = written(&axes, 1);
+        let dressed = format!("# a comment\n\n{}\ndescription = 'x'\nname = 'y'\ntrain.sampling = 'with-replacement'\ninit.bias = 0\n", text.replace('\n', " # why\n"));
+        prop_assert_eq!(ids(&text), ids(&dressed));
+    }
+
+    #[test]
+    fn growing_an_axis_keeps_the_runs_that_were_there(axes in axes(), which in 0_usize..4, seeds in 1_u64..3) {
+        let grown_values = ["777", "[777]", "0.777", "0.777"];
+        let mut grown = axes.clone();
+        grown[which].1.push(grown_values[which].to_owned());
+        let (before, after) = (plan(&written(&axes, seeds)), plan(&written(&grown, seeds + 1)));
+        for run in &before.runs {
+            let same = after.runs.iter().find(|other| other.id == run.id);
+            prop_assert_eq!(same.map(|same| &same.label), Some(&run.label));
+            prop_assert_eq!(same.map(|same| same.trajectory_id), Some(run.trajectory_id));
+        }
+    }
+}

@@ -1,0 +1,236 @@
+//! Many jobs on a pool of threads: longest first, each one isolated from the failures of the others. It knows no files and
+//! no terminal; whoever calls it handles its events.
+
+use std::any::Any;
+use std::ops::ControlFlow;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::mpsc::{self, RecvTimeoutError};
+use std::time::{Duration, Instant, SystemTime};
+
+/// What happens while jobs run. `job` is the index into the jobs.
+#[derive(Debug)]
+pub enum Event<T> {
+    Started {
+        job: usize,
+    },
+    Ended {
+        job: usize,
+        ended: Ended<T>,
+    },
+    /// Nothing happened for [`TICK`], or something did: time to draw and to flush.
+    Tick,
+}
+
+/// How a job ended.
+#[derive(Debug)]
+pub struct Ended<T> {
+    /// What the job returned, or the message of its panic.
+    pub result: Result<T, String>,
+    /// Wall-clock time of the job alone.
+    pub elapsed: Duration,
+    pub finished_at: SystemTime,
+}
+
+/// The longest time without an event.
+pub const TICK: Duration = Duration::from_millis(100);
+
+/// How far each job is, in steps; read from any thread.
+#[derive(Debug)]
+pub struct Progress(Vec<AtomicU64>);
+
+impl Progress {
+    /// Progress of that many jobs, none begun.
+    pub fn new(jobs: usize) -> Self {
+        Self((0..jobs).map(|_| AtomicU64::new(0)).collect())
+    }
+
+    /// Steps that `job` has done.
+    pub fn of(&self, job: usize) -> u64 {
+        self.0[job].load(Ordering::Relaxed)
+    }
+
+    /// Steps that all jobs together have done.
+    pub fn total(&self) -> u64 {
+        self.0.iter().map(|steps| steps.load(Ordering::Relaxed)).sum()
+    }
+}
+
+/// Runs the jobs `0..costs.len()` on `threads` threads, the costliest first, and hands what happens to `handle`, on the calling
+/// thread.
+///
+/// `work` gets the job's index and a function that it calls with the number of steps done; when that says break, the job
+/// should return early. It says so once `stop` is set or `handle` has failed. A job that has not begun then never does.
+///
+/// # Errors
+/// The first error of `handle`, after all jobs have ended; it is not called again.
+///
+/// # Panics
+/// Where the operating system gives no threads.
+pub fn run<T: Send, E>(
+    costs: &[f64],
+    threads: usize,
+    stop: &AtomicBool,
+    progress: &Progress,
+    work: impl Fn(usize, &mut dyn FnMut(u64) -> ControlFlow<()>) -> T + Sync,
+    mut handle: impl FnMut(Event<T>) -> Result<(), E>,
+) -> Result<(), E> {
+    let mut order: Vec<usize> = (0..costs.len()).collect();
+    order.sort_by(|&a, &b| costs[b].total_cmp(&costs[a]));
+    let pool = rayon::ThreadPoolBuilder::new()
+        .num_threads(threads)
+        .thread_name(|index| format!("run-{index}"))
+        .build()
+        .expect("the operating system gives threads");
+    let abandoned = AtomicBool::new(false);
+    let stopped = || stop.load(Ordering::Relaxed) || abandoned.load(Ordering::Relaxed);
+    let (sender, receiver) = mpsc::channel();
+    pool.in_place_scope(|scope| {
+        for job in order {
+            let (sender, work, stopped) = (sender.clone(), &work, &stopped);
+            scope.spawn(move |_| {
+                if stopped() {
+                    return;
+                }
+                // The receiver lives until every sender is gone.
+                let _ = sender.send(Event::Started { job });
+                let begin = Instant::now();
+                let mut watch = |steps| {
+                    progress.0[job].store(steps, Ordering::Relaxed);
+                    if stopped() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+                };
+                let result = catch_unwind(AssertUnwindSafe(|| work(job, &mut watch))).map_err(panic_message);
+                let ended = Ended { result, elapsed: begin.elapsed(), finished_at: SystemTime::now() };
+                let _ = sender.send(Event::Ended { job, ended });
+            });
+        }
+        drop(sender);
+        let mut outcome = Ok(());
+        loop {
+            let (event, more) = match receiver.recv_timeout(TICK) {
+                Ok(event) => (Some(event), true),
+                Err(RecvTimeoutError::Timeout) => (None, true),
+                Err(RecvTimeoutError::Disconnected) => (None, false),
+            };
+            if outcome.is_ok() {
+                outcome = event.map_or(Ok(()), &mut handle).and_then(|()| handle(Event::Tick));
+                abandoned.store(outcome.is_err(), Ordering::Relaxed);
+            }
+            if !more {
+                return outcome;
+            }
+        }
+    })
+}
+
+fn panic_message(payload: Box<dyn Any + Send>) -> String {
+    payload
+        .downcast_ref::<&str>()
+        .map(|message| (*message).to_owned())
+        .or_else(|| payload.downcast_ref::<String>().cloned())
+        .unwrap_or_else(|| "a panic without a message".to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::convert::Infallible;
+    use std::sync::Mutex;
+
+    use super::*;
+
+    #[test]
+    fn the_costliest_job_begins_first() {
+        let begun = Mutex::new(Vec::new());
+        let progress = Progress::new(4);
+        run::<_, Infallible>(
+            &[1.0, 4.0, 2.0, 3.0],
+            1,
+            &AtomicBool::new(false),
+            &progress,
+            |job, _| begun.lock().unwrap().push(job),
+            |_| Ok(()),
+        )
+        .unwrap();
+        assert_eq!(begun.into_inner().unwrap(), [1, 3, 2, 0]);
+    }
+
+    #[test]
+    fn a_panic_ends_its_own_job_only() {
+        let mut results = vec![None; 3];
+        run::<_, Infallible>(
+            &[1.0; 3],
+            2,
+            &AtomicBool::new(false),
+            &Progress::new(3),
+            |job, _| {
+                assert_ne!(job, 1, "job one is bad");
+                job
+            },
+            |event| {
+                if let Event::Ended { job, ended } = event {
+                    results[job] = Some(ended.result);
+                }
+                Ok(())
+            },
+        )
+        .unwrap();
+        assert_eq!(results[0], Some(Ok(0)));
+        assert!(results[1].as_ref().unwrap().as_ref().unwrap_err().contains("job one is bad"));
+        assert_eq!(results[2], Some(Ok(2)));
+    }
+
+    #[test]
+    fn stopping_ends_running_jobs_and_begins_no_others() {
+        let stop = AtomicBool::new(false);
+        let mut ended = Vec::new();
+        run::<_, Infallible>(
+            &[3.0, 2.0, 1.0],
+            1,
+            &stop,
+            &Progress::new(3),
+            |_, watch| {
+                let mut steps = 0;
+                while watch(steps).is_continue() {
+                    steps += 1;
+                    std::thread::sleep(Duration::from_millis(1));
+                }
+                steps
+            },
+            |event| {
+                match event {
+                    Event::Started { .. } => stop.store(true, Ordering::Relaxed),
+                    Event::Ended { job, .. } => ended.push(job),
+                    Event::Tick => {}
+                }
+                Ok(())
+            },
+        )
+        .unwrap();
+        assert_eq!(ended, [0]);
+    }
+
+    #[test]
+    fn an_error_of_the_caller_stops_everything_and_comes_back() {
+        let mut calls_after_error = 0;
+        let mut failed = false;
+        let error = run(
+            &[1.0; 100],
+            2,
+            &AtomicBool::new(false),
+            &Progress::new(100),
+            |_, _| std::thread::sleep(Duration::from_millis(2)),
+            |event| {
+                calls_after_error += usize::from(failed);
+                match event {
+                    Event::Ended { .. } => {
+                        failed = true;
+                        Err("the disk is full")
+                    }
+                    _ => Ok(()),
+                }
+            },
+        );
+        assert_eq!(error, Err("the disk is full"));
+        assert_eq!(calls_after_error, 0);
+    }
+}

@@ -1,0 +1,168 @@
+//! What a person reads who has made a mistake: complete texts.
+
+mod common;
+
+use common::{SMALL, Scratch};
+
+/// The complete stderr of `paribus run` on a wrong file; nothing is written.
+fn mistakes(experiment: &str) -> String {
+    let scratch = Scratch::with(experiment);
+    let ran = scratch.run("run small.toml");
+    assert_eq!(ran.code, 2, "{ran:#?}");
+    assert_eq!(ran.stdout, "");
+    assert_eq!(scratch.files("").len(), 1, "something was written");
+    ran.stderr
+}
+
+/// [`SMALL`] with one line put in the place of another.
+fn with(line: &str, replacement: &str) -> String {
+    assert!(SMALL.contains(line), "{line}");
+    SMALL.replacen(line, replacement, 1)
+}
+
+#[test]
+fn many_mistakes_at_once() {
+    insta::assert_snapshot!(mistakes(
+        r#"
+name = "no blanks please"
+seed = 5
+
+[data]
+source = "mnst"
+train_row = 500
+
+[network]
+hidden = [100, 0]
+activation = "Relu"
+bias = "yes"
+
+[init]
+weights = "hee"
+
+[train]
+batch_size = 1.5
+steps = 2_000
+learning_rate = 0.1
+
+[record]
+loss = "after"
+evaluate = { on = ["train", "valid"], every = 0 }
+
+[optimizer.sgd]
+lr = -0.1
+[optimizer.adamm]
+[optimizer.adam]
+beta1 = 1
+"#
+    ));
+}
+
+#[test]
+fn a_text_that_is_not_toml() {
+    insta::assert_snapshot!(mistakes("name = \"x\n[data\nsource = mnist\n"));
+}
+
+#[test]
+fn an_empty_file_lacks_its_sections() {
+    insta::assert_snapshot!(mistakes(""));
+    insta::assert_snapshot!(mistakes("[network]\nhiden = [3]\n[train]\nsteps = \"many\""));
+}
+
+#[test]
+fn steps_or_epochs_and_not_both() {
+    insta::assert_snapshot!(mistakes(&with("steps = 30", "steps = 30\nepochs = 2")));
+    insta::assert_snapshot!(mistakes(&with("steps = 30", "")));
+}
+
+#[test]
+fn more_rows_than_there_are() {
+    insta::assert_snapshot!(mistakes(&with("train_rows = 500", "train_rows = 60_001")));
+}
+
+#[test]
+fn a_batch_that_cannot_be_shuffled() {
+    insta::assert_snapshot!(mistakes(&with("batch_size = 50", "batch_size = [50, 501]\nsampling = \"shuffle\"")));
+}
+
+#[test]
+fn an_axis_where_none_can_be() {
+    insta::assert_snapshot!(mistakes(&with(
+        "evaluate = { on = [\"train\", \"test\"], every = \"epoch\" }",
+        "loss = [\"before-update\", \"after-update\"]"
+    )));
+    insta::assert_snapshot!(mistakes(&with("seeds = 2", "seeds = [[1, 2]]")));
+}
+
+#[test]
+fn one_bad_value_of_an_axis() {
+    insta::assert_snapshot!(mistakes(&with("lr = 0.1", "lr = [0.1, 0.01, -0.001]")));
+}
+
+#[test]
+fn a_shared_key_that_one_optimizer_lacks() {
+    insta::assert_snapshot!(mistakes(&with("[optimizer.sgd]", "[optimizer]\nbeta1 = 0.8\n[optimizer.sgd]")));
+}
+
+#[test]
+fn no_optimizer() {
+    insta::assert_snapshot!(mistakes(&with("[optimizer.sgd]\nlr = 0.1\n[optimizer.adam]", "[optimizer]\nlr = 0.1")));
+}
+
+#[test]
+fn too_many_runs() {
+    let lr = (1..=100).map(|n| format!("{n}e-3")).collect::<Vec<_>>().join(", ");
+    let sizes = (1..=1000).map(|n| n.to_string()).collect::<Vec<_>>().join(", ");
+    let file = with("lr = 0.1", &format!("lr = [{lr}]")).replace("steps = 30", &format!("steps = [{sizes}]"));
+    insta::assert_snapshot!(mistakes(&file.replace("seeds = 2", "seeds = 1000")));
+}
+
+#[test]
+fn more_memory_than_a_machine_has() {
+    insta::assert_snapshot!(mistakes(&with("hidden = [20, 10]", "hidden = [1_000_000, 1_000_000]")));
+    insta::assert_snapshot!(mistakes(&with("steps = 30", "steps = 9_007_199_254_740_992")));
+}
+
+#[test]
+fn numbers_that_single_precision_cannot_hold() {
+    let tiny = with("lr = 0.1", "lr = [0.1, 1e39]").replace("[optimizer.adam]", "[optimizer.adam]\neps = 1e-50");
+    insta::assert_snapshot!(mistakes(&tiny));
+    let scratch = Scratch::with(&tiny.replace("[train]", "[train]\nprecision = \"f64\""));
+    scratch.run("check small.toml").well();
+}
+
+#[test]
+fn a_data_file_that_is_not_there() {
+    let idx = "source = \"idx\"\ntrain_images = \"images.gz\"\ntrain_labels = \"labels.gz\"";
+    insta::assert_snapshot!(mistakes(
+        &with("source = \"mnist\"", idx).replace("test_rows = 100", "").replace("[\"train\", \"test\"]", "[\"train\"]")
+    ));
+}
+
+#[test]
+fn a_file_that_is_not_there() {
+    let scratch = Scratch::new();
+    let ran = scratch.run("run nothing.toml");
+    assert_eq!(ran.code, 2);
+    insta::assert_snapshot!(ran.stderr);
+}
+
+#[test]
+fn a_selection_that_matches_nothing() {
+    let scratch = Scratch::with(SMALL);
+    let said = |only: &str| {
+        let ran = scratch.run(&format!("run small.toml --only {only}"));
+        assert_eq!(ran.code, 2, "{ran:#?}");
+        ran.stderr
+    };
+    insta::assert_snapshot!(
+        [
+            said("optimizer"),
+            said("optimiser=sgd"),
+            said("optimizer=sdg"),
+            said("colour=red"),
+            said("lr=0.1 --only label=adam")
+        ]
+        .concat()
+    );
+    assert_eq!(scratch.files("").len(), 1);
+}

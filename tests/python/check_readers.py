@@ -1,0 +1,92 @@
+"""Reads a finished result with pandas, pyarrow, DuckDB and Polars, and checks that they see the same.
+
+    check_readers.py results/ch6
+"""
+
+import math
+import sys
+from pathlib import Path
+
+import duckdb
+import pandas as pd
+import polars as pl
+import pyarrow.dataset as ds
+import pyarrow.parquet as pq
+
+TABLES = {
+    "history": ["run_id", "label", "seed", "step", "epoch", "loss", "penalty"],
+    "evaluations": ["run_id", "label", "seed", "step", "epoch", "split", "loss", "accuracy"],
+}
+
+
+def facts(name: str, folder: Path) -> None:
+    """Every reader counts the same rows and adds up to the same numbers, and texts are texts."""
+    columns = TABLES[name]
+    pandas = pd.read_parquet(folder / name)
+    arrow = ds.dataset(folder / name).to_table()
+    duck = duckdb.sql(f"from '{folder}/{name}/*.parquet'")
+    polars = pl.scan_parquet(f"{folder}/{name}/*.parquet").collect()
+    assert list(pandas.columns) == columns, list(pandas.columns)
+    assert arrow.column_names == columns
+    assert duck.columns == columns
+    assert polars.columns == columns
+
+    rows = len(pandas)
+    assert rows > 0 and arrow.num_rows == rows and polars.height == rows and len(duck.fetchall()) == rows
+    for column in ("step", "epoch", "loss"):
+        sums = [
+            math.fsum(pandas[column]),
+            math.fsum(arrow[column].to_pylist()),
+            math.fsum(polars[column]),
+            math.fsum(row[0] for row in duck.project(column).fetchall()),
+        ]
+        assert len(set(sums)) == 1 and math.isfinite(sums[0]), (column, sums)
+    labels = set(pandas["label"].astype(str))
+    assert labels == set(polars["label"].cast(pl.String))
+    assert labels == {row[0] for row in duck.project("label").fetchall()}
+    assert not pandas.isna().any().any(), "a value is missing"
+    print(f"{name}: {rows} rows, pandas {dict(pandas.dtypes.astype(str))}")
+
+
+def runs(folder: Path) -> pd.DataFrame:
+    """The runs table, and that every run that it has, and no other, has a history."""
+    table = pd.read_parquet(folder / "runs")
+    assert table["run_id"].is_unique
+    assert set(table["status"]) <= {"finished", "diverged", "failed"}
+    history = pd.read_parquet(folder / "history", columns=["run_id", "step", "loss"])
+    assert set(history["run_id"].astype(str)) == set(table["run_id"].astype(str))
+    for run_id, losses in history.groupby("run_id", observed=True):
+        row = table[table["run_id"].astype(str) == run_id].iloc[0]
+        last = losses.sort_values("step")["loss"].tail(100)
+        assert math.isclose(row["final_loss"], last.mean(), rel_tol=1e-12), run_id
+        assert row["best_loss"] == losses["loss"].min(), run_id
+        assert len(losses) == row["steps"], run_id
+    polars = pl.read_parquet(f"{folder}/runs/*.parquet")
+    assert polars.height == len(table)
+    ranked = duckdb.sql(f"select label from '{folder}/runs/*.parquet' order by final_loss").fetchall()
+    assert [row[0] for row in ranked] == list(table.sort_values("final_loss")["label"].astype(str))
+    print(f"runs: {len(table)} rows, {len(table.columns)} columns")
+    return table
+
+
+def footers(folder: Path) -> None:
+    """Each file says which program wrote it, from which experiment."""
+    for path in sorted(folder.glob("*/*.parquet")):
+        metadata = pq.read_metadata(path).metadata
+        for key in (b"paribus.format_version", b"paribus.version", b"paribus.experiment"):
+            assert metadata.get(key), f"{path} lacks {key}"
+
+
+def main(folder: str) -> None:
+    folder = Path(folder)
+    table = runs(folder)
+    for name in TABLES:
+        if any((folder / name).glob("*.parquet")):
+            facts(name, folder)
+    footers(folder)
+    assert len(table) == 6
+    print("readers: all agree")
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])
