@@ -1,0 +1,25 @@
+# The recipes that CI runs, one by one. `just` alone lists them.
+
+_default:
+    @just --list
+
+# Formatting and lints, warnings denied.
+check:
+    cargo fmt --check
+    cargo clippy --locked --all-targets -- -D warnings
+
+# All Rust tests.
+test:
+    cargo test --locked
+
+# Benchmarks: a step, an optimizer's update, a whole small experiment.
+bench *ARGUMENTS:
+    cargo bench --locked {{ ARGUMENTS }}
+
+# Licenses, advisories and sources of the dependencies (needs cargo-deny).
+deny:
+    cargo deny --locked check
+
+# Everything that must hold before a change lands.
+ci:
+    .ci/run
