@@ -1,9 +1,8 @@
 //! The products of the book's network, on every instruction set, against those of ndarray (the crate `matrixmultiply`).
 
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
-use ndarray::ArrayView2;
 use ndarray::linalg::general_mat_mul;
-use paribus::kernel::{self, Element, Instructions, Matrix};
+use paribus::kernel::{self, Element, Instructions, matrix};
 
 /// What is multiplied in a step: name, whether `a` and `b` are transposed, and [m, k, n].
 const PRODUCTS: [(&str, bool, bool, [usize; 3]); 5] = [
@@ -24,15 +23,15 @@ fn product_in<R: Element>(criterion: &mut Criterion) {
 
         let stored = |transposed, rows, columns| if transposed { (columns, rows) } else { (rows, columns) };
         let (a_shape, b_shape) = (stored(a_transposed, m, k), stored(b_transposed, k, n));
+        let view = |values, (rows, columns), transposed| {
+            let matrix = matrix(values, rows, columns);
+            if transposed { matrix.reversed_axes() } else { matrix }
+        };
+        let (a, b) = (view(&left, a_shape, a_transposed), view(&right, b_shape, b_transposed));
         for instructions in Instructions::available() {
             if instructions.emulates_fused_multiply_add() {
                 continue;
             }
-            let matrix = |values, (rows, columns), transposed| {
-                let matrix = Matrix::new(values, rows, columns);
-                if transposed { matrix.transpose() } else { matrix }
-            };
-            let (a, b) = (matrix(&left, a_shape, a_transposed), matrix(&right, b_shape, b_transposed));
             group.bench_with_input(
                 BenchmarkId::from_parameter(instructions),
                 &instructions,
@@ -42,11 +41,6 @@ fn product_in<R: Element>(criterion: &mut Criterion) {
             );
         }
 
-        let view = |values, shape, transposed| {
-            let view = ArrayView2::from_shape(shape, values).expect("as many numbers as the shape says");
-            if transposed { view.reversed_axes() } else { view }
-        };
-        let (a, b) = (view(&left, a_shape, a_transposed), view(&right, b_shape, b_transposed));
         let mut out = ndarray::Array2::zeros((m, n));
         group.bench_function("ndarray", |bencher| {
             bencher.iter(|| general_mat_mul(R::one(), &a, &b, R::zero(), &mut out));

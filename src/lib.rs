@@ -38,10 +38,13 @@
 //! - Adding an optimizer is one file, one variant and one row in the contract tests; so is a data source or an activation.
 //! - A mistake in the input is a value with a place; a panic is a bug.
 
+#![cfg_attr(not(test), warn(clippy::unwrap_used))]
+
 pub mod batches;
 pub mod cli;
 pub mod data;
 pub mod file;
+#[allow(unsafe_code, reason = "instructions beyond the baseline; each use says why")]
 pub mod kernel;
 pub mod nn;
 pub mod number;

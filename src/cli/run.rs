@@ -18,6 +18,7 @@ use super::progress::{Item, Reporter, duration};
 use super::{Failure, counted};
 use crate::data::{Data, Dataset};
 use crate::file::Experiment;
+use crate::kernel::Instructions;
 use crate::plan::{Plan, PlannedRun, distinct_data};
 use crate::runner::{self, Ended, Event, Progress};
 use crate::store::{Context, Reconciled, Results, RunResult, RunRow, Status, Summary};
@@ -69,6 +70,11 @@ pub fn run(arguments: &Arguments, bars: &MultiProgress) -> Result<ExitCode, Fail
 
     let mut session =
         Session { runs: &missing, results, reporter: None, fresh: arguments.fresh, comparison: Comparison::default() };
+    if Instructions::fastest().emulates_fused_multiply_add() {
+        tracing::warn!(
+            "this processor has no fused multiply-add: it is emulated, with the same results and about 100 times slower"
+        );
+    }
     if missing.is_empty() {
         say(format!("{} already; nothing to train", are_there(kept.len())));
     } else {

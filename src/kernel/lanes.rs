@@ -73,18 +73,18 @@ impl<R: Element> Lanes<R> for [R; 4] {
 #[cfg(target_arch = "x86_64")]
 macro_rules! lanes {
     ($($vector:ident = [$real:ident; $lanes:literal], $zero:ident $splat:ident $add:ident $mul_add:ident;)*) => { $(
-        // SAFETY, here and below: `zero`'s caller promises the instructions, every other function is handed a vector,
-        // which `zero` began. A vector and an array of as many numbers have one layout and no invalid bits.
         impl Lanes<$real> for $vector {
             const LANES: usize = $lanes;
 
             #[inline(always)]
             unsafe fn zero() -> Self {
+                // SAFETY: the caller promises the instructions.
                 unsafe { $zero() }
             }
 
             #[inline(always)]
             fn splat(self, value: $real) -> Self {
+                // SAFETY: that `self` exists proves the instructions.
                 unsafe { $splat(value) }
             }
 
@@ -92,11 +92,13 @@ macro_rules! lanes {
             fn load(self, values: &[$real]) -> Self {
                 let lanes: [$real; $lanes] =
                     values.first_chunk().copied().unwrap_or_else(|| padded(values, 0.0));
+                // SAFETY: an array and a vector of as many numbers have one size, and every bit pattern is a number.
                 unsafe { std::mem::transmute::<[$real; $lanes], $vector>(lanes) }
             }
 
             #[inline(always)]
             fn store(self, out: &mut [$real]) {
+                // SAFETY: as in `load`.
                 let lanes = unsafe { std::mem::transmute::<$vector, [$real; $lanes]>(self) };
                 match out.first_chunk_mut() {
                     Some(out) => *out = lanes,
@@ -106,11 +108,13 @@ macro_rules! lanes {
 
             #[inline(always)]
             fn add(self, b: Self) -> Self {
+                // SAFETY: that `self` exists proves the instructions.
                 unsafe { $add(self, b) }
             }
 
             #[inline(always)]
             fn mul_add(self, b: Self, c: Self) -> Self {
+                // SAFETY: that `self` exists proves the instructions.
                 unsafe { $mul_add(self, b, c) }
             }
         }

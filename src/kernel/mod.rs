@@ -10,6 +10,8 @@
 
 use std::fmt;
 
+use ndarray::ArrayView2;
+
 use serde::Deserialize;
 
 use crate::real::Real;
@@ -98,9 +100,17 @@ impl Element for f64 {
     }
 }
 
-/// A matrix that lies in a slice, row after row, or the transpose of one that does.
+/// `values`, row after row, as a matrix: [rows, columns].
+///
+/// # Panics
+/// Where `values` is not as long as its shape says.
+pub fn matrix<R>(values: &[R], rows: usize, columns: usize) -> ArrayView2<'_, R> {
+    ArrayView2::from_shape((rows, columns), values).expect("a matrix has rows times columns values")
+}
+
+/// What a product reads: a slice that holds a matrix, or its transpose, row after row.
 #[derive(Debug, Clone, Copy)]
-pub struct Matrix<'a, R> {
+struct Matrix<'a, R> {
     values: &'a [R],
     rows: usize,
     columns: usize,
@@ -108,26 +118,23 @@ pub struct Matrix<'a, R> {
 }
 
 impl<'a, R> Matrix<'a, R> {
-    /// `values: [rows, columns]`, row-major.
-    ///
-    /// # Panics
-    /// Where `values` is not as long as its shape says.
-    pub fn new(values: &'a [R], rows: usize, columns: usize) -> Self {
-        assert_eq!(values.len(), rows * columns, "a matrix of {rows} rows and {columns} columns");
-        Self { values, rows, columns, transposed: false }
-    }
-
-    /// The transpose, of the same numbers: `[columns, rows]`.
-    pub fn transpose(self) -> Self {
-        Self { rows: self.columns, columns: self.rows, transposed: !self.transposed, ..self }
+    fn new(view: ArrayView2<'a, R>) -> Self {
+        let (rows, columns) = view.dim();
+        let straight = view.to_slice().map(|values| (values, false));
+        let (values, transposed) = straight
+            .or_else(|| view.reversed_axes().to_slice().map(|values| (values, true)))
+            .expect("the rows of a matrix, or its columns, lie one after the other");
+        Self { values, rows, columns, transposed }
     }
 }
 
-/// `out = a · b`. `a: [m, k]`, `b: [k, n]`, `out: [m, n]`, row-major; what was in `out` does not matter.
+/// `out = a · b`. `a: [m, k]`, `b: [k, n]`, each a [`matrix`] or the transpose of one; `out: [m, n]`, row-major; what was in
+/// `out` does not matter.
 ///
 /// # Panics
 /// Where the shapes do not fit.
-pub fn product<R: Element>(instructions: Instructions, a: Matrix<R>, b: Matrix<R>, out: &mut [R]) {
+pub fn product<R: Element>(instructions: Instructions, a: ArrayView2<R>, b: ArrayView2<R>, out: &mut [R]) {
+    let (a, b) = (Matrix::new(a), Matrix::new(b));
     assert_eq!(a.columns, b.rows, "the inner dimensions of a product");
     assert_eq!(out.len(), a.rows * b.columns, "the output of a product of {} by {}", a.rows, b.columns);
     if a.columns == 0 {
@@ -138,6 +145,7 @@ pub fn product<R: Element>(instructions: Instructions, a: Matrix<R>, b: Matrix<R
         // SAFETY: `Instructions` holds these sets only where the processor has been found to have them.
         #[cfg(target_arch = "x86_64")]
         Set::Avx2 => unsafe { tile::avx2(a, b, out) },
+        // SAFETY: as above.
         #[cfg(target_arch = "x86_64")]
         Set::Avx512 => unsafe { tile::avx512(a, b, out) },
     }
@@ -196,19 +204,16 @@ impl fmt::Display for Instructions {
 
 #[cfg(test)]
 mod tests {
-    use ndarray::{ArrayView2, linalg::general_mat_mul};
+    use ndarray::linalg::general_mat_mul;
 
     use super::*;
 
     /// The contract itself: three loops.
-    fn reference<R: Element>(a: Matrix<R>, b: Matrix<R>) -> Vec<R> {
-        let at = |m: Matrix<R>, i: usize, j: usize| {
-            if m.transposed { m.values[j * m.rows + i] } else { m.values[i * m.columns + j] }
-        };
+    fn reference<R: Element>(a: ArrayView2<R>, b: ArrayView2<R>) -> Vec<R> {
         let mut out = Vec::new();
-        for i in 0..a.rows {
-            for j in 0..b.columns {
-                let chain = (0..a.columns).fold(R::zero(), |sum, k| at(a, i, k).mul_add(at(b, k, j), sum));
+        for row in a.rows() {
+            for column in b.columns() {
+                let chain = row.iter().zip(column).fold(R::zero(), |sum, (&a, &b)| Element::mul_add(a, b, sum));
                 out.push(chain + R::zero());
             }
         }
@@ -244,17 +249,22 @@ mod tests {
         for (m, k, n) in SHAPES {
             let (left, right) = (numbers::<R>(m * k, 1), numbers::<R>(k * n, 2));
             for (a, b) in [
-                (Matrix::new(&left, m, k), Matrix::new(&right, k, n)),
-                (Matrix::new(&left, k, m).transpose(), Matrix::new(&right, k, n)),
-                (Matrix::new(&left, m, k), Matrix::new(&right, n, k).transpose()),
-                (Matrix::new(&left, k, m).transpose(), Matrix::new(&right, n, k).transpose()),
+                (matrix(&left, m, k), matrix(&right, k, n)),
+                (matrix(&left, k, m).reversed_axes(), matrix(&right, k, n)),
+                (matrix(&left, m, k), matrix(&right, n, k).reversed_axes()),
+                (matrix(&left, k, m).reversed_axes(), matrix(&right, n, k).reversed_axes()),
             ] {
                 let expected = reference(a, b);
                 for instructions in Instructions::available() {
                     let mut out = vec![R::from_f64(f64::NAN); m * n];
                     product(instructions, a, b, &mut out);
                     let same = out.iter().zip(&expected).all(|(x, y)| x.to_f64().to_bits() == y.to_f64().to_bits());
-                    assert!(same, "{instructions}: [{m}, {k}] · [{k}, {n}], {} {}", a.transposed, b.transposed);
+                    assert!(
+                        same,
+                        "{instructions}: [{m}, {k}] · [{k}, {n}], strides {:?} {:?}",
+                        a.strides(),
+                        b.strides()
+                    );
                 }
             }
         }
@@ -275,15 +285,14 @@ mod tests {
         let (m, k, n) = (50, 784, 37);
         let (left, right) = (numbers::<f64>(m * k, 1), numbers::<f64>(k * n, 2));
         let mut expected = ndarray::Array2::zeros((m, n));
-        let view = |values, rows, columns| ArrayView2::from_shape((rows, columns), values).unwrap();
-        general_mat_mul(1.0, &view(&left, m, k), &view(&right, k, n), 0.0, &mut expected);
+        general_mat_mul(1.0, &matrix(&left, m, k), &matrix(&right, k, n), 0.0, &mut expected);
         let narrow = |values: &[f64]| values.iter().map(|x| *x as f32).collect::<Vec<f32>>();
         let (left32, right32) = (narrow(&left), narrow(&right));
         for instructions in Instructions::available() {
             let mut out = vec![0.0; m * n];
-            product(instructions, Matrix::new(&left, m, k), Matrix::new(&right, k, n), &mut out);
+            product(instructions, matrix(&left, m, k), matrix(&right, k, n), &mut out);
             let mut out32 = vec![0.0; m * n];
-            product(instructions, Matrix::new(&left32, m, k), Matrix::new(&right32, k, n), &mut out32);
+            product(instructions, matrix(&left32, m, k), matrix(&right32, k, n), &mut out32);
             for ((x, x32), y) in out.iter().zip(&out32).zip(&expected) {
                 assert!((x - y).abs() < 1e-13, "{x} {y}");
                 assert!((f64::from(*x32) - y).abs() < 1e-5, "{x32} {y}");
@@ -297,10 +306,10 @@ mod tests {
         let (left, right) = (numbers::<f32>(m * k, 3), numbers::<f32>(k * n, 4));
         for instructions in Instructions::available() {
             let mut whole = vec![0.0; m * n];
-            product(instructions, Matrix::new(&left, m, k), Matrix::new(&right, k, n), &mut whole);
+            product(instructions, matrix(&left, m, k), matrix(&right, k, n), &mut whole);
             for (row, expected) in left.chunks(k).zip(whole.chunks(n)) {
                 let mut out = vec![0.0; n];
-                product(instructions, Matrix::new(row, 1, k), Matrix::new(&right, k, n), &mut out);
+                product(instructions, matrix(row, 1, k), matrix(&right, k, n), &mut out);
                 assert_eq!(out, expected);
             }
         }
@@ -311,9 +320,9 @@ mod tests {
         for instructions in Instructions::available() {
             // The product of the smallest numbers rounds to −0.
             let mut out = [1.0];
-            product(instructions, Matrix::new(&[-1e-300], 1, 1), Matrix::new(&[1e-300], 1, 1), &mut out);
+            product(instructions, matrix(&[-1e-300], 1, 1), matrix(&[1e-300], 1, 1), &mut out);
             assert_eq!(f64::to_bits(out[0]), 0);
-            product(instructions, Matrix::new(&[0.0, 1.0], 1, 2), Matrix::new(&[f64::INFINITY, 1.0], 2, 1), &mut out);
+            product(instructions, matrix(&[0.0, 1.0], 1, 2), matrix(&[f64::INFINITY, 1.0], 2, 1), &mut out);
             assert!(out[0].is_nan());
         }
     }
@@ -321,18 +330,13 @@ mod tests {
     #[test]
     fn an_empty_sum_is_zero() {
         let mut out = [f32::NAN; 6];
-        product(Instructions::fastest(), Matrix::new(&[], 2, 0), Matrix::new(&[], 0, 3), &mut out);
+        product(Instructions::fastest(), matrix(&[], 2, 0), matrix(&[], 0, 3), &mut out);
         assert_eq!(out, [0.0; 6]);
     }
 
     #[test]
     #[should_panic(expected = "the inner dimensions of a product")]
     fn shapes_that_do_not_fit_are_refused() {
-        product(
-            Instructions::fastest(),
-            Matrix::new(&[1.0, 2.0], 1, 2),
-            Matrix::new(&[1.0, 2.0, 3.0], 3, 1),
-            &mut [0.0],
-        );
+        product(Instructions::fastest(), matrix(&[1.0, 2.0], 1, 2), matrix(&[1.0, 2.0, 3.0], 3, 1), &mut [0.0]);
     }
 }

@@ -2,8 +2,10 @@
 
 use std::ops::Range;
 
+use ndarray::ArrayView2;
+
 use super::parameters::{Layout, Role};
-use crate::kernel::{self, Element, Instructions, Matrix};
+use crate::kernel::{self, Element, Instructions, matrix};
 
 /// Every output is a weighted sum of every input: `x: [rows, inputs]`, `y: [rows, outputs]`, with W: [inputs, outputs] and,
 /// where the layer has one, b: [outputs].
@@ -25,7 +27,7 @@ impl Affine {
 
     /// y = xW + b, and no −0 in it.
     pub fn forward<R: Element>(&self, instructions: Instructions, parameters: &[R], x: &[R], y: &mut [R]) {
-        let x = Matrix::new(x, y.len() / self.outputs, self.inputs);
+        let x = matrix(x, y.len() / self.outputs, self.inputs);
         kernel::product(instructions, x, self.weight(parameters), y);
         if let Some(bias) = &self.bias {
             kernel::add_to_rows(y, &parameters[bias.clone()]);
@@ -36,9 +38,9 @@ impl Affine {
     /// `gradients`.
     pub fn parameter_gradients<R: Element>(&self, instructions: Instructions, x: &[R], dy: &[R], gradients: &mut [R]) {
         let rows = dy.len() / self.outputs;
-        let x = Matrix::new(x, rows, self.inputs);
-        let dy_rows = Matrix::new(dy, rows, self.outputs);
-        kernel::product(instructions, x.transpose(), dy_rows, &mut gradients[self.weight.clone()]);
+        let x = matrix(x, rows, self.inputs);
+        let dy_rows = matrix(dy, rows, self.outputs);
+        kernel::product(instructions, x.reversed_axes(), dy_rows, &mut gradients[self.weight.clone()]);
         if let Some(bias) = &self.bias {
             kernel::column_sums(dy, &mut gradients[bias.clone()]);
         }
@@ -46,12 +48,12 @@ impl Affine {
 
     /// dx = dy Wᵀ.
     pub fn input_gradient<R: Element>(&self, instructions: Instructions, parameters: &[R], dy: &[R], dx: &mut [R]) {
-        let dy = Matrix::new(dy, dy.len() / self.outputs, self.outputs);
-        kernel::product(instructions, dy, self.weight(parameters).transpose(), dx);
+        let dy = matrix(dy, dy.len() / self.outputs, self.outputs);
+        kernel::product(instructions, dy, self.weight(parameters).reversed_axes(), dx);
     }
 
-    fn weight<'a, R>(&self, parameters: &'a [R]) -> Matrix<'a, R> {
-        Matrix::new(&parameters[self.weight.clone()], self.inputs, self.outputs)
+    fn weight<'a, R>(&self, parameters: &'a [R]) -> ArrayView2<'a, R> {
+        matrix(&parameters[self.weight.clone()], self.inputs, self.outputs)
     }
 }
 

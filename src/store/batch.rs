@@ -121,7 +121,7 @@ impl Contents {
         let mut tables = Vec::new();
         for (&table, rows) in &self.tables {
             let selected = rows.iter().map(|batch| select(batch, labels)).collect::<Result<_, ArrowError>>();
-            tables.push((table, selected.map_err(|problem| Error::encoding(table.name(), problem))?));
+            tables.push((table, selected.map_err(|problem| Error::encoding(table, problem))?));
         }
         Ok(Self::new(self.footer.clone(), tables))
     }

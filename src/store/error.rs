@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use super::batch::BatchName;
 use super::file::FORMAT_VERSION;
+use super::schema::Table;
 use crate::settings::RunId;
 
 /// Why a results folder could not be read or written. Whatever the error, what was committed before it is safe.
@@ -56,8 +57,8 @@ pub enum Error {
     NoColumn { run_id: RunId, name: String },
 
     /// Arrow or Parquet refused rows that were made here.
-    #[error("rows for `{}` cannot be made into a table ({problem}); this is a bug in paribus", path.display())]
-    Encoding { path: PathBuf, problem: String },
+    #[error("rows for `{}` cannot be made into a table ({problem}); this is a bug in paribus", table.name())]
+    Encoding { table: Table, problem: String },
 }
 
 impl Error {
@@ -69,8 +70,8 @@ impl Error {
         Self::Damaged { path: path.to_owned(), problem: problem.to_string() }
     }
 
-    pub(super) fn encoding(path: impl Into<PathBuf>, problem: impl ToString) -> Self {
-        Self::Encoding { path: path.into(), problem: problem.to_string() }
+    pub(super) fn encoding(table: Table, problem: impl ToString) -> Self {
+        Self::Encoding { table, problem: problem.to_string() }
     }
 }
 
@@ -90,12 +91,44 @@ fn advice(problem: &io::Error) -> &'static str {
     }
 }
 
-/// How to go on without the batch that `path` belongs to.
+/// How to go on without the batch that the file at `path` belongs to.
 fn give_up(path: &Path) -> String {
+    let area = path.ancestors().nth(2).unwrap_or(path).display();
     let name = path.file_name().unwrap_or_default().display();
-    format!("delete every `{name}` in the folders beside it, and the next `paribus run` trains its runs again")
+    format!("delete `{name}` in all folders of `{area}`, and the next `paribus run` trains its runs again")
 }
 
 fn at_step(step: Option<u64>) -> String {
     step.map_or_else(String::new, |step| format!(" at step {step}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_full_disk_and_a_locked_door_come_with_advice() {
+        let message =
+            |kind| Error::io("write", Path::new("ch6/runs/main-0001.parquet"), io::Error::from(kind)).to_string();
+        assert_eq!(
+            message(io::ErrorKind::StorageFull),
+            "cannot write `ch6/runs/main-0001.parquet`: no storage space; make room and run again: what was written before is \
+             safe"
+        );
+        assert_eq!(
+            message(io::ErrorKind::PermissionDenied),
+            "cannot write `ch6/runs/main-0001.parquet`: permission denied; make the results folder writable, or choose another \
+             one with `--results`"
+        );
+    }
+
+    #[test]
+    fn a_damaged_file_says_how_to_go_on_without_it() {
+        let error = Error::damaged(Path::new("results/ch6/history/main-0002.parquet"), "EOF");
+        assert_eq!(
+            error.to_string(),
+            "`results/ch6/history/main-0002.parquet` is cut off or damaged (EOF); delete `main-0002.parquet` in all folders of \
+             `results/ch6`, and the next `paribus run` trains its runs again"
+        );
+    }
 }

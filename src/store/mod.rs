@@ -2,11 +2,11 @@
 //!
 //! ```text
 //! results/ch6/
-//!   experiment.toml          the experiment as it was last run
+//!   experiment.toml                 the experiment as it was last run
 //!   runs/main-0001.parquet          a row per run
 //!   history/main-0001.parquet       a row per recorded step
 //!   evaluations/main-0001.parquet   a row per evaluation
-//!   archive/                 the same tables, for runs that the experiment no longer asks for
+//!   archive/                        the same tables, for runs that the experiment no longer asks for
 //! ```
 //!
 //! Rows are written in *batches* of complete runs: one file of one name in each table that the runs have rows in. **A run is
@@ -15,11 +15,12 @@
 //! # Why an interruption loses nothing
 //!
 //! A process may die between any two operations. Every file is drafted in a folder that readers do not see, synced, and
-//! renamed into its place, so that there it is the old one or the new one, whole. What is left to argue is the order of the renames:
+//! renamed into its place, so that there it is the old one or the new one, whole. What is left to argue is the order of
+//! the renames:
 //!
-//! - *A new batch* ([`batch::commit`]): `runs/` is renamed last. Before that the batch's runs are not there, and the next
+//! - *A new batch* (`batch::commit`): `runs/` is renamed last. Before that the batch's runs are not there, and the next
 //!   start deletes its other files; after that they are there with all their rows.
-//! - *A changed batch* ([`batch::rewrite`]): `runs/` goes first, and its runs are a part of those that were there. A run that
+//! - *A changed batch* (`batch::rewrite`): `runs/` goes first, and its runs are a part of those that were there. A run that
 //!   leaves is gone at once, a run that stays has its rows in the old file of a table as in the new one; at worst some
 //!   readers see its old label. Each file's footer counts the rewrites of its batch. Where they disagree at the next start,
 //!   the batch is rewritten again from what `runs/` says. A batch that loses its last run loses its file in `runs/` first, and

@@ -14,7 +14,7 @@ use arrow::datatypes::{DataType, Field, Int32Type, Schema, SchemaRef, TimeUnit};
 
 use super::context::Context;
 use super::error::Error;
-use super::row::{RunResult, RunRow, Summary, part_name};
+use super::row::{RunResult, RunRow, Status, Summary, part_name};
 use crate::record::{EvaluationRow, LossRow};
 use crate::settings::{NUMERICS_VERSION, RunId, Scalar};
 
@@ -271,10 +271,11 @@ pub fn cells(run: &RunRow, summary: &Summary, context: &Context) -> Result<Cells
     let fixed = |column: &Column| (column.value)(&source);
     let cells: Vec<_> = IDENTITY.iter().map(fixed).chain(settings).chain(RESULT.iter().map(fixed)).collect();
     for ((column, ..), cell) in run_columns().zip(&cells) {
-        if let &Some(Scalar::Float(value)) = cell {
+        match cell {
             // The one infinity in all tables: a diverged run ranks last in every reader.
-            let ranks_last = column == "final_loss" && value == f64::INFINITY && summary.diverged_step.is_some();
-            finite(value, run.run_id, column, None).or_else(|error| if ranks_last { Ok(value) } else { Err(error) })?;
+            Some(Scalar::Float(f64::INFINITY)) if column == "final_loss" && summary.status == Status::Diverged => {}
+            Some(Scalar::Float(value)) => finite(*value, run.run_id, column, None).map(drop)?,
+            _ => {}
         }
     }
     Ok(Cells(cells))
@@ -343,5 +344,5 @@ fn finite(value: f64, run_id: RunId, column: &'static str, step: Option<u64>) ->
 }
 
 fn record_batch(table: Table, columns: Vec<ArrayRef>) -> Result<RecordBatch, Error> {
-    RecordBatch::try_new(table.schema(), columns).map_err(|problem| Error::encoding(table.name(), problem))
+    RecordBatch::try_new(table.schema(), columns).map_err(|problem| Error::encoding(table, problem))
 }

@@ -204,7 +204,7 @@ fn a_second_writer_is_refused_and_a_reader_is_not() {
 }
 
 #[test]
-fn a_reader_sees_every_run_while_a_writer_moves_them() {
+fn a_reader_never_misses_a_run_that_stays_while_a_writer_moves_others() {
     let folder = tempdir().unwrap();
     let runs: Vec<RunRow> = (0..20).map(|number| run(number, &[1.0])).collect();
     store(folder.path(), &runs);
@@ -293,7 +293,7 @@ fn files_that_are_not_as_they_were_written_are_named() {
         (
             delete,
             "history/main-0001.parquet",
-            "is missing though its batch is committed; put it back, or delete every `main-0001.parquet`",
+            "is missing though its batch is committed; put it back, or delete `main-0001.parquet` in all folders of",
         ),
     ] {
         let folder = tempdir().unwrap();

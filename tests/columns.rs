@@ -1,0 +1,64 @@
+//! Every setting that a run can have has its column in the table of runs.
+
+mod common;
+
+use std::collections::BTreeMap;
+
+use common::Scratch;
+use paribus::file::Experiment;
+use paribus::plan::Plan;
+use paribus::settings::Scalar;
+use paribus::store::{Kind, SETTING_COLUMNS};
+
+const EVERYTHING: &str = r#"
+[data]
+source = "idx"
+train_images = "images"
+train_labels = "labels"
+[network]
+hidden = [[3], []]
+activation = ["relu", "sigmoid", "tanh"]
+[init]
+weights = ["he", "xavier", "glorot", "lecun", "zeros", 0.1, { kind = "uniform", bound = 0.1 }]
+[regularization]
+weight_decay = 0.1
+l1 = 0.1
+[train]
+batch_size = 1
+steps = 1
+sampling = ["with-replacement", "shuffle"]
+precision = ["f32", "f64"]
+[record]
+evaluate = { on = ["train"], every = 3 }
+[optimizer.sgd]
+[optimizer.momentum]
+[optimizer.nesterov]
+form = ["lookahead", "memo"]
+[optimizer.adagrad]
+[optimizer.rmsprop]
+[optimizer.adam]
+"#;
+
+#[test]
+fn every_setting_has_a_column_of_its_type_and_every_column_a_setting() {
+    let scratch = Scratch::new();
+    scratch.write("everything.toml", EVERYTHING);
+    std::fs::write(scratch.path().join("images"), [0, 0, 8, 2, 0, 0, 0, 1, 0, 0, 0, 1, 7]).unwrap();
+    std::fs::write(scratch.path().join("labels"), [0, 0, 8, 1, 0, 0, 0, 1, 0]).unwrap();
+    let experiment = Experiment::read(&scratch.path().join("everything.toml"));
+    let plan = experiment.and_then(Plan::new).unwrap_or_else(|mistakes| panic!("{}", mistakes.render(false)));
+
+    let mut written: BTreeMap<&str, Kind> = BTreeMap::new();
+    for (name, value) in plan.runs.iter().flat_map(|run| run.settings.iter()) {
+        let kind = match value {
+            Scalar::Bool(_) => Kind::Bool,
+            Scalar::Int(_) => Kind::Int,
+            Scalar::Float(_) => Kind::Float,
+            Scalar::Text(_) => Kind::Text,
+        };
+        assert_eq!(*written.entry(name).or_insert(kind), kind, "{name} has two types");
+    }
+    // The seed's column is in every table, not among the settings.
+    assert_eq!(written.remove("seed"), Some(Kind::Int));
+    assert_eq!(written, BTreeMap::from(SETTING_COLUMNS));
+}
