@@ -217,8 +217,7 @@ impl Experiment {
 }
 
 fn file_under(tree: &Tree, choice: &value::Choice) -> Result<File, Problem> {
-    value::deserialize::deserialize(&tree.root, choice, &Default::default())
-        .map_err(value::deserialize::Fault::into_problem)
+    value::deserialize::deserialize(&tree.root, choice, &Default::default()).map_err(value::fault::Fault::into_problem)
 }
 
 impl Mistakes {

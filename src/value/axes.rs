@@ -8,7 +8,8 @@ use std::collections::HashSet;
 
 use serde::de::DeserializeOwned;
 
-use super::deserialize::{Fault, deserialize};
+use super::deserialize::deserialize;
+use super::fault::Fault;
 use super::problem::Problem;
 use super::{Alternative, Axis, AxisId, Choice, Entry, Kind, Node, NodeId, Tree};
 

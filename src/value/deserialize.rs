@@ -10,7 +10,6 @@
 
 use std::cell::RefCell;
 use std::collections::HashSet;
-use std::fmt;
 
 use serde::de::value::{MapAccessDeserializer, StrDeserializer};
 use serde::de::{
@@ -19,8 +18,8 @@ use serde::de::{
 };
 use serde::forward_to_deserialize_any;
 
-use super::problem::{Problem, did_you_mean, one_of};
-use super::{Choice, Entry, Kind, Node, NodeId, Origin};
+use super::fault::Fault;
+use super::{Choice, Entry, Kind, Node, NodeId};
 
 /// Reads `T` from `root` under `choice`, as if the nodes in `dropped` were not there.
 ///
@@ -28,176 +27,6 @@ use super::{Choice, Entry, Kind, Node, NodeId, Origin};
 /// The first thing that `T` rejects.
 pub fn deserialize<T: DeserializeOwned>(root: &Node, choice: &Choice, dropped: &HashSet<NodeId>) -> Result<T, Fault> {
     T::deserialize(Reader { node: root.chosen(choice), view: View { choice, dropped }, tag: None })
-}
-
-/// Something that a type rejects.
-#[derive(Debug)]
-pub struct Fault {
-    what: What,
-    key: Option<String>,
-    place: Option<Place>,
-}
-
-/// The node to leave out so that reading can go on, and what to underline.
-#[derive(Debug)]
-struct Place {
-    node: NodeId,
-    origin: Origin,
-}
-
-#[derive(Debug)]
-enum What {
-    UnknownKey { key: String, expected: Vec<String> },
-    UnknownName { found: String, expected: Vec<String> },
-    WrongType { found: String, is_list: bool, expected: String },
-    Missing { key: String },
-    Rejected(String),
-}
-
-impl Fault {
-    /// The node that was rejected. Every fault of [`deserialize`] has one.
-    pub fn node(&self) -> Option<NodeId> {
-        self.place.as_ref().map(|place| place.node)
-    }
-
-    /// Whether a list stands where none is wanted: the mark of an axis.
-    pub fn is_unwanted_list(&self) -> bool {
-        matches!(self.what, What::WrongType { is_list: true, .. })
-    }
-
-    /// Whether the value is of a type that is not accepted there.
-    pub fn is_wrong_type(&self) -> bool {
-        matches!(self.what, What::WrongType { .. })
-    }
-
-    /// The fault as a person reads it.
-    pub fn into_problem(self) -> Problem {
-        let of_key = self.key.map(|key| format!("`{key}`: ")).unwrap_or_default();
-        let problem = match self.what {
-            What::UnknownKey { key, expected } => {
-                let known = || expected.iter().map(String::as_str);
-                let problem = Problem::new(format!("unknown key `{key}`"));
-                let problem = match did_you_mean(&key, known()) {
-                    Some(meant) => problem.label(format!("did you mean `{meant}`?")),
-                    None => problem.label("nothing here has this name"),
-                };
-                match expected.as_slice() {
-                    [] => problem.help("no settings are accepted here"),
-                    _ => problem.help(format!("accepted here: {}", one_of(known()).replace(" or ", ", "))),
-                }
-            }
-            What::UnknownName { found, expected } => {
-                let known = || expected.iter().map(String::as_str);
-                let problem = Problem::new(format!("{of_key}`{found}` is not one of the accepted names"));
-                let problem = match did_you_mean(&found, known()) {
-                    Some(meant) => problem.label(format!("did you mean `{meant}`?")),
-                    None => problem.label("unknown name"),
-                };
-                problem.help(format!("accepted: {}", one_of(known())))
-            }
-            What::WrongType { found, expected, .. } => {
-                Problem::new(format!("{of_key}expected {expected}, found {found}"))
-                    .label(format!("expected {expected}"))
-            }
-            What::Missing { key } => Problem::new(format!("`{key}` is missing")).label(format!("`{key}` belongs here")),
-            What::Rejected(message) => Problem::new(format!("{of_key}{message}")),
-        };
-        match self.place {
-            Some(place) => problem.at(place.origin),
-            None => problem,
-        }
-    }
-
-    fn new(what: What) -> Self {
-        Self { what, key: None, place: None }
-    }
-
-    /// The fault, at `node` unless it is known more closely already.
-    fn at(mut self, node: &Node) -> Self {
-        self.place.get_or_insert_with(|| Place { node: node.id, origin: node.origin.clone() });
-        self
-    }
-
-    fn unknown_key(entry: &Entry, choice: &Choice, expected: impl IntoIterator<Item = &'static str>) -> Self {
-        let expected = expected.into_iter().map(str::to_owned).collect();
-        Self {
-            what: What::UnknownKey { key: entry.key.clone(), expected },
-            key: None,
-            place: Some(Place { node: entry.value.chosen(choice).id, origin: entry.key_origin.clone() }),
-        }
-    }
-
-    /// The fault of the value of `entry`.
-    fn of_key(mut self, entry: &Entry) -> Self {
-        self.key.get_or_insert_with(|| entry.key.clone());
-        self
-    }
-}
-
-impl fmt::Display for Fault {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{:?}", self.what)
-    }
-}
-
-impl std::error::Error for Fault {}
-
-impl Error for Fault {
-    fn custom<T: fmt::Display>(message: T) -> Self {
-        Self::new(What::Rejected(message.to_string()))
-    }
-
-    fn invalid_type(found: Unexpected<'_>, expected: &dyn Expected) -> Self {
-        let is_list = found == Unexpected::Seq;
-        let found = match found {
-            Unexpected::Bool(value) => format!("`{value}`"),
-            Unexpected::Unsigned(value) => format!("the whole number {value}"),
-            Unexpected::Signed(value) => format!("the whole number {value}"),
-            Unexpected::Float(value) if value.fract() == 0.0 => format!("{value:.1}, which is written with a fraction"),
-            Unexpected::Float(value) => format!("the number {value}"),
-            Unexpected::Str(value) => format!("the text \"{value}\""),
-            Unexpected::Seq => "a list".to_owned(),
-            Unexpected::Map => "a table".to_owned(),
-            Unexpected::Other(value) => value.to_owned(),
-            other => other.to_string(),
-        };
-        Self::new(What::WrongType { found, is_list, expected: plain_words(&expected.to_string()) })
-    }
-
-    fn invalid_value(found: Unexpected<'_>, expected: &dyn Expected) -> Self {
-        Self::invalid_type(found, expected)
-    }
-
-    fn unknown_variant(found: &str, expected: &'static [&'static str]) -> Self {
-        let expected = expected.iter().map(|&name| name.to_owned()).collect();
-        Self::new(What::UnknownName { found: found.to_owned(), expected })
-    }
-
-    fn unknown_field(key: &str, expected: &'static [&'static str]) -> Self {
-        let expected = expected.iter().map(|&name| name.to_owned()).collect();
-        Self::new(What::UnknownKey { key: key.to_owned(), expected })
-    }
-
-    fn missing_field(key: &'static str) -> Self {
-        Self::new(What::Missing { key: key.to_owned() })
-    }
-}
-
-/// serde's names of types in the words of the documentation.
-fn plain_words(expected: &str) -> String {
-    match expected {
-        "f32" | "f64" => "a number",
-        "i8" | "i16" | "i32" | "i64" | "u8" | "u16" | "u32" | "u64" | "usize" => "a whole number",
-        "a string" | "string" => "text in quotes",
-        "a boolean" => "true or false",
-        "a sequence" => "a list",
-        "a map" => "a table",
-        "variant identifier" => "a name",
-        other if other.starts_with("struct ") || other.starts_with("tuple struct ") => "a table",
-        other if other.starts_with("enum ") => "a name in quotes",
-        other => other,
-    }
-    .to_owned()
 }
 
 /// How the tree is looked at.
@@ -309,12 +138,12 @@ impl<'de> Deserializer<'de> for Reader<'_> {
         let value =
             visitor.visit_seq(Parts { reader: self, known: &known, left: parts }).map_err(|fault| fault.at(self.node));
         // As in a derived struct, an unknown key comes before a missing one, which it often explains.
-        if matches!(&value, Err(fault) if !matches!(fault.what, What::Missing { .. })) {
+        if value.as_ref().is_err_and(|fault| !fault.is_missing()) {
             return value;
         }
         let known = known.into_inner();
         match self.settings().find(|entry| !known.contains(&entry.key.as_str())) {
-            Some(entry) => Err(Fault::unknown_key(entry, self.view.choice, known)),
+            Some(entry) => Err(Fault::unknown_key(entry, entry.value.chosen(self.view.choice), known)),
             None => value,
         }
     }
@@ -390,11 +219,8 @@ impl<'de> MapAccess<'de> for Fields<'_> {
         self.current = self.entries.next();
         let Some(entry) = self.current else { return Ok(None) };
         let key = StrDeserializer::<Fault>::new(&entry.key);
-        seed.deserialize(key).map(Some).map_err(|mut fault| {
-            let node = entry.value.chosen(self.reader.view.choice).id;
-            fault.place = Some(Place { node, origin: entry.key_origin.clone() });
-            fault
-        })
+        let value = entry.value.chosen(self.reader.view.choice);
+        seed.deserialize(key).map(Some).map_err(|fault: Fault| fault.at_key(entry, value))
     }
 
     fn next_value_seed<V: DeserializeSeed<'de>>(&mut self, seed: V) -> Result<V::Value, Fault> {
@@ -440,7 +266,7 @@ impl<'de> VariantAccess<'de> for Variant<'_> {
     fn unit_variant(self) -> Result<(), Fault> {
         let Content::Table(reader) = self.content else { return Ok(()) };
         match reader.settings().next() {
-            Some(entry) => Err(Fault::unknown_key(entry, reader.view.choice, [])),
+            Some(entry) => Err(Fault::unknown_key(entry, entry.value.chosen(reader.view.choice), [])),
             None => Ok(()),
         }
     }

@@ -6,6 +6,7 @@
 
 pub mod axes;
 pub mod deserialize;
+pub mod fault;
 pub mod parse;
 pub mod problem;
 

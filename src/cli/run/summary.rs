@@ -32,6 +32,9 @@ pub fn table(runs: &[&PlannedRun], inventory: &Inventory) -> String {
     ]);
     for label in labels {
         let known = &by_label[label];
+        if known.is_empty() {
+            continue;
+        }
         let finished: Vec<&Summary> = known.iter().copied().filter(|run| run.status == Status::Finished).collect();
         let column =
             |value: fn(&Summary) -> Option<f64>| -> Vec<f64> { finished.iter().copied().filter_map(value).collect() };

@@ -1,0 +1,186 @@
+//! What a type rejects, as serde reports it, with the node that it rejects.
+
+use std::fmt;
+
+use serde::de::{Error, Expected, Unexpected};
+
+use super::problem::{Problem, did_you_mean, one_of};
+use super::{Entry, Node, NodeId, Origin};
+
+/// Something that a type rejects.
+#[derive(Debug)]
+pub struct Fault {
+    what: What,
+    key: Option<String>,
+    place: Option<Place>,
+}
+
+/// The node to leave out so that reading can go on, and what to underline.
+#[derive(Debug)]
+struct Place {
+    node: NodeId,
+    origin: Origin,
+}
+
+#[derive(Debug)]
+enum What {
+    UnknownKey { key: String, expected: Vec<String> },
+    UnknownName { found: String, expected: Vec<String> },
+    WrongType { found: String, is_list: bool, expected: String },
+    Missing { key: String },
+    Rejected(String),
+}
+
+impl Fault {
+    /// The node that was rejected. Every fault of [`deserialize`](super::deserialize::deserialize) has one.
+    pub fn node(&self) -> Option<NodeId> {
+        self.place.as_ref().map(|place| place.node)
+    }
+
+    /// Whether a list stands where none is wanted: the mark of an axis.
+    pub fn is_unwanted_list(&self) -> bool {
+        matches!(self.what, What::WrongType { is_list: true, .. })
+    }
+
+    /// Whether the value is of a type that is not accepted there.
+    pub fn is_wrong_type(&self) -> bool {
+        matches!(self.what, What::WrongType { .. })
+    }
+
+    /// Whether something that is needed is not there.
+    pub fn is_missing(&self) -> bool {
+        matches!(self.what, What::Missing { .. })
+    }
+
+    /// The fault as a person reads it.
+    pub fn into_problem(self) -> Problem {
+        let of_key = self.key.map(|key| format!("`{key}`: ")).unwrap_or_default();
+        let problem = match self.what {
+            What::UnknownKey { key, expected } => {
+                let known = || expected.iter().map(String::as_str);
+                let problem = Problem::new(format!("unknown key `{key}`"));
+                let problem = match did_you_mean(&key, known()) {
+                    Some(meant) => problem.label(format!("did you mean `{meant}`?")),
+                    None => problem.label("nothing here has this name"),
+                };
+                match expected.as_slice() {
+                    [] => problem.help("no settings are accepted here"),
+                    _ => problem.help(format!("accepted here: {}", one_of(known()).replace(" or ", ", "))),
+                }
+            }
+            What::UnknownName { found, expected } => {
+                let known = || expected.iter().map(String::as_str);
+                let problem = Problem::new(format!("{of_key}`{found}` is not one of the accepted names"));
+                let problem = match did_you_mean(&found, known()) {
+                    Some(meant) => problem.label(format!("did you mean `{meant}`?")),
+                    None => problem.label("unknown name"),
+                };
+                problem.help(format!("accepted: {}", one_of(known())))
+            }
+            What::WrongType { found, expected, .. } => {
+                Problem::new(format!("{of_key}expected {expected}, found {found}"))
+                    .label(format!("expected {expected}"))
+            }
+            What::Missing { key } => Problem::new(format!("`{key}` is missing")).label(format!("`{key}` belongs here")),
+            What::Rejected(message) => Problem::new(format!("{of_key}{message}")),
+        };
+        match self.place {
+            Some(place) => problem.at(place.origin),
+            None => problem,
+        }
+    }
+
+    fn new(what: What) -> Self {
+        Self { what, key: None, place: None }
+    }
+
+    /// The fault, at `node` unless it is known more closely already.
+    pub(super) fn at(mut self, node: &Node) -> Self {
+        self.place.get_or_insert_with(|| Place { node: node.id, origin: node.origin.clone() });
+        self
+    }
+
+    /// A key that is none of `expected`. `value` is what its entry holds.
+    pub(super) fn unknown_key(entry: &Entry, value: &Node, expected: impl IntoIterator<Item = &'static str>) -> Self {
+        let expected = expected.into_iter().map(str::to_owned).collect();
+        Self::new(What::UnknownKey { key: entry.key.clone(), expected }).at_key(entry, value)
+    }
+
+    /// The fault of a key: that is underlined, and `value`, what its entry holds, is left out with it.
+    pub(super) fn at_key(mut self, entry: &Entry, value: &Node) -> Self {
+        self.place = Some(Place { node: value.id, origin: entry.key_origin.clone() });
+        self
+    }
+
+    /// The fault of the value of `entry`.
+    pub(super) fn of_key(mut self, entry: &Entry) -> Self {
+        self.key.get_or_insert_with(|| entry.key.clone());
+        self
+    }
+}
+
+impl fmt::Display for Fault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:?}", self.what)
+    }
+}
+
+impl std::error::Error for Fault {}
+
+impl Error for Fault {
+    fn custom<T: fmt::Display>(message: T) -> Self {
+        Self::new(What::Rejected(message.to_string()))
+    }
+
+    fn invalid_type(found: Unexpected<'_>, expected: &dyn Expected) -> Self {
+        let is_list = found == Unexpected::Seq;
+        let found = match found {
+            Unexpected::Bool(value) => format!("`{value}`"),
+            Unexpected::Unsigned(value) => format!("the whole number {value}"),
+            Unexpected::Signed(value) => format!("the whole number {value}"),
+            Unexpected::Float(value) if value.fract() == 0.0 => format!("{value:.1}, which is written with a fraction"),
+            Unexpected::Float(value) => format!("the number {value}"),
+            Unexpected::Str(value) => format!("the text \"{value}\""),
+            Unexpected::Seq => "a list".to_owned(),
+            Unexpected::Map => "a table".to_owned(),
+            Unexpected::Other(value) => value.to_owned(),
+            other => other.to_string(),
+        };
+        Self::new(What::WrongType { found, is_list, expected: plain_words(&expected.to_string()) })
+    }
+
+    fn invalid_value(found: Unexpected<'_>, expected: &dyn Expected) -> Self {
+        Self::invalid_type(found, expected)
+    }
+
+    fn unknown_variant(found: &str, expected: &'static [&'static str]) -> Self {
+        let expected = expected.iter().map(|&name| name.to_owned()).collect();
+        Self::new(What::UnknownName { found: found.to_owned(), expected })
+    }
+
+    fn unknown_field(key: &str, expected: &'static [&'static str]) -> Self {
+        let expected = expected.iter().map(|&name| name.to_owned()).collect();
+        Self::new(What::UnknownKey { key: key.to_owned(), expected })
+    }
+
+    fn missing_field(key: &'static str) -> Self {
+        Self::new(What::Missing { key: key.to_owned() })
+    }
+}
+
+/// serde's names of types in the words of the documentation.
+fn plain_words(expected: &str) -> String {
+    match expected {
+        "f32" | "f64" => "a number",
+        "i8" | "i16" | "i32" | "i64" | "u8" | "u16" | "u32" | "u64" | "usize" => "a whole number",
+        "a string" | "string" => "text in quotes",
+        "a boolean" => "true or false",
+        "a sequence" => "a list",
+        "a map" => "a table",
+        "variant identifier" => "a name",
+        other if other.starts_with("struct ") || other.starts_with("tuple struct ") => "a table",
+        other if other.starts_with("enum ") => "a name in quotes",
+        other => other,
+    }
+    .to_owned()
+}
