@@ -1,5 +1,6 @@
 //! The experiment file: its sections, how it is read, and what may be an axis.
 
+use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 
 use serde::de::{Error as _, SeqAccess, Visitor};
@@ -12,8 +13,10 @@ use crate::optim::Optimizer;
 use crate::record::Record;
 use crate::seed::Seed;
 use crate::train::Training;
+use crate::value::deserialize::deserialize;
+use crate::value::fault::Fault;
 use crate::value::problem::Problem;
-use crate::value::{self, Entry, Kind, Node, Sources, Tree};
+use crate::value::{self, Entry, Kind, Node, NodeId, Sources, Tree};
 
 mod optimizers;
 
@@ -109,9 +112,9 @@ impl<'de> Deserialize<'de> for Seeds {
             }
 
             fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Seeds, A::Error> {
-                let mut seeds: Vec<Seed> = Vec::new();
-                while let Some(seed) = list.next_element()? {
-                    if seeds.contains(&seed) {
+                let (mut seeds, mut seen) = (Vec::new(), HashSet::new());
+                while let Some(seed) = list.next_element::<Seed>()? {
+                    if !seen.insert(seed) {
                         return Err(A::Error::custom(format!("the seed {} stands here twice", seed.get())));
                     }
                     seeds.push(seed);
@@ -124,7 +127,8 @@ impl<'de> Deserialize<'de> for Seeds {
     }
 }
 
-/// A file that has been read: every value in it is accepted where it stands, and its axes are found.
+/// A file that has been read: its axes are found, and what is wrong with its values. A [`Plan`](crate::plan::Plan) exists only of
+/// a file with no mistakes at all.
 #[derive(Debug, Clone)]
 pub struct Experiment {
     pub sources: Sources,
@@ -136,6 +140,9 @@ pub struct Experiment {
     pub text: String,
     /// Relative paths in the file start here.
     pub folder: PathBuf,
+    /// What was rejected: it reads as if it were not there, so that what else is wrong is found, too.
+    dropped: HashSet<NodeId>,
+    problems: Vec<Problem>,
 }
 
 /// What is wrong with a file, with the texts to show it in.
@@ -149,7 +156,7 @@ impl Experiment {
     /// Reads the file at `path`.
     ///
     /// # Errors
-    /// Every mistake in it.
+    /// Where it cannot be read as an experiment at all.
     pub fn read(path: &Path) -> Result<Self, Mistakes> {
         let shown = path.display().to_string();
         match std::fs::read(path).map(String::from_utf8) {
@@ -174,7 +181,7 @@ impl Experiment {
     /// Reads a text that errors call `shown` and whose experiment is named `stem` unless it names itself.
     ///
     /// # Errors
-    /// Every mistake in it.
+    /// Where it cannot be read as an experiment at all.
     pub fn parse(shown: &str, text: String, stem: &str, folder: PathBuf) -> Result<Self, Mistakes> {
         let mut sources = Sources::default();
         let source = sources.add(shown, text.as_str());
@@ -185,24 +192,52 @@ impl Experiment {
         let mut problems = add_missing_sections(&mut sources, &mut tree);
         let (shared, misnamed) = optimizers::lower(&mut tree);
         problems.extend(misnamed);
-        problems.extend(value::axes::find::<File>(&mut tree).into_iter().map(|problem| shared.explain(problem)));
+        let (found, dropped) = value::axes::find::<File>(&mut tree);
+        problems.extend(found.into_iter().map(|problem| shared.explain(problem)));
         problems.extend(misplaced_axes(&tree.root));
-        if !problems.is_empty() {
-            return Err(Mistakes { sources, problems });
+        for problem in &mut problems {
+            explain_place(problem);
         }
-        let file = match file_under(&tree, &tree.first_choice()) {
-            Ok(file) => file,
-            Err(problem) => return Err(Mistakes { sources, problems: vec![problem] }),
+        let mut experiment = Self {
+            sources,
+            tree,
+            name: Name("unnamed".to_owned()),
+            description: None,
+            seeds: Seeds::default(),
+            text,
+            folder,
+            dropped,
+            problems,
         };
-        let name = match file.name.map_or_else(|| Name::try_from(stem.to_owned()), Ok) {
-            Ok(name) => name,
-            Err(message) => {
-                let problem = Problem::new(format!("the file's name does not name the experiment: {message}"))
-                    .help("write `name = \"...\"` at the top of the file");
-                return Err(Mistakes { sources, problems: vec![problem] });
+        match experiment.file_under(&experiment.tree.first_choice()) {
+            Ok(file) => {
+                experiment.description = file.description;
+                experiment.seeds = file.seeds;
+                match file.name.map_or_else(|| Name::try_from(stem.to_owned()), Ok) {
+                    Ok(name) => experiment.name = name,
+                    Err(message) => experiment.problems.push(
+                        Problem::new(format!("the file's name does not name the experiment: {message}"))
+                            .help("write `name = \"...\"` at the top of the file"),
+                    ),
+                }
             }
-        };
-        Ok(Self { sources, tree, name, description: file.description, seeds: file.seeds, text, folder })
+            // What is left out can be what the file now lacks: that is no mistake of its own.
+            Err(_) if !experiment.problems.is_empty() => return Err(experiment.into_mistakes(Vec::new())),
+            Err(problem) => return Err(experiment.into_mistakes(vec![problem])),
+        }
+        Ok(experiment)
+    }
+
+    /// What is wrong with the file, `more` included.
+    pub fn into_mistakes(self, more: Vec<Problem>) -> Mistakes {
+        let mut problems = self.problems;
+        problems.extend(more);
+        Mistakes { sources: self.sources, problems }
+    }
+
+    /// Whether every value is accepted where it stands.
+    pub fn is_sound(&self) -> bool {
+        self.problems.is_empty()
     }
 
     /// The file under `choice`, paths resolved.
@@ -210,14 +245,11 @@ impl Experiment {
     /// # Errors
     /// Where values that are accepted alone are not accepted together.
     pub fn file_under(&self, choice: &value::Choice) -> Result<File, Problem> {
-        let mut file = file_under(&self.tree, choice)?;
+        let file: Result<File, Fault> = deserialize(&self.tree.root, choice, &self.dropped);
+        let mut file = file.map_err(Fault::into_problem)?;
         file.data.resolve(&self.folder);
         Ok(file)
     }
-}
-
-fn file_under(tree: &Tree, choice: &value::Choice) -> Result<File, Problem> {
-    value::deserialize::deserialize(&tree.root, choice, &Default::default()).map_err(value::fault::Fault::into_problem)
 }
 
 impl Mistakes {
@@ -234,6 +266,8 @@ impl Mistakes {
 /// The short name of the setting at `path`: unique over the whole file, the same in columns, labels and `--only`.
 pub fn short_name(path: &[&str]) -> String {
     match path {
+        // An enum's variant is the setting itself: `optimizer`, `weights`.
+        [head @ .., "kind"] => return short_name(head),
         ["init", "bias"] => "init_bias",
         ["data", "source"] => "data",
         [.., "weights", "std"] => "weight_std",
@@ -266,6 +300,16 @@ fn add_missing_sections(sources: &mut Sources, tree: &mut Tree) -> Vec<Problem> 
         problems.push(problem.help(format!("the least it can say: {}", example.replace('\n', " "))));
     }
     problems
+}
+
+/// Says of a key that belongs to the top of the file, and stands in a section, where it belongs.
+fn explain_place(problem: &mut Problem) {
+    const TOP: [&str; 10] =
+        ["name", "description", "seeds", "data", "network", "init", "regularization", "optimizer", "train", "record"];
+    let key = TOP.iter().find(|key| problem.message == format!("unknown key `{key}`"));
+    if let Some(key) = key {
+        problem.help.push(format!("`{key}` belongs to the top of the file: before the first [section], or as [{key}]"));
+    }
 }
 
 /// Axes where none can be.

@@ -18,7 +18,7 @@ pub enum Event<T> {
         job: usize,
         ended: Ended<T>,
     },
-    /// Nothing happened for [`TICK`], or something did: time to draw and to flush.
+    /// [`TICK`] has passed: time to draw and to flush.
     Tick,
 }
 
@@ -32,7 +32,7 @@ pub struct Ended<T> {
     pub finished_at: SystemTime,
 }
 
-/// The longest time without an event.
+/// The time between two ticks.
 pub const TICK: Duration = Duration::from_millis(100);
 
 /// How far each job is, in steps; read from any thread.
@@ -50,9 +50,9 @@ impl Progress {
         self.0[job].load(Ordering::Relaxed)
     }
 
-    /// Steps that all jobs together have done.
-    pub fn total(&self) -> u64 {
-        self.0.iter().map(|steps| steps.load(Ordering::Relaxed)).sum()
+    /// Notes that `job` has done so many.
+    pub fn set(&self, job: usize, steps: u64) {
+        self.0[job].store(steps, Ordering::Relaxed);
     }
 }
 
@@ -84,7 +84,8 @@ pub fn run<T: Send, E>(
         .expect("the operating system gives threads");
     let abandoned = AtomicBool::new(false);
     let stopped = || stop.load(Ordering::Relaxed) || abandoned.load(Ordering::Relaxed);
-    let (sender, receiver) = mpsc::channel();
+    // Bounded: where results are written more slowly than they are made, the threads wait.
+    let (sender, receiver) = mpsc::sync_channel(2 * threads);
     pool.in_place_scope(|scope| {
         for job in order {
             let (sender, work, stopped) = (sender.clone(), &work, &stopped);
@@ -96,7 +97,7 @@ pub fn run<T: Send, E>(
                 let _ = sender.send(Event::Started { job });
                 let begin = Instant::now();
                 let mut watch = |steps| {
-                    progress.0[job].store(steps, Ordering::Relaxed);
+                    progress.set(job, steps);
                     if stopped() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
                 };
                 let result = catch_unwind(AssertUnwindSafe(|| work(job, &mut watch))).map_err(panic_message);
@@ -105,22 +106,40 @@ pub fn run<T: Send, E>(
             });
         }
         drop(sender);
+        // Should `handle` panic, the jobs end early and the panic goes on.
+        let receiver = Receiver { events: receiver, abandoned: &abandoned };
         let mut outcome = Ok(());
+        let mut last_tick = Instant::now();
         loop {
-            let (event, more) = match receiver.recv_timeout(TICK) {
-                Ok(event) => (Some(event), true),
-                Err(RecvTimeoutError::Timeout) => (None, true),
-                Err(RecvTimeoutError::Disconnected) => (None, false),
+            let event = match receiver.events.recv_timeout(TICK.saturating_sub(last_tick.elapsed())) {
+                Ok(event) => Some(event),
+                Err(RecvTimeoutError::Timeout) => None,
+                Err(RecvTimeoutError::Disconnected) => return outcome,
             };
-            if outcome.is_ok() {
-                outcome = event.map_or(Ok(()), &mut handle).and_then(|()| handle(Event::Tick));
-                abandoned.store(outcome.is_err(), Ordering::Relaxed);
-            }
-            if !more {
-                return outcome;
+            let tick = (last_tick.elapsed() >= TICK).then(|| {
+                last_tick = Instant::now();
+                Event::Tick
+            });
+            for event in event.into_iter().chain(tick) {
+                if outcome.is_ok() {
+                    outcome = handle(event);
+                    abandoned.store(outcome.is_err(), Ordering::Relaxed);
+                }
             }
         }
     })
+}
+
+/// Tells the jobs to end when nobody receives their events any more.
+struct Receiver<'a, T> {
+    events: mpsc::Receiver<Event<T>>,
+    abandoned: &'a AtomicBool,
+}
+
+impl<T> Drop for Receiver<'_, T> {
+    fn drop(&mut self) {
+        self.abandoned.store(true, Ordering::Relaxed);
+    }
 }
 
 fn panic_message(payload: Box<dyn Any + Send>) -> String {

@@ -192,7 +192,10 @@ impl<'a, R: Element> Run<'a, R> {
         network.backward(parameters, input.x(batch), gradients);
         spec.regularization.add_gradients(network.layout(), parameters, gradients);
         spec.optimizer.update(step, parameters, gradients, slots);
-        match network.layout().first_not_finite(parameters) {
+        // An accumulator that overflows would stop its parameter for ever, finite as that is.
+        let buffers = std::iter::once(parameters.as_slice()).chain(slots.chunks(parameters.len()));
+        let views = buffers.filter_map(|values| network.layout().first_not_finite(values));
+        match views.min_by_key(|view| view.range.start) {
             Some(view) => Err(NotFinite { layer: view.layer().to_owned() }),
             None => Ok(()),
         }
@@ -526,6 +529,17 @@ mod tests {
                 assert_eq!(outcome.ending, Ending::Diverged { step: 0, layer: "affine1".to_owned() });
                 assert_eq!(outcome.history.len(), recorded);
             }
+        }
+    }
+
+    #[test]
+    fn an_accumulator_that_overflows_ends_the_run() {
+        // Gradients of about 1e22 are finite in f32, their squares are not.
+        let regularization = Regularization { weight_decay: NonNegative::new(1e22).unwrap(), ..Default::default() };
+        for optimizer in ["adagrad", "rmsprop", "adam"] {
+            let optimizer = serde_json::from_value(serde_json::json!({ optimizer: {} })).unwrap();
+            let outcome = outcome(&RunSpec { optimizer, regularization, precision: Precision::F32, ..spec() });
+            assert_eq!(outcome.ending, Ending::Diverged { step: 0, layer: "affine1".to_owned() });
         }
     }
 

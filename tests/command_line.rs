@@ -220,3 +220,32 @@ fn a_second_run_is_refused_while_one_is_at_work_and_an_interruption_loses_nothin
     let plan = scratch.run("plan small.toml").well().stdout;
     assert!(plan.contains("4 new (to be trained), 4 finished (kept)"), "{plan}");
 }
+
+#[test]
+fn a_reader_that_has_seen_enough_stops_nothing() {
+    let scratch = Scratch::with(SMALL);
+    // Both pipes are closed before the program writes its first line.
+    let spawn = |arguments| {
+        let mut child = scratch.command(arguments).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        drop((child.stdout.take(), child.stderr.take()));
+        child.wait().unwrap().code()
+    };
+    assert_eq!(spawn("plan small.toml"), Some(0));
+    assert_eq!(spawn("run small.toml -vv"), Some(0));
+    assert_eq!(histories(&scratch, "results/small").len(), 4);
+}
+
+#[test]
+fn the_log_says_what_is_done_and_at_which_level() {
+    let scratch = Scratch::with(SMALL);
+    let said = |arguments: &str, level: &str| {
+        let output = scratch.command(arguments).env("PARIBUS_LOG", level).output().unwrap();
+        String::from_utf8(output.stderr).unwrap()
+    };
+    let info = said("run small.toml --quiet -v", "");
+    assert!(info.contains(" INFO loaded 500 training and 100 test rows"), "{info}");
+    assert!(!info.contains("DEBUG"), "{info}");
+    let debug = said("run small.toml --quiet --fresh", "debug");
+    assert!(debug.contains("DEBUG sgd, seed 0") && debug.contains("ended: loss"), "{debug}");
+    assert!(said("plan small.toml", "inof").contains("WARN PARIBUS_LOG=`inof` is not understood"));
+}

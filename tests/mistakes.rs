@@ -166,3 +166,12 @@ fn a_selection_that_matches_nothing() {
     );
     assert_eq!(scratch.files("").len(), 1);
 }
+
+#[test]
+fn values_that_are_wrong_hide_no_contradiction() {
+    let file = with("steps = 30", "steps = 30\nepochs = 3")
+        .replace("train_rows = 500", "train_rows = 60_001")
+        .replace("hidden = [20, 10]", "hidden = 20")
+        .replace("lr = 0.1", "learning_rate = 0.1");
+    insta::assert_snapshot!(mistakes(&file));
+}

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use super::{Failure, counted};
+use super::{Failure, counted, note, out};
 use crate::file::Experiment;
 use crate::plan::Plan;
 
@@ -12,10 +12,10 @@ pub fn check(files: &[PathBuf]) -> Result<ExitCode, Failure> {
     let mut all_well = true;
     for path in files {
         match Experiment::read(path).and_then(Plan::new) {
-            Ok(plan) => println!("{}: {}, no mistakes", path.display(), counted(plan.runs.len() as u64, "run")),
+            Ok(plan) => out(&format!("{}: {}, no mistakes\n", path.display(), counted(plan.runs.len(), "run"))),
             Err(mistakes) => {
                 all_well = false;
-                eprint!("{}", Failure::from(mistakes));
+                note(Failure::from(mistakes).to_string().trim_end());
             }
         }
     }

@@ -4,7 +4,6 @@ use std::io::{self, Write};
 
 use indicatif::MultiProgress;
 use tracing::level_filters::LevelFilter;
-use tracing_subscriber::filter::Targets;
 use tracing_subscriber::fmt::MakeWriter;
 use tracing_subscriber::prelude::*;
 
@@ -17,21 +16,21 @@ pub fn init(verbose: u8, bars: &MultiProgress) {
         _ => LevelFilter::TRACE,
     };
     let asked = std::env::var("PARIBUS_LOG").ok().filter(|text| !text.is_empty());
-    let parsed = asked.as_deref().map(str::parse::<Targets>);
-    let filter = match &parsed {
-        Some(Ok(targets)) => targets.clone(),
-        _ => Targets::new().with_default(level),
+    let parsed = asked.as_deref().map(str::parse::<LevelFilter>);
+    let level = match &parsed {
+        Some(Ok(level)) => *level,
+        _ => level,
     };
     let format = tracing_subscriber::fmt::layer()
         .with_writer(AboveBars(bars.clone()))
         .with_ansi(io::IsTerminal::is_terminal(&io::stderr()) && std::env::var_os("NO_COLOR").is_none())
         .with_target(false)
+        .log_internal_errors(false)
+        .log_internal_errors(false)
         .without_time();
-    tracing_subscriber::registry().with(format.with_filter(filter)).init();
-    if let (Some(text), Some(Err(error))) = (&asked, &parsed) {
-        tracing::warn!(
-            "PARIBUS_LOG=`{text}` is not understood ({error}); error, warn, info, debug and trace are accepted"
-        );
+    tracing_subscriber::registry().with(format.with_filter(level)).init();
+    if let (Some(text), Some(Err(_))) = (&asked, &parsed) {
+        tracing::warn!("PARIBUS_LOG=`{text}` is not understood: off, error, warn, info, debug and trace are accepted");
     }
 }
 

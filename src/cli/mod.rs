@@ -8,11 +8,13 @@ mod run;
 mod table;
 
 use std::fmt;
-use std::io::IsTerminal;
+use std::io::{IsTerminal, Write};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
+
+use crate::plan::{Plan, Selection};
 
 /// All other things equal: one TOML file in, many small neural-network trainings, loss histories in Parquet out.
 #[derive(Debug, Parser)]
@@ -66,7 +68,7 @@ pub fn main() -> ExitCode {
     match done {
         Ok(code) => code,
         Err(failure) => {
-            eprint!("{failure}");
+            note(failure.to_string().trim_end());
             failure.exit_code()
         }
     }
@@ -111,8 +113,30 @@ impl From<crate::store::Error> for Failure {
     }
 }
 
+/// Writes to stdout. Whoever reads may have seen enough: a closed pipe is no reason to stop.
+fn out(text: &str) {
+    let _ = std::io::stdout().write_all(text.as_bytes());
+}
+
+/// Writes a line to stderr, as [`out`] does.
+fn note(text: &str) {
+    let _ = writeln!(std::io::stderr(), "{text}");
+}
+
+/// The runs that `--only` asks for, by index.
+fn select(plan: &Plan, only: &[String]) -> Result<Vec<usize>, Failure> {
+    let conditions = only.iter().map(|text| text.parse()).collect::<Result<Selection, _>>();
+    let chosen = conditions.and_then(|selection| selection.of(plan));
+    chosen.map_err(|error| Failure::Input(format!("error: {error}\n")))
+}
+
+/// Where the results of a plan are, unless the person says otherwise.
+fn results_folder(plan: &Plan, asked: Option<PathBuf>) -> PathBuf {
+    asked.unwrap_or_else(|| PathBuf::from("results").join(plan.experiment.name.as_str()))
+}
+
 /// `1234567` as `1,234,567`.
-fn grouped(number: u64) -> String {
+fn grouped(number: u128) -> String {
     let digits = number.to_string();
     let mut text = String::with_capacity(digits.len() + digits.len() / 3);
     for (position, digit) in digits.chars().enumerate() {
@@ -125,7 +149,8 @@ fn grouped(number: u64) -> String {
 }
 
 /// `1 run`, `2 runs`.
-fn counted(number: u64, noun: &str) -> String {
+fn counted(number: impl TryInto<u128>, noun: &str) -> String {
+    let number = number.try_into().unwrap_or_default();
     format!("{} {noun}{}", grouped(number), if number == 1 { "" } else { "s" })
 }
 

@@ -4,9 +4,9 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use super::table::Table;
-use super::{Failure, counted};
+use super::{Failure, counted, grouped, out, results_folder, select};
 use crate::file::Experiment;
-use crate::plan::{Plan, PlannedRun, Selection};
+use crate::plan::{Plan, PlannedRun};
 use crate::store::{Inventory, Status};
 
 #[derive(Debug, clap::Args)]
@@ -27,30 +27,18 @@ pub fn plan(arguments: &Arguments) -> Result<ExitCode, Failure> {
     let chosen = select(&plan, &arguments.only)?;
     let results = results_folder(&plan, arguments.results.clone());
     let inventory = Inventory::look(&results)?;
-    print!("{}", listing(&plan, &chosen, &inventory));
+    out(&listing(&plan, &chosen, &inventory));
     Ok(ExitCode::SUCCESS)
-}
-
-/// The runs that `--only` asks for, by index.
-pub fn select(plan: &Plan, only: &[String]) -> Result<Vec<usize>, Failure> {
-    let conditions = only.iter().map(|text| text.parse()).collect::<Result<Selection, _>>();
-    let chosen = conditions.and_then(|selection| selection.of(plan));
-    chosen.map_err(|error| Failure::Input(format!("error: {error}\n")))
-}
-
-/// Where the results of a plan are, unless the person says otherwise.
-pub fn results_folder(plan: &Plan, asked: Option<PathBuf>) -> PathBuf {
-    asked.unwrap_or_else(|| PathBuf::from("results").join(plan.experiment.name.as_str()))
 }
 
 /// Everything there is to say about a plan, as text.
 fn listing(plan: &Plan, chosen: &[usize], inventory: &Inventory) -> String {
     let mut text = format!("{}: ", plan.experiment.name.as_str());
     let runs: Vec<&PlannedRun> = chosen.iter().map(|&index| &plan.runs[index]).collect();
-    let steps = runs.iter().map(|run| run.spec.steps).sum();
-    text += &counted(runs.len() as u64, "run");
+    let steps: u128 = runs.iter().map(|run| u128::from(run.spec.steps)).sum();
+    text += &counted(runs.len(), "run");
     if runs.len() < plan.runs.len() {
-        text += &format!(" of {}", super::grouped(plan.runs.len() as u64));
+        text += &format!(" of {}", grouped(plan.runs.len() as u128));
     }
     text += &format!(", {}\n", counted(steps, "step"));
     if let Some(description) = &plan.experiment.description {
@@ -63,7 +51,7 @@ fn listing(plan: &Plan, chosen: &[usize], inventory: &Inventory) -> String {
     let mut keys = Table::new([("", false), ("", false), ("", false)]);
     for reading in &plan.readings {
         let how = match reading.alternatives {
-            Some(count) => format!("an axis of {}", counted(count as u64, "value")),
+            Some(count) => format!("an axis of {}", counted(count, "value")),
             None => "one value".to_owned(),
         };
         keys.row([reading.key.clone(), reading.written.clone(), how]);
@@ -82,7 +70,7 @@ fn listing(plan: &Plan, chosen: &[usize], inventory: &Inventory) -> String {
     }
     text += &table.render(2);
     for duplicate in &plan.duplicates {
-        text += &format!("  `{}` has the same settings as `{}` and is run once\n", duplicate.label, duplicate.same_as);
+        text += &format!("  {duplicate}\n");
     }
 
     let counts: Vec<String> = STATES

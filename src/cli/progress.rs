@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
 
-use super::{counted, grouped};
+use super::{counted, grouped, note};
 use crate::runner::Progress;
 
 /// One run, as far as progress is concerned.
@@ -23,6 +23,7 @@ pub struct Item {
 /// Shows how far the runs are.
 pub struct Reporter {
     items: Vec<Item>,
+    total: Total,
     begin: Instant,
     ended: usize,
     style: Style,
@@ -52,7 +53,7 @@ impl Reporter {
             bars.set_draw_target(ProgressDrawTarget::hidden());
             Style::Lines { next: Duration::from_secs(5), interval: Duration::from_secs(5) }
         };
-        Self { items, begin: Instant::now(), ended: 0, style }
+        Self { total: Total::new(&items), items, begin: Instant::now(), ended: 0, style }
     }
 
     /// Job `job` has begun.
@@ -76,7 +77,7 @@ impl Reporter {
                 }
             }
             Style::Lines { .. } if self.items.len() <= MOST_NAMED => {
-                eprintln!("[{}/{}] {}: {result}", self.ended, self.items.len(), self.items[job].name);
+                note(&format!("[{}/{}] {}: {result}", self.ended, self.items.len(), self.items[job].name));
             }
             _ => {}
         }
@@ -91,15 +92,15 @@ impl Reporter {
                 for (&job, bar) in active.iter() {
                     let (done, item) = (progress.of(job), &self.items[job]);
                     bar.set_position(done);
-                    bar.set_message(format!("{} {}/{}", item.name, grouped(done), grouped(item.steps)));
+                    bar.set_message(format!("{} {}/{}", item.name, grouped(done.into()), grouped(item.steps.into())));
                 }
-                let overview = Overview::new(&self.items, self.ended, progress, elapsed);
-                overall.set_position((overview.share * 1000.0) as u64);
-                overall.set_message(overview.text);
+                let (share, text) = self.total.overview(self.ended, progress, elapsed);
+                overall.set_position((share * 1000.0) as u64);
+                overall.set_message(text);
             }
             Style::Lines { next, interval } => {
                 if elapsed >= *next {
-                    eprintln!("{}", Overview::new(&self.items, self.ended, progress, elapsed).text);
+                    note(&self.total.overview(self.ended, progress, elapsed).1);
                     *interval = (*interval * 2).min(Duration::from_secs(60));
                     *next = elapsed + *interval;
                 }
@@ -121,29 +122,45 @@ fn style(template: &str) -> ProgressStyle {
     ProgressStyle::with_template(template).expect("the template is well-formed").progress_chars("━╸─")
 }
 
-/// All runs together, in a line.
-struct Overview {
-    /// Done, of all cost.
-    share: f64,
-    text: String,
+/// All runs together.
+#[derive(Debug)]
+struct Total {
+    runs: usize,
+    steps: u128,
+    cost: f64,
+    /// Each run's cost of a step.
+    costs: Vec<f64>,
 }
 
-impl Overview {
-    fn new(items: &[Item], ended: usize, progress: &Progress, elapsed: Duration) -> Self {
-        let cost: f64 = items.iter().map(|item| item.cost).sum();
-        let done = |(job, item): (usize, &Item)| item.cost * progress.of(job) as f64 / item.steps.max(1) as f64;
-        let share = if cost > 0.0 { items.iter().enumerate().map(done).sum::<f64>() / cost } else { 1.0 };
-        let steps: u64 = items.iter().map(|item| item.steps).sum();
-        let seconds = elapsed.as_secs_f64();
-        let mut text = format!("{ended}/{}", counted(items.len() as u64, "run"));
-        text += &format!(", {}/{}", grouped(progress.total()), counted(steps, "step"));
-        if seconds > 0.0 {
-            text += &format!(", {} steps/s", grouped((progress.total() as f64 / seconds) as u64));
+impl Total {
+    fn new(items: &[Item]) -> Self {
+        Self {
+            runs: items.len(),
+            steps: items.iter().map(|item| u128::from(item.steps)).sum(),
+            cost: items.iter().map(|item| item.cost).sum(),
+            costs: items.iter().map(|item| item.cost / item.steps.max(1) as f64).collect(),
         }
-        if share > 0.0 && ended < items.len() {
+    }
+
+    /// How much is done, of all cost, and the same in words.
+    fn overview(&self, ended: usize, progress: &Progress, elapsed: Duration) -> (f64, String) {
+        let (mut steps, mut cost) = (0_u128, 0.0);
+        for (job, cost_of_a_step) in self.costs.iter().enumerate() {
+            let done = progress.of(job);
+            steps += u128::from(done);
+            cost += cost_of_a_step * done as f64;
+        }
+        let share = if self.cost > 0.0 { cost / self.cost } else { 1.0 };
+        let seconds = elapsed.as_secs_f64();
+        let mut text = format!("{ended}/{}", counted(self.runs, "run"));
+        text += &format!(", {}/{}", grouped(steps), counted(self.steps, "step"));
+        if seconds > 0.0 {
+            text += &format!(", {} steps/s", grouped((steps as f64 / seconds) as u128));
+        }
+        if share > 0.0 && ended < self.runs {
             text += &format!(", {} left", duration(seconds * (1.0 - share) / share));
         }
-        Self { share, text }
+        (share, text)
     }
 }
 
@@ -175,7 +192,10 @@ mod tests {
     fn the_overview_counts_cost_and_not_steps() {
         let item = |cost| Item { name: String::new(), steps: 10, cost };
         let progress = Progress::new(2);
-        let overview = Overview::new(&[item(3.0), item(1.0)], 0, &progress, Duration::from_secs(2));
-        assert_eq!((overview.share, overview.text.as_str()), (0.0, "0/2 runs, 0/20 steps, 0 steps/s"));
+        let total = Total::new(&[item(3.0), item(1.0)]);
+        let at = |ended, seconds| total.overview(ended, &progress, Duration::from_secs(seconds));
+        assert_eq!(at(0, 2), (0.0, "0/2 runs, 0/20 steps, 0 steps/s".to_owned()));
+        progress.set(0, 10);
+        assert_eq!(at(1, 3), (0.75, "1/2 runs, 10/20 steps, 3 steps/s, 1.0 s left".to_owned()));
     }
 }

@@ -3,6 +3,7 @@
 mod summary;
 
 use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 use std::io;
 use std::ops::ControlFlow;
 use std::path::PathBuf;
@@ -12,16 +13,17 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
 use indicatif::MultiProgress;
+use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 
-use super::plan::{results_folder, select};
 use super::progress::{Item, Reporter, duration};
-use super::{Failure, counted};
+use super::{Failure, counted, note, out, results_folder, select};
 use crate::data::{Data, Dataset};
 use crate::file::Experiment;
 use crate::kernel::Instructions;
-use crate::plan::{Plan, PlannedRun, distinct_data};
+use crate::plan::{Plan, PlannedRun};
 use crate::runner::{self, Ended, Event, Progress};
-use crate::store::{Context, Reconciled, Results, RunResult, RunRow, Status, Summary};
+use crate::spec::RunSpec;
+use crate::store::{Context, Known, Reconciled, Results, RunResult, RunRow, Summary};
 use crate::train::{self, Ending, Outcome};
 
 #[derive(Debug, clap::Args)]
@@ -61,20 +63,37 @@ pub fn run(arguments: &Arguments, bars: &MultiProgress) -> Result<ExitCode, Fail
         runs.iter().partition(|run| !arguments.fresh && results.inventory().runs.contains_key(&run.id));
     let say = |text: String| {
         if !arguments.quiet {
-            eprintln!("{text}");
+            note(&text);
         }
     };
     if let Some(sentence) = moved(reconciled) {
         say(sentence);
     }
+    for duplicate in &plan.duplicates {
+        say(duplicate.to_string());
+    }
 
-    let mut session =
-        Session { runs: &missing, results, reporter: None, fresh: arguments.fresh, comparison: Comparison::default() };
+    let mut trained = Ok(());
+    let mut session = Session {
+        runs: &missing,
+        results,
+        reporter: None,
+        fresh: arguments.fresh,
+        comparison: Comparison::default(),
+        failures: Vec::new(),
+    };
     if Instructions::fastest().emulates_fused_multiply_add() {
         tracing::warn!(
             "this processor has no fused multiply-add: it is emulated, with the same results and about 100 times slower"
         );
     }
+    tracing::info!(
+        "{}: {} there, {} to train, instructions {}",
+        folder.display(),
+        counted(kept.len(), "run"),
+        missing.len(),
+        Instructions::fastest()
+    );
     if missing.is_empty() {
         say(format!("{} already; nothing to train", are_there(kept.len())));
     } else {
@@ -82,41 +101,43 @@ pub fn run(arguments: &Arguments, bars: &MultiProgress) -> Result<ExitCode, Fail
         say(format!(
             "{}: training {}, {}, {} at a time{}",
             plan.experiment.name.as_str(),
-            counted(missing.len() as u64, "run"),
-            counted(missing.iter().map(|run| run.spec.steps).sum(), "step"),
+            counted(missing.len(), "run"),
+            counted(missing.iter().map(|run| u128::from(run.spec.steps)).sum::<u128>(), "step"),
             jobs,
             if kept.is_empty() { String::new() } else { format!("; {} already", are_there(kept.len())) },
         ));
-        session.train(jobs, &stop, Reporter::new(bars, arguments.quiet, items(&missing)))?;
+        trained = session.train(jobs, &stop, Reporter::new(bars, arguments.quiet, items(&missing)));
     }
-    let comparison = std::mem::take(&mut session.comparison);
-    let inventory = session.results.finish()?;
+    let Session { results, comparison, failures, .. } = session;
+    // Whatever went wrong, the runs that are done are written first.
+    let inventory = results.finish()?;
+    trained?;
 
     if !arguments.quiet {
-        print!("{}", summary::table(&runs, &inventory));
-        println!("\nresults in {} ({})", folder.display(), duration(begin.elapsed().as_secs_f64()));
+        out(&summary::table(&runs, &inventory));
+        out(&format!("\nresults in {} ({})\n", folder.display(), duration(begin.elapsed().as_secs_f64())));
     }
     if arguments.fresh {
         say(comparison.to_string());
     }
-    let known = |run: &&&PlannedRun| inventory.runs.get(&run.id);
-    let failed: Vec<_> =
-        runs.iter().filter_map(|run| known(&run)).filter(|run| run.summary.status == Status::Failed).collect();
-    if let [first, ..] = failed.as_slice() {
-        let why = first.summary.error.as_deref().unwrap_or("for an unknown reason");
-        let others = failed.len() - 1;
+    if let [first, others @ ..] = failures.as_slice() {
         let more =
-            if others == 0 { String::new() } else { format!(" ({} more)", counted(others as u64, "failed run")) };
-        eprintln!("error: `{}`, seed {}, failed: {why}{more}", first.label, first.seed);
-        eprintln!("everything else is saved; the same command tries again what failed");
+            if others.is_empty() { String::new() } else { format!(" ({} more)", counted(others.len(), "failed run")) };
+        note(&format!("error: {first}{more}"));
+        note("everything else is saved; the same command tries again what failed");
         return Ok(ExitCode::from(1));
     }
-    if stop.load(Ordering::Relaxed) {
-        let saved = runs.iter().filter(|run| known(run).is_some()).count();
-        eprintln!(
+    let saved = runs.iter().filter(|run| inventory.runs.contains_key(&run.id)).count();
+    if stop.load(Ordering::Relaxed) && arguments.fresh && comparison.count() < missing.len() as u64 {
+        let (done, all) = (comparison.count(), counted(missing.len(), "run"));
+        note(&format!("interrupted: {done} of {all} were trained again"));
+        return Ok(ExitCode::from(130));
+    }
+    if stop.load(Ordering::Relaxed) && saved < runs.len() {
+        note(&format!(
             "interrupted: {saved} of {} are saved; the same command trains the rest",
-            counted(runs.len() as u64, "run")
-        );
+            counted(runs.len(), "run")
+        ));
         return Ok(ExitCode::from(130));
     }
     Ok(ExitCode::SUCCESS)
@@ -124,7 +145,7 @@ pub fn run(arguments: &Arguments, bars: &MultiProgress) -> Result<ExitCode, Fail
 
 /// `1 run is there`, `2 runs are there`.
 fn are_there(count: usize) -> String {
-    format!("{} {} there", counted(count as u64, "run"), if count == 1 { "is" } else { "are" })
+    format!("{} {} there", counted(count, "run"), if count == 1 { "is" } else { "are" })
 }
 
 /// Training, recording and reporting, while the runner runs.
@@ -135,6 +156,8 @@ struct Session<'a> {
     reporter: Option<Reporter>,
     fresh: bool,
     comparison: Comparison,
+    /// Which runs failed, and why.
+    failures: Vec<String>,
 }
 
 impl Session<'_> {
@@ -167,6 +190,7 @@ impl Session<'_> {
     fn handle(&mut self, event: Event<Outcome>, progress: &Progress) -> Result<(), Failure> {
         match event {
             Event::Started { job } => {
+                tracing::debug!("{} ({}) begins", self.runs[job].name(), self.runs[job].id);
                 if let Some(reporter) = &mut self.reporter {
                     reporter.started(job);
                 }
@@ -207,10 +231,24 @@ impl Session<'_> {
         if let Some(reporter) = &mut self.reporter {
             reporter.ended(job, &format!("{}, {}", summary::in_words(&summary), duration(seconds)));
         }
-        if self.fresh && self.comparison.is_repetition(&row, &summary, &self.results) {
+        tracing::debug!("{} ({}) ended: {}", run.name(), run.id, summary::in_words(&summary));
+        let known = self.results.inventory().runs.get(&row.run_id);
+        if let RunResult::Failed { error } = &row.result {
+            self.failures.push(format!("{} failed: {error}", run.name()));
+            // A result that is there is worth more than the news that it could not be had again.
+            if known.is_some() {
+                return Ok(());
+            }
+        } else if self.fresh && self.comparison.is_repetition(run, &summary, known) {
             return Ok(());
         }
-        Ok(self.results.push(&row)?)
+        match self.results.push(&row) {
+            Err(error) if error.is_of_the_run() => {
+                self.failures.push(format!("{} failed: {error}", run.name()));
+                Ok(self.results.push(&RunRow { result: RunResult::Failed { error: error.to_string() }, ..row })?)
+            }
+            pushed => Ok(pushed?),
+        }
     }
 }
 
@@ -223,9 +261,14 @@ struct Comparison {
 }
 
 impl Comparison {
-    /// Notes how `row` compares to what is there; true where it is the same to the last bit.
-    fn is_repetition(&mut self, row: &RunRow, summary: &Summary, results: &Results) -> bool {
-        let Some(known) = results.inventory().runs.get(&row.run_id) else {
+    /// How many runs were trained.
+    fn count(&self) -> u64 {
+        self.same + self.changed.len() as u64 + self.new
+    }
+
+    /// Notes how the run compares to what is there; true where it is the same to the last bit.
+    fn is_repetition(&mut self, run: &PlannedRun, summary: &Summary, known: Option<&Known>) -> bool {
+        let Some(known) = known else {
             self.new += 1;
             return false;
         };
@@ -233,7 +276,7 @@ impl Comparison {
         if same {
             self.same += 1;
         } else {
-            self.changed.push(format!("{}, seed {} ({})", row.label, row.seed, row.run_id));
+            self.changed.push(format!("{} ({})", run.name(), run.id));
         }
         same
     }
@@ -265,22 +308,27 @@ impl std::fmt::Display for Comparison {
 
 /// The runs, as far as progress is concerned.
 fn items(runs: &[&PlannedRun]) -> Vec<Item> {
-    runs.iter()
-        .map(|run| Item {
-            name: format!("{}, seed {}", run.label, run.spec.seed.get()),
-            steps: run.spec.steps,
-            cost: run.cost.operations,
-        })
-        .collect()
+    runs.iter().map(|run| Item { name: run.name(), steps: run.spec.steps, cost: run.cost.operations }).collect()
 }
 
-/// The data of all `runs`, each source once.
+/// The data of all `runs`, each source and limit once.
 fn load<'p>(runs: &[&'p PlannedRun]) -> Result<HashMap<&'p Data, Dataset>, Failure> {
-    distinct_data(runs.iter().copied())
-        .into_iter()
-        .map(|data| data.load().map(|dataset| (data, dataset)))
-        .collect::<Result<_, _>>()
-        .map_err(|error| Failure::Operation(error.to_string()))
+    let mut datasets = HashMap::new();
+    for RunSpec { data, info, .. } in runs.iter().map(|run| &run.spec) {
+        if let Entry::Vacant(entry) = datasets.entry(data) {
+            let begin = Instant::now();
+            let dataset = data.load_as_planned(info).map_err(|error| Failure::Operation(error.to_string()))?;
+            tracing::info!(
+                "loaded {} training and {} test rows, fingerprint {}, in {}",
+                dataset.train.len(),
+                dataset.test.len(),
+                info.fingerprint,
+                duration(begin.elapsed().as_secs_f64())
+            );
+            entry.insert(dataset);
+        }
+    }
+    Ok(datasets)
 }
 
 fn default_jobs() -> usize {
@@ -290,7 +338,7 @@ fn default_jobs() -> usize {
 /// Set once Ctrl-C or a termination is asked for; a second Ctrl-C ends the process at once.
 fn stop_on_signals() -> io::Result<Arc<AtomicBool>> {
     let stop = Arc::new(AtomicBool::new(false));
-    for signal in [signal_hook::consts::SIGINT, signal_hook::consts::SIGTERM] {
+    for signal in [SIGINT, SIGTERM, SIGHUP] {
         signal_hook::flag::register_conditional_shutdown(signal, 130, Arc::clone(&stop))?;
         signal_hook::flag::register(signal, Arc::clone(&stop))?;
     }
@@ -312,7 +360,7 @@ fn moved(reconciled: Reconciled) -> Option<String> {
     ]
     .into_iter()
     .filter(|(count, _)| *count > 0)
-    .map(|(count, what)| format!("{} {what}", counted(count as u64, "run")))
+    .map(|(count, what)| format!("{} {what}", counted(count, "run")))
     .collect();
     (!parts.is_empty()).then(|| parts.join(", "))
 }
@@ -320,58 +368,101 @@ fn moved(reconciled: Reconciled) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::store::Inventory;
+    use crate::record::LossRow;
+    use crate::store::{Inventory, Status};
 
     const FILE: &str =
         "data.source = 'mnist'\nnetwork.hidden = []\ntrain.steps = 3\noptimizer = ['sgd', 'adam', 'rmsprop']";
 
-    /// The state of the results folder once `work` was done for what was missing in it.
-    fn execute(folder: &std::path::Path, work: impl Fn(&PlannedRun) -> Outcome + Sync) -> Inventory {
+    /// What is in the results folder, and what failed, once `work` was done for what was missing in it (for all, if `fresh`).
+    fn execute(
+        folder: &std::path::Path,
+        fresh: bool,
+        work: impl Fn(&PlannedRun) -> Outcome + Sync,
+    ) -> (Inventory, Vec<String>, Comparison) {
         let experiment = Experiment::parse("test.toml", FILE.to_owned(), "test", PathBuf::new()).unwrap();
         let plan = Plan::new(experiment).unwrap();
         let mut results = Results::open(folder, context(&plan)).unwrap();
         let wanted = plan.runs.iter().map(|run| (run.id, run.label.clone())).collect();
         results.reconcile(&wanted, true).unwrap();
         let there = |run: &&PlannedRun| results.inventory().runs.contains_key(&run.id);
-        let missing: Vec<&PlannedRun> = plan.runs.iter().filter(|run| !there(run)).collect();
-        let mut session =
-            Session { runs: &missing, results, reporter: None, fresh: false, comparison: Comparison::default() };
+        let missing: Vec<&PlannedRun> = plan.runs.iter().filter(|run| fresh || !there(run)).collect();
+        let comparison = Comparison::default();
+        let mut session = Session { runs: &missing, results, reporter: None, fresh, comparison, failures: Vec::new() };
         let reporter = Reporter::new(&MultiProgress::new(), true, items(&missing));
         session.execute(2, &AtomicBool::new(false), reporter, |run, _| work(run)).unwrap();
-        session.results.finish().unwrap()
+        (session.results.finish().unwrap(), session.failures, session.comparison)
     }
 
-    fn outcome() -> Outcome {
+    /// An outcome with one loss.
+    fn outcome(loss: f64) -> Outcome {
         Outcome {
-            history: Vec::new(),
+            history: vec![LossRow { step: 0, epoch: 0.1, loss, penalty: 0.0 }],
             evaluations: Vec::new(),
             ending: Ending::Finished,
             parameters_hash: "0123456789abcdef".to_owned(),
         }
     }
 
+    fn summary<'a>(inventory: &'a Inventory, label: &str) -> &'a Summary {
+        &inventory.runs.values().find(|run| run.label == label).unwrap().summary
+    }
+
     #[test]
     fn a_panic_makes_its_run_failed_and_the_next_command_tries_it_again() {
         let folder = tempfile::tempdir().unwrap();
-        let first = execute(folder.path(), |run| {
+        let (first, failures, _) = execute(folder.path(), false, |run| {
             assert_ne!(run.label, "adam", "a bug in Adam");
-            outcome()
+            outcome(1.0)
         });
-        let status = |inventory: &Inventory, label: &str| {
-            let run = inventory.runs.values().find(|run| run.label == label).unwrap();
-            (run.summary.status, run.summary.error.clone().unwrap_or_default())
-        };
-        assert_eq!(status(&first, "sgd").0, Status::Finished);
-        assert_eq!(status(&first, "rmsprop").0, Status::Finished);
-        let (failed, error) = status(&first, "adam");
-        assert_eq!(failed, Status::Failed);
-        assert!(error.contains("a bug in Adam"), "{error}");
+        assert_eq!(summary(&first, "sgd").status, Status::Finished);
+        assert_eq!(summary(&first, "rmsprop").status, Status::Finished);
+        assert_eq!(summary(&first, "adam").status, Status::Failed);
+        assert!(summary(&first, "adam").error.as_ref().unwrap().contains("a bug in Adam"));
+        assert_eq!(failures.len(), 1);
+        assert!(failures[0].starts_with("adam, seed 0 failed: "), "{failures:?}");
 
-        let second = execute(folder.path(), |run| {
+        let (second, failures, _) = execute(folder.path(), false, |run| {
             assert_eq!(run.label, "adam", "only what failed is tried again");
-            outcome()
+            outcome(1.0)
         });
         assert_eq!(second.runs.len(), 3);
         assert!(second.runs.values().all(|run| run.summary.status == Status::Finished));
+        assert_eq!(failures, [] as [String; 0]);
+    }
+
+    #[test]
+    fn a_loss_that_cannot_be_stored_fails_its_own_run_only() {
+        let folder = tempfile::tempdir().unwrap();
+        let (inventory, failures, _) =
+            execute(folder.path(), false, |run| outcome(if run.label == "adam" { f64::NAN } else { 1.0 }));
+        assert_eq!(summary(&inventory, "adam").status, Status::Failed);
+        assert_eq!(summary(&inventory, "sgd").status, Status::Finished);
+        assert_eq!(failures.len(), 1);
+    }
+
+    #[test]
+    fn fresh_tells_changed_bits_and_replaces_them() {
+        let folder = tempfile::tempdir().unwrap();
+        execute(folder.path(), false, |_| outcome(1.0));
+        let (inventory, _, comparison) =
+            execute(folder.path(), true, |run| outcome(if run.label == "adam" { 2.0 } else { 1.0 }));
+        assert_eq!((comparison.same, comparison.changed.len()), (2, 1));
+        assert!(comparison.to_string().contains("bits changed in 1, now replaced:\n  adam, seed 0"), "{comparison}");
+        assert_eq!(summary(&inventory, "adam").final_loss, Some(2.0));
+        assert_eq!(inventory.runs.len(), 3);
+        assert!(inventory.archived.is_empty());
+    }
+
+    #[test]
+    fn a_failure_of_fresh_keeps_the_result_that_is_there() {
+        let folder = tempfile::tempdir().unwrap();
+        execute(folder.path(), false, |_| outcome(1.0));
+        let (inventory, failures, _) = execute(folder.path(), true, |run| {
+            assert_ne!(run.label, "adam");
+            outcome(1.0)
+        });
+        assert_eq!(failures.len(), 1);
+        assert!(inventory.runs.values().all(|run| run.summary.status == Status::Finished));
     }
 }

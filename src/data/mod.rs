@@ -80,6 +80,8 @@ pub enum Error {
     TooFewRows { key: &'static str, asked: u64, there: u64 },
     #[error("`test_rows` is given, but there is no test data")]
     NoTestData,
+    #[error("a data file changed after the runs were planned; run the command again")]
+    Changed,
 }
 
 impl Error {
@@ -89,6 +91,7 @@ impl Error {
             Self::File(error) => error.key,
             Self::TooFewRows { key, .. } => key,
             Self::NoTestData => "test_rows",
+            Self::Changed => "source",
         }
     }
 }
@@ -119,17 +122,33 @@ impl Data {
     /// # Errors
     /// As [`info`](Self::info).
     pub fn load(&self) -> Result<Dataset, Error> {
+        self.read().map(|(dataset, _)| dataset)
+    }
+
+    /// [`load`](Self::load), where the data still is what `planned` says.
+    ///
+    /// # Errors
+    /// [`Error::Changed`], and as [`info`](Self::info).
+    pub fn load_as_planned(&self, planned: &Info) -> Result<Dataset, Error> {
+        match self.read()? {
+            (dataset, fingerprint) if fingerprint == planned.fingerprint => Ok(dataset),
+            _ => Err(Error::Changed),
+        }
+    }
+
+    fn read(&self) -> Result<(Dataset, String), Error> {
         match &self.1 {
             Source::Mnist => {
-                let (train_rows, test_rows) = self.0.apply(&mnist::info())?;
-                Ok(mnist::load(train_rows as usize, test_rows as usize))
+                let whole = mnist::info();
+                let (train_rows, test_rows) = self.0.apply(&whole)?;
+                Ok((mnist::load(train_rows as usize, test_rows as usize), whole.fingerprint))
             }
             Source::Idx(idx) => {
                 let (mut dataset, whole) = idx.read()?;
                 let (train_rows, test_rows) = self.0.apply(&whole)?;
                 dataset.train.truncate(train_rows as usize);
                 dataset.test.truncate(test_rows as usize);
-                Ok(dataset)
+                Ok((dataset, whole.fingerprint))
             }
         }
     }
@@ -210,6 +229,15 @@ mod tests {
     fn data(train_rows: Option<u64>, test_rows: Option<u64>) -> Data {
         let count = |rows: Option<u64>| rows.map(|rows| Count::new(rows).unwrap());
         Data(Limits { train_rows: count(train_rows), test_rows: count(test_rows) }, Source::Mnist)
+    }
+
+    #[test]
+    fn what_is_loaded_is_what_was_planned() {
+        let data = data(Some(10), Some(10));
+        let info = data.info().unwrap();
+        assert_eq!(data.load_as_planned(&info).unwrap().train.len(), 10);
+        let other = Info { fingerprint: "0123456789abcdef".to_owned(), ..info };
+        assert!(matches!(data.load_as_planned(&other), Err(Error::Changed)));
     }
 
     #[test]

@@ -131,7 +131,15 @@ pub fn lower(file: File, info: &Info) -> Result<RunSpec, Vec<Contradiction>> {
     if contradictions.is_empty() { Ok(spec) } else { Err(contradictions) }
 }
 
-/// Numbers that are in range as written and turn into 0 or infinity when the run computes with them.
+/// What is wrong where the data cannot be had: that, and every contradiction that does not depend on it.
+pub fn without_data(file: File, error: &data::Error) -> Vec<Contradiction> {
+    let plenty = Info { train_rows: 1 << 40, test_rows: 1 << 40, features: 1, classes: 1, fingerprint: String::new() };
+    let mut contradictions = vec![Contradiction::of_data(error)];
+    contradictions.extend(lower(file, &plenty).err().into_iter().flatten());
+    contradictions
+}
+
+/// Numbers that are in range as written and turn into 0, infinity or a few bits when the run computes with them.
 fn beyond_single_precision(spec: &RunSpec) -> Vec<Contradiction> {
     let settings = spec.settings();
     let floats = settings.iter().filter_map(|(name, value)| match value {
@@ -141,7 +149,7 @@ fn beyond_single_precision(spec: &RunSpec) -> Vec<Contradiction> {
     floats
         .filter(|(_, value)| {
             let rounded = *value as f32;
-            rounded.is_infinite() || (rounded == 0.0 && *value != 0.0)
+            rounded.is_infinite() || (rounded.abs() < f32::MIN_POSITIVE && *value != 0.0)
         })
         .map(|(name, value)| Contradiction {
             place: Place::Setting(name),

@@ -8,9 +8,8 @@ mod space;
 #[cfg(test)]
 mod tests;
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
-use crate::data::Data;
 use crate::file::{Experiment, Mistakes};
 use crate::settings::{RunId, Settings};
 use crate::spec::RunSpec;
@@ -57,27 +56,37 @@ pub struct Duplicate {
     pub same_as: String,
 }
 
-/// More runs than this are refused: at a millisecond each, they would take three hours.
-const MOST_RUNS: u128 = 10_000_000;
+/// More runs than this are refused: their list alone would take gigabytes of memory.
+const MOST_RUNS: u128 = 1_000_000;
+
+impl PlannedRun {
+    /// Label and seed, as messages name a run.
+    pub fn name(&self) -> String {
+        format!("{}, seed {}", self.label, self.spec.seed.get())
+    }
+}
+
+impl std::fmt::Display for Duplicate {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "`{}` has the same settings as `{}` and is run once", self.label, self.same_as)
+    }
+}
 
 impl Plan {
     /// Expands `experiment`.
     ///
     /// # Errors
-    /// Every contradiction between settings that are accepted alone, and data that cannot be read.
+    /// Every mistake in the file: values that are not accepted, contradictions between those that are, data that cannot be
+    /// read.
     pub fn new(experiment: Experiment) -> Result<Self, Mistakes> {
         match expand(&experiment) {
-            Ok((space, runs, duplicates)) => {
+            Ok((space, runs, duplicates)) if experiment.is_sound() => {
                 let readings = reading::readings(&experiment);
                 Ok(Self { experiment, space, runs, duplicates, readings })
             }
-            Err(problems) => Err(Mistakes { sources: experiment.sources, problems }),
+            Ok(_) => Err(experiment.into_mistakes(Vec::new())),
+            Err(problems) => Err(experiment.into_mistakes(problems)),
         }
-    }
-
-    /// Steps of all runs together.
-    pub fn steps(&self) -> u64 {
-        self.runs.iter().map(|run| run.spec.steps).sum()
     }
 
     /// Names the plan: blake3 of its ids and labels in any order, 16 hexadecimal digits.
@@ -97,6 +106,7 @@ fn expand(experiment: &Experiment) -> Result<Expansion, Vec<Problem>> {
 
     let mut sources = HashMap::new();
     let mut problems: Vec<Problem> = Vec::new();
+    let mut reported: HashSet<Problem> = HashSet::new();
     let mut runs: Vec<PlannedRun> = Vec::new();
     let mut labels: HashMap<RunId, usize> = HashMap::new();
     let mut duplicates = Vec::new();
@@ -104,12 +114,14 @@ fn expand(experiment: &Experiment) -> Result<Expansion, Vec<Problem>> {
         let (mut choice, mut taken) = (experiment.tree.first_choice(), Vec::new());
         space.decode(index, &mut choice, &mut taken);
         let mut report = |problem: Problem| {
-            if !problems.contains(&problem) {
+            if reported.insert(problem.clone()) {
                 problems.push(problem);
             }
         };
         let file = match experiment.file_under(&choice) {
             Ok(file) => file,
+            // In a file with mistakes this may come of what was left out.
+            Err(_) if !experiment.is_sound() => continue,
             Err(problem) => {
                 report(problem);
                 continue;
@@ -118,7 +130,7 @@ fn expand(experiment: &Experiment) -> Result<Expansion, Vec<Problem>> {
         let info = sources.entry(file.data.clone()).or_insert_with(|| file.data.info());
         let lowered = match info {
             Ok(info) => lower::lower(file, info),
-            Err(error) => Err(vec![lower::Contradiction::of_data(error)]),
+            Err(error) => Err(lower::without_data(file, error)),
         };
         let spec = match lowered {
             Ok(spec) => spec,
@@ -152,6 +164,7 @@ fn expand(experiment: &Experiment) -> Result<Expansion, Vec<Problem>> {
             });
         }
     }
+    // Once for each label, not for each seed.
     duplicates.dedup();
     if problems.is_empty() { Ok((space, runs, duplicates)) } else { Err(problems) }
 }
@@ -182,15 +195,4 @@ fn names(spec: &RunSpec, taken: &[(&Axis, &Alternative)]) -> (String, Vec<(Strin
     let label = if label.is_empty() { optimizer_name.clone() } else { label };
     let varies = declared.iter().map(|(axis, alternative)| (axis.name.clone(), alternative.value.clone())).collect();
     (label, varies, optimizer_name)
-}
-
-/// The data that each run trains on, each distinct source once.
-pub fn distinct_data<'p>(runs: impl IntoIterator<Item = &'p PlannedRun>) -> Vec<&'p Data> {
-    let mut distinct: Vec<&Data> = Vec::new();
-    for run in runs {
-        if !distinct.contains(&&run.spec.data) {
-            distinct.push(&run.spec.data);
-        }
-    }
-    distinct
 }

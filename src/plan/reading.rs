@@ -35,8 +35,14 @@ fn collect(experiment: &Experiment, node: &Node, path: &mut Vec<String>, reading
                 path.pop();
             }
         }
-        Kind::Axis(axis) => reading(path, Some(axis.alternatives.len())),
-        Kind::Table(entries) if is_section(experiment, node) => {
+        Kind::Axis(axis) => {
+            reading(path, Some(axis.alternatives.len()));
+            // Axes of an alternative's own.
+            for alternative in axis.alternatives.iter().filter(|alternative| holds_axis(&alternative.value)) {
+                collect(experiment, &alternative.value, path, readings);
+            }
+        }
+        Kind::Table(entries) if is_section(experiment, node) || holds_axis(node) => {
             for entry in entries {
                 // A kind that the table's name implies was not written.
                 if entry.key == "kind" && entry.value.origin == entry.key_origin {
@@ -51,9 +57,13 @@ fn collect(experiment: &Experiment, node: &Node, path: &mut Vec<String>, reading
     }
 }
 
-/// A table under a header, or made by dotted keys, rather than one in braces.
+/// A table under a header, or made by dotted keys, rather than one in braces, which reads as one value.
 fn is_section(experiment: &Experiment, node: &Node) -> bool {
     !experiment.sources.excerpt(&node.origin).starts_with('{')
+}
+
+fn holds_axis(node: &Node) -> bool {
+    node.children().any(|child| matches!(child.kind, Kind::Axis(_)) || holds_axis(child))
 }
 
 fn one_line(experiment: &Experiment, origin: &Origin) -> String {

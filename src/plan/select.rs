@@ -102,9 +102,10 @@ fn matches(run: &PlannedRun, key: &str, wanted: &str) -> bool {
 }
 
 fn explain(plan: &Plan, key: &str, value: &str) -> SelectionError {
+    const MOST: usize = 12;
     let mut found: Vec<String> = Vec::new();
     for text in plan.runs.iter().flat_map(|run| values(run, key)).map(|value| value.to_string()) {
-        if !found.contains(&text) {
+        if found.len() <= MOST && !found.contains(&text) {
             found.push(text);
         }
     }
@@ -120,7 +121,6 @@ fn explain(plan: &Plan, key: &str, value: &str) -> SelectionError {
         };
         return SelectionError::UnknownKey { key, value, help };
     }
-    const MOST: usize = 12;
     let more = if found.len() > MOST { " …" } else { "" };
     let found = one_of(found.iter().take(MOST).map(String::as_str)) + more;
     SelectionError::UnknownValue { key, value, found }

@@ -2,7 +2,7 @@
 //! axes of its own. A cell is an index into it and is decoded when it is asked for.
 
 use crate::file::short_name;
-use crate::value::{AxisId, Choice, Kind, Node, Origin};
+use crate::value::{AxisId, Choice, Kind, Node};
 
 /// The product of its axes, the last one fastest.
 #[derive(Debug, Clone, Default)]
@@ -16,9 +16,9 @@ pub struct Axis {
     pub id: AxisId,
     /// The setting's short name.
     pub name: String,
-    /// Where the file declares it.
-    pub origin: Origin,
     pub alternatives: Vec<Alternative>,
+    /// How many cells the alternatives up to each one have together; `None` beyond 2^128.
+    ends: Option<Vec<u128>>,
 }
 
 /// One value of an axis, and the space that opens up below it.
@@ -64,7 +64,7 @@ impl Space {
                         Alternative { label, value, inner }
                     })
                     .collect();
-                self.axes.push(Axis { id: axis.id, name, origin: node.origin.clone(), alternatives });
+                self.axes.push(Axis::new(axis.id, name, alternatives));
             }
             _ => {}
         }
@@ -87,25 +87,31 @@ impl Space {
             index /= size;
         }
         assert_eq!(index, 0, "the space has no such cell");
-        for (mut digit, axis) in digits.into_iter().zip(&self.axes) {
-            for (position, alternative) in axis.alternatives.iter().enumerate() {
-                let size = alternative.inner.size().expect("a part is not larger than the whole");
-                if digit < size {
-                    choice.set(axis.id, position);
-                    taken.push((axis, alternative));
-                    alternative.inner.decode(digit, choice, taken);
-                    break;
-                }
-                digit -= size;
-            }
+        for (digit, axis) in digits.into_iter().zip(&self.axes) {
+            let ends = axis.ends.as_deref().expect("a part is not larger than the whole");
+            let position = ends.partition_point(|end| *end <= digit);
+            let begin = if position == 0 { 0 } else { ends[position - 1] };
+            let alternative = &axis.alternatives[position];
+            choice.set(axis.id, position);
+            taken.push((axis, alternative));
+            alternative.inner.decode(digit - begin, choice, taken);
         }
     }
 }
 
 impl Axis {
+    fn new(id: AxisId, name: String, alternatives: Vec<Alternative>) -> Self {
+        let add = |sum: &mut u128, alternative: &Alternative| {
+            *sum = sum.checked_add(alternative.inner.size()?)?;
+            Some(*sum)
+        };
+        let ends: Vec<u128> = alternatives.iter().scan(0, add).collect();
+        Self { id, name, ends: (ends.len() == alternatives.len()).then_some(ends), alternatives }
+    }
+
     /// How many cells this axis alone has: alternatives, those with inner axes counted as often as these multiply.
     pub fn size(&self) -> Option<u128> {
-        self.alternatives.iter().try_fold(0, |sum: u128, alternative| sum.checked_add(alternative.inner.size()?))
+        self.ends.as_ref()?.last().copied()
     }
 
     /// Whether there is anything to tell apart: one optimizer's table alone declares no axis.
@@ -157,19 +163,20 @@ mod tests {
                 .prop_map(|axes| Space {
                     axes: axes
                         .into_iter()
-                        .map(|inner| Axis {
-                            id: AxisId::test(0),
-                            name: String::new(),
-                            origin: Origin::test(),
-                            alternatives: inner
-                                .into_iter()
-                                .enumerate()
-                                .map(|(index, inner)| Alternative {
-                                    label: String::new(),
-                                    value: index.to_string(),
-                                    inner,
-                                })
-                                .collect(),
+                        .map(|inner| {
+                            Axis::new(
+                                AxisId::test(0),
+                                String::new(),
+                                inner
+                                    .into_iter()
+                                    .enumerate()
+                                    .map(|(index, inner)| Alternative {
+                                        label: String::new(),
+                                        value: index.to_string(),
+                                        inner,
+                                    })
+                                    .collect(),
+                            )
                         })
                         .collect(),
                 })
@@ -215,12 +222,7 @@ mod tests {
     #[test]
     fn a_size_beyond_all_numbers_is_none() {
         let alternative = || Alternative { label: String::new(), value: String::new(), inner: Space::default() };
-        let axis = || Axis {
-            id: AxisId::test(0),
-            name: String::new(),
-            origin: Origin::test(),
-            alternatives: (0..1024).map(|_| alternative()).collect(),
-        };
+        let axis = || Axis::new(AxisId::test(0), String::new(), (0..1024).map(|_| alternative()).collect());
         assert_eq!(Space { axes: (0..12).map(|_| axis()).collect() }.size(), Some(1 << 120));
         assert_eq!(Space { axes: (0..13).map(|_| axis()).collect() }.size(), None);
     }

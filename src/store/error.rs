@@ -62,6 +62,14 @@ pub enum Error {
 }
 
 impl Error {
+    /// Whether one run's rows are what is wrong, and nothing else.
+    pub fn is_of_the_run(&self) -> bool {
+        matches!(
+            self,
+            Self::Interrupted { .. } | Self::NotFinite { .. } | Self::NoColumn { .. } | Self::Encoding { .. }
+        )
+    }
+
     pub(super) fn io(action: &'static str, path: &Path, problem: io::Error) -> Self {
         Self::Io { action, path: path.to_owned(), problem }
     }

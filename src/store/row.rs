@@ -194,7 +194,7 @@ fn digest(outcome: &Outcome) -> String {
     hasher.update(&length(outcome.evaluations.len()));
     for &EvaluationRow { step, epoch, part, loss, accuracy } in &outcome.evaluations {
         let row = words([step, epoch.to_bits(), loss.to_bits(), accuracy.to_bits()]);
-        hasher.update(part_name(part).as_bytes()).update(row.as_flattened());
+        hasher.update(part.name().as_bytes()).update(row.as_flattened());
     }
     short_hash(&hasher)
 }
@@ -206,14 +206,6 @@ fn words(words: [u64; 4]) -> [[u8; 8]; 4] {
 /// The first 16 hexadecimal digits.
 fn short_hash(hasher: &blake3::Hasher) -> String {
     hasher.finalize().to_hex()[..16].to_owned()
-}
-
-/// A part of the data as the column `split` writes it.
-pub(super) const fn part_name(part: Part) -> &'static str {
-    match part {
-        Part::Train => "train",
-        Part::Test => "test",
-    }
 }
 
 #[cfg(test)]

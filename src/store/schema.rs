@@ -14,7 +14,7 @@ use arrow::datatypes::{DataType, Field, Int32Type, Schema, SchemaRef, TimeUnit};
 
 use super::context::Context;
 use super::error::Error;
-use super::row::{RunResult, RunRow, Status, Summary, part_name};
+use super::row::{RunResult, RunRow, Status, Summary};
 use crate::record::{EvaluationRow, LossRow};
 use crate::settings::{NUMERICS_VERSION, RunId, Scalar};
 
@@ -308,7 +308,7 @@ pub fn evaluations(run: &RunRow, rows: &[EvaluationRow]) -> Result<RecordBatch, 
     columns.extend([
         ints(rows.iter().map(|row| row.step)),
         floats(run, "epoch", rows.iter().map(|row| (row.step, row.epoch)))?,
-        Arc::new(rows.iter().map(|row| part_name(row.part)).collect::<DictionaryArray<Int32Type>>()),
+        Arc::new(rows.iter().map(|row| row.part.name()).collect::<DictionaryArray<Int32Type>>()),
         floats(run, "loss", rows.iter().map(|row| (row.step, row.loss)))?,
         floats(run, "accuracy", rows.iter().map(|row| (row.step, row.accuracy)))?,
     ]);

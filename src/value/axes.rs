@@ -13,8 +13,9 @@ use super::fault::Fault;
 use super::problem::Problem;
 use super::{Alternative, Axis, AxisId, Choice, Entry, Kind, Node, NodeId, Tree};
 
-/// Turns the lists that are axes for `T` into axes, and returns everything that `T` rejects under any choice.
-pub fn find<T: DeserializeOwned>(tree: &mut Tree) -> Vec<Problem> {
+/// Turns the lists that are axes for `T` into axes, and returns everything that `T` rejects under any choice, with the nodes to
+/// leave out so that it rejects nothing.
+pub fn find<T: DeserializeOwned>(tree: &mut Tree) -> (Vec<Problem>, HashSet<NodeId>) {
     let mut finder = Finder { tree, dropped: HashSet::new(), problems: Vec::new(), pending: Vec::new() };
     finder.explicit_axes();
     finder.known_axes();
@@ -26,7 +27,7 @@ pub fn find<T: DeserializeOwned>(tree: &mut Tree) -> Vec<Problem> {
             finder.read::<T>(choice);
         }
     }
-    finder.problems
+    (finder.problems, finder.dropped)
 }
 
 struct Finder<'t> {
@@ -78,9 +79,20 @@ impl Finder<'_> {
                 .help(format!("a list of values makes `{}` an axis; the values themselves cannot be lists", entry.key)),
             Some(entry) if wrong_type => problem
                 .help(format!("`{}` is an axis here: a list of values, each of the type of the setting", entry.key)),
-            None if unwanted_list => problem.help("a list of values makes an axis, which needs one value at least"),
+            None if self.is_empty_list(node) => {
+                problem.help("a list of values makes an axis, which needs one value at least")
+            }
+            None if unwanted_list => problem.help("the lists are nested too deeply here"),
             _ => problem,
         }
+    }
+
+    fn is_empty_list(&self, node: NodeId) -> bool {
+        fn search(at: &Node, node: NodeId) -> bool {
+            (at.id == node && matches!(&at.kind, Kind::List(items) if items.is_empty()))
+                || at.children().any(|child| search(child, node))
+        }
+        search(&self.tree.root, node)
     }
 
     /// Makes an axis of the key's list that `node` is or lies in; false where it lies in an axis already.
@@ -103,7 +115,7 @@ impl Finder<'_> {
     /// `{ values = [...] }` says that something is an axis.
     fn explicit_axes(&mut self) {
         let tree = &mut *self.tree;
-        let (axes, problems) = (&mut tree.axes, &mut self.problems);
+        let (axes, problems, dropped) = (&mut tree.axes, &mut self.problems, &mut self.dropped);
         let root = tree.root.id;
         tree.root.for_each(&mut |node| {
             let Kind::Table(entries) = &mut node.kind else { return };
@@ -112,8 +124,10 @@ impl Finder<'_> {
                 return;
             }
             if !matches!(&value.kind, Kind::List(items) if !items.is_empty()) {
-                let problem = Problem::new(format!("`values`: expected a list of values, found {}", value.type_name()));
-                problems.push(problem.at(value.origin.clone()).label("expected a list of at least one value"));
+                let found = if matches!(value.kind, Kind::List(_)) { "an empty list" } else { value.type_name() };
+                let problem = Problem::new(format!("`values`: expected a list of values, found {found}"));
+                problems.push(problem.at(value.origin.clone()).label("expected one value at least"));
+                dropped.insert(node.id);
                 return;
             }
             node.kind = std::mem::replace(&mut value.kind, Kind::Bool(false));
@@ -266,7 +280,7 @@ mod tests {
         let mut sources = Sources::default();
         let source = sources.add("file.toml", text);
         let mut tree = parse(&sources, source).unwrap();
-        let problems = find::<File>(&mut tree);
+        let problems = find::<File>(&mut tree).0;
         if problems.is_empty() { String::new() } else { render(&sources, &problems, false) }
     }
 
@@ -274,7 +288,7 @@ mod tests {
         let mut sources = Sources::default();
         let source = sources.add("file.toml", text);
         let mut tree = parse(&sources, source).unwrap();
-        assert_eq!(find::<File>(&mut tree), []);
+        assert_eq!(find::<File>(&mut tree).0, []);
         let mut entries = Vec::new();
         collect_entries(&tree.root, &mut entries);
         entries

@@ -59,7 +59,8 @@ impl Fault {
             What::UnknownKey { key, expected } => {
                 let known = || expected.iter().map(String::as_str);
                 let problem = Problem::new(format!("unknown key `{key}`"));
-                let problem = match did_you_mean(&key, known()) {
+                let meant = synonym(&key).filter(|name| known().any(|known| known == *name));
+                let problem = match meant.or_else(|| did_you_mean(&key, known())) {
                     Some(meant) => problem.label(format!("did you mean `{meant}`?")),
                     None => problem.label("nothing here has this name"),
                 };
@@ -78,8 +79,13 @@ impl Fault {
                 problem.help(format!("accepted: {}", one_of(known())))
             }
             What::WrongType { found, expected, .. } => {
-                Problem::new(format!("{of_key}expected {expected}, found {found}"))
-                    .label(format!("expected {expected}"))
+                let problem = Problem::new(format!("{of_key}expected {expected}, found {found}"));
+                let problem = problem.label(format!("expected {expected}"));
+                if expected == "a list" {
+                    problem.help("a list stands in brackets, such as [100, 100]")
+                } else {
+                    problem
+                }
             }
             What::Missing { key } => Problem::new(format!("`{key}` is missing")).label(format!("`{key}` belongs here")),
             What::Rejected(message) => Problem::new(format!("{of_key}{message}")),
@@ -166,6 +172,25 @@ impl Error for Fault {
     fn missing_field(key: &'static str) -> Self {
         Self::new(What::Missing { key: key.to_owned() })
     }
+}
+
+/// What other programs and books call a setting.
+fn synonym(key: &str) -> Option<&'static str> {
+    Some(match key {
+        "learning_rate" | "lrate" | "eta" => "lr",
+        "l2" | "weight_decay_lambda" => "weight_decay",
+        "rho" | "alpha" => "decay",
+        "epsilon" => "eps",
+        "beta_1" => "beta1",
+        "beta_2" => "beta2",
+        "minibatch" | "batch" | "mini_batch_size" => "batch_size",
+        "iterations" | "max_iterations" => "steps",
+        "layers" | "hidden_size_list" | "hidden_sizes" => "hidden",
+        "weight_init_std" => "weights",
+        "optimiser" | "optimizers" => "optimizer",
+        "model" => "network",
+        _ => return None,
+    })
 }
 
 /// serde's names of types in the words of the documentation.

@@ -232,10 +232,3 @@ impl AxisId {
         Self(id)
     }
 }
-
-#[cfg(test)]
-impl Origin {
-    pub fn test() -> Self {
-        Self { source: SourceId(0), span: 0..0 }
-    }
-}

@@ -5,7 +5,7 @@ use annotate_snippets::{AnnotationKind, Level, Renderer, Snippet};
 use super::{Origin, Sources};
 
 /// One mistake.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Problem {
     /// What is wrong, in one line.
     pub message: String,
@@ -57,6 +57,9 @@ pub fn render(sources: &Sources, problems: &[Problem], color: bool) -> String {
                 if problem.label.is_empty() { annotation } else { annotation.label(problem.label.as_str()) };
             Snippet::source(sources.text(origin.source)).path(sources.name(origin.source)).annotation(annotation)
         }));
+        if let (None, Some((name, _))) = (&problem.origin, sources.0.first()) {
+            group = group.element(annotate_snippets::Origin::path(name));
+        }
         for help in &problem.help {
             group = group.element(Level::HELP.message(help));
         }

@@ -41,7 +41,7 @@ def main(readme: str, folder: str) -> None:
         rows = result.fetchall()
         print(result)
         assert sorted(row[0] for row in rows) == sorted(OPTIMIZERS), rows
-        losses = [row[2] for row in rows]
+        losses = [row[3] for row in rows]
         assert losses == sorted(losses) and all(0 < loss < 3 for loss in losses), losses
     print(f"README: {len(python)} Python and {len(sql)} SQL blocks ran")
 

@@ -6,6 +6,9 @@ use crate::cli::table::Table;
 use crate::plan::PlannedRun;
 use crate::store::{Inventory, Status, Summary};
 
+/// With more labels than this, only the best are shown.
+const MOST: usize = 60;
+
 /// The runs of each label together: mean over seeds, with the standard deviation where there are several.
 pub fn table(runs: &[&PlannedRun], inventory: &Inventory) -> String {
     let mut labels: Vec<&str> = Vec::new();
@@ -30,11 +33,16 @@ pub fn table(runs: &[&PlannedRun], inventory: &Inventory) -> String {
         ("seconds", true),
         ("", false),
     ]);
-    for label in labels {
+    let mut labels: Vec<&str> = labels.into_iter().filter(|label| !by_label[label].is_empty()).collect();
+    let shown = labels.len().min(MOST);
+    if shown < labels.len() {
+        let rank = |label: &&str| {
+            mean(&by_label[label].iter().map(|run| run.final_loss.unwrap_or(f64::INFINITY)).collect::<Vec<_>>())
+        };
+        labels.sort_by(|a, b| rank(a).unwrap_or(f64::INFINITY).total_cmp(&rank(b).unwrap_or(f64::INFINITY)));
+    }
+    for &label in &labels[..shown] {
         let known = &by_label[label];
-        if known.is_empty() {
-            continue;
-        }
         let finished: Vec<&Summary> = known.iter().copied().filter(|run| run.status == Status::Finished).collect();
         let column =
             |value: fn(&Summary) -> Option<f64>| -> Vec<f64> { finished.iter().copied().filter_map(value).collect() };
@@ -50,7 +58,11 @@ pub fn table(runs: &[&PlannedRun], inventory: &Inventory) -> String {
             remarks(known),
         ]);
     }
-    table.render(0)
+    let mut text = table.render(0);
+    if shown < labels.len() {
+        text += &format!("the best {shown} of {} labels; all are in the table `runs`\n", labels.len());
+    }
+    text
 }
 
 /// How one run ended: `loss 0.0431`, `diverged at step 12 in affine2`, `failed: ...`.
