@@ -209,23 +209,43 @@ impl Experiment {
             dropped,
             problems,
         };
-        match experiment.file_under(&experiment.tree.first_choice()) {
-            Ok(file) => {
-                experiment.description = file.description;
-                experiment.seeds = file.seeds;
-                match file.name.map_or_else(|| Name::try_from(stem.to_owned()), Ok) {
-                    Ok(name) => experiment.name = name,
-                    Err(message) => experiment.problems.push(
-                        Problem::new(format!("the file's name does not name the experiment: {message}"))
-                            .help("write `name = \"...\"` at the top of the file"),
-                    ),
-                }
-            }
-            // What is left out can be what the file now lacks: that is no mistake of its own.
-            Err(_) if !experiment.problems.is_empty() => return Err(experiment.into_mistakes(Vec::new())),
-            Err(problem) => return Err(experiment.into_mistakes(vec![problem])),
+        let file = match experiment.first_file() {
+            Ok(file) => file,
+            Err(problems) => return Err(experiment.into_mistakes(problems)),
+        };
+        experiment.description = file.description;
+        experiment.seeds = file.seeds;
+        match file.name.map_or_else(|| Name::try_from(stem.to_owned()), Ok) {
+            Ok(name) => experiment.name = name,
+            Err(message) => experiment.problems.push(
+                Problem::new(format!("the file's name does not name the experiment: {message}"))
+                    .help("write `name = \"...\"` at the top of the file"),
+            ),
         }
         Ok(experiment)
+    }
+
+    /// The file under its first choice. Where a section lacks what was left out of it, the least that it can say stands in, so
+    /// that the other sections are read all the same.
+    fn first_file(&mut self) -> Result<File, Vec<Problem>> {
+        for _ in REQUIRED {
+            let fault = match deserialize(&self.tree.root, &self.tree.first_choice(), &self.dropped) {
+                Ok(file) => return Ok(file),
+                Err(fault) => fault,
+            };
+            if self.is_sound() {
+                return Err(vec![Fault::into_problem(fault)]);
+            }
+            let around = |(section, _): &&(&str, &str)| {
+                let entry = self.tree.root.entry(section);
+                entry.is_none_or(|entry| fault.node().is_some_and(|node| entry.value.holds(node)))
+            };
+            let Some((section, example)) = REQUIRED.iter().find(around) else { break };
+            self.tree.remove(section);
+            add_example(&mut self.sources, &mut self.tree, section, example)?;
+        }
+        // What is wrong is known; only what else is remains unknown.
+        Err(Vec::new())
     }
 
     /// What is wrong with the file, `more` included.
@@ -233,6 +253,11 @@ impl Experiment {
         let mut problems = self.problems;
         problems.extend(more);
         Mistakes { sources: self.sources, problems }
+    }
+
+    /// Whether something below `node` was rejected, and reads as if it were not there.
+    pub fn lacks_part_of(&self, node: &Node) -> bool {
+        node.children().any(|child| self.dropped.contains(&child.id) || self.lacks_part_of(child))
     }
 
     /// Whether every value is accepted where it stands.
@@ -283,7 +308,7 @@ const REQUIRED: [(&str, &str); 4] = [
     ("data", "[data]\nsource = \"mnist\""),
     ("network", "[network]\nhidden = [100, 100]"),
     ("train", "[train]\nsteps = 2000"),
-    ("optimizer", "[optimizer.sgd]"),
+    ("optimizer", "[optimizer]\nkind = \"sgd\""),
 ];
 
 /// Reports the sections that are missing, and puts the least in their places, so that everything else is read all the same.
@@ -291,15 +316,19 @@ fn add_missing_sections(sources: &mut Sources, tree: &mut Tree) -> Vec<Problem> 
     let missing: Vec<_> = REQUIRED.iter().filter(|(section, _)| tree.root.entry(section).is_none()).collect();
     let mut problems = Vec::new();
     for (section, example) in missing {
-        let source = sources.add(format!("an example of [{section}]"), *example);
-        match value::parse::parse(sources, source) {
-            Ok(example) => tree.add_entries(example),
-            Err(mistakes) => problems.extend(mistakes),
-        }
         let problem = Problem::new(format!("the section [{section}] is missing"));
         problems.push(problem.help(format!("the least it can say: {}", example.replace('\n', " "))));
+        problems.extend(add_example(sources, tree, section, example).err().into_iter().flatten());
     }
     problems
+}
+
+fn add_example(sources: &mut Sources, tree: &mut Tree, section: &str, example: &str) -> Result<(), Vec<Problem>> {
+    let source = sources.add(format!("an example of [{section}]"), example);
+    let mut example = value::parse::parse(sources, source)?;
+    let (_, problems) = optimizers::lower(&mut example);
+    tree.add_entries(example);
+    if problems.is_empty() { Ok(()) } else { Err(problems) }
 }
 
 /// Says of a key that belongs to the top of the file, and stands in a section, where it belongs.

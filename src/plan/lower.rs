@@ -3,7 +3,7 @@
 
 use super::cost::Cost;
 use crate::data::{self, Info};
-use crate::file::{File, short_name};
+use crate::file::{Experiment, File, short_name};
 use crate::kernel::Precision;
 use crate::number::shortest;
 use crate::record::Part;
@@ -12,7 +12,7 @@ use crate::settings::Scalar;
 use crate::spec::RunSpec;
 use crate::train::Sampling;
 use crate::value::problem::Problem;
-use crate::value::{Choice, Kind, Node, Origin, Tree};
+use crate::value::{Choice, Node, Origin};
 
 /// Settings that are accepted alone and not together.
 #[derive(Debug, PartialEq)]
@@ -45,15 +45,20 @@ impl Contradiction {
         Self::new(["data", error.key()], error.to_string())
     }
 
-    /// At the place in the file.
-    pub fn into_problem(self, tree: &Tree, choice: &Choice) -> Problem {
-        let mut problem = Problem::new(self.message);
-        problem.origin = match &self.place {
-            Place::Path(path) => locate(tree, choice, path),
-            Place::Setting(name) => locate_setting(tree, choice, name),
+    /// At the place in the file; nothing where a part of the section was left out, which may be why.
+    pub fn into_problem(self, experiment: &Experiment, choice: &Choice) -> Option<Problem> {
+        let root = &experiment.tree.root;
+        let place = match &self.place {
+            Place::Path(path) => locate(root, choice, path),
+            Place::Setting(name) => locate_setting(root, choice, name, &mut Vec::new()),
         };
+        if place.as_ref().is_some_and(|(_, node)| experiment.lacks_part_of(node)) {
+            return None;
+        }
+        let mut problem = Problem::new(self.message);
+        problem.origin = place.map(|(origin, _)| origin);
         problem.help.extend(self.help);
-        problem
+        Some(problem)
     }
 }
 
@@ -160,31 +165,31 @@ fn beyond_single_precision(spec: &RunSpec) -> Vec<Contradiction> {
 }
 
 /// Where `path` stands under `choice`; the closest table above it where the file does not write it.
-fn locate(tree: &Tree, choice: &Choice, path: &[&str]) -> Option<Origin> {
-    let mut node = &tree.root;
-    let mut origin = None;
+fn locate<'t>(root: &'t Node, choice: &Choice, path: &[&str]) -> Option<(Origin, &'t Node)> {
+    let mut node = root;
+    let mut place = None;
     for key in path {
         let Some(entry) = node.chosen(choice).entry(key) else { break };
         node = entry.value.chosen(choice);
-        origin = Some(match node.kind {
-            Kind::Table(_) => entry.key_origin.clone(),
-            _ => node.origin.clone(),
-        });
+        let origin = if node.entries().is_some() { &entry.key_origin } else { &node.origin };
+        place = Some((origin.clone(), node));
     }
-    origin
+    place
 }
 
-/// Where the setting of this short name is written under `choice`.
-fn locate_setting(tree: &Tree, choice: &Choice, name: &str) -> Option<Origin> {
-    fn search<'t>(node: &'t Node, choice: &Choice, name: &str, path: &mut Vec<&'t str>) -> Option<Origin> {
-        let node = node.chosen(choice);
-        let Some(entries) = node.entries() else { return (short_name(path) == name).then(|| node.origin.clone()) };
-        entries.iter().find_map(|entry| {
-            path.push(&entry.key);
-            let found = search(&entry.value, choice, name, path);
-            path.pop();
-            found
-        })
-    }
-    search(&tree.root, choice, name, &mut Vec::new())
+/// Where the setting of this short name is written under `choice`, below `node` at `path`.
+fn locate_setting<'t>(
+    node: &'t Node,
+    choice: &Choice,
+    name: &str,
+    path: &mut Vec<&'t str>,
+) -> Option<(Origin, &'t Node)> {
+    let node = node.chosen(choice);
+    let Some(entries) = node.entries() else { return (short_name(path) == name).then(|| (node.origin.clone(), node)) };
+    entries.iter().find_map(|entry| {
+        path.push(&entry.key);
+        let found = locate_setting(&entry.value, choice, name, path);
+        path.pop();
+        found
+    })
 }

@@ -135,9 +135,10 @@ fn expand(experiment: &Experiment) -> Result<Expansion, Vec<Problem>> {
         let spec = match lowered {
             Ok(spec) => spec,
             Err(contradictions) => {
-                for contradiction in contradictions {
-                    report(contradiction.into_problem(&experiment.tree, &choice));
-                }
+                contradictions
+                    .into_iter()
+                    .filter_map(|contradiction| contradiction.into_problem(experiment, &choice))
+                    .for_each(report);
                 continue;
             }
         };

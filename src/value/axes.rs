@@ -181,13 +181,10 @@ fn into_axis(node: &mut Node, id: AxisId) -> usize {
 
 /// The list that is a key's value and that `target` is or lies in.
 fn value_around(node: &Node, target: NodeId) -> Option<NodeId> {
-    fn contains(node: &Node, target: NodeId) -> bool {
-        node.id == target || node.children().any(|child| contains(child, target))
-    }
     let mut entries = Vec::new();
     collect_entries(node, &mut entries);
     entries.iter().map(|entry| &entry.value).find_map(|value| match value.kind {
-        Kind::List(_) if contains(value, target) => Some(value.id),
+        Kind::List(_) if value.holds(target) => Some(value.id),
         _ => None,
     })
 }

@@ -142,6 +142,13 @@ impl Tree {
         self.nodes += other.nodes;
     }
 
+    /// Takes out the entry of this key at the top.
+    pub fn remove(&mut self, key: &str) {
+        if let Kind::Table(entries) = &mut self.root.kind {
+            entries.retain(|entry| entry.key != key);
+        }
+    }
+
     /// The choice that takes the first alternative of every axis.
     pub fn first_choice(&self) -> Choice {
         Choice(vec![0; self.axes])
@@ -179,6 +186,11 @@ impl Node {
     /// The entry of this key, where this is a table that has it.
     pub fn entry(&self, key: &str) -> Option<&Entry> {
         self.entries()?.iter().find(|entry| entry.key == key)
+    }
+
+    /// Whether `node` is this one or below it.
+    pub fn holds(&self, node: NodeId) -> bool {
+        self.id == node || self.children().any(|child| child.holds(node))
     }
 
     /// The nodes directly below this one.
