@@ -331,10 +331,13 @@ fn add_example(sources: &mut Sources, tree: &mut Tree, section: &str, example: &
     if problems.is_empty() { Ok(()) } else { Err(problems) }
 }
 
-/// Says of a key that belongs to the top of the file, and stands in a section, where it belongs.
+/// Says of a key that belongs to the top of the file, and stands in a section, where it belongs; and what `seed` becomes.
 fn explain_place(problem: &mut Problem) {
     const TOP: [&str; 10] =
         ["name", "description", "seeds", "data", "network", "init", "regularization", "optimizer", "train", "record"];
+    if problem.message == "unknown key `seed`" {
+        problem.help.insert(0, "`seeds = [5]` means the seed 5, `seeds = 5` the seeds 0 to 4".to_owned());
+    }
     let key = TOP.iter().find(|key| problem.message == format!("unknown key `{key}`"));
     if let Some(key) = key {
         problem.help.push(format!("`{key}` belongs to the top of the file: before the first [section], or as [{key}]"));
