@@ -5,13 +5,14 @@ use std::ops::ControlFlow;
 use std::time::{Duration, Instant};
 
 use criterion::{Criterion, criterion_group, criterion_main};
+use paribus::batches::Sampling;
 use paribus::data::{Data, Dataset, Limits, Source};
 use paribus::kernel::{Instructions, Precision};
 use paribus::nn::loss::Objective;
 use paribus::number::Count;
 use paribus::seed::Seed;
 use paribus::spec::RunSpec;
-use paribus::train::{self, Sampling};
+use paribus::train;
 use serde::de::DeserializeOwned;
 
 fn spec(data: &Data, precision: Precision, loss: &str) -> RunSpec {

@@ -6,7 +6,6 @@ use std::ops::ControlFlow;
 
 pub use self::section::{StepsError, Training};
 use crate::batches::Batches;
-pub use crate::batches::Sampling;
 use crate::data::{Dataset, Rows};
 use crate::kernel::{Element, Instructions, Precision};
 use crate::nn::loss;
@@ -259,6 +258,7 @@ impl<R: Element> Input<R> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::batches::Sampling;
     use crate::data::{Data, Info, Limits, Source};
     use crate::nn::activation::Activation;
     use crate::nn::init::{Normal, Weights};

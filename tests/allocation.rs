@@ -8,13 +8,14 @@ use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
 use std::ops::ControlFlow;
 
+use paribus::batches::Sampling;
 use paribus::data::{Data, Dataset, Info, Limits, Rows, Source};
 use paribus::kernel::Precision;
 use paribus::number::Count;
 use paribus::optim::Optimizer;
 use paribus::seed::Seed;
 use paribus::spec::RunSpec;
-use paribus::train::{self, Ending, Sampling};
+use paribus::train::{self, Ending};
 
 struct Counting;
 

@@ -2,13 +2,14 @@
 
 use std::ops::ControlFlow;
 
+use paribus::batches::Sampling;
 use paribus::data::{Data, Dataset, Limits, Source};
 use paribus::kernel::{Element, Instructions, Precision};
 use paribus::nn::loss::Objective;
 use paribus::number::Count;
 use paribus::seed::Seed;
 use paribus::spec::RunSpec;
-use paribus::train::{self, Ending, Sampling};
+use paribus::train::{self, Ending};
 use serde::de::DeserializeOwned;
 
 /// Four steps of 784-100-100-100-100-10 on MNIST with Adam.

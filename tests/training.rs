@@ -2,6 +2,7 @@
 
 use std::ops::ControlFlow;
 
+use paribus::batches::Sampling;
 use paribus::data::{Data, Limits, Source};
 use paribus::kernel::Precision;
 use paribus::nn::loss::Objective;
@@ -9,7 +10,7 @@ use paribus::number::{Count, Positive};
 use paribus::optim::{Optimizer, Sgd};
 use paribus::seed::Seed;
 use paribus::spec::RunSpec;
-use paribus::train::{self, Ending, Outcome, Sampling};
+use paribus::train::{self, Ending, Outcome};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 

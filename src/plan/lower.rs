@@ -2,6 +2,7 @@
 //! only where settings meet.
 
 use super::cost::Cost;
+use crate::batches::Sampling;
 use crate::data::{self, Info};
 use crate::file::{Experiment, File, short_name};
 use crate::kernel::Precision;
@@ -10,7 +11,6 @@ use crate::record::Part;
 use crate::seed::Seed;
 use crate::settings::Scalar;
 use crate::spec::RunSpec;
-use crate::train::Sampling;
 use crate::value::problem::Problem;
 use crate::value::{Choice, Node, Origin};
 

@@ -55,7 +55,7 @@ pub use context::Context;
 pub use error::Error;
 pub use file::FORMAT_VERSION;
 pub use inventory::{Inventory, Known};
-pub use row::{FINAL_LOSSES, RunResult, RunRow, Status, Summary};
+pub use row::{RunResult, RunRow, Status, Summary};
 pub use schema::{Kind, SETTING_COLUMNS, Table};
 
 use std::collections::BTreeMap;
