@@ -11,15 +11,15 @@ use paribus::kernel::{Instructions, Precision};
 use paribus::nn::loss::Objective;
 use paribus::number::Count;
 use paribus::seed::Seed;
-use paribus::spec::RunSpec;
+use paribus::spec::NetworkRun;
 use paribus::train;
 use serde::de::DeserializeOwned;
 
-fn spec(data: &Data, precision: Precision, loss: &str) -> RunSpec {
+fn spec(data: &Data, precision: Precision, loss: &str) -> NetworkRun {
     fn section<T: DeserializeOwned>(json: &str) -> T {
         serde_json::from_str(json).expect("a section of the experiment file")
     }
-    RunSpec {
+    NetworkRun {
         seed: Seed::try_from(0).expect("0 is a seed"),
         data: data.clone(),
         info: data.info().expect("what is built in can be read"),
@@ -37,7 +37,7 @@ fn spec(data: &Data, precision: Precision, loss: &str) -> RunSpec {
 }
 
 /// The time of `steps` steps, without what is built before the first.
-fn time(instructions: Instructions, mut spec: RunSpec, data: &Dataset, steps: u64) -> Duration {
+fn time(instructions: Instructions, mut spec: NetworkRun, data: &Dataset, steps: u64) -> Duration {
     spec.steps = steps + 1;
     let mut begin = Instant::now();
     let mut elapsed = Duration::ZERO;

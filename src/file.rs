@@ -7,12 +7,13 @@ use serde::de::{Error as _, SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer};
 
 use crate::data::Data;
+use crate::function::Function;
 use crate::nn::{Init, Model, Regularization};
 use crate::number::Count;
 use crate::optim::Optimizer;
 use crate::record::Record;
 use crate::seed::Seed;
-use crate::train::Training;
+use crate::train;
 use crate::value::deserialize::deserialize;
 use crate::value::fault::Fault;
 use crate::value::problem::Problem;
@@ -32,16 +33,16 @@ pub struct File {
     /// How many times each setting is run: `3` means the seeds 0, 1 and 2; a list means exactly those. Default: 1.
     #[serde(default)]
     pub seeds: Seeds,
-    pub data: Data,
-    pub network: Model,
-    #[serde(default)]
-    pub init: Init,
-    #[serde(default)]
-    pub regularization: Regularization,
+    /// What a network is trained on.
+    pub data: Option<Data>,
+    pub network: Option<Model>,
+    /// What is descended instead of training a network.
+    pub function: Option<Function>,
+    pub init: Option<Init>,
+    pub regularization: Option<Regularization>,
     pub optimizer: Optimizer,
-    pub train: Training,
-    #[serde(default)]
-    pub record: Record,
+    pub train: train::Section,
+    pub record: Option<Record>,
 }
 
 /// A name that is also a folder's.
@@ -272,7 +273,9 @@ impl Experiment {
     pub fn file_under(&self, choice: &value::Choice) -> Result<File, Problem> {
         let file: Result<File, Fault> = deserialize(&self.tree.root, choice, &self.dropped);
         let mut file = file.map_err(Fault::into_problem)?;
-        file.data.resolve(&self.folder);
+        if let Some(data) = &mut file.data {
+            data.resolve(&self.folder);
+        }
         Ok(file)
     }
 }
@@ -303,7 +306,8 @@ pub fn short_name(path: &[&str]) -> String {
     .to_owned()
 }
 
-/// The sections that a file cannot do without, each with the least that it can say.
+/// The sections that a file cannot do without, each with the least that it can say. Those of [`OF_A_NETWORK`] are not missed where
+/// a function is descended.
 const REQUIRED: [(&str, &str); 4] = [
     ("data", "[data]\nsource = \"mnist\""),
     ("network", "[network]\nhidden = [100, 100]"),
@@ -311,9 +315,15 @@ const REQUIRED: [(&str, &str); 4] = [
     ("optimizer", "[optimizer]\nkind = \"sgd\""),
 ];
 
+const OF_A_NETWORK: [&str; 2] = ["data", "network"];
+
 /// Reports the sections that are missing, and puts the least in their places, so that everything else is read all the same.
 fn add_missing_sections(sources: &mut Sources, tree: &mut Tree) -> Vec<Problem> {
-    let missing: Vec<_> = REQUIRED.iter().filter(|(section, _)| tree.root.entry(section).is_none()).collect();
+    let descends = tree.root.entry("function").is_some();
+    let is_missing = |(section, _): &&(&str, &str)| {
+        tree.root.entry(section).is_none() && !(descends && OF_A_NETWORK.contains(section))
+    };
+    let missing: Vec<_> = REQUIRED.iter().filter(is_missing).collect();
     let mut problems = Vec::new();
     for (section, example) in missing {
         let problem = Problem::new(format!("the section [{section}] is missing"));
@@ -333,8 +343,19 @@ fn add_example(sources: &mut Sources, tree: &mut Tree, section: &str, example: &
 
 /// Says of a key that belongs to the top of the file, and stands in a section, where it belongs; and what `seed` becomes.
 fn explain_place(problem: &mut Problem) {
-    const TOP: [&str; 10] =
-        ["name", "description", "seeds", "data", "network", "init", "regularization", "optimizer", "train", "record"];
+    const TOP: [&str; 11] = [
+        "name",
+        "description",
+        "seeds",
+        "data",
+        "network",
+        "function",
+        "init",
+        "regularization",
+        "optimizer",
+        "train",
+        "record",
+    ];
     if problem.message == "unknown key `seed`" {
         problem.help.insert(0, "`seeds = [5]` means the seed 5, `seeds = 5` the seeds 0 to 4".to_owned());
     }

@@ -15,6 +15,7 @@
 //! | [`settings`] | what a run is, as one sorted map; ids |
 //! | [`seed`] | seeds and random streams |
 //! | [`kernel`] | matrix products and sums |
+//! | [`function`] | functions of two numbers, to watch an optimizer walk over |
 //! | [`data`] | where data comes from, and what a network is fed |
 //! | [`nn`] | layers, activations, initialization, loss, penalties |
 //! | [`optim`] | optimizers, one file each |
@@ -45,6 +46,7 @@ pub mod batches;
 pub mod cli;
 pub mod data;
 pub mod file;
+pub mod function;
 #[allow(unsafe_code, reason = "instructions beyond the baseline; each use says why")]
 pub mod kernel;
 pub mod nn;

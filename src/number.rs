@@ -48,6 +48,11 @@ pub struct Finite(f64);
 #[serde(try_from = "i64")]
 pub struct Count(NonZeroU64);
 
+/// A whole number from 0 to 2^53: a number of steps that may be none.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Deserialize)]
+#[serde(try_from = "i64")]
+pub struct Whole(u64);
+
 /// The shortest digits that read back as `value`; with an exponent where there would be many zeros.
 pub fn shortest(value: f64) -> String {
     if value != 0.0 && value.is_finite() && !(1e-4..1e7).contains(&value.abs()) {
@@ -128,6 +133,24 @@ impl TryFrom<i64> for Count {
     }
 }
 
+impl Whole {
+    /// The number itself.
+    pub const fn get(self) -> u64 {
+        self.0
+    }
+}
+
+impl TryFrom<i64> for Whole {
+    type Error = OutOfRange;
+
+    fn try_from(value: i64) -> Result<Self, OutOfRange> {
+        match u64::try_from(value) {
+            Ok(whole) if whole <= 1 << 53 => Ok(Self(whole)),
+            _ => Err(OutOfRange::new(value, "a whole number from 0 to 9007199254740992")),
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -145,6 +168,9 @@ mod tests {
         assert!(Count::try_from(-1).is_err());
         assert!(Count::try_from(1 << 53).is_ok());
         assert!(Count::try_from((1 << 53) + 1).is_err());
+        assert!(Whole::try_from(0).is_ok());
+        assert!(Whole::try_from(-1).is_err());
+        assert!(Whole::try_from((1 << 53) + 1).is_err());
     }
 
     #[test]

@@ -103,6 +103,17 @@ pub struct EvaluationRow {
     pub accuracy: f64,
 }
 
+/// Where the run of a function stands.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct TrajectoryRow {
+    /// The 0-based number of the update just made; −1 is the start.
+    pub step: i64,
+    pub x: f64,
+    pub y: f64,
+    /// The function at (x, y).
+    pub value: f64,
+}
+
 impl Record {
     /// Writes `loss_at` and `loss_every`, and, where there are evaluations, `evaluate_on` (`"train-test"`) and `evaluate_every` (`"epoch"`
     /// or a number, as text).

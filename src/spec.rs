@@ -2,6 +2,7 @@
 
 use crate::batches::Sampling;
 use crate::data::{Data, Info};
+use crate::function::Function;
 use crate::kernel::Precision;
 use crate::nn::loss::Objective;
 use crate::nn::{Init, Model, Regularization};
@@ -13,7 +14,14 @@ use crate::settings::Settings;
 
 /// Everything that decides what a run records.
 #[derive(Debug, Clone, PartialEq)]
-pub struct RunSpec {
+pub enum RunSpec {
+    Network(Box<NetworkRun>),
+    Function(Box<FunctionRun>),
+}
+
+/// The training of a network on data.
+#[derive(Debug, Clone, PartialEq)]
+pub struct NetworkRun {
     pub seed: Seed,
     pub data: Data,
     /// What is known of the data that the run will be given.
@@ -23,7 +31,7 @@ pub struct RunSpec {
     pub regularization: Regularization,
     pub optimizer: Optimizer,
     pub batch_size: Count,
-    /// At least 1.
+    /// 0 where the network is only looked at.
     pub steps: u64,
     pub sampling: Sampling,
     pub objective: Objective,
@@ -31,8 +39,91 @@ pub struct RunSpec {
     pub record: Record,
 }
 
+/// The descent of a function.
+#[derive(Debug, Clone, PartialEq)]
+pub struct FunctionRun {
+    pub seed: Seed,
+    pub function: Function,
+    pub optimizer: Optimizer,
+    pub steps: u64,
+    pub precision: Precision,
+}
+
 impl RunSpec {
+    /// The seed of what is random in the run.
+    pub fn seed(&self) -> Seed {
+        match self {
+            Self::Network(run) => run.seed,
+            Self::Function(run) => run.seed,
+        }
+    }
+
+    /// The same run with another seed.
+    pub fn with_seed(&self, seed: Seed) -> Self {
+        let mut run = self.clone();
+        match &mut run {
+            Self::Network(run) => run.seed = seed,
+            Self::Function(run) => run.seed = seed,
+        }
+        run
+    }
+
+    /// How many updates are made.
+    pub fn steps(&self) -> u64 {
+        match self {
+            Self::Network(run) => run.steps,
+            Self::Function(run) => run.steps,
+        }
+    }
+
+    /// The numbers that are computed with.
+    pub fn precision(&self) -> Precision {
+        match self {
+            Self::Network(run) => run.precision,
+            Self::Function(run) => run.precision,
+        }
+    }
+
+    /// What the parameters are moved by.
+    pub fn optimizer(&self) -> &Optimizer {
+        match self {
+            Self::Network(run) => &run.optimizer,
+            Self::Function(run) => &run.optimizer,
+        }
+    }
+
+    /// The data that the run needs, and what is known of it.
+    pub fn data(&self) -> Option<(&Data, &Info)> {
+        match self {
+            Self::Network(run) => Some((&run.data, &run.info)),
+            Self::Function(_) => None,
+        }
+    }
+
+    /// Names the content of the data; empty where there is none.
+    pub fn fingerprint(&self) -> &str {
+        self.data().map_or("", |(_, info)| &info.fingerprint)
+    }
+
+    /// How many numbers are trained, or `u64::MAX` where there are more.
+    pub fn parameters(&self) -> u64 {
+        match self {
+            Self::Network(run) => run.parameters(),
+            Self::Function(_) => 2,
+        }
+    }
+
     /// The run as one map of names to scalars: its identity.
+    pub fn settings(&self) -> Settings {
+        match self {
+            Self::Network(run) => run.settings(),
+            Self::Function(run) => run.settings(),
+        }
+    }
+}
+
+impl NetworkRun {
+    /// As [`RunSpec::settings`].
     pub fn settings(&self) -> Settings {
         let mut settings = Settings::default();
         settings.set("seed", self.seed.get());
@@ -50,12 +141,12 @@ impl RunSpec {
         settings
     }
 
-    /// How many parameters the network has, or `u64::MAX` where there are more.
+    /// As [`RunSpec::parameters`].
     pub fn parameters(&self) -> u64 {
         let mut inputs = self.info.features as u64;
         let mut parameters = 0_u64;
-        let widths = self.model.hidden.iter().map(|width| width.get()).chain([self.info.classes as u64]);
-        for outputs in widths {
+        let outputs = self.info.task.outputs() as u64;
+        for outputs in self.model.hidden.iter().map(|width| width.get()).chain([outputs]) {
             let rows = inputs + u64::from(self.model.bias);
             parameters = parameters.saturating_add(rows.saturating_mul(outputs));
             inputs = outputs;
@@ -71,5 +162,18 @@ impl RunSpec {
     /// How often the network is evaluated on each of its parts.
     pub fn evaluations(&self) -> u64 {
         self.record.evaluations(self.steps, self.pace())
+    }
+}
+
+impl FunctionRun {
+    /// As [`RunSpec::settings`].
+    pub fn settings(&self) -> Settings {
+        let mut settings = Settings::default();
+        settings.set("seed", self.seed.get());
+        self.function.settings(&mut settings);
+        self.optimizer.settings(&mut settings);
+        settings.set("steps", self.steps);
+        settings.set("precision", self.precision.name());
+        settings
     }
 }

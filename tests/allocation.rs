@@ -9,12 +9,12 @@ use std::cell::Cell;
 use std::ops::ControlFlow;
 
 use paribus::batches::Sampling;
-use paribus::data::{Data, Dataset, Info, Limits, Rows, Source};
+use paribus::data::{Data, Dataset, Info, Limits, Rows, Source, Task};
 use paribus::kernel::Precision;
 use paribus::number::Count;
 use paribus::optim::Optimizer;
 use paribus::seed::Seed;
-use paribus::spec::RunSpec;
+use paribus::spec::NetworkRun;
 use paribus::train::{self, Ending};
 
 struct Counting;
@@ -53,25 +53,26 @@ const FEATURES: usize = 20;
 
 fn rows(count: usize) -> Rows {
     let pixels = (0..count * FEATURES).map(|index| (index * 37 % 256) as u8).collect();
-    Rows { pixels, labels: (0..count).map(|row| (row % 3) as u8).collect() }
+    Rows { pixels, labels: (0..count).map(|row| (row % 3) as u16).collect() }
 }
 
 #[test]
 fn a_step_allocates_nothing() {
-    let data = Dataset { train: rows(ROWS), test: rows(30), features: FEATURES, classes: 3 };
+    let data =
+        Dataset { train: rows(ROWS), test: rows(30), features: FEATURES, task: Task::Classification { classes: 3 } };
     for optimizer in ["sgd", "momentum", "nesterov", "adagrad", "rmsprop", "adam"] {
         for precision in [Precision::F32, Precision::F64] {
             for sampling in [Sampling::WithReplacement, Sampling::Shuffle] {
                 for moment in ["before-update", "after-update"] {
                     let optimizer: Optimizer = serde_json::from_str(&format!(r#"{{"{optimizer}": {{}}}}"#)).unwrap();
-                    let spec = RunSpec {
+                    let spec = NetworkRun {
                         seed: Seed::try_from(0).unwrap(),
                         data: Data(Limits::default(), Source::Mnist),
                         info: Info {
                             train_rows: ROWS as u64,
                             test_rows: 30,
                             features: FEATURES,
-                            classes: 3,
+                            task: Task::Classification { classes: 3 },
                             fingerprint: String::new(),
                         },
                         model: serde_json::from_str(r#"{"hidden": [10, 7]}"#).unwrap(),
@@ -87,7 +88,7 @@ fn a_step_allocates_nothing() {
                     };
                     let mut counts = Vec::with_capacity(40);
                     let before = ALLOCATIONS.get();
-                    let outcome = train::run(&spec, &data, &mut |_| {
+                    let outcome = train::network(&spec, &data, &mut |_| {
                         counts.push(ALLOCATIONS.get());
                         ControlFlow::Continue(())
                     });

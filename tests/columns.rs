@@ -39,17 +39,37 @@ form = ["lookahead", "memo"]
 [optimizer.adam]
 "#;
 
+const QUADRATIC: &str = r#"
+[function]
+kind = "quadratic"
+coefficients = [1.0, 2.0]
+start = [0.0, 1.0]
+[train]
+steps = 1
+[optimizer.sgd]
+"#;
+
+const ROSENBROCK: &str = r#"
+[function]
+kind = "rosenbrock"
+start = [0.0, 1.0]
+[train]
+steps = 1
+[optimizer.sgd]
+"#;
+
 #[test]
 fn every_setting_has_a_column_of_its_type_and_every_column_a_setting() {
     let scratch = Scratch::new();
-    scratch.write("everything.toml", EVERYTHING);
     std::fs::write(scratch.path().join("images"), [0, 0, 8, 2, 0, 0, 0, 1, 0, 0, 0, 1, 7]).unwrap();
     std::fs::write(scratch.path().join("labels"), [0, 0, 8, 1, 0, 0, 0, 1, 0]).unwrap();
-    let experiment = Experiment::read(&scratch.path().join("everything.toml"));
-    let plan = experiment.and_then(Plan::new).unwrap_or_else(|mistakes| panic!("{}", mistakes.render(false)));
-
     let mut written: BTreeMap<&str, Kind> = BTreeMap::new();
-    for (name, value) in plan.runs.iter().flat_map(|run| run.settings.iter()) {
+    let runs = [EVERYTHING, QUADRATIC, ROSENBROCK].map(|text| {
+        scratch.write("experiment.toml", text);
+        let experiment = Experiment::read(&scratch.path().join("experiment.toml"));
+        experiment.and_then(Plan::new).unwrap_or_else(|mistakes| panic!("{}", mistakes.render(false))).runs
+    });
+    for (name, value) in runs.iter().flatten().flat_map(|run| run.settings.iter()) {
         let kind = match value {
             Scalar::Bool(_) => Kind::Bool,
             Scalar::Int(_) => Kind::Int,
@@ -60,5 +80,5 @@ fn every_setting_has_a_column_of_its_type_and_every_column_a_setting() {
     }
     // The seed's column is in every table, not among the settings.
     assert_eq!(written.remove("seed"), Some(Kind::Int));
-    assert_eq!(written, BTreeMap::from(SETTING_COLUMNS));
+    assert_eq!(written, SETTING_COLUMNS.iter().copied().collect());
 }

@@ -8,16 +8,16 @@ use paribus::kernel::{Element, Instructions, Precision};
 use paribus::nn::loss::Objective;
 use paribus::number::Count;
 use paribus::seed::Seed;
-use paribus::spec::RunSpec;
+use paribus::spec::NetworkRun;
 use paribus::train::{self, Ending};
 use serde::de::DeserializeOwned;
 
 /// Four steps of 784-100-100-100-100-10 on MNIST with Adam.
-fn spec(data: &Data, precision: Precision) -> RunSpec {
+fn spec(data: &Data, precision: Precision) -> NetworkRun {
     fn section<T: DeserializeOwned>(json: &str) -> T {
         serde_json::from_str(json).unwrap()
     }
-    RunSpec {
+    NetworkRun {
         seed: Seed::try_from(0).unwrap(),
         data: data.clone(),
         info: data.info().unwrap(),
@@ -34,7 +34,7 @@ fn spec(data: &Data, precision: Precision) -> RunSpec {
     }
 }
 
-fn every_hash_is<R: Element>(expected: &str, spec: &RunSpec, data: &Dataset) {
+fn every_hash_is<R: Element>(expected: &str, spec: &NetworkRun, data: &Dataset) {
     for instructions in Instructions::available() {
         let outcome = train::train_with::<R>(instructions, spec, data, &mut |_| ControlFlow::Continue(()));
         assert_eq!(outcome.ending, Ending::Finished);

@@ -175,3 +175,21 @@ fn values_that_are_wrong_hide_no_contradiction() {
         .replace("lr = 0.1", "learning_rate = 0.1");
     insta::assert_snapshot!(mistakes(&file));
 }
+
+#[test]
+fn a_function_beside_a_network() {
+    let function = "[function]\nkind = \"quadratic\"\ncoefficients = [0.05, 1.0]\nstart = [-7, 2]\n[network]";
+    insta::assert_snapshot!(mistakes(&with("[network]", function)));
+    insta::assert_snapshot!(mistakes(
+        r#"
+[function]
+kind = "quadratic"
+coefficient = [1, 2]
+start = [-7, 2, 1]
+[train]
+steps = -1
+[optimizer.sgd]
+lr = 0.95
+"#
+    ));
+}

@@ -9,7 +9,7 @@ use paribus::nn::loss::Objective;
 use paribus::number::{Count, Positive};
 use paribus::optim::{Optimizer, Sgd};
 use paribus::seed::Seed;
-use paribus::spec::RunSpec;
+use paribus::spec::NetworkRun;
 use paribus::train::{self, Ending, Outcome};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
@@ -39,7 +39,7 @@ impl Golden {
         }
         let data = Data(Limits { train_rows: Some(Count::new(500).unwrap()), test_rows: None }, Source::Mnist);
         let Self { hidden, activation, bias, weights, weight_decay, l1, .. } = self;
-        let spec = RunSpec {
+        let spec = NetworkRun {
             seed: Seed::try_from(self.seed).unwrap(),
             info: data.info().unwrap(),
             model: section(&format!("hidden = {hidden:?}\nactivation = {activation:?}\nbias = {bias}")),
@@ -54,7 +54,7 @@ impl Golden {
             record: section(&format!("loss = {loss_at:?}\nevaluate = {{ on = ['train'] }}")),
             data,
         };
-        let outcome = train::run(&spec, &spec.data.load().unwrap(), &mut |_| ControlFlow::Continue(()));
+        let outcome = train::network(&spec, &spec.data.load().unwrap(), &mut |_| ControlFlow::Continue(()));
         assert_eq!(outcome.ending, Ending::Finished);
         outcome
     }

@@ -35,7 +35,7 @@ pub fn plan(arguments: &Arguments) -> Result<ExitCode, Failure> {
 fn listing(plan: &Plan, chosen: &[usize], inventory: &Inventory) -> String {
     let mut text = format!("{}: ", plan.experiment.name.as_str());
     let runs: Vec<&PlannedRun> = chosen.iter().map(|&index| &plan.runs[index]).collect();
-    let steps: u128 = runs.iter().map(|run| u128::from(run.spec.steps)).sum();
+    let steps: u128 = runs.iter().map(|run| u128::from(run.spec.steps())).sum();
     text += &counted(runs.len(), "run");
     if runs.len() < plan.runs.len() {
         text += &format!(" of {}", grouped(plan.runs.len() as u128));
@@ -65,7 +65,7 @@ fn listing(plan: &Plan, chosen: &[usize], inventory: &Inventory) -> String {
         let state = state(run, inventory);
         counts[state] += 1;
         let varies = run.varies.iter().map(|(name, value)| format!("{name}={value}")).collect::<Vec<_>>().join(" ");
-        let seed = run.spec.seed.get().to_string();
+        let seed = run.spec.seed().get().to_string();
         table.row([run.id.to_string(), run.label.clone(), seed, STATES[state].0.to_owned(), varies]);
     }
     text += &table.render(2);

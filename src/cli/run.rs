@@ -102,7 +102,7 @@ pub fn run(arguments: &Arguments, bars: &MultiProgress) -> Result<ExitCode, Fail
             "{}: training {}, {}, {} at a time{}",
             plan.experiment.name.as_str(),
             counted(missing.len(), "run"),
-            counted(missing.iter().map(|run| u128::from(run.spec.steps)).sum::<u128>(), "step"),
+            counted(missing.iter().map(|run| u128::from(run.spec.steps())).sum::<u128>(), "step"),
             jobs,
             if kept.is_empty() { String::new() } else { format!("; {} already", are_there(kept.len())) },
         ));
@@ -164,7 +164,10 @@ impl Session<'_> {
     /// Trains the runs, `jobs` at a time.
     fn train(&mut self, jobs: usize, stop: &AtomicBool, reporter: Reporter) -> Result<(), Failure> {
         let data = load(self.runs)?;
-        self.execute(jobs, stop, reporter, |run, watch| train::run(&run.spec, &data[&run.spec.data], watch))
+        self.execute(jobs, stop, reporter, |run, watch| match &run.spec {
+            RunSpec::Network(run) => train::network(run, &data[&run.data], watch),
+            RunSpec::Function(run) => train::function(run, watch),
+        })
     }
 
     /// Does `work` for each of the runs, and records what comes of it.
@@ -219,9 +222,9 @@ impl Session<'_> {
             run_id: run.id,
             trajectory_id: run.trajectory_id,
             label: run.label.clone(),
-            seed: run.spec.seed.get(),
+            seed: run.spec.seed().get(),
             settings: run.settings.clone(),
-            data_fingerprint: run.spec.info.fingerprint.clone(),
+            data_fingerprint: run.spec.fingerprint().to_owned(),
             parameters: run.spec.parameters(),
             result,
             seconds,
@@ -308,13 +311,13 @@ impl std::fmt::Display for Comparison {
 
 /// The runs, as far as progress is concerned.
 fn items(runs: &[&PlannedRun]) -> Vec<Item> {
-    runs.iter().map(|run| Item { name: run.name(), steps: run.spec.steps, cost: run.cost.operations }).collect()
+    runs.iter().map(|run| Item { name: run.name(), steps: run.spec.steps(), cost: run.cost.operations }).collect()
 }
 
 /// The data of all `runs`, each source and limit once.
 fn load<'p>(runs: &[&'p PlannedRun]) -> Result<HashMap<&'p Data, Dataset>, Failure> {
     let mut datasets = HashMap::new();
-    for RunSpec { data, info, .. } in runs.iter().map(|run| &run.spec) {
+    for (data, info) in runs.iter().filter_map(|run| run.spec.data()) {
         if let Entry::Vacant(entry) = datasets.entry(data) {
             let begin = Instant::now();
             let dataset = data.load_as_planned(info).map_err(|error| Failure::Operation(error.to_string()))?;
@@ -399,6 +402,7 @@ mod tests {
         Outcome {
             history: vec![LossRow { step: 0, epoch: 0.1, loss, penalty: 0.0 }],
             evaluations: Vec::new(),
+            trajectory: Vec::new(),
             ending: Ending::Finished,
             parameters_hash: "0123456789abcdef".to_owned(),
         }

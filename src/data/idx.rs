@@ -13,7 +13,7 @@ use flate2::bufread::MultiGzDecoder;
 use serde::Deserialize;
 use thiserror::Error;
 
-use super::{Dataset, Info, Rows};
+use super::{Dataset, Info, Rows, Task};
 use crate::number::OutOfRange;
 
 /// The settings of `source = "idx"`.
@@ -205,8 +205,8 @@ impl Idx {
         let features = train.images.row_shape().iter().map(|size| *size as usize).product();
         let (train, test) = (train.into_rows(), test.map(Files::into_rows).unwrap_or_default());
         let (train_rows, test_rows) = (train.len() as u64, test.len() as u64);
-        let classes = usize::from(classes);
-        Ok((Dataset { train, test, features, classes }, Info { train_rows, test_rows, features, classes, fingerprint }))
+        let task = Task::Classification { classes: classes.into() };
+        Ok((Dataset { train, test, features, task }, Info { train_rows, test_rows, features, task, fingerprint }))
     }
 }
 
@@ -245,7 +245,7 @@ struct Files {
 
 impl Files {
     fn into_rows(self) -> Rows {
-        Rows { pixels: self.images.values, labels: self.labels.values }
+        Rows { pixels: self.images.values, labels: self.labels.values.into_iter().map(u16::from).collect() }
     }
 }
 

@@ -13,7 +13,7 @@ use std::io::Read;
 
 use flate2::bufread::GzDecoder;
 
-use super::{Dataset, Info, Rows};
+use super::{Dataset, Info, Rows, Task};
 
 const TRAIN_IMAGES: &[u8] = include_bytes!("../../data/mnist/train-images-idx3-ubyte.gz");
 const TRAIN_LABELS: &[u8] = include_bytes!("../../data/mnist/train-labels-idx1-ubyte.gz");
@@ -22,6 +22,7 @@ const TEST_LABELS: &[u8] = include_bytes!("../../data/mnist/t10k-labels-idx1-uby
 
 const FEATURES: usize = 28 * 28;
 const CLASSES: usize = 10;
+const TASK: Task = Task::Classification { classes: CLASSES };
 /// What the four files unpacked would have as IDX files of a user. A test computes it.
 const FINGERPRINT: &str = "f60d4e1a10b87fed";
 
@@ -31,13 +32,7 @@ const LABEL_HEADER: usize = 8;
 
 /// All of MNIST, as it is known without unpacking.
 pub fn info() -> Info {
-    Info {
-        train_rows: 60_000,
-        test_rows: 10_000,
-        features: FEATURES,
-        classes: CLASSES,
-        fingerprint: FINGERPRINT.to_owned(),
-    }
+    Info { train_rows: 60_000, test_rows: 10_000, features: FEATURES, task: TASK, fingerprint: FINGERPRINT.to_owned() }
 }
 
 /// The first rows of each part, 60,000 and 10,000 at most. Only what is asked for is unpacked, both parts at the same
@@ -48,11 +43,11 @@ pub fn info() -> Info {
 pub fn load(train_rows: usize, test_rows: usize) -> Dataset {
     let rows = |images, labels, rows| Rows {
         pixels: unpack::<IMAGE_HEADER>(images, rows * FEATURES),
-        labels: unpack::<LABEL_HEADER>(labels, rows),
+        labels: unpack::<LABEL_HEADER>(labels, rows).into_iter().map(u16::from).collect(),
     };
     let (train, test) =
         rayon::join(|| rows(TRAIN_IMAGES, TRAIN_LABELS, train_rows), || rows(TEST_IMAGES, TEST_LABELS, test_rows));
-    Dataset { train, test, features: FEATURES, classes: CLASSES }
+    Dataset { train, test, features: FEATURES, task: TASK }
 }
 
 /// The first `length` bytes behind a header of `HEADER` bytes.

@@ -47,7 +47,7 @@ pub struct Info {
     /// After limits; 0 where there is no test data.
     pub test_rows: u64,
     pub features: usize,
-    pub classes: usize,
+    pub task: Task,
     /// blake3 of the files' bytes, or a constant for what is built in; 16 hexadecimal digits.
     pub fingerprint: String,
 }
@@ -59,7 +59,26 @@ pub struct Dataset {
     /// No rows where there is no test data.
     pub test: Rows,
     pub features: usize,
-    pub classes: usize,
+    pub task: Task,
+}
+
+/// What a network is to say of a row.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Task {
+    /// Which of so many classes it belongs to.
+    Classification { classes: usize },
+    /// So many numbers.
+    Regression { targets: usize },
+}
+
+impl Task {
+    /// How many numbers a network needs to say it.
+    pub const fn outputs(self) -> usize {
+        match self {
+            Self::Classification { classes } => classes,
+            Self::Regression { targets } => targets,
+        }
+    }
 }
 
 /// Rows of bytes with a class for each.
@@ -67,8 +86,8 @@ pub struct Dataset {
 pub struct Rows {
     /// [rows, features], row-major.
     pub pixels: Vec<u8>,
-    /// [rows], each below the dataset's `classes`.
-    pub labels: Vec<u8>,
+    /// [rows], each below the dataset's number of classes.
+    pub labels: Vec<u16>,
 }
 
 /// Data that cannot be had.
@@ -160,7 +179,7 @@ impl Data {
             Source::Mnist => settings.set("data", "mnist"),
             Source::Idx(_) => {
                 settings.set("data", "idx");
-                settings.set("classes", info.classes as u64);
+                settings.set("classes", info.task.outputs() as u64);
             }
         }
         settings.set("train_rows", info.train_rows);
@@ -207,7 +226,7 @@ impl Rows {
     ///
     /// # Panics
     /// Where a row is not there, or the outputs have no room for all.
-    pub fn gather<R: Real>(&self, rows: &[usize], inputs: &mut [R], labels: &mut [u8]) {
+    pub fn gather<R: Real>(&self, rows: &[usize], inputs: &mut [R], labels: &mut [u16]) {
         let Some(features) = self.pixels.len().checked_div(self.len()) else {
             assert!(rows.is_empty(), "there are no rows");
             return;

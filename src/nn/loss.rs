@@ -16,6 +16,15 @@ pub enum Objective {
     CrossEntropy,
 }
 
+/// What rows should come out as.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Targets<'a, R> {
+    /// The class of each row: [rows].
+    Classes(&'a [u16]),
+    /// [rows, outputs], row-major.
+    Values(&'a [R]),
+}
+
 impl Objective {
     /// As the experiment file writes it.
     pub const fn name(self) -> &'static str {
@@ -39,7 +48,7 @@ pub fn softmax<R: Real>(outputs: &[R], classes: usize, probabilities: &mut [R]) 
 
 /// `before` + Σ −ln(p + 1e-7) over the rows, added one after the other in `f64`: a sum over many rows has the same bits
 /// however it is cut. `probabilities: [rows, classes]`, `labels: [rows]`.
-pub fn cross_entropy<R: Real>(before: f64, probabilities: &[R], classes: usize, labels: &[u8]) -> f64 {
+pub fn cross_entropy<R: Real>(before: f64, probabilities: &[R], classes: usize, labels: &[u16]) -> f64 {
     let guard = R::from_f64(1e-7);
     probabilities
         .chunks_exact(classes)
@@ -49,7 +58,7 @@ pub fn cross_entropy<R: Real>(before: f64, probabilities: &[R], classes: usize, 
 
 /// Turns probabilities into the gradient of the mean cross-entropy by the network's outputs, in place: (p − t) / rows, where t
 /// is 1 at the label and 0 elsewhere. The 1e-7 is left out of the derivative, as in the book.
-pub fn cross_entropy_gradient<R: Real>(probabilities: &mut [R], classes: usize, labels: &[u8]) {
+pub fn cross_entropy_gradient<R: Real>(probabilities: &mut [R], classes: usize, labels: &[u16]) {
     let rows = R::from_f64(labels.len() as f64);
     for (p, label) in probabilities.chunks_exact_mut(classes).zip(labels) {
         p[usize::from(*label)] -= R::one();
@@ -58,8 +67,8 @@ pub fn cross_entropy_gradient<R: Real>(probabilities: &mut [R], classes: usize, 
 }
 
 /// How many rows have their largest output, the first one where several are equal, at the label.
-pub fn correct<R: Real>(outputs: &[R], classes: usize, labels: &[u8]) -> usize {
-    let is_correct = |(x, label): &(&[R], &u8)| {
+pub fn correct<R: Real>(outputs: &[R], classes: usize, labels: &[u16]) -> usize {
+    let is_correct = |(x, label): &(&[R], &u16)| {
         let mut largest = 0;
         for (class, value) in x.iter().enumerate() {
             if *value > x[largest] {
@@ -99,7 +108,7 @@ mod tests {
     #[test]
     fn a_sum_does_not_depend_on_how_it_is_cut() {
         let outputs: Vec<f32> = (0..60).map(|i| (i as f32 * 1.7).sin() * 3.0).collect();
-        let labels: Vec<u8> = (0..20).map(|i| i % 3).collect();
+        let labels: Vec<u16> = (0..20).map(|i| i % 3).collect();
         let p = probabilities(&outputs, 3);
         let whole = cross_entropy(0.0, &p, 3, &labels);
         let mut parts = 0.0;

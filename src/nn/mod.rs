@@ -222,7 +222,7 @@ mod tests {
         penalties: Regularization,
         parameters: &[f64],
         x: &[f64],
-        labels: &[u8],
+        labels: &[u16],
     ) -> f64 {
         network.forward(parameters, x).unwrap();
         let classes = network.stages.last().unwrap().width;

@@ -1,7 +1,7 @@
 //! What a run costs: the one model behind the order of the runs and the time that is left.
 
 use crate::record::Part;
-use crate::spec::RunSpec;
+use crate::spec::{FunctionRun, NetworkRun, RunSpec};
 
 /// An estimate.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -15,9 +15,22 @@ pub struct Cost {
 impl Cost {
     /// Counts the products of every pass, and the updates, which are bound by memory, at [`UPDATE`] operations a value.
     pub fn of(spec: &RunSpec) -> Self {
+        match spec {
+            RunSpec::Network(run) => Self::of_network(run),
+            RunSpec::Function(run) => Self::of_function(run),
+        }
+    }
+
+    fn of_function(run: &FunctionRun) -> Self {
+        let steps = run.steps as f64;
+        Self { operations: steps * 100.0, bytes: steps * 32.0 }
+    }
+
+    /// As [`of`](Self::of).
+    pub fn of_network(spec: &NetworkRun) -> Self {
         let widths: Vec<f64> = std::iter::once(spec.info.features as f64)
             .chain(spec.model.hidden.iter().map(|width| width.get() as f64))
-            .chain([spec.info.classes as f64])
+            .chain([spec.info.task.outputs() as f64])
             .collect();
         let weights: f64 = widths.windows(2).map(|pair| pair[0] * pair[1]).sum();
         let first = widths[0] * widths[1];

@@ -3,14 +3,15 @@
 
 use super::cost::Cost;
 use crate::batches::Sampling;
-use crate::data::{self, Info};
+use crate::data::{self, Info, Task};
 use crate::file::{Experiment, File, short_name};
 use crate::kernel::Precision;
-use crate::number::shortest;
+use crate::number::{Whole, shortest};
 use crate::record::Part;
 use crate::seed::Seed;
 use crate::settings::Scalar;
-use crate::spec::RunSpec;
+use crate::spec::{FunctionRun, NetworkRun, RunSpec};
+use crate::train;
 use crate::value::problem::Problem;
 use crate::value::{Choice, Node, Origin};
 
@@ -67,80 +68,146 @@ const MOST_ROWS: u64 = 50_000_000;
 /// A run that needs more memory than this is refused.
 const MOST_BYTES: f64 = 16.0 * (1u64 << 30) as f64;
 
-/// The specification of `file`'s runs on data of which `info` is known, with the first seed.
+/// The specification of `file`'s runs with the first seed, on data of which `info` is known. A file without data has no `info`.
 ///
 /// # Errors
 /// Every contradiction.
-pub fn lower(file: File, info: &Info) -> Result<RunSpec, Vec<Contradiction>> {
+pub fn lower(file: File, info: Option<&Info>) -> Result<RunSpec, Vec<Contradiction>> {
     let mut contradictions = Vec::new();
-    let batch_size = file.train.batch_size;
-    let steps = match file.train.steps(info.train_rows) {
-        Ok(steps) => steps,
-        Err(error) => {
-            contradictions.push(Contradiction::new(["train"], error.to_string()));
-            1
+    contradictions.extend(beside_a_function(&file));
+    let spec = match file {
+        File { function: Some(function), .. } => RunSpec::Function(Box::new(FunctionRun {
+            seed: Seed::default(),
+            function,
+            optimizer: file.optimizer,
+            steps: steps(&file.train, 1, &mut contradictions),
+            precision: file.train.precision,
+        })),
+        File { data: Some(data), network: Some(model), .. } => {
+            let info = info.expect("what is known of the data is asked for before its runs are lowered");
+            let spec = NetworkRun {
+                seed: Seed::default(),
+                data,
+                info: info.clone(),
+                model,
+                init: file.init.unwrap_or_default(),
+                regularization: file.regularization.unwrap_or_default(),
+                optimizer: file.optimizer,
+                batch_size: file.train.batch_size(),
+                steps: steps(&file.train, info.train_rows, &mut contradictions),
+                sampling: file.train.sampling.unwrap_or_default(),
+                objective: file.train.objective.unwrap_or_default(),
+                precision: file.train.precision,
+                record: file.record.unwrap_or_default(),
+            };
+            contradictions.extend(within_a_network(&spec));
+            RunSpec::Network(Box::new(spec))
         }
+        // A section that is needed was rejected or is missing, which has been reported.
+        _ => return Err(Vec::new()),
     };
-    if file.train.sampling == Sampling::Shuffle && batch_size.get() > info.train_rows {
+    if spec.precision() == Precision::F32 {
+        contradictions.extend(beyond_single_precision(&spec));
+    }
+    if contradictions.is_empty() { Ok(spec) } else { Err(contradictions) }
+}
+
+fn steps(train: &train::Section, rows: u64, contradictions: &mut Vec<Contradiction>) -> u64 {
+    train.steps(rows).unwrap_or_else(|error| {
+        contradictions.push(Contradiction::new(["train"], error.to_string()));
+        1
+    })
+}
+
+/// What a file says that means nothing where a function is descended.
+fn beside_a_function(file: &File) -> Vec<Contradiction> {
+    if file.function.is_none() {
+        return Vec::new();
+    }
+    let sections = [
+        ("data", file.data.is_some()),
+        ("network", file.network.is_some()),
+        ("init", file.init.is_some()),
+        ("regularization", file.regularization.is_some()),
+        ("record", file.record.is_some()),
+    ];
+    let keys = [
+        ("batch_size", file.train.batch_size.is_some()),
+        ("epochs", file.train.epochs.is_some()),
+        ("sampling", file.train.sampling.is_some()),
+        ("objective", file.train.objective.is_some()),
+    ];
+    let given = |names: &[(&'static str, bool)]| -> Vec<&'static str> {
+        names.iter().filter(|(_, is_given)| *is_given).map(|(name, _)| *name).collect()
+    };
+    let mut contradictions: Vec<Contradiction> = given(&sections)
+        .into_iter()
+        .map(|section| {
+            let message = format!("[{section}] belongs to a network, and this file descends a function");
+            Contradiction::new([section], message).help(match section {
+                "record" => {
+                    "leave [record] out: the path over a function is always recorded, every step of it".to_owned()
+                }
+                _ => format!("leave out [{section}], or [function]"),
+            })
+        })
+        .collect();
+    contradictions.extend(given(&keys).into_iter().map(|key| {
+        let message = format!("`{key}` belongs to a network, and this file descends a function");
+        Contradiction::new(["train", key], message).help("a function needs `steps` alone, and perhaps `precision`")
+    }));
+    let rows = file.train.steps.map_or(0, Whole::get);
+    if rows > MOST_ROWS {
+        let message = format!("a run would record {rows} points, more than {MOST_ROWS}");
+        contradictions.push(Contradiction::new(["train", "steps"], message).help("take fewer `steps`"));
+    }
+    contradictions
+}
+
+/// Settings of a network's run that are not accepted together.
+fn within_a_network(spec: &NetworkRun) -> Vec<Contradiction> {
+    let mut contradictions = Vec::new();
+    let (batch_size, info) = (spec.batch_size.get(), &spec.info);
+    if spec.sampling == Sampling::Shuffle && batch_size > info.train_rows {
         contradictions.push(
             Contradiction::new(
                 ["train", "batch_size"],
-                format!(
-                    "a batch of {} rows cannot be shuffled out of {} training rows",
-                    batch_size.get(),
-                    info.train_rows
-                ),
+                format!("a batch of {batch_size} rows cannot be shuffled out of {} training rows", info.train_rows),
             )
             .help("take a smaller `batch_size`, more `train_rows`, or `sampling = \"with-replacement\"`"),
         );
     }
-    if info.test_rows == 0 && file.record.evaluates(Part::Test) {
+    if info.test_rows == 0 && spec.record.evaluates(Part::Test) {
         contradictions.push(
             Contradiction::new(["record", "evaluate"], "there is no test data to evaluate on")
                 .help("name `test_images` and `test_labels` in [data], or evaluate on = [\"train\"] alone"),
         );
     }
-    let rows = file.record.rows(steps);
+    let rows = spec.record.rows(spec.steps);
     if rows > MOST_ROWS {
         contradictions.push(
             Contradiction::new(["record"], format!("a run would record {rows} losses, more than {MOST_ROWS}"))
                 .help("write `loss = { at = \"before-update\", every = 100 }` in [record]"),
         );
     }
-    let spec = RunSpec {
-        seed: Seed::default(),
-        data: file.data,
-        info: info.clone(),
-        model: file.network,
-        init: file.init,
-        regularization: file.regularization,
-        optimizer: file.optimizer,
-        batch_size,
-        steps,
-        sampling: file.train.sampling,
-        objective: file.train.objective,
-        precision: file.train.precision,
-        record: file.record,
-    };
-    if rows <= MOST_ROWS && Cost::of(&spec).bytes > MOST_BYTES {
-        let (parameters, batch) = (spec.parameters(), batch_size.get());
-        let message =
-            format!("a run of {parameters} parameters and batches of {batch} rows needs more than 16 GiB of memory");
+    if rows <= MOST_ROWS && Cost::of_network(spec).bytes > MOST_BYTES {
+        let message = format!(
+            "a run of {} parameters and batches of {batch_size} rows needs more than 16 GiB of memory",
+            spec.parameters()
+        );
         contradictions.push(
             Contradiction::new(["network"], message).help("take smaller `hidden` layers or a smaller `batch_size`"),
         );
     }
-    if spec.precision == Precision::F32 {
-        contradictions.extend(beyond_single_precision(&spec));
-    }
-    if contradictions.is_empty() { Ok(spec) } else { Err(contradictions) }
+    contradictions
 }
 
 /// What is wrong where the data cannot be had: that, and every contradiction that does not depend on it.
 pub fn without_data(file: File, error: &data::Error) -> Vec<Contradiction> {
-    let plenty = Info { train_rows: 1 << 40, test_rows: 1 << 40, features: 1, classes: 1, fingerprint: String::new() };
+    let task = Task::Classification { classes: 1 };
+    let plenty = Info { train_rows: 1 << 40, test_rows: 1 << 40, features: 1, task, fingerprint: String::new() };
     let mut contradictions = vec![Contradiction::of_data(error)];
-    contradictions.extend(lower(file, &plenty).err().into_iter().flatten());
+    contradictions.extend(lower(file, Some(&plenty)).err().into_iter().flatten());
     contradictions
 }
 

@@ -10,6 +10,7 @@ mod tests;
 
 use std::collections::{HashMap, HashSet};
 
+use crate::data::{self, Data, Info};
 use crate::file::{Experiment, Mistakes};
 use crate::settings::{RunId, Settings};
 use crate::spec::RunSpec;
@@ -62,7 +63,7 @@ const MOST_RUNS: u128 = 1_000_000;
 impl PlannedRun {
     /// Label and seed, as messages name a run.
     pub fn name(&self) -> String {
-        format!("{}, seed {}", self.label, self.spec.seed.get())
+        format!("{}, seed {}", self.label, self.spec.seed().get())
     }
 }
 
@@ -104,7 +105,7 @@ fn expand(experiment: &Experiment) -> Result<Expansion, Vec<Problem>> {
     let seeds = experiment.seeds.get();
     let cells = within_bounds(&space, seeds.len()).map_err(|problem| vec![problem])?;
 
-    let mut sources = HashMap::new();
+    let mut sources: HashMap<Data, Result<Info, data::Error>> = HashMap::new();
     let mut problems: Vec<Problem> = Vec::new();
     let mut reported: HashSet<Problem> = HashSet::new();
     let mut runs: Vec<PlannedRun> = Vec::new();
@@ -127,8 +128,11 @@ fn expand(experiment: &Experiment) -> Result<Expansion, Vec<Problem>> {
                 continue;
             }
         };
-        let info = sources.entry(file.data.clone()).or_insert_with(|| file.data.info());
-        let lowered = match info {
+        let info = file.data.clone().filter(|_| file.function.is_none()).map(|data| {
+            let known = sources.entry(data);
+            &*known.or_insert_with_key(Data::info)
+        });
+        let lowered = match info.map(Result::as_ref).transpose() {
             Ok(info) => lower::lower(file, info),
             Err(error) => Err(lower::without_data(file, error)),
         };
@@ -145,9 +149,9 @@ fn expand(experiment: &Experiment) -> Result<Expansion, Vec<Problem>> {
         let cost = Cost::of(&spec);
         let (label, varies, optimizer_name) = names(&spec, &taken);
         for &seed in seeds {
-            let spec = RunSpec { seed, ..spec.clone() };
+            let spec = spec.with_seed(seed);
             let settings = spec.settings();
-            let id = settings.run_id(&spec.info.fingerprint);
+            let id = settings.run_id(spec.fingerprint());
             if let Some(&first) = labels.get(&id) {
                 duplicates.push(Duplicate { label: label.clone(), same_as: runs[first].label.clone() });
                 continue;
@@ -155,7 +159,7 @@ fn expand(experiment: &Experiment) -> Result<Expansion, Vec<Problem>> {
             labels.insert(id, runs.len());
             runs.push(PlannedRun {
                 id,
-                trajectory_id: settings.trajectory_id(&spec.info.fingerprint),
+                trajectory_id: settings.trajectory_id(spec.fingerprint()),
                 label: label.clone(),
                 varies: varies.clone(),
                 optimizer_name: optimizer_name.clone(),
@@ -190,7 +194,7 @@ fn within_bounds(space: &Space, seeds: usize) -> Result<u128, Problem> {
 fn names(spec: &RunSpec, taken: &[(&Axis, &Alternative)]) -> (String, Vec<(String, String)>, String) {
     let optimizer = taken.iter().find(|(axis, _)| axis.name == "optimizer");
     let optimizer_name =
-        optimizer.map_or_else(|| spec.optimizer.kind().to_owned(), |(_, alternative)| alternative.value.clone());
+        optimizer.map_or_else(|| spec.optimizer().kind().to_owned(), |(_, alternative)| alternative.value.clone());
     let declared: Vec<_> = taken.iter().filter(|(axis, _)| axis.is_declared()).collect();
     let label = declared.iter().map(|(_, alternative)| alternative.label.as_str()).collect::<Vec<_>>().join(", ");
     let label = if label.is_empty() { optimizer_name.clone() } else { label };

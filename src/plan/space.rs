@@ -129,7 +129,11 @@ fn written(node: &Node) -> String {
         Kind::Float(value) => Scalar::Float(*value).to_string(),
         Kind::Text(value) | Kind::Date(value) => value.clone(),
         Kind::List(items) if items.is_empty() => "none".to_owned(),
-        Kind::List(items) => items.iter().map(written).collect::<Vec<_>>().join("-"),
+        Kind::List(items) => {
+            // Widths as everyone writes them; numbers with signs and fractions apart.
+            let are_widths = items.iter().all(|item| matches!(item.kind, Kind::Int(0..)));
+            items.iter().map(written).collect::<Vec<_>>().join(if are_widths { "-" } else { "," })
+        }
         Kind::Table(entries) => {
             let kind = entries.iter().find(|entry| entry.key == "kind").map(|entry| written(&entry.value));
             let settings: Vec<_> = entries

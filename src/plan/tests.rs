@@ -126,7 +126,7 @@ proptest! {
         prop_assert_eq!(plan.runs.len(), size * seeds as usize);
         let distinct: std::collections::HashSet<_> = plan.runs.iter().map(|run| run.id).collect();
         prop_assert_eq!(distinct.len(), plan.runs.len());
-        let labels: std::collections::HashSet<_> = plan.runs.iter().map(|run| (&run.label, run.spec.seed)).collect();
+        let labels: std::collections::HashSet<_> = plan.runs.iter().map(|run| (&run.label, run.spec.seed())).collect();
         prop_assert_eq!(labels.len(), plan.runs.len());
     }
 

@@ -228,6 +228,7 @@ pub(super) mod tests {
         let outcome = Outcome {
             history,
             evaluations: Vec::new(),
+            trajectory: Vec::new(),
             ending: Ending::Finished,
             parameters_hash: format!("{number:016x}"),
         };

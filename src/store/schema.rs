@@ -145,11 +145,16 @@ const IDENTITY: [Column; 6] = [
 ];
 
 /// The columns of `runs` that are settings, null where a run has no such setting. The setting `seed` has its own column.
-pub const SETTING_COLUMNS: [(&str, Kind); 30] = [
+pub const SETTING_COLUMNS: &[(&str, Kind)] = &[
     ("data", Kind::Text),
     ("train_rows", Kind::Int),
     ("test_rows", Kind::Int),
     ("classes", Kind::Int),
+    ("function", Kind::Text),
+    ("start", Kind::Text),
+    ("coefficients", Kind::Text),
+    ("a", Kind::Float),
+    ("b", Kind::Float),
     ("hidden", Kind::Text),
     ("activation", Kind::Text),
     ("bias", Kind::Bool),

@@ -372,6 +372,11 @@ fn the_columns_of_this_format_version_are_these() {
     train_rows Int64?
     test_rows Int64?
     classes Int64?
+    function Text?
+    start Text?
+    coefficients Text?
+    a Float64?
+    b Float64?
     hidden Text?
     activation Text?
     bias Boolean?

@@ -6,32 +6,25 @@ use thiserror::Error;
 use crate::batches::Sampling;
 use crate::kernel::Precision;
 use crate::nn::loss::Objective;
-use crate::number::Count;
+use crate::number::{Count, Whole};
 
 /// The `[train]` section.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Training {
+pub struct Section {
     /// How many rows a step computes its gradients from. Default: 128.
-    #[serde(default = "default_batch_size")]
-    pub batch_size: Count,
-    /// How many updates are made. Either this or `epochs` is needed.
-    pub steps: Option<Count>,
+    pub batch_size: Option<Count>,
+    /// How many updates are made; with 0, the network is only looked at. Either this or `epochs` is needed.
+    pub steps: Option<Whole>,
     /// How often as many rows are drawn as there are for training: `epochs = 3` is ⌈3 · rows / batch_size⌉ steps.
     pub epochs: Option<Count>,
     /// How batches are drawn: `"with-replacement"` (the default, as the book does it) or `"shuffle"`.
-    #[serde(default)]
-    pub sampling: Sampling,
+    pub sampling: Option<Sampling>,
     /// What is made small: `"cross-entropy"`.
-    #[serde(default)]
-    pub objective: Objective,
+    pub objective: Option<Objective>,
     /// The numbers that are computed with: `"f32"` (the default) or `"f64"`.
     #[serde(default)]
     pub precision: Precision,
-}
-
-fn default_batch_size() -> Count {
-    Count::new(128).expect("128 is a count")
 }
 
 /// A `[train]` section that does not say how long to train.
@@ -45,7 +38,12 @@ pub enum StepsError {
     TooMany(u64, u64),
 }
 
-impl Training {
+impl Section {
+    /// How many rows a step computes its gradients from.
+    pub fn batch_size(&self) -> Count {
+        self.batch_size.unwrap_or_else(|| Count::new(128).expect("128 is a count"))
+    }
+
     /// How many updates are made with `rows` training rows.
     ///
     /// # Errors
@@ -55,7 +53,7 @@ impl Training {
             (Some(steps), None) => Ok(steps.get()),
             (None, Some(epochs)) => {
                 let drawn = u128::from(epochs.get()) * u128::from(rows);
-                let steps = u64::try_from(drawn.div_ceil(u128::from(self.batch_size.get())));
+                let steps = u64::try_from(drawn.div_ceil(u128::from(self.batch_size().get())));
                 let steps = steps.ok().and_then(|steps| Count::new(steps).ok());
                 steps.map(Count::get).ok_or(StepsError::TooMany(epochs.get(), rows))
             }
@@ -71,9 +69,10 @@ mod tests {
 
     #[test]
     fn epochs_are_rounded_up_to_steps() {
-        let read = |json: &str| serde_json::from_str::<Training>(json).unwrap();
+        let read = |json: &str| serde_json::from_str::<Section>(json).unwrap();
         let steps = |json| read(json).steps(1000);
         assert_eq!(steps(r#"{"steps": 7}"#), Ok(7));
+        assert_eq!(steps(r#"{"steps": 0}"#), Ok(0));
         assert_eq!(steps(r#"{"epochs": 1}"#), Ok(8));
         assert_eq!(steps(r#"{"epochs": 2}"#), Ok(16));
         assert_eq!(steps(r#"{"epochs": 2, "batch_size": 100}"#), Ok(20));
@@ -83,6 +82,6 @@ mod tests {
             steps(r#"{"epochs": 9007199254740992, "batch_size": 1}"#),
             Err(StepsError::TooMany(9_007_199_254_740_992, 1000))
         );
-        assert_eq!(read("{}").batch_size.get(), 128);
+        assert_eq!(read("{}").batch_size().get(), 128);
     }
 }

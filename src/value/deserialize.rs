@@ -8,7 +8,7 @@
 //! - A tuple struct shares one table among its parts: each part takes the keys that it knows, and a key that none knows
 //!   is unknown. (serde's own `flatten` forgets where things were written.)
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::collections::HashSet;
 
 use serde::de::value::{MapAccessDeserializer, StrDeserializer};
@@ -108,6 +108,17 @@ impl<'de> Deserializer<'de> for Reader<'_> {
         visitor.visit_some(self)
     }
 
+    fn deserialize_tuple<V: Visitor<'de>>(self, length: usize, visitor: V) -> Result<V::Value, Fault> {
+        // An array stops reading when it has enough. A list of lists can be an axis of any length.
+        match &self.node.kind {
+            Kind::List(items) if items.len() != length && items.iter().all(|item| item.list().is_none()) => {
+                let message = format!("expected a list of {length} values, found {}", items.len());
+                Err(Fault::custom(message).at(self.node))
+            }
+            _ => self.deserialize_any(visitor),
+        }
+    }
+
     fn deserialize_newtype_struct<V: Visitor<'de>>(self, _: &'static str, visitor: V) -> Result<V::Value, Fault> {
         visitor.visit_newtype_struct(self)
     }
@@ -134,11 +145,12 @@ impl<'de> Deserializer<'de> for Reader<'_> {
         if self.node.entries().is_none() {
             return self.wrong_type(&visitor);
         }
-        let known = RefCell::new(Vec::new());
+        let (known, left) = (RefCell::new(Vec::new()), Cell::new(parts));
         let value =
-            visitor.visit_seq(Parts { reader: self, known: &known, left: parts }).map_err(|fault| fault.at(self.node));
-        // As in a derived struct, an unknown key comes before a missing one, which it often explains.
-        if value.as_ref().is_err_and(|fault| !fault.is_missing()) {
+            visitor.visit_seq(Parts { reader: self, known: &known, left: &left }).map_err(|fault| fault.at(self.node));
+        // As in a derived struct, an unknown key comes before a missing one, which it often explains. What a part knows that was not
+        // come to is not known.
+        if value.as_ref().is_err_and(|fault| !fault.is_missing() || left.get() > 0) {
             return value;
         }
         let known = known.into_inner();
@@ -173,8 +185,7 @@ impl<'de> Deserializer<'de> for Reader<'_> {
     }
 
     forward_to_deserialize_any! {
-        bool i8 i16 i32 i64 i128 u8 u16 u32 u64 u128 f32 char str string bytes byte_buf unit unit_struct seq tuple map
-        identifier
+        bool i8 i16 i32 i64 i128 u8 u16 u32 u64 u128 f32 char str string bytes byte_buf unit unit_struct seq map identifier
     }
 }
 
@@ -303,17 +314,15 @@ struct Parts<'a> {
     reader: Reader<'a>,
     /// Every key that some part knows.
     known: &'a RefCell<Vec<&'static str>>,
-    left: usize,
+    left: &'a Cell<usize>,
 }
 
 impl<'de> SeqAccess<'de> for Parts<'_> {
     type Error = Fault;
 
     fn next_element_seed<T: DeserializeSeed<'de>>(&mut self, seed: T) -> Result<Option<T::Value>, Fault> {
-        if self.left == 0 {
-            return Ok(None);
-        }
-        self.left -= 1;
+        let Some(left) = self.left.get().checked_sub(1) else { return Ok(None) };
+        self.left.set(left);
         seed.deserialize(Part { reader: self.reader, known: self.known }).map(Some)
     }
 }

@@ -77,9 +77,9 @@ fn files_are_read_gzipped_or_not() {
     assert_eq!(dataset.train.labels, [2, 4, 0]);
     assert_eq!(dataset.test.pixels, [9, 8, 7, 6, 5, 4, 3, 2]);
     assert_eq!(dataset.test.labels, [1, 1]);
-    assert_eq!((dataset.features, dataset.classes), (4, 5));
+    assert_eq!((dataset.features, dataset.task.outputs()), (4, 5));
     let info = data.info().unwrap();
-    assert_eq!((info.train_rows, info.test_rows, info.features, info.classes), (3, 2, 4, 5));
+    assert_eq!((info.train_rows, info.test_rows, info.features, info.task.outputs()), (3, 2, 4, 5));
 }
 
 #[test]
@@ -90,9 +90,9 @@ fn limits_take_the_first_rows_and_leave_the_classes() {
     let dataset = few.load().unwrap();
     assert_eq!((dataset.train.pixels, dataset.train.labels), (vec![0, 1, 2, 3], vec![2]));
     assert_eq!((dataset.test.pixels, dataset.test.labels), (vec![9, 8, 7, 6], vec![1]));
-    assert_eq!(dataset.classes, 5);
+    assert_eq!(dataset.task.outputs(), 5);
     let info = few.info().unwrap();
-    assert_eq!((info.train_rows, info.test_rows, info.classes), (1, 1, 5));
+    assert_eq!((info.train_rows, info.test_rows, info.task.outputs()), (1, 1, 5));
 
     let many = data(&folder, &format!("{TRAIN}{TEST}"), Limits { train_rows: rows(3), test_rows: rows(3) });
     assert_eq!(many.info().unwrap_err().to_string(), "`test_rows` is 3, but there are 2 rows");

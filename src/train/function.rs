@@ -1,0 +1,103 @@
+//! The run of a function: an optimizer's path over it.
+
+use std::ops::ControlFlow;
+
+use super::{Ending, Outcome};
+use crate::kernel::{self, Element};
+use crate::nn::parameters;
+use crate::record::TrajectoryRow;
+use crate::spec::FunctionRun;
+
+/// Updates the point `steps` times; the point is recorded before the first update and after each.
+pub fn descend<R: Element>(spec: &FunctionRun, watch: &mut dyn FnMut(u64) -> ControlFlow<()>) -> Outcome {
+    let surface = &spec.function.1;
+    let mut point: [R; 2] = spec.function.0.start.get().map(R::from_f64);
+    let mut slots = vec![R::zero(); spec.optimizer.slots() * point.len()];
+    let mut trajectory = Vec::new();
+    let mut record = |step: i64, point: [R; 2]| {
+        let value = surface.value(point);
+        let all_finite = value.is_finite() && kernel::all_finite(&point);
+        if all_finite {
+            let [x, y] = point.map(R::to_f64);
+            trajectory.push(TrajectoryRow { step, x, y, value: value.to_f64() });
+        }
+        all_finite
+    };
+    let diverged = |step| Ending::Diverged { step, layer: "function".to_owned() };
+    let mut all_steps = || {
+        if !record(-1, point) {
+            return diverged(0);
+        }
+        for step in 0..spec.steps {
+            let gradient = surface.gradient(point);
+            spec.optimizer.update(step, &mut point, &gradient, &mut slots);
+            if !record(step as i64, point) || !kernel::all_finite(&slots) {
+                return diverged(step);
+            }
+            if watch(step + 1).is_break() && step + 1 < spec.steps {
+                return Ending::Interrupted;
+            }
+        }
+        Ending::Finished
+    };
+    let ending = all_steps();
+    Outcome {
+        history: Vec::new(),
+        evaluations: Vec::new(),
+        trajectory,
+        ending,
+        parameters_hash: parameters::hash(&point),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::kernel::Precision;
+    use crate::seed::Seed;
+
+    fn run(json: &str, optimizer: &str, steps: u64) -> Outcome {
+        let spec = FunctionRun {
+            seed: Seed::default(),
+            function: crate::function::tests::read(json),
+            optimizer: serde_json::from_str(optimizer).unwrap(),
+            steps,
+            precision: Precision::F64,
+        };
+        descend::<f64>(&spec, &mut |_| ControlFlow::Continue(()))
+    }
+
+    #[test]
+    fn the_books_parabola_is_descended_from_its_start() {
+        let outcome = run(r#"{"quadratic": {"coefficients": [0.05, 1.0]}}"#, r#"{"sgd": {"lr": 0.95}}"#, 29);
+        assert_eq!(outcome.ending, Ending::Finished);
+        let steps: Vec<i64> = outcome.trajectory.iter().map(|row| row.step).collect();
+        assert_eq!(steps, (-1..29).collect::<Vec<_>>());
+        let first = outcome.trajectory[0];
+        assert_eq!((first.x, first.y, first.value), (-7.0, 2.0, 0.05 * 49.0 + 4.0));
+        let second = outcome.trajectory[1];
+        assert!((second.x + 7.0 * 0.905).abs() < 1e-15 && (second.y + 2.0 * 0.9).abs() < 1e-15, "{second:?}");
+    }
+
+    #[test]
+    fn a_path_that_leaves_all_numbers_ends_there() {
+        let outcome = run(r#"{"quadratic": {"coefficients": [1.0, 1.0]}}"#, r#"{"sgd": {"lr": 1e200}}"#, 10);
+        assert_eq!(outcome.ending, Ending::Diverged { step: 0, layer: "function".to_owned() });
+        assert_eq!(outcome.trajectory.len(), 1);
+    }
+
+    #[test]
+    fn a_run_can_be_interrupted() {
+        let spec = FunctionRun {
+            seed: Seed::default(),
+            function: crate::function::tests::read(r#"{"rosenbrock": {}}"#),
+            optimizer: serde_json::from_str(r#"{"sgd": {"lr": 1e-4}}"#).unwrap(),
+            steps: 5,
+            precision: Precision::F32,
+        };
+        let outcome = descend::<f32>(&spec, &mut |done| {
+            if done == 2 { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+        });
+        assert_eq!((outcome.ending, outcome.trajectory.len()), (Ending::Interrupted, 3));
+    }
+}

@@ -1,0 +1,217 @@
+//! The run of a network: its buffers, its steps, its evaluations.
+
+use std::ops::ControlFlow;
+
+use super::{Ending, Outcome};
+use crate::batches::Batches;
+use crate::data::{Dataset, Rows};
+use crate::kernel::{Element, Instructions};
+use crate::nn::loss;
+use crate::nn::{Network, NotFinite, parameters};
+use crate::record::{EvaluationRow, LossAt, LossRow, Part};
+use crate::spec::NetworkRun;
+
+/// [`super::network`] in a precision and with instructions of the caller's choice. Instructions change the speed and no bit of
+/// the outcome.
+pub fn train_with<R: Element>(
+    instructions: Instructions,
+    spec: &NetworkRun,
+    data: &Dataset,
+    watch: &mut dyn FnMut(u64) -> ControlFlow<()>,
+) -> Outcome {
+    let mut run = Run::<R>::new(instructions, spec, data);
+    let ending = run.all_steps(watch);
+    run.history.shrink_to_fit();
+    Outcome {
+        history: run.history,
+        evaluations: run.evaluations,
+        trajectory: Vec::new(),
+        ending,
+        parameters_hash: parameters::hash(&run.parameters),
+    }
+}
+
+/// Rows that go through the network at once in an evaluation, at least. More are not faster.
+const EVALUATION_ROWS: usize = 256;
+
+/// Losses that a run makes room for before its first step, at most: 32 MiB. A longer history grows as it must.
+const RESERVED_LOSSES: u64 = 1 << 20;
+
+/// A run under way. All buffers are as long as they will ever be, so a step allocates nothing.
+struct Run<'a, R> {
+    spec: &'a NetworkRun,
+    data: &'a Dataset,
+    network: Network<R>,
+    /// Flat, as the network's layout says; so are the gradients and each accumulator.
+    parameters: Vec<R>,
+    gradients: Vec<R>,
+    /// The optimizer's accumulators, one after the other.
+    slots: Vec<R>,
+    batches: Batches,
+    input: Input<R>,
+    history: Vec<LossRow>,
+    evaluations: Vec<EvaluationRow>,
+}
+
+/// What goes into the network.
+struct Input<R> {
+    features: usize,
+    /// Which rows of the data: [rows].
+    rows: Vec<usize>,
+    /// [rows, features]
+    x: Vec<R>,
+    /// [rows]
+    labels: Vec<u16>,
+}
+
+impl<'a, R: Element> Run<'a, R> {
+    fn new(instructions: Instructions, spec: &'a NetworkRun, data: &'a Dataset) -> Self {
+        let batch = spec.batch_size.as_usize();
+        let rows = if spec.evaluations() > 0 { batch.max(EVALUATION_ROWS) } else { batch };
+        let network = Network::new(instructions, &spec.model.layers(data.task.outputs()), data.features, rows);
+        let count = network.layout().len();
+        let mut parameters = vec![R::zero(); count];
+        spec.init.fill(spec.seed, network.layout(), &mut parameters);
+        Self {
+            spec,
+            data,
+            network,
+            parameters,
+            gradients: vec![R::zero(); count],
+            slots: vec![R::zero(); spec.optimizer.slots() * count],
+            batches: Batches::new(spec.sampling, spec.seed, data.train.len()),
+            input: Input {
+                features: data.features,
+                rows: vec![0; rows],
+                x: vec![R::zero(); rows * data.features],
+                labels: vec![0; rows],
+            },
+            history: Vec::with_capacity(spec.record.rows(spec.steps).min(RESERVED_LOSSES) as usize),
+            evaluations: Vec::with_capacity(
+                spec.evaluations().min(RESERVED_LOSSES) as usize * spec.record.parts().len(),
+            ),
+        }
+    }
+
+    fn all_steps(&mut self, watch: &mut dyn FnMut(u64) -> ControlFlow<()>) -> Ending {
+        let steps = self.spec.steps;
+        for step in 0..steps {
+            if let Err(NotFinite { layer }) = self.step(step) {
+                return Ending::Diverged { step, layer };
+            }
+            if watch(step + 1).is_break() && step + 1 < steps {
+                return Ending::Interrupted;
+            }
+        }
+        Ending::Finished
+    }
+
+    /// One update, and what is recorded with it.
+    fn step(&mut self, step: u64) -> Result<(), NotFinite> {
+        let spec = self.spec;
+        let batch = spec.batch_size.as_usize();
+        self.batches.draw(step, &mut self.input.rows[..batch]);
+        self.input.gather(&self.data.train, batch);
+
+        let loss_is_due = spec.record.loss_is_due(step, spec.steps);
+        self.predict(batch)?;
+        if loss_is_due && spec.record.loss.at == LossAt::BeforeUpdate {
+            self.record_loss(step)?;
+        }
+        self.update(step, batch)?;
+        if loss_is_due && spec.record.loss.at == LossAt::AfterUpdate {
+            self.predict(batch)?;
+            self.record_loss(step)?;
+        }
+        if spec.record.evaluation_is_due(step, spec.steps, spec.pace()) {
+            for part in spec.record.parts() {
+                self.evaluate(step, *part)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Computes the outputs and the probabilities of the input's first `rows` rows.
+    fn predict(&mut self, rows: usize) -> Result<(), NotFinite> {
+        self.network.forward(&self.parameters, self.input.x(rows))?;
+        let (outputs, probabilities) = self.network.output(rows);
+        loss::softmax(outputs, self.data.task.outputs(), probabilities);
+        Ok(())
+    }
+
+    /// Moves the parameters against the gradients of the batch whose probabilities were computed last.
+    ///
+    /// No pass is made with parameters that are not finite, so a product may leave out what is multiplied by zero.
+    fn update(&mut self, step: u64, batch: usize) -> Result<(), NotFinite> {
+        let Self { spec, network, parameters, gradients, slots, input, .. } = self;
+        let probabilities = network.output(batch).1;
+        loss::cross_entropy_gradient(probabilities, self.data.task.outputs(), &input.labels[..batch]);
+        network.backward(parameters, input.x(batch), gradients);
+        spec.regularization.add_gradients(network.layout(), parameters, gradients);
+        spec.optimizer.update(step, parameters, gradients, slots);
+        // An accumulator that overflows would stop its parameter for ever, finite as that is.
+        let buffers = std::iter::once(parameters.as_slice()).chain(slots.chunks(parameters.len()));
+        let views = buffers.filter_map(|values| network.layout().first_not_finite(values));
+        match views.min_by_key(|view| view.range.start) {
+            Some(view) => Err(NotFinite { layer: view.layer().to_owned() }),
+            None => Ok(()),
+        }
+    }
+
+    /// Writes down the loss of the batch whose probabilities were computed last.
+    fn record_loss(&mut self, step: u64) -> Result<(), NotFinite> {
+        let batch = self.spec.batch_size.as_usize();
+        let penalty = self.spec.regularization.penalty(self.network.layout(), &self.parameters);
+        // The cross-entropy of finite outputs is finite; squares of finite weights can overflow.
+        if !penalty.is_finite() {
+            return Err(NotFinite { layer: "penalty".to_owned() });
+        }
+        let probabilities = self.network.output(batch).1;
+        let sum = loss::cross_entropy(0.0, probabilities, self.data.task.outputs(), &self.input.labels[..batch]);
+        let loss = sum / batch as f64 + penalty;
+        self.history.push(LossRow { step, epoch: self.spec.pace().epoch(step), loss, penalty });
+        Ok(())
+    }
+
+    /// Writes down loss and accuracy on all rows of `part`, where it has any.
+    fn evaluate(&mut self, step: u64, part: Part) -> Result<(), NotFinite> {
+        let data = self.data;
+        let source = match part {
+            Part::Train => &data.train,
+            Part::Test => &data.test,
+        };
+        let total = source.len();
+        if total == 0 {
+            return Ok(());
+        }
+        let (mut sum, mut correct) = (0.0, 0);
+        for first in (0..total).step_by(self.input.rows.len()) {
+            let rows = self.input.rows.len().min(total - first);
+            self.input.rows[..rows].iter_mut().zip(first..).for_each(|(row, index)| *row = index);
+            self.input.gather(source, rows);
+            self.predict(rows)?;
+            let (outputs, probabilities) = self.network.output(rows);
+            let labels = &self.input.labels[..rows];
+            sum = loss::cross_entropy(sum, probabilities, data.task.outputs(), labels);
+            correct += loss::correct(outputs, data.task.outputs(), labels);
+        }
+        let (loss, accuracy) = (sum / total as f64, correct as f64 / total as f64);
+        self.evaluations.push(EvaluationRow { step, epoch: self.spec.pace().epoch(step), part, loss, accuracy });
+        Ok(())
+    }
+}
+
+impl<R: Element> Input<R> {
+    /// Fetches the first `rows` of the rows that are asked for.
+    fn gather(&mut self, source: &Rows, rows: usize) {
+        source.gather(&self.rows[..rows], &mut self.x[..rows * self.features], &mut self.labels[..rows]);
+    }
+
+    /// The first `rows` rows.
+    fn x(&self, rows: usize) -> &[R] {
+        &self.x[..rows * self.features]
+    }
+}
+
+#[cfg(test)]
+mod tests;

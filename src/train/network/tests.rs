@@ -1,0 +1,303 @@
+//! What a run of a network promises.
+
+use super::*;
+use crate::batches::Sampling;
+use crate::data::{Data, Info, Limits, Source, Task};
+use crate::kernel::Precision;
+use crate::nn::activation::Activation;
+use crate::nn::init::{Normal, Weights};
+use crate::nn::loss::Objective;
+use crate::nn::{Init, Model, Regularization};
+use crate::number::{Count, NonNegative, Positive};
+use crate::optim::{Adam, Momentum, Optimizer, Sgd};
+use crate::record::{Evaluate, LossRecord, Record};
+use crate::seed::{Purpose, Seed};
+use crate::train::network;
+
+const FEATURES: usize = 12;
+const CLASSES: usize = 3;
+
+fn count(value: u64) -> Count {
+    Count::new(value).unwrap()
+}
+
+/// Rows whose class is where most of their light is: a third of the features each.
+fn rows(count: usize, stream: u64) -> Rows {
+    let mut generator = Seed::try_from(11).unwrap().stream(Purpose::Batch).at(stream);
+    let mut rows = Rows { pixels: Vec::new(), labels: Vec::new() };
+    for _ in 0..count {
+        let class = generator.below(CLASSES as u64) as usize;
+        rows.labels.push(class as u16);
+        let brightest = |feature| if feature * CLASSES / FEATURES == class { 256 } else { 128 };
+        rows.pixels.extend((0..FEATURES).map(|feature| generator.below(brightest(feature)) as u8));
+    }
+    rows
+}
+
+fn dataset() -> Dataset {
+    Dataset {
+        train: rows(90, 0),
+        test: rows(40, 1),
+        features: FEATURES,
+        task: Task::Classification { classes: CLASSES },
+    }
+}
+
+/// 20 steps of SGD on [`dataset`], in `f64`.
+fn spec() -> NetworkRun {
+    NetworkRun {
+        seed: Seed::try_from(0).unwrap(),
+        data: Data(Limits::default(), Source::Mnist),
+        info: Info {
+            train_rows: 90,
+            test_rows: 40,
+            features: FEATURES,
+            task: Task::Classification { classes: CLASSES },
+            fingerprint: "0123456789abcdef".to_owned(),
+        },
+        model: Model { hidden: vec![count(8), count(6)], activation: Activation::Relu, bias: true },
+        init: Init::default(),
+        regularization: Regularization::default(),
+        optimizer: sgd(0.1),
+        batch_size: count(16),
+        steps: 20,
+        sampling: Sampling::WithReplacement,
+        objective: Objective::CrossEntropy,
+        precision: Precision::F64,
+        record: Record::default(),
+    }
+}
+
+fn sgd(lr: f64) -> Optimizer {
+    Optimizer::Sgd(Sgd { lr: Positive::new(lr).unwrap() })
+}
+
+fn loss(at: LossAt, every: u64) -> Record {
+    Record { loss: LossRecord { at, every: count(every) }, evaluate: None }
+}
+
+fn outcome(spec: &NetworkRun) -> Outcome {
+    network(spec, &dataset(), &mut |_| ControlFlow::Continue(()))
+}
+
+#[test]
+fn a_network_learns() {
+    for precision in [Precision::F32, Precision::F64] {
+        for (optimizer, steps) in
+            [(sgd(0.3), 400), (Optimizer::Momentum(Momentum::default()), 800), (Optimizer::Adam(Adam::default()), 1500)]
+        {
+            let record = Record { evaluate: Some(Evaluate::default()), ..Record::default() };
+            let spec = NetworkRun { optimizer, steps, precision, record, ..spec() };
+            let outcome = outcome(&spec);
+            assert_eq!(outcome.ending, Ending::Finished);
+            assert_eq!(outcome.history.len(), steps as usize);
+            assert!(outcome.history[0].loss > 0.9, "{:?}", outcome.history[0]);
+            let [.., train, test] = outcome.evaluations.as_slice() else { panic!("no evaluations") };
+            assert_eq!((train.part, test.part), (Part::Train, Part::Test));
+            assert!(train.accuracy > 0.9 && train.loss < 0.4, "{:?}: {train:?}", spec.optimizer);
+            assert!(test.accuracy > 0.8 && test.loss < 0.6, "{:?}: {test:?}", spec.optimizer);
+        }
+    }
+}
+
+#[test]
+fn what_is_recorded_never_changes_what_is_trained() {
+    let expected = outcome(&spec()).parameters_hash;
+    let evaluate = Some(Evaluate::default());
+    for record in [
+        loss(LossAt::BeforeUpdate, 7),
+        loss(LossAt::AfterUpdate, 1),
+        loss(LossAt::AfterUpdate, 3),
+        Record { evaluate: evaluate.clone(), ..loss(LossAt::BeforeUpdate, 1) },
+        Record { evaluate, ..loss(LossAt::AfterUpdate, 5) },
+    ] {
+        assert_eq!(outcome(&NetworkRun { record, ..spec() }).parameters_hash, expected);
+    }
+}
+
+#[test]
+fn every_instruction_set_trains_the_same_parameters() {
+    for precision in [Precision::F32, Precision::F64] {
+        let spec = NetworkRun { precision, record: loss(LossAt::AfterUpdate, 1), ..spec() };
+        let data = dataset();
+        let expected = outcome(&spec);
+        for instructions in Instructions::available() {
+            let mut watch = |_| ControlFlow::Continue(());
+            let outcome = match precision {
+                Precision::F32 => train_with::<f32>(instructions, &spec, &data, &mut watch),
+                Precision::F64 => train_with::<f64>(instructions, &spec, &data, &mut watch),
+            };
+            assert_eq!(outcome, expected, "{instructions}");
+        }
+    }
+}
+
+#[test]
+fn longer_runs_begin_as_shorter_ones() {
+    let (short, long) = (outcome(&spec()), outcome(&NetworkRun { steps: 33, ..spec() }));
+    assert_eq!(short.history, long.history[..20]);
+}
+
+/// The loss of a batch before the update is the loss of the same batch after an update that changes nothing.
+#[test]
+fn both_losses_are_of_the_same_batch() {
+    let tiny = NetworkRun { optimizer: sgd(1e-300), ..spec() };
+    let before = outcome(&NetworkRun { record: loss(LossAt::BeforeUpdate, 1), ..tiny.clone() });
+    let after = outcome(&NetworkRun { record: loss(LossAt::AfterUpdate, 1), ..tiny });
+    assert_eq!(before.history, after.history);
+}
+
+/// The loss after the update of step t, computed anew from what t + 1 steps have left.
+#[test]
+fn a_loss_after_the_update_is_that_of_the_new_parameters() {
+    let regularization =
+        Regularization { weight_decay: NonNegative::new(0.01).unwrap(), l1: NonNegative::new(0.001).unwrap() };
+    let spec = NetworkRun { regularization, record: loss(LossAt::AfterUpdate, 1), ..spec() };
+    let data = dataset();
+    let recorded = outcome(&spec).history;
+    for step in [0, 1, 7] {
+        let mut run = Run::<f64>::new(Instructions::fastest(), &spec, &data);
+        (0..=step).for_each(|step| run.step(step).unwrap());
+        let mut rows = vec![0; 16];
+        Batches::new(spec.sampling, spec.seed, 90).draw(step, &mut rows);
+        let mut sum = 0.0;
+        for row in rows {
+            let x: Vec<f64> = data.train.pixels[row * FEATURES..][..FEATURES]
+                .iter()
+                .map(|pixel| f64::from(f32::from(*pixel) / 255.0))
+                .collect();
+            run.network.forward(&run.parameters, &x).unwrap();
+            let exponentials: Vec<f64> = run.network.output(1).0.iter().map(|output| output.exp()).collect();
+            let p = exponentials[usize::from(data.train.labels[row])] / exponentials.iter().sum::<f64>();
+            sum -= (p + 1e-7).ln();
+        }
+        let weights: Vec<f64> = run
+            .network
+            .layout()
+            .weights()
+            .flat_map(|view| run.parameters[view.range.clone()].iter().copied())
+            .collect();
+        let penalty = weights.iter().map(|w| 0.005 * w * w + 0.001 * w.abs()).sum::<f64>();
+        let row = recorded[step as usize];
+        assert_eq!((row.step, row.epoch), (step, (step + 1) as f64 * 16.0 / 90.0));
+        assert!((row.penalty - penalty).abs() < 1e-13, "{row:?}, {penalty}");
+        assert!((row.loss - (sum / 16.0 + penalty)).abs() < 1e-13, "{row:?}, {}", sum / 16.0 + penalty);
+    }
+}
+
+#[test]
+fn an_evaluation_does_not_depend_on_how_it_is_cut() {
+    let evaluate = Some(Evaluate::default());
+    let spec = NetworkRun { record: Record { evaluate, ..Record::default() }, ..spec() };
+    let data = dataset();
+    let mut whole = Run::<f32>::new(Instructions::fastest(), &spec, &data);
+    let mut cut = Run::<f32>::new(Instructions::fastest(), &spec, &data);
+    cut.input.rows.truncate(17);
+    for part in [Part::Train, Part::Test] {
+        whole.evaluate(0, part).unwrap();
+        cut.evaluate(0, part).unwrap();
+    }
+    assert_eq!(whole.evaluations.len(), 2);
+    assert_eq!(whole.evaluations, cut.evaluations);
+}
+
+#[test]
+fn evaluations_come_with_the_rows_that_are_due() {
+    let evaluate = Some(serde_json::from_str(r#"{"on": ["test"]}"#).unwrap());
+    let spec = NetworkRun { record: Record { evaluate, ..Record::default() }, ..spec() };
+    let rows = outcome(&spec).evaluations;
+    // 90 rows in batches of 16: ⌊16 · step / 90⌋ grows at 6, 12 and 17; 19 is the last step.
+    assert_eq!(rows.iter().map(|row| row.step).collect::<Vec<_>>(), [0, 6, 12, 17, 19]);
+    assert!(rows.iter().all(|row| row.part == Part::Test && row.epoch == (row.step + 1) as f64 * 16.0 / 90.0));
+}
+
+#[test]
+fn the_first_steps_agree_in_both_precisions() {
+    let double = outcome(&spec());
+    let single = outcome(&NetworkRun { precision: Precision::F32, ..spec() });
+    for (double, single) in double.history.iter().zip(&single.history).take(3) {
+        assert!((double.loss - single.loss).abs() < 1e-6, "{double:?} {single:?}");
+    }
+    assert_ne!(double.parameters_hash, single.parameters_hash);
+}
+
+#[test]
+fn a_run_can_be_interrupted_after_any_step_but_the_last() {
+    let all = outcome(&spec());
+    let stop_at = |stop| {
+        let mut seen = Vec::new();
+        let outcome = network(&spec(), &dataset(), &mut |done| {
+            seen.push(done);
+            if done == stop { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+        });
+        assert_eq!(seen, (1..=stop).collect::<Vec<_>>());
+        outcome
+    };
+    let early = stop_at(5);
+    assert_eq!(early.ending, Ending::Interrupted);
+    assert_eq!(early.history, all.history[..5]);
+    assert_eq!(stop_at(20), all);
+}
+
+#[test]
+fn the_first_layer_whose_output_overflows_names_the_divergence() {
+    for (precision, std) in [(Precision::F32, 1e25), (Precision::F64, 1e200)] {
+        for at in [LossAt::BeforeUpdate, LossAt::AfterUpdate] {
+            let weights = Weights::Normal(Normal { std: Positive::new(std).unwrap() });
+            let init = Init { weights, ..Init::default() };
+            let outcome = outcome(&NetworkRun { init, precision, record: loss(at, 1), ..spec() });
+            assert_eq!(outcome.ending, Ending::Diverged { step: 0, layer: "affine2".to_owned() });
+            assert_eq!(outcome.history, []);
+        }
+    }
+}
+
+/// With lr · λ far above 2, every update multiplies the weights by about −lr · λ.
+#[test]
+fn the_update_that_makes_parameters_infinite_is_the_step_of_the_divergence() {
+    let weight_decay = NonNegative::new(1e15).unwrap();
+    let regularization = Regularization { weight_decay, ..Regularization::default() };
+    let model = Model { hidden: vec![], ..spec().model };
+    let spec = NetworkRun { optimizer: sgd(1.0), regularization, model, precision: Precision::F32, ..spec() };
+    for (at, recorded) in [(LossAt::BeforeUpdate, 3), (LossAt::AfterUpdate, 2)] {
+        let outcome = outcome(&NetworkRun { record: loss(at, 1), ..spec.clone() });
+        assert_eq!(outcome.ending, Ending::Diverged { step: 2, layer: "affine1".to_owned() });
+        assert_eq!(outcome.history.len(), recorded);
+        assert!(outcome.history.iter().all(|row| row.loss.is_finite() && row.penalty.is_finite()));
+    }
+}
+
+#[test]
+fn a_learning_rate_can_be_too_large_for_one_update() {
+    for (precision, lr) in [(Precision::F32, 1e300), (Precision::F64, f64::MAX)] {
+        for (at, recorded) in [(LossAt::BeforeUpdate, 1), (LossAt::AfterUpdate, 0)] {
+            let init =
+                Init { weights: Weights::Normal(Normal { std: Positive::new(100.0).unwrap() }), ..Init::default() };
+            let outcome = outcome(&NetworkRun { optimizer: sgd(lr), init, precision, record: loss(at, 1), ..spec() });
+            assert_eq!(outcome.ending, Ending::Diverged { step: 0, layer: "affine1".to_owned() });
+            assert_eq!(outcome.history.len(), recorded);
+        }
+    }
+}
+
+#[test]
+fn an_accumulator_that_overflows_ends_the_run() {
+    // Gradients of about 1e22 are finite in f32, their squares are not.
+    let regularization = Regularization { weight_decay: NonNegative::new(1e22).unwrap(), ..Default::default() };
+    for optimizer in ["adagrad", "rmsprop", "adam"] {
+        let optimizer = serde_json::from_value(serde_json::json!({ optimizer: {} })).unwrap();
+        let outcome = outcome(&NetworkRun { optimizer, regularization, precision: Precision::F32, ..spec() });
+        assert_eq!(outcome.ending, Ending::Diverged { step: 0, layer: "affine1".to_owned() });
+    }
+}
+
+#[test]
+fn a_penalty_can_overflow_before_the_network_does() {
+    let regularization =
+        Regularization { weight_decay: NonNegative::new(1e-300).unwrap(), l1: NonNegative::new(0.0).unwrap() };
+    let init = Init { weights: Weights::Normal(Normal { std: Positive::new(1e160).unwrap() }), ..Init::default() };
+    let model = Model { hidden: vec![], activation: Activation::Relu, bias: false };
+    let outcome = outcome(&NetworkRun { regularization, init, model, ..spec() });
+    assert_eq!(outcome.ending, Ending::Diverged { step: 0, layer: "penalty".to_owned() });
+    assert_eq!(outcome.history, []);
+}
