@@ -5,6 +5,8 @@
 //! checkpoint needs no generator state. Uniforms, bounded integers, Gaussians and shuffles are made here, in `f64`, so
 //! that `f32` and `f64` runs draw the same numbers.
 
+pub mod numpy;
+
 use rand_chacha::ChaCha8Rng;
 use rand_core::{Rng, SeedableRng};
 use serde::Deserialize;
