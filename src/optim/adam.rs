@@ -12,7 +12,7 @@ use serde::Deserialize;
 
 use super::{Rule, in_range};
 use crate::number::{Fraction, Positive};
-use crate::real::Real;
+use crate::real::{Real, power};
 use crate::settings::Settings;
 
 /// Adam: momentum, and a learning rate for each parameter.
@@ -68,38 +68,6 @@ impl Rule for Adam {
     }
 }
 
-/// `base`, from 0 to 1, to the power of `exponent`, the same bits on every machine, which the standard library's `powf` and
-/// `powi` do not promise.
-///
-/// Squares and multiplies with twice the digits of a double, so that the result is the exact power rounded once: before the
-/// rounding it is off by less than exponent · 2^−101, relatively. NumPy's `beta**t` calls the C library's `pow`, which may be
-/// one unit in the last place off and rarely is (glibc's: never in the first 2001 powers of 0.9 and 0.999, in 3 of those of
-/// 0.95). Plain squaring would be off by up to `exponent` halves of a unit, and 1 − β₂ᵗ, small for many steps, would make much
-/// more of that.
-fn power(base: f64, mut exponent: u64) -> f64 {
-    let mut result = (1.0, 0.0);
-    let mut square = (base, 0.0);
-    while exponent > 0 {
-        if exponent & 1 == 1 {
-            result = product(result, square);
-        }
-        square = product(square, square);
-        exponent >>= 1;
-    }
-    result.0
-}
-
-/// The product of two numbers, each the unevaluated sum of a double and a much smaller one (Dekker 1971, "A floating-point
-/// technique for extending the available precision").
-///
-/// The fused `mul_add` gives the rounding error of a · b exactly, by its definition, in hardware or emulated.
-fn product((a, a_rest): (f64, f64), (b, b_rest): (f64, f64)) -> (f64, f64) {
-    let high = a * b;
-    let low = a.mul_add(b, -high) + (a * b_rest + a_rest * b);
-    let sum = high + low;
-    (sum, low - (sum - high))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -120,26 +88,5 @@ mod tests {
         rule.update(10_000, &mut parameter, &[1.0], &mut slots);
         assert_eq!(slots, [2.0, 3.25]);
         assert_eq!(parameter, [-0.001 * 2.0 / 3.25_f64.sqrt()]);
-    }
-
-    #[test]
-    fn powers_are_rounded_once() {
-        #[derive(Deserialize)]
-        struct Goldens {
-            powers: Vec<[f64; 3]>,
-        }
-        let goldens: Goldens = toml::from_str(include_str!("../../tests/goldens/optimizers.toml")).unwrap();
-        assert!(goldens.powers.len() > 30);
-        for [base, exponent, expected] in goldens.powers {
-            assert_eq!(power(base, exponent as u64), expected, "{base} to the power of {exponent}");
-        }
-    }
-
-    #[test]
-    fn powers_hold_at_their_edges() {
-        assert_eq!(power(0.0, 1), 0.0);
-        assert_eq!(power(0.9, 0), 1.0);
-        assert_eq!(power(0.999, 1), 0.999);
-        assert_eq!(power(0.999, u64::MAX), 0.0);
     }
 }

@@ -3,7 +3,7 @@
 //! An update is a loop over flat slices, one operation after the other as the formula is written: hyperparameters and what is
 //! computed from them alone (1 − β₁, μ²) are `f64`, rounded once to the precision of the training; everything else is computed
 //! in that precision. No operation is fused, so in `f64` an update gives the bits that NumPy gives for the same formula (but
-//! where the C library's `pow` is not the best it could be, see `adam.rs`).
+//! where the C library's `pow` is not the best it could be, see [`power`](crate::real::power)).
 
 mod adagrad;
 mod adam;

@@ -1,4 +1,4 @@
-"""Writes real.csv beside itself: what exp, ln and tanh are, to test src/real.rs against.
+"""Writes real.csv beside itself: what exp, ln, tanh, exp10, log10 and cos_pi are, to test src/real.rs against.
 
     python tests/goldens/real.py        # needs mpmath; 1.3.0 wrote the numbers that are here
 
@@ -16,7 +16,14 @@ import mpmath
 from mpmath import mpf
 
 mpmath.mp.prec = 2200  # tanh(5e-324) differs from its argument in bit 2150
-FUNCTIONS = {"exp": mpmath.exp, "ln": mpmath.log, "tanh": mpmath.tanh}
+FUNCTIONS = {
+    "exp": mpmath.exp,
+    "ln": mpmath.log,
+    "tanh": mpmath.tanh,
+    "exp10": lambda x: mpmath.power(10, x),
+    "log10": lambda x: mpmath.log(x) / mpmath.log(10),
+    "cos_pi": mpmath.cospi,
+}
 INFINITY = math.inf
 
 
@@ -36,13 +43,15 @@ def rounded(exact, precision):
 
 
 def row(function, x, precision):
-    if math.isnan(x) or (function == "ln" and x < 0):
+    at_zero = {"exp": 1.0, "ln": -INFINITY, "tanh": x, "exp10": 1.0, "log10": -INFINITY, "cos_pi": 1.0}
+    at_infinity = {"exp": max(x, 0.0), "ln": x, "tanh": math.copysign(1.0, x), "exp10": max(x, 0.0), "log10": x}
+    if math.isnan(x) or (function in ("ln", "log10") and x < 0):
         y, rest = math.nan, 0.0
     elif x == 0:
-        y, rest = {"exp": 1.0, "ln": -INFINITY, "tanh": x}[function], 0.0
+        y, rest = at_zero[function], 0.0
     elif math.isinf(x):
-        y, rest = {"exp": max(x, 0.0), "ln": x, "tanh": math.copysign(1.0, x)}[function], 0.0
-    elif function == "exp" and abs(x) > 1000:
+        y, rest = at_infinity[function], 0.0
+    elif function in ("exp", "exp10") and abs(x) > 1000:
         y, rest = (INFINITY if x > 0 else 0.0), 0.0
     elif function == "tanh" and abs(x) > 500:
         y, rest = math.copysign(1.0, x), 0.0
@@ -85,9 +94,23 @@ def points():
             yield function, x, "f64"
 
     narrow = [0.5, 1.0, 88.72283, 88.72284, -87.3, -103.9, -104.1, 1e-40, 3e38] + uniform(-20.0, 20.0, 30)
-    for function in FUNCTIONS:
+    for function in ("exp", "ln", "tanh"):
         for x in narrow:
             yield function, struct.unpack("f", struct.pack("f", x))[0], "f32"
+
+    exp10 = edges + [float(k) for k in (-323, -308, -307, -22, -5, -1, 1, 2, 22, 23, 300, 308)]
+    exp10 += neighbours(308.25471555991674) + neighbours(-323.3062153431158) + neighbours(-307.0)
+    exp10 += uniform(-1.0, 1.0, 80) + uniform(-307.0, 308.0, 80) + uniform(-323.0, -307.0, 20)
+    exp10 += [sign * x for x in magnitudes(-60, -3, 20) for sign in (1.0, -1.0)]
+    log10 = edges + neighbours(1.0) + neighbours(0.1) + neighbours(1e-307) + neighbours(1e22) + neighbours(1e300)
+    log10 += uniform(0.5, 2.0, 80) + magnitudes(-1022, 1022, 80) + uniform(0.0, 2.2e-308, 20)
+    log10 += [1.0 + sign * x for x in magnitudes(-52, -5, 20) for sign in (1.0, -1.0)]
+    cos_pi = [x for x in edges if math.isfinite(x)] + neighbours(0.25) + neighbours(0.5) + neighbours(1.0) + neighbours(1.5)
+    cos_pi += uniform(0.0, 1.0, 120) + uniform(-100.0, 100.0, 40) + magnitudes(-60, -3, 20)
+    cos_pi += [0.5 + sign * x for x in magnitudes(-52, -5, 20) for sign in (1.0, -1.0)]
+    for function, xs in (("exp10", exp10), ("log10", log10), ("cos_pi", cos_pi)):
+        for x in xs:
+            yield function, x, "f64"
 
 
 if __name__ == "__main__":
