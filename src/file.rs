@@ -17,9 +17,18 @@ use crate::train;
 use crate::value::deserialize::deserialize;
 use crate::value::fault::Fault;
 use crate::value::problem::Problem;
-use crate::value::{self, Entry, Kind, Node, NodeId, Sources, Tree};
+use crate::value::{self, Entry, Form, Kind, Node, NodeId, Rejected, Sources, Tree};
 
 mod optimizers;
+mod reading;
+mod sweep;
+mod trials;
+mod variants;
+
+pub use reading::{How, Reading};
+pub use sweep::{Sweep, Trials, Zip};
+pub use variants::VARIANT;
+use variants::Variants;
 
 /// An experiment file under one choice of its axes.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
@@ -43,6 +52,11 @@ pub struct File {
     pub optimizer: Optimizer,
     pub train: train::Section,
     pub record: Option<Record>,
+    /// How axes combine, and how often distributions are drawn from.
+    #[serde(default)]
+    pub sweep: Sweep,
+    /// `[variant.NAME]`: patches of the file. A file under a choice is patched already, and shows none.
+    pub variant: Option<serde::de::IgnoredAny>,
 }
 
 /// A name that is also a folder's.
@@ -141,6 +155,8 @@ pub struct Experiment {
     pub text: String,
     /// Relative paths in the file start here.
     pub folder: PathBuf,
+    /// How each key was read.
+    pub readings: Vec<Reading>,
     /// What was rejected: it reads as if it were not there, so that what else is wrong is found, too.
     dropped: HashSet<NodeId>,
     problems: Vec<Problem>,
@@ -190,12 +206,19 @@ impl Experiment {
             Ok(tree) => tree,
             Err(problems) => return Err(Mistakes { sources, problems }),
         };
-        let mut problems = add_missing_sections(&mut sources, &mut tree);
-        let (shared, misnamed) = optimizers::lower(&mut tree);
+        let rejected = value::written::spell_out(&mut tree);
+        let (variants, mut problems) = Variants::take(&mut tree);
+        problems.extend(add_missing_sections(&mut sources, &mut tree, &variants));
+        let places = variants.places();
+        let (shared, misnamed) = variants.merge(&mut tree, &sources);
         problems.extend(misnamed);
-        let (found, dropped) = value::axes::find::<File>(&mut tree);
+        let Rejected { problems: found, dropped } = value::axes::find::<File>(&mut tree, rejected);
         problems.extend(found.into_iter().map(|problem| shared.explain(problem)));
         problems.extend(misplaced_axes(&tree.root));
+        let readings = reading::readings(&sources, &tree, &places);
+        problems.extend(sweep::combine(&mut tree, &dropped));
+        let mut reported = HashSet::new();
+        problems.retain(|problem| reported.insert(problem.clone()));
         for problem in &mut problems {
             explain_place(problem);
         }
@@ -207,6 +230,7 @@ impl Experiment {
             seeds: Seeds::default(),
             text,
             folder,
+            readings,
             dropped,
             problems,
         };
@@ -318,10 +342,12 @@ const REQUIRED: [(&str, &str); 4] = [
 const OF_A_NETWORK: [&str; 2] = ["data", "network"];
 
 /// Reports the sections that are missing, and puts the least in their places, so that everything else is read all the same.
-fn add_missing_sections(sources: &mut Sources, tree: &mut Tree) -> Vec<Problem> {
-    let descends = tree.root.entry("function").is_some();
+fn add_missing_sections(sources: &mut Sources, tree: &mut Tree, variants: &Variants) -> Vec<Problem> {
     let is_missing = |(section, _): &&(&str, &str)| {
-        tree.root.entry(section).is_none() && !(descends && OF_A_NETWORK.contains(section))
+        variants.any(|in_variant| {
+            let has = |key| tree.root.entry(key).is_some() || in_variant(key);
+            !has(section) && !(OF_A_NETWORK.contains(section) && has("function"))
+        })
     };
     let missing: Vec<_> = REQUIRED.iter().filter(is_missing).collect();
     let mut problems = Vec::new();
@@ -343,7 +369,7 @@ fn add_example(sources: &mut Sources, tree: &mut Tree, section: &str, example: &
 
 /// Says of a key that belongs to the top of the file, and stands in a section, where it belongs; and what `seed` becomes.
 fn explain_place(problem: &mut Problem) {
-    const TOP: [&str; 11] = [
+    const TOP: [&str; 13] = [
         "name",
         "description",
         "seeds",
@@ -355,6 +381,8 @@ fn explain_place(problem: &mut Problem) {
         "optimizer",
         "train",
         "record",
+        "sweep",
+        VARIANT,
     ];
     if problem.message == "unknown key `seed`" {
         problem.help.insert(0, "`seeds = [5]` means the seed 5, `seeds = 5` the seeds 0 to 4".to_owned());
@@ -369,23 +397,35 @@ fn explain_place(problem: &mut Problem) {
 fn misplaced_axes(root: &Node) -> Vec<Problem> {
     let mut problems = Vec::new();
     for Entry { key, value, .. } in root.entries().unwrap_or_default() {
-        let reason = match (key.as_str(), &value.kind) {
-            ("optimizer", _) => continue,
-            ("name" | "description" | "seeds", Kind::Axis(_)) => {
-                format!("`{key}` holds for all runs of a file and cannot be an axis")
-            }
-            (_, Kind::Axis(_)) => format!("[{key}] is a section and cannot be an axis; the keys in it can"),
-            ("record", _) => {
-                let Some(axis) = first_axis(value) else { continue };
-                let problem = Problem::new("[record] never holds an axis: all runs of a file are recorded alike");
-                problems.push(problem.at(axis.origin.clone()).label("one value, please"));
-                continue;
-            }
-            _ => continue,
+        let values: Vec<&Node> = match &value.kind {
+            Kind::Axis(axis) if axis.form == Form::Patched => value.children().collect(),
+            _ => vec![value],
         };
-        problems.push(Problem::new(reason).at(value.origin.clone()).label("this is read as an axis"));
+        problems.extend(values.into_iter().filter_map(|value| misplaced_axis(key, value)));
     }
     problems
+}
+
+/// What is wrong with an axis that `value` is or holds, where it can hold none.
+fn misplaced_axis(key: &str, value: &Node) -> Option<Problem> {
+    let reason = match (key, &value.kind) {
+        ("optimizer", _) => return None,
+        ("name" | "description" | "seeds", Kind::Axis(_)) => {
+            format!("`{key}` holds for all runs of a file and cannot be an axis")
+        }
+        (_, Kind::Axis(_)) => format!("[{key}] is a section and cannot be an axis; the keys in it can"),
+        ("record" | "sweep", _) => {
+            let axis = first_axis(value)?;
+            let reason =
+                if key == "record" { "all runs of a file are recorded alike" } else { "it says how axes combine" };
+            let problem = Problem::new(format!("[{key}] never holds an axis: {reason}"));
+            return Some(problem.at(axis.origin.clone()).label("one value, please"));
+        }
+        _ => return None,
+    };
+    let is_drawn = matches!(&value.kind, Kind::Axis(axis) if matches!(axis.form, Form::Drawn(_)));
+    let label = if is_drawn { "this is read as a distribution" } else { "this is read as an axis" };
+    Some(Problem::new(reason).at(value.origin.clone()).label(label))
 }
 
 fn first_axis(node: &Node) -> Option<&Node> {

@@ -26,10 +26,11 @@ impl Seed {
     }
 
     /// The stream that serves `purpose` in every run with this seed.
-    pub fn stream(self, purpose: Purpose) -> Stream {
+    pub fn stream(self, purpose: Purpose<'_>) -> Stream {
         let (name, index) = match purpose {
-            Purpose::Init(layer) => ("init", u64::from(layer)),
-            Purpose::Batch => ("batch", 0),
+            Purpose::Init(layer) => ("init".to_owned(), u64::from(layer)),
+            Purpose::Batch => ("batch".to_owned(), 0),
+            Purpose::Sweep(key) => (format!("sweep {key}"), 0),
         };
         let mut hasher = blake3::Hasher::new_derive_key("paribus 2026-11 random stream");
         hasher.update(&self.0.to_le_bytes()).update(&index.to_le_bytes()).update(name.as_bytes());
@@ -49,11 +50,13 @@ impl TryFrom<i64> for Seed {
 
 /// What random numbers are drawn for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Purpose {
+pub enum Purpose<'a> {
     /// The initial weights of the k-th affine layer (0-based, counting affine layers only).
     Init(u32),
     /// Which rows make a batch.
     Batch,
+    /// What trials draw for the key of this name: `optimizer.lr`.
+    Sweep(&'a str),
 }
 
 /// A family of independent generators, one for each position.
@@ -161,6 +164,7 @@ mod tests {
             let purpose = match self.purpose.as_str() {
                 "init" => Purpose::Init(self.index),
                 "batch" => Purpose::Batch,
+                other if other.starts_with("sweep ") => Purpose::Sweep(&other[6..]),
                 other => panic!("unknown purpose {other}"),
             };
             self.seed.stream(purpose).at(self.position)
@@ -229,9 +233,15 @@ mod tests {
         let mut first_words = std::collections::HashSet::new();
         let mut streams = 0;
         for seed in [0, 1, 2, 256, i64::MAX].map(seed) {
-            for purpose in
-                [Purpose::Batch, Purpose::Init(0), Purpose::Init(1), Purpose::Init(256), Purpose::Init(u32::MAX)]
-            {
+            for purpose in [
+                Purpose::Batch,
+                Purpose::Init(0),
+                Purpose::Init(1),
+                Purpose::Init(256),
+                Purpose::Init(u32::MAX),
+                Purpose::Sweep("lr"),
+                Purpose::Sweep("lr2"),
+            ] {
                 for position in [0, 1, 256, 1 << 32, u64::MAX] {
                     first_words.insert(seed.stream(purpose).at(position).words.next_u64());
                     streams += 1;

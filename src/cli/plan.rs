@@ -1,12 +1,13 @@
 //! `paribus plan FILE`: what would run and why, before anything does.
 
+use std::collections::HashSet;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
 use super::table::Table;
 use super::{Failure, counted, grouped, out, results_folder, select};
-use crate::file::Experiment;
-use crate::plan::{Plan, PlannedRun};
+use crate::file::{Experiment, How};
+use crate::plan::{Alternative, Axis, Plan, PlannedRun, Space};
 use crate::store::{Inventory, Status};
 
 #[derive(Debug, clap::Args)]
@@ -49,10 +50,13 @@ fn listing(plan: &Plan, chosen: &[usize], inventory: &Inventory) -> String {
     text += &axes(plan).render(2);
     text += "\nkeys as they were read\n";
     let mut keys = Table::new([("", false), ("", false), ("", false)]);
-    for reading in &plan.readings {
-        let how = match reading.alternatives {
-            Some(count) => format!("an axis of {}", counted(count, "value")),
-            None => "one value".to_owned(),
+    for reading in &plan.experiment.readings {
+        let how = match reading.how {
+            How::Value => "one value".to_owned(),
+            How::Axis(count) => format!("an axis of {}", counted(count, "value")),
+            How::Spaced(word, count) => format!("an axis of {}, {word}", counted(count, "value")),
+            How::Drawn(word) => format!("drawn by each trial, {word}"),
+            How::Unchanged => "changes nothing".to_owned(),
         };
         keys.row([reading.key.clone(), reading.written.clone(), how]);
     }
@@ -103,26 +107,69 @@ fn state(run: &PlannedRun, inventory: &Inventory) -> usize {
 }
 
 fn axes(plan: &Plan) -> Table {
-    fn add(table: &mut Table, space: &crate::plan::Space, under: &str) {
-        for axis in &space.axes {
-            let values = axis.alternatives.iter().map(|alternative| alternative.value.as_str());
-            if axis.is_declared() {
-                let name = format!("{under}{}", axis.name);
-                table.row([name, axis.alternatives.len().to_string(), values.collect::<Vec<_>>().join(", ")]);
+    let mut table = Table::new([("", false), ("", true), ("", false)]);
+    rows(&plan.space, &[]).into_iter().for_each(|row| table.row(row));
+    let seeds: Vec<String> = plan.experiment.seeds.get().iter().map(|seed| seed.get().to_string()).collect();
+    table.row(["seed".to_owned(), seeds.len().to_string(), listed(&seeds)]);
+    table
+}
+
+/// Name, number of values and values of each axis in `space`. Of the given axes, `told` are told of already.
+fn rows(space: &Space, told: &[String]) -> Vec<[String; 3]> {
+    let mut all: Vec<[String; 3]> = Vec::new();
+    for axis in &space.axes {
+        let is_trials = axis.name == "trial";
+        if axis.is_given {
+            let [Alternative { label, value, .. }] = axis.alternatives.as_slice() else { continue };
+            if !label.is_empty() && !told.contains(&axis.name) {
+                all.push([axis.name.clone(), String::new(), value.clone()]);
             }
-            for alternative in &axis.alternatives {
-                add(table, &alternative.inner, &format!("{under}{}: ", alternative.value));
+            continue;
+        }
+        if axis.is_declared {
+            let values: Vec<String> = axis.alternatives.iter().map(|alternative| alternative.value.clone()).collect();
+            all.push([axis.name.clone(), values.len().to_string(), listed(&values)]);
+        }
+        let moving = if is_trials { Vec::new() } else { moving_with(axis) };
+        let told: Vec<String> = moving.iter().map(|(name, _)| name.clone()).collect();
+        all.extend(moving.iter().map(|(name, values)| [name.clone(), format!("with {}", axis.name), listed(values)]));
+        let inner: Vec<Vec<[String; 3]>> =
+            axis.alternatives.iter().map(|alternative| rows(&alternative.inner, &told)).collect();
+        // What all alternatives have in common, or many trials, is said once.
+        if is_trials || (inner.len() > 1 && inner.windows(2).all(|pair| pair[0] == pair[1])) {
+            let (mut once, mut seen) = (Vec::new(), HashSet::new());
+            once.extend(inner.into_iter().flatten().filter(|row| seen.insert(row.clone())));
+            all.extend(once);
+        } else {
+            for (alternative, rows) in axis.alternatives.iter().zip(inner) {
+                let under =
+                    |[name, count, values]: [String; 3]| [format!("{}: {name}", alternative.value), count, values];
+                all.extend(rows.into_iter().map(under));
             }
         }
     }
-    let mut table = Table::new([("", false), ("", true), ("", false)]);
-    add(&mut table, &plan.space, "");
-    let seeds: Vec<String> = plan.experiment.seeds.get().iter().map(|seed| seed.get().to_string()).collect();
-    let listed = if seeds.len() > 20 {
-        format!("{}, …, {}", seeds[..3].join(", "), seeds[seeds.len() - 1])
-    } else {
-        seeds.join(", ")
+    all
+}
+
+/// The axes that move with this one under all of its alternatives, with their values.
+fn moving_with(axis: &Axis) -> Vec<(String, Vec<String>)> {
+    let Some(first) = axis.alternatives.first() else { return Vec::new() };
+    let names = first.inner.axes.iter().filter(|axis| axis.is_given).map(|axis| axis.name.clone());
+    let with_values = |name: String| {
+        let value = |alternative: &Alternative| {
+            let given = alternative.inner.axes.iter().find(|axis| axis.is_given && axis.name == name)?;
+            given.alternatives.first().map(|only| only.value.clone())
+        };
+        let values = axis.alternatives.iter().map(value).collect::<Option<_>>()?;
+        Some((name, values))
     };
-    table.row(["seed".to_owned(), seeds.len().to_string(), listed]);
-    table
+    names.filter_map(with_values).collect()
+}
+
+/// The values, or the first few and the last one of many.
+fn listed(values: &[String]) -> String {
+    match values {
+        [head @ .., last] if head.len() >= 20 => format!("{}, …, {last}", head[..3].join(", ")),
+        _ => values.join(", "),
+    }
 }

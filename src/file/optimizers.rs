@@ -3,13 +3,18 @@
 
 use super::Name;
 use crate::value::problem::Problem;
-use crate::value::{Alternative, Axis, Entry, Kind, Node, Origin, Tree};
+use crate::value::{Alternative, Axis, Entry, Form, Kind, Node, Origin, Tree};
 
 /// The keys that stand directly in `[optimizer]`, beside the tables of several optimizers.
 #[derive(Debug, Default)]
 pub struct SharedKeys(Vec<(String, Origin)>);
 
 impl SharedKeys {
+    /// Adds those of another such section.
+    pub fn extend(&mut self, other: Self) {
+        self.0.extend(other.0);
+    }
+
     /// Says of an unknown key that it is shared, where it is.
     pub fn explain(&self, problem: Problem) -> Problem {
         let at = |(key, origin): &&(String, Origin)| {
@@ -27,9 +32,16 @@ impl SharedKeys {
     }
 }
 
-/// Lowers the section in place; returns the shared keys and what is wrong.
+/// Lowers the tree's section in place; returns the shared keys and what is wrong.
 pub fn lower(tree: &mut Tree) -> (SharedKeys, Vec<Problem>) {
-    let Some(section) = section(tree) else { return Default::default() };
+    let Some(mut section) = tree.take("optimizer") else { return Default::default() };
+    let found = lower_section(tree, &mut section.1);
+    tree.put_back(section);
+    found
+}
+
+/// Lowers a section in place, with nodes and axes of `tree`; returns the shared keys and what is wrong.
+pub fn lower_section(tree: &mut Tree, section: &mut Entry) -> (SharedKeys, Vec<Problem>) {
     let origin = section.key_origin.clone();
     let Kind::Table(entries) = &mut section.value.kind else { return Default::default() };
     let (arms, shared): (Vec<Entry>, Vec<Entry>) = std::mem::take(entries).into_iter().partition(is_arm);
@@ -54,26 +66,16 @@ pub fn lower(tree: &mut Tree) -> (SharedKeys, Vec<Problem>) {
     let shared_keys = shared.iter().map(|entry| (entry.key.clone(), entry.key_origin.clone())).collect();
     let axis = Axis {
         id: tree.new_axis(),
+        form: Form::Listed,
         alternatives: arms.into_iter().map(|arm| alternative(tree, arm, &shared)).collect(),
     };
-    if let Some(section) = self::section(tree) {
-        section.value.kind = Kind::Axis(axis);
-    }
+    section.value.kind = Kind::Axis(axis);
     (SharedKeys(shared_keys), problems)
 }
 
-fn section(tree: &mut Tree) -> Option<&mut Entry> {
-    let Kind::Table(sections) = &mut tree.root.kind else { return None };
-    sections.iter_mut().find(|section| section.key == "optimizer")
-}
-
-/// A table in `[optimizer]` is an optimizer, unless it spells out the values of a shared key.
+/// A table in `[optimizer]` is an optimizer.
 fn is_arm(entry: &Entry) -> bool {
-    match entry.value.entries() {
-        Some([only]) => only.key != "values",
-        Some(_) => true,
-        None => false,
-    }
+    entry.value.entries().is_some()
 }
 
 /// `[optimizer.NAME]` with its kind and the shared keys.
@@ -91,5 +93,5 @@ fn alternative(tree: &mut Tree, arm: Entry, shared: &[Entry]) -> Alternative {
         let kind = Node { id: tree.new_node(), origin: key_origin.clone(), kind: Kind::Text(name.clone()) };
         entries.insert(0, Entry { key: "kind".to_owned(), key_origin, value: kind });
     }
-    Alternative { name: Some(name), value: Node { id, origin, kind: Kind::Table(entries) } }
+    Alternative { name: Some(name), key_origin: None, value: Node { id, origin, kind: Kind::Table(entries) } }
 }

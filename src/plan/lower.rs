@@ -236,9 +236,9 @@ fn locate<'t>(root: &'t Node, choice: &Choice, path: &[&str]) -> Option<(Origin,
     let mut node = root;
     let mut place = None;
     for key in path {
-        let Some(entry) = node.chosen(choice).entry(key) else { break };
+        let Some(entry) = node.chosen(choice).entry_under(key, choice) else { break };
         node = entry.value.chosen(choice);
-        let origin = if node.entries().is_some() { &entry.key_origin } else { &node.origin };
+        let origin = if node.entries().is_some() { entry.key_origin_under(choice) } else { &node.origin };
         place = Some((origin.clone(), node));
     }
     place
@@ -252,6 +252,9 @@ fn locate_setting<'t>(
     path: &mut Vec<&'t str>,
 ) -> Option<(Origin, &'t Node)> {
     let node = node.chosen(choice);
+    if node.is_absent() {
+        return None;
+    }
     let Some(entries) = node.entries() else { return (short_name(path) == name).then(|| (node.origin.clone(), node)) };
     entries.iter().find_map(|entry| {
         path.push(&entry.key);

@@ -2,9 +2,10 @@
 
 mod cost;
 mod lower;
-mod reading;
 mod select;
 mod space;
+#[cfg(test)]
+mod sweep_tests;
 #[cfg(test)]
 mod tests;
 
@@ -14,10 +15,10 @@ use crate::data::{self, Data, Info};
 use crate::file::{Experiment, Mistakes};
 use crate::settings::{RunId, Settings};
 use crate::spec::RunSpec;
+use crate::value::Origin;
 use crate::value::problem::Problem;
 
 pub use cost::Cost;
-pub use reading::Reading;
 pub use select::{Selection, SelectionError};
 pub use space::{Alternative, Axis, Space};
 
@@ -30,8 +31,6 @@ pub struct Plan {
     pub runs: Vec<PlannedRun>,
     /// Cells that turned out to be a run that was there before.
     pub duplicates: Vec<Duplicate>,
-    /// How each key of the file was read.
-    pub readings: Vec<Reading>,
 }
 
 /// One run, before it is trained.
@@ -81,10 +80,7 @@ impl Plan {
     /// read.
     pub fn new(experiment: Experiment) -> Result<Self, Mistakes> {
         match expand(&experiment) {
-            Ok((space, runs, duplicates)) if experiment.is_sound() => {
-                let readings = reading::readings(&experiment);
-                Ok(Self { experiment, space, runs, duplicates, readings })
-            }
+            Ok((space, runs, duplicates)) if experiment.is_sound() => Ok(Self { experiment, space, runs, duplicates }),
             Ok(_) => Err(experiment.into_mistakes(Vec::new())),
             Err(problems) => Err(experiment.into_mistakes(problems)),
         }
@@ -101,21 +97,25 @@ impl Plan {
 type Expansion = (Space, Vec<PlannedRun>, Vec<Duplicate>);
 
 fn expand(experiment: &Experiment) -> Result<Expansion, Vec<Problem>> {
-    let space = Space::of(&experiment.tree.root);
     let seeds = experiment.seeds.get();
+    let too_many = || vec![Problem::new(format!("the file declares more than {MOST_RUNS} runs"))];
+    let space = Space::of(&experiment.tree.root).ok_or_else(too_many)?;
     let cells = within_bounds(&space, seeds.len()).map_err(|problem| vec![problem])?;
 
     let mut sources: HashMap<Data, Result<Info, data::Error>> = HashMap::new();
     let mut problems: Vec<Problem> = Vec::new();
-    let mut reported: HashSet<Problem> = HashSet::new();
+    let mut reported: HashSet<(Option<Origin>, String)> = HashSet::new();
     let mut runs: Vec<PlannedRun> = Vec::new();
     let mut labels: HashMap<RunId, usize> = HashMap::new();
     let mut duplicates = Vec::new();
     for index in 0..cells {
         let (mut choice, mut taken) = (experiment.tree.first_choice(), Vec::new());
         space.decode(index, &mut choice, &mut taken);
+        // What one trial has drawn wrong, others draw wrong by other numbers.
+        let is_trial = taken.iter().any(|(axis, _)| axis.name == "trial");
         let mut report = |problem: Problem| {
-            if reported.insert(problem.clone()) {
+            let message = if is_trial { String::new() } else { problem.message.clone() };
+            if reported.insert((problem.origin.clone(), message)) {
                 problems.push(problem);
             }
         };
@@ -195,8 +195,9 @@ fn names(spec: &RunSpec, taken: &[(&Axis, &Alternative)]) -> (String, Vec<(Strin
     let optimizer = taken.iter().find(|(axis, _)| axis.name == "optimizer");
     let optimizer_name =
         optimizer.map_or_else(|| spec.optimizer().kind().to_owned(), |(_, alternative)| alternative.value.clone());
-    let declared: Vec<_> = taken.iter().filter(|(axis, _)| axis.is_declared()).collect();
-    let label = declared.iter().map(|(_, alternative)| alternative.label.as_str()).collect::<Vec<_>>().join(", ");
+    let declared: Vec<_> = taken.iter().filter(|(axis, _)| axis.is_declared).collect();
+    let labels = declared.iter().map(|(_, alternative)| alternative.label.as_str());
+    let label = labels.filter(|label| !label.is_empty()).collect::<Vec<_>>().join(", ");
     let label = if label.is_empty() { optimizer_name.clone() } else { label };
     let varies = declared.iter().map(|(axis, alternative)| (axis.name.clone(), alternative.value.clone())).collect();
     (label, varies, optimizer_name)

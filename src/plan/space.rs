@@ -1,8 +1,13 @@
 //! The space of settings that a file declares: axes that multiply, each a list of alternatives, an alternative perhaps with
 //! axes of its own. A cell is an index into it and is decoded when it is asked for.
+//!
+//! Places of the tree that share one axis move together. The axis stands where the first of them does; each further one is a
+//! *given* axis in the space that opens up below an alternative, with the one value that goes with it.
 
-use crate::file::short_name;
-use crate::value::{AxisId, Choice, Kind, Node};
+use std::collections::{HashMap, HashSet, VecDeque};
+
+use crate::file::{VARIANT, short_name};
+use crate::value::{self, AxisId, Choice, Form, Kind, Node};
 
 /// The product of its axes, the last one fastest.
 #[derive(Debug, Clone, Default)]
@@ -14,9 +19,14 @@ pub struct Space {
 #[derive(Debug, Clone)]
 pub struct Axis {
     pub id: AxisId,
-    /// The setting's short name.
+    /// The setting's short name; `variant`; `trial`.
     pub name: String,
+    /// One alone where the axis is given.
     pub alternatives: Vec<Alternative>,
+    /// Whether another place has taken the alternative already.
+    pub is_given: bool,
+    /// Whether there is anything to tell apart: one optimizer's table alone declares no axis.
+    pub is_declared: bool,
     /// How many cells the alternatives up to each one have together; `None` beyond 2^128.
     ends: Option<Vec<u128>>,
 }
@@ -24,50 +34,34 @@ pub struct Axis {
 /// One value of an axis, and the space that opens up below it.
 #[derive(Debug, Clone)]
 pub struct Alternative {
-    /// As labels write it: `he`, `lr=0.01`.
+    /// 0-based, among all that the axis has in the tree.
+    pub position: usize,
+    /// As labels write it: `he`, `lr=0.01`; empty where they need not.
     pub label: String,
     /// As listings write it: `he`, `0.01`.
     pub value: String,
     pub inner: Space,
 }
 
-impl Space {
-    /// The axes of the tree below `root`, in the order in which they first appear.
-    pub fn of(root: &Node) -> Self {
-        let mut space = Self::default();
-        space.collect(root, &mut Vec::new());
-        space
-    }
+/// More alternatives than this belong to more runs than a plan can have.
+const MOST_ALTERNATIVES: usize = 4_000_000;
 
-    fn collect<'t>(&mut self, node: &'t Node, path: &mut Vec<&'t str>) {
-        match &node.kind {
-            Kind::Table(entries) => {
-                for entry in entries {
-                    path.push(&entry.key);
-                    self.collect(&entry.value, path);
-                    path.pop();
-                }
-            }
-            Kind::Axis(axis) => {
-                let name = short_name(path);
-                let alternatives = axis
-                    .alternatives
-                    .iter()
-                    .map(|alternative| {
-                        let mut inner = Self::default();
-                        inner.collect(&alternative.value, path);
-                        let value = alternative.name.clone().unwrap_or_else(|| written(&alternative.value));
-                        let speaks_for_itself = alternative.name.is_some()
-                            || matches!(alternative.value.kind, Kind::Text(_))
-                            || alternative.value.entry("kind").is_some();
-                        let label = if speaks_for_itself { value.clone() } else { format!("{name}={value}") };
-                        Alternative { label, value, inner }
-                    })
-                    .collect();
-                self.axes.push(Axis::new(axis.id, name, alternatives));
-            }
-            _ => {}
+impl Space {
+    /// The axes of the tree below `root`, in the order in which they first appear; nothing where they have more alternatives
+    /// than a plan has runs.
+    pub fn of(root: &Node) -> Option<Self> {
+        let mut places = Vec::new();
+        collect(root, &mut Vec::new(), &mut places);
+        // Variants stand where the file names them, and not where the first key is that they change.
+        if let Some(leader) = places.iter().position(Place::is_variant) {
+            let id = places[leader].axis.id;
+            let (led, mut others): (Vec<_>, Vec<_>) =
+                places.into_iter().partition(|place| place.axis.id == id && !place.is_variant());
+            let after = others.iter().position(Place::is_variant).map_or(0, |position| position + 1);
+            others.splice(after..after, led);
+            places = others;
         }
+        Builder { taken: HashMap::new(), left: MOST_ALTERNATIVES }.space(places)
     }
 
     /// How many cells there are; `None` beyond 2^128.
@@ -92,11 +86,181 @@ impl Space {
             let position = ends.partition_point(|end| *end <= digit);
             let begin = if position == 0 { 0 } else { ends[position - 1] };
             let alternative = &axis.alternatives[position];
-            choice.set(axis.id, position);
+            choice.set(axis.id, alternative.position);
             taken.push((axis, alternative));
             alternative.inner.decode(digit - begin, choice, taken);
         }
     }
+}
+
+/// An axis of the tree, and the keys that lead to it.
+#[derive(Clone)]
+struct Place<'t> {
+    axis: &'t value::Axis,
+    path: Vec<&'t str>,
+}
+
+impl<'t> Place<'t> {
+    /// Whether this is where the file names its variants.
+    fn is_variant(&self) -> bool {
+        self.path == [VARIANT]
+    }
+
+    /// Whether this is a key that variants change, which their names say already.
+    fn is_patched(&self) -> bool {
+        self.axis.form == Form::Patched && !self.is_variant()
+    }
+
+    /// The axes within one of the alternatives.
+    fn within(&self, position: usize) -> Vec<Place<'t>> {
+        let mut places = Vec::new();
+        collect(&self.axis.alternatives[position].value, &mut self.path.clone(), &mut places);
+        places
+    }
+
+    fn is_declared(&self) -> bool {
+        self.axis.alternatives.len() > 1 || short_name(&self.path) != "optimizer"
+    }
+
+    /// One of the alternatives, without what opens up below it.
+    fn alternative(&self, position: usize) -> Alternative {
+        let alternative = &self.axis.alternatives[position];
+        let value = alternative.name.clone().unwrap_or_else(|| written(&alternative.value));
+        let speaks_for_itself = alternative.name.is_some()
+            || matches!(alternative.value.kind, Kind::Text(_))
+            || alternative.value.entry("kind").is_some();
+        let label = if self.axis.form == Form::Trials {
+            String::new()
+        } else if speaks_for_itself {
+            value.clone()
+        } else {
+            format!("{}={value}", short_name(&self.path))
+        };
+        Alternative { position, label, value, inner: Space::default() }
+    }
+}
+
+fn collect<'t>(node: &'t Node, path: &mut Vec<&'t str>, places: &mut Vec<Place<'t>>) {
+    match &node.kind {
+        Kind::Table(entries) => {
+            for entry in entries {
+                path.push(&entry.key);
+                collect(&entry.value, path, places);
+                path.pop();
+            }
+        }
+        Kind::Axis(axis) => places.push(Place { axis, path: path.clone() }),
+        _ => {}
+    }
+}
+
+struct Builder {
+    /// The alternative of each axis around the space that is built.
+    taken: HashMap<AxisId, usize>,
+    /// How many more alternatives there may be.
+    left: usize,
+}
+
+impl Builder {
+    /// The space of these places; nothing where it has too many alternatives.
+    fn space(&mut self, places: Vec<Place<'_>>) -> Option<Space> {
+        let mut waiting: VecDeque<(Place, HashSet<AxisId>)> =
+            places.into_iter().map(|place| (place.clone(), self.axes_of(&place))).collect();
+        let mut space = Space::default();
+        while let Some((first, axes)) = waiting.pop_front() {
+            if let Some(&position) = self.taken.get(&first.axis.id) {
+                for place in first.within(position).into_iter().rev() {
+                    let axes = self.axes_of(&place);
+                    waiting.push_front((place, axes));
+                }
+                let is_absent = first.axis.alternatives[position].value.is_absent() && !first.is_variant();
+                if !first.is_patched() && !is_absent {
+                    let mut given =
+                        Axis::new(first.axis.id, short_name(&first.path), vec![first.alternative(position)]);
+                    given.is_given = true;
+                    given.is_declared = first.is_declared();
+                    space.axes.push(given);
+                }
+                continue;
+            }
+            let together = connected(axes, &mut waiting);
+            space.axes.push(self.axis(&first, &together)?);
+        }
+        Some(space)
+    }
+
+    /// The axis that `first` is the first place of, with all that moves `together` with something of it below its alternatives.
+    fn axis(&mut self, first: &Place<'_>, together: &[Place<'_>]) -> Option<Axis> {
+        let is_trials = first.axis.form == Form::Trials;
+        let mut alternatives = Vec::with_capacity(first.axis.alternatives.len());
+        for position in 0..first.axis.alternatives.len() {
+            self.left = self.left.checked_sub(1)?;
+            self.taken.insert(first.axis.id, position);
+            let mut within = if is_trials { vec![first.clone()] } else { first.within(position) };
+            within.extend_from_slice(together);
+            let alternative = if is_trials {
+                let (label, value) = (format!("trial {position:03}"), position.to_string());
+                Alternative { position, label, value, inner: Space::default() }
+            } else {
+                first.alternative(position)
+            };
+            alternatives.push(Alternative { inner: self.space(within)?, ..alternative });
+        }
+        self.taken.remove(&first.axis.id);
+        let name = if is_trials { "trial".to_owned() } else { short_name(&first.path) };
+        let mut axis = Axis::new(first.axis.id, name, alternatives);
+        axis.is_declared = is_trials || first.is_declared();
+        Some(axis)
+    }
+
+    /// The axes at and below `place` that have not been taken.
+    fn axes_of(&self, place: &Place<'_>) -> HashSet<AxisId> {
+        let mut axes = HashSet::new();
+        self.add_axes(place.axis, &mut axes);
+        axes
+    }
+
+    fn add_axes(&self, axis: &value::Axis, axes: &mut HashSet<AxisId>) {
+        let mut add = |node: &Node| self.add_axes_below(node, axes);
+        match self.taken.get(&axis.id) {
+            Some(&position) => add(&axis.alternatives[position].value),
+            None => {
+                axis.alternatives.iter().for_each(|alternative| add(&alternative.value));
+                axes.insert(axis.id);
+            }
+        }
+    }
+
+    fn add_axes_below(&self, node: &Node, axes: &mut HashSet<AxisId>) {
+        match &node.kind {
+            Kind::Axis(axis) => self.add_axes(axis, axes),
+            Kind::Table(entries) => entries.iter().for_each(|entry| self.add_axes_below(&entry.value, axes)),
+            _ => {}
+        }
+    }
+}
+
+/// Takes out of `waiting` every place that shares one of `axes`, or one with a place that does, and so on.
+fn connected<'t>(mut axes: HashSet<AxisId>, waiting: &mut VecDeque<(Place<'t>, HashSet<AxisId>)>) -> Vec<Place<'t>> {
+    let mut is_connected = vec![false; waiting.len()];
+    loop {
+        let before = axes.len();
+        for ((_, own), is_connected) in waiting.iter().zip(&mut is_connected) {
+            // A place whose axes have all been taken waits for nothing, and nothing waits for it.
+            if !*is_connected && !axes.is_disjoint(own) {
+                *is_connected = true;
+                axes.extend(own);
+            }
+        }
+        if axes.len() == before {
+            break;
+        }
+    }
+    let mut together = Vec::new();
+    for (entry, is_connected) in std::mem::take(waiting).into_iter().zip(is_connected) {
+        if is_connected { together.push(entry.0) } else { waiting.push_back(entry) }
+    }
+    together
 }
 
 impl Axis {
@@ -106,17 +270,13 @@ impl Axis {
             Some(*sum)
         };
         let ends: Vec<u128> = alternatives.iter().scan(0, add).collect();
-        Self { id, name, ends: (ends.len() == alternatives.len()).then_some(ends), alternatives }
+        let ends = (ends.len() == alternatives.len()).then_some(ends);
+        Self { id, name, alternatives, is_given: false, is_declared: true, ends }
     }
 
     /// How many cells this axis alone has: alternatives, those with inner axes counted as often as these multiply.
     pub fn size(&self) -> Option<u128> {
         self.ends.as_ref()?.last().copied()
-    }
-
-    /// Whether there is anything to tell apart: one optimizer's table alone declares no axis.
-    pub fn is_declared(&self) -> bool {
-        self.name != "optimizer" || self.alternatives.len() > 1
     }
 }
 
@@ -146,7 +306,7 @@ fn written(node: &Node) -> String {
                 (kind, _) => format!("{}({})", kind.unwrap_or_default(), settings.join(" ")),
             }
         }
-        Kind::Axis(_) => String::new(),
+        Kind::Axis(_) | Kind::Absent => String::new(),
     }
 }
 
@@ -175,6 +335,7 @@ mod tests {
                                     .into_iter()
                                     .enumerate()
                                     .map(|(index, inner)| Alternative {
+                                        position: index,
                                         label: String::new(),
                                         value: index.to_string(),
                                         inner,
@@ -225,7 +386,8 @@ mod tests {
 
     #[test]
     fn a_size_beyond_all_numbers_is_none() {
-        let alternative = || Alternative { label: String::new(), value: String::new(), inner: Space::default() };
+        let alternative =
+            || Alternative { position: 0, label: String::new(), value: String::new(), inner: Space::default() };
         let axis = || Axis::new(AxisId::test(0), String::new(), (0..1024).map(|_| alternative()).collect());
         assert_eq!(Space { axes: (0..12).map(|_| axis()).collect() }.size(), Some(1 << 120));
         assert_eq!(Space { axes: (0..13).map(|_| axis()).collect() }.size(), None);

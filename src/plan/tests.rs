@@ -6,16 +6,16 @@ use proptest::prelude::*;
 
 use super::*;
 
-fn plan(text: &str) -> Plan {
+pub(super) fn plan(text: &str) -> Plan {
     let experiment = Experiment::parse("test.toml", text.to_owned(), "test", PathBuf::new());
     experiment.and_then(Plan::new).unwrap_or_else(|mistakes| panic!("{}\n{text}", mistakes.render(false)))
 }
 
-fn ids(text: &str) -> Vec<RunId> {
+pub(super) fn ids(text: &str) -> Vec<RunId> {
     plan(text).runs.iter().map(|run| run.id).collect()
 }
 
-fn labels(text: &str) -> Vec<String> {
+pub(super) fn labels(text: &str) -> Vec<String> {
     let mut labels: Vec<String> = plan(text).runs.into_iter().map(|run| run.label).collect();
     labels.dedup();
     labels
@@ -79,17 +79,18 @@ fn cells_with_the_same_settings_are_one_run() {
 fn how_each_key_was_read_is_told() {
     let text = with("[optimizer]\nlr = { values = [0.1] }\n[optimizer.sgd]\n[optimizer.fast]\nkind = 'adam'\n");
     let read: Vec<String> = plan(&text)
+        .experiment
         .readings
         .iter()
-        .map(|reading| format!("{} = {} ({:?})", reading.key, reading.written, reading.alternatives))
+        .map(|reading| format!("{} = {} ({:?})", reading.key, reading.written, reading.how))
         .collect();
     insta::assert_snapshot!(read.join("\n"), @r"
-    data.source = 'mnist' (None)
-    network.hidden = [] (None)
-    train.steps = 5 (None)
-    optimizer.sgd.lr = { values = [0.1] } (Some(1))
-    optimizer.fast.lr = { values = [0.1] } (Some(1))
-    optimizer.fast.kind = 'adam' (None)
+    data.source = 'mnist' (Value)
+    network.hidden = [] (Value)
+    train.steps = 5 (Value)
+    optimizer.sgd.lr = { values = [0.1] } (Axis(1))
+    optimizer.fast.lr = { values = [0.1] } (Axis(1))
+    optimizer.fast.kind = 'adam' (Value)
     ");
 }
 

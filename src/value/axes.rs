@@ -11,30 +11,32 @@ use serde::de::DeserializeOwned;
 use super::deserialize::deserialize;
 use super::fault::Fault;
 use super::problem::Problem;
-use super::{Alternative, Axis, AxisId, Choice, Entry, Kind, Node, NodeId, Tree};
+use super::{Alternative, Axis, AxisId, Choice, Form, Kind, Node, NodeId, Rejected, Tree};
 
-/// Turns the lists that are axes for `T` into axes, and returns everything that `T` rejects under any choice, with the nodes to
-/// leave out so that it rejects nothing.
-pub fn find<T: DeserializeOwned>(tree: &mut Tree) -> (Vec<Problem>, HashSet<NodeId>) {
-    let mut finder = Finder { tree, dropped: HashSet::new(), problems: Vec::new(), pending: Vec::new() };
-    finder.explicit_axes();
+/// Turns the lists that are axes for `T` into axes, and adds to `rejected` everything that `T` rejects under any choice, with
+/// the nodes to leave out so that it rejects nothing.
+pub fn find<T: DeserializeOwned>(tree: &mut Tree, rejected: Rejected) -> Rejected {
+    let mut finder = Finder { tree, rejected, pending: Vec::new() };
     finder.known_axes();
     finder.read::<T>(Choice::default());
+    let mut seen = HashSet::new();
     while let Some((axis, alternatives, choice)) = finder.pending.pop() {
+        if !seen.insert((axis, choice.clone())) {
+            continue;
+        }
         for alternative in 1..alternatives {
             let mut choice = choice.clone();
             choice.set(axis, alternative);
             finder.read::<T>(choice);
         }
     }
-    (finder.problems, finder.dropped)
+    finder.rejected
 }
 
 struct Finder<'t> {
     tree: &'t mut Tree,
     /// What was rejected; it is left out of every further reading.
-    dropped: HashSet<NodeId>,
-    problems: Vec<Problem>,
+    rejected: Rejected,
     /// Axes whose first alternative has been read only: how many they have, and the choice under which they are met.
     pending: Vec<(AxisId, usize, Choice)>,
 }
@@ -42,10 +44,10 @@ struct Finder<'t> {
 impl Finder<'_> {
     /// Reads the tree under `choice` until `T` has nothing more to reject.
     fn read<T: DeserializeOwned>(&mut self, choice: Choice) {
-        let mut left_out = self.dropped.clone();
+        let mut left_out = self.rejected.dropped.clone();
         while let Err(fault) = deserialize::<T>(&self.tree.root, &choice, &left_out) {
             let Some(node) = fault.node() else {
-                self.problems.push(fault.into_problem());
+                self.rejected.problems.push(fault.into_problem());
                 return;
             };
             if fault.is_unwanted_list() && self.make_axis(node, &choice) {
@@ -54,9 +56,9 @@ impl Finder<'_> {
             // What is left out can be what its surroundings now lack: that is no mistake of its own.
             let follows_from_another = self.any_below(node, &left_out);
             if !follows_from_another {
-                self.dropped.insert(node);
+                self.rejected.dropped.insert(node);
                 let problem = self.explain(fault, node);
-                self.problems.push(problem);
+                self.rejected.problems.push(problem);
             }
             if node == self.tree.root.id || !left_out.insert(node) {
                 return;
@@ -68,18 +70,25 @@ impl Finder<'_> {
     fn explain(&self, fault: Fault, node: NodeId) -> Problem {
         let (wrong_type, unwanted_list) = (fault.is_wrong_type(), fault.is_unwanted_list());
         let problem = fault.into_problem();
-        let mut entries = Vec::new();
-        collect_entries(&self.tree.root, &mut entries);
-        let axis_of = entries.iter().find(|entry| match &entry.value.kind {
-            Kind::Axis(axis) => axis.alternatives.iter().any(|alternative| alternative.value.id == node),
-            _ => false,
+        let mut values = Vec::new();
+        collect_values(&self.tree.root, &mut values);
+        let axis_of = values.into_iter().find_map(|(key, value)| match &value.kind {
+            Kind::Axis(axis) if axis.alternatives.iter().any(|alternative| alternative.value.id == node) => {
+                Some((key, &axis.form))
+            }
+            _ => None,
         });
         match axis_of {
-            Some(entry) if unwanted_list => problem
-                .help(format!("a list of values makes `{}` an axis; the values themselves cannot be lists", entry.key)),
-            Some(entry) if wrong_type => problem
-                .help(format!("`{}` is an axis here: a list of values, each of the type of the setting", entry.key)),
-            None if self.is_empty_list(node) => {
+            Some((key, Form::Listed)) if unwanted_list => {
+                problem.help(format!("a list of values makes `{key}` an axis; the values themselves cannot be lists"))
+            }
+            Some((key, Form::Listed)) if wrong_type => {
+                problem.help(format!("`{key}` is an axis here: a list of values, each of the type of the setting"))
+            }
+            Some((_, Form::Drawn(distribution))) if wrong_type && distribution.draws_fractions() => {
+                problem.help("`int_uniform` draws whole numbers, `choice` values of any kind")
+            }
+            None if unwanted_list && self.is_empty_list(node) => {
                 problem.help("a list of values makes an axis, which needs one value at least")
             }
             None if unwanted_list => problem.help("the lists are nested too deeply here"),
@@ -110,30 +119,6 @@ impl Finder<'_> {
         }
         self.pending.push((axis, alternatives, choice.clone()));
         true
-    }
-
-    /// `{ values = [...] }` says that something is an axis.
-    fn explicit_axes(&mut self) {
-        let tree = &mut *self.tree;
-        let (axes, problems, dropped) = (&mut tree.axes, &mut self.problems, &mut self.dropped);
-        let root = tree.root.id;
-        tree.root.for_each(&mut |node| {
-            let Kind::Table(entries) = &mut node.kind else { return };
-            let [Entry { key, value, .. }] = entries.as_mut_slice() else { return };
-            if key != "values" || node.id == root {
-                return;
-            }
-            if !matches!(&value.kind, Kind::List(items) if !items.is_empty()) {
-                let found = if matches!(value.kind, Kind::List(_)) { "an empty list" } else { value.type_name() };
-                let problem = Problem::new(format!("`values`: expected a list of values, found {found}"));
-                problems.push(problem.at(value.origin.clone()).label("expected one value at least"));
-                dropped.insert(node.id);
-                return;
-            }
-            node.kind = std::mem::replace(&mut value.kind, Kind::Bool(false));
-            into_axis(node, AxisId(*axes));
-            *axes += 1;
-        });
     }
 
     /// Notes the axes that the tree has already, each with the choice that leads to it.
@@ -173,34 +158,38 @@ fn into_axis(node: &mut Node, id: AxisId) -> usize {
     if items.is_empty() {
         return 0;
     }
-    let alternatives: Vec<_> = items.drain(..).map(|value| Alternative { name: None, value }).collect();
+    let alternatives: Vec<_> = items.drain(..).map(Alternative::of).collect();
     let count = alternatives.len();
-    node.kind = Kind::Axis(Axis { id, alternatives });
+    node.kind = Kind::Axis(Axis { id, form: Form::Listed, alternatives });
     count
 }
 
 /// The list that is a key's value and that `target` is or lies in.
 fn value_around(node: &Node, target: NodeId) -> Option<NodeId> {
-    let mut entries = Vec::new();
-    collect_entries(node, &mut entries);
-    entries.iter().map(|entry| &entry.value).find_map(|value| match value.kind {
+    let mut values = Vec::new();
+    collect_values(node, &mut values);
+    values.into_iter().find_map(|(_, value)| match value.kind {
         Kind::List(_) if value.holds(target) => Some(value.id),
         _ => None,
     })
 }
 
-/// Every entry of every table that lists are not around.
-fn collect_entries<'t>(node: &'t Node, entries: &mut Vec<&'t Entry>) {
-    match &node.kind {
-        Kind::Table(table) => {
-            for entry in table {
-                entries.push(entry);
-                collect_entries(&entry.value, entries);
+/// Every key that lists are not around, with its value. A patched key has several.
+fn collect_values<'t>(node: &'t Node, values: &mut Vec<(&'t str, &'t Node)>) {
+    fn add<'t>(key: &'t str, value: &'t Node, values: &mut Vec<(&'t str, &'t Node)>) {
+        match &value.kind {
+            Kind::Axis(Axis { form: Form::Patched, alternatives, .. }) => {
+                alternatives.iter().for_each(|alternative| add(key, &alternative.value, values));
+            }
+            _ => {
+                values.push((key, value));
+                collect_values(value, values);
             }
         }
-        Kind::Axis(axis) => {
-            axis.alternatives.iter().for_each(|alternative| collect_entries(&alternative.value, entries));
-        }
+    }
+    match &node.kind {
+        Kind::Table(table) => table.iter().for_each(|entry| add(&entry.key, &entry.value, values)),
+        Kind::Axis(axis) => axis.alternatives.iter().for_each(|alternative| collect_values(&alternative.value, values)),
         _ => {}
     }
 }
@@ -211,7 +200,7 @@ mod tests {
 
     use super::*;
     use crate::number::{Count, Positive};
-    use crate::value::{Sources, parse::parse, problem::render};
+    use crate::value::{Sources, parse::parse, problem::render, written::spell_out};
 
     #[derive(Debug, Deserialize)]
     #[serde(deny_unknown_fields)]
@@ -277,7 +266,8 @@ mod tests {
         let mut sources = Sources::default();
         let source = sources.add("file.toml", text);
         let mut tree = parse(&sources, source).unwrap();
-        let problems = find::<File>(&mut tree).0;
+        let rejected = spell_out(&mut tree);
+        let problems = find::<File>(&mut tree, rejected).problems;
         if problems.is_empty() { String::new() } else { render(&sources, &problems, false) }
     }
 
@@ -285,13 +275,14 @@ mod tests {
         let mut sources = Sources::default();
         let source = sources.add("file.toml", text);
         let mut tree = parse(&sources, source).unwrap();
-        assert_eq!(find::<File>(&mut tree).0, []);
-        let mut entries = Vec::new();
-        collect_entries(&tree.root, &mut entries);
-        entries
+        let rejected = spell_out(&mut tree);
+        assert_eq!(find::<File>(&mut tree, rejected).problems, []);
+        let mut values = Vec::new();
+        collect_values(&tree.root, &mut values);
+        values
             .iter()
-            .filter_map(|entry| match &entry.value.kind {
-                Kind::Axis(axis) => Some((entry.key.clone(), axis.alternatives.len())),
+            .filter_map(|(key, value)| match &value.kind {
+                Kind::Axis(axis) => Some((key.to_string(), axis.alternatives.len())),
                 _ => None,
             })
             .collect()

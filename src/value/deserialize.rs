@@ -38,7 +38,8 @@ struct View<'a> {
 
 impl View<'_> {
     fn shows(&self, node: &Node) -> bool {
-        !self.dropped.contains(&node.id) && !self.dropped.contains(&node.chosen(self.choice).id)
+        let chosen = node.chosen(self.choice);
+        !chosen.is_absent() && !self.dropped.contains(&node.id) && !self.dropped.contains(&chosen.id)
     }
 }
 
@@ -76,6 +77,7 @@ impl<'a> Reader<'a> {
             Kind::Date(_) => Unexpected::Other("a date or time"),
             Kind::List(_) | Kind::Axis(_) => Unexpected::Seq,
             Kind::Table(_) => Unexpected::Map,
+            Kind::Absent => Unexpected::Unit,
         };
         Err(Fault::invalid_type(found, visitor).at(self.node))
     }
@@ -90,7 +92,7 @@ impl<'de> Deserializer<'de> for Reader<'_> {
             Kind::Int(value) => visitor.visit_i64(*value),
             Kind::Float(value) => visitor.visit_f64(*value),
             Kind::Text(value) => visitor.visit_str(value),
-            Kind::Date(_) | Kind::Axis(_) => self.wrong_type(&visitor),
+            Kind::Date(_) | Kind::Axis(_) | Kind::Absent => self.wrong_type(&visitor),
             Kind::List(items) => visitor.visit_seq(Items { reader: self, items: items.iter() }),
             Kind::Table(_) => visitor.visit_map(self.fields(self.settings())),
         }
@@ -155,7 +157,7 @@ impl<'de> Deserializer<'de> for Reader<'_> {
         }
         let known = known.into_inner();
         match self.settings().find(|entry| !known.contains(&entry.key.as_str())) {
-            Some(entry) => Err(Fault::unknown_key(entry, entry.value.chosen(self.view.choice), known)),
+            Some(entry) => Err(Fault::unknown_key(entry, self.view.choice, known)),
             None => value,
         }
     }
@@ -230,8 +232,7 @@ impl<'de> MapAccess<'de> for Fields<'_> {
         self.current = self.entries.next();
         let Some(entry) = self.current else { return Ok(None) };
         let key = StrDeserializer::<Fault>::new(&entry.key);
-        let value = entry.value.chosen(self.reader.view.choice);
-        seed.deserialize(key).map(Some).map_err(|fault: Fault| fault.at_key(entry, value))
+        seed.deserialize(key).map(Some).map_err(|fault: Fault| fault.at_key(entry, self.reader.view.choice))
     }
 
     fn next_value_seed<V: DeserializeSeed<'de>>(&mut self, seed: V) -> Result<V::Value, Fault> {
@@ -277,7 +278,7 @@ impl<'de> VariantAccess<'de> for Variant<'_> {
     fn unit_variant(self) -> Result<(), Fault> {
         let Content::Table(reader) = self.content else { return Ok(()) };
         match reader.settings().next() {
-            Some(entry) => Err(Fault::unknown_key(entry, entry.value.chosen(reader.view.choice), [])),
+            Some(entry) => Err(Fault::unknown_key(entry, reader.view.choice, [])),
             None => Ok(()),
         }
     }

@@ -5,7 +5,7 @@ use std::fmt;
 use serde::de::{Error, Expected, Unexpected};
 
 use super::problem::{Problem, did_you_mean, one_of};
-use super::{Entry, Node, NodeId, Origin};
+use super::{Choice, Entry, Node, NodeId, Origin};
 
 /// Something that a type rejects.
 #[derive(Debug)]
@@ -106,15 +106,20 @@ impl Fault {
         self
     }
 
-    /// A key that is none of `expected`. `value` is what its entry holds.
-    pub(super) fn unknown_key(entry: &Entry, value: &Node, expected: impl IntoIterator<Item = &'static str>) -> Self {
+    /// A key that is none of `expected`.
+    pub(super) fn unknown_key(
+        entry: &Entry,
+        choice: &Choice,
+        expected: impl IntoIterator<Item = &'static str>,
+    ) -> Self {
         let expected = expected.into_iter().map(str::to_owned).collect();
-        Self::new(What::UnknownKey { key: entry.key.clone(), expected }).at_key(entry, value)
+        Self::new(What::UnknownKey { key: entry.key.clone(), expected }).at_key(entry, choice)
     }
 
-    /// The fault of a key: that is underlined, and `value`, what its entry holds, is left out with it.
-    pub(super) fn at_key(mut self, entry: &Entry, value: &Node) -> Self {
-        self.place = Some(Place { node: value.id, origin: entry.key_origin.clone() });
+    /// The fault of a key: that is underlined, and what its entry holds under `choice` is left out with it.
+    pub(super) fn at_key(mut self, entry: &Entry, choice: &Choice) -> Self {
+        let origin = entry.key_origin_under(choice).clone();
+        self.place = Some(Place { node: entry.value.chosen(choice).id, origin });
         self
     }
 

@@ -1,16 +1,25 @@
 //! The text as a tree: every value with its place in the file, so that whatever is said of it later can point there.
 //!
-//! A tree is parsed ([`parse`]), its axes are found ([`axes`]), and one choice of alternatives at a time it is
-//! deserialized into typed values ([`deserialize`]). What is wrong becomes a [`Problem`](problem::Problem). Nothing in
-//! here knows a section of the experiment file.
+//! A tree is parsed ([`parse`]), axes that are written as tables become axes ([`written`]), patches are merged into it
+//! ([`merge`]), the other axes are found ([`axes`]), and one choice of alternatives at a time it is deserialized into typed
+//! values ([`deserialize`]). What is wrong becomes a [`Problem`](problem::Problem). Nothing in here knows a section of the
+//! experiment file.
 
 pub mod axes;
 pub mod deserialize;
+pub mod distribution;
 pub mod fault;
+pub mod merge;
 pub mod parse;
 pub mod problem;
+pub mod spacing;
+pub mod written;
 
+use std::collections::HashSet;
 use std::ops::Range;
+
+use self::distribution::Distribution;
+use self::problem::Problem;
 
 /// Where something was written: the bytes `span` of the text `source`.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -86,6 +95,8 @@ pub enum Kind {
     Table(Vec<Entry>),
     /// Several values where the file's reader takes one at a time.
     Axis(Axis),
+    /// Nothing: an alternative under which the key is not there.
+    Absent,
 }
 
 /// A key and its value.
@@ -96,11 +107,29 @@ pub struct Entry {
     pub value: Node,
 }
 
-/// The alternatives at one place.
+/// The alternatives at one place. Places with one id move together: all of them take the alternative of the same number.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Axis {
     pub id: AxisId,
+    pub form: Form,
+    /// At least one.
     pub alternatives: Vec<Alternative>,
+}
+
+/// What makes an axis.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Form {
+    /// A list of values, or tables with names.
+    Listed,
+    /// `{ geomspace = [...] }` or `{ linspace = [...] }`: the word.
+    Spaced(&'static str),
+    /// A distribution. Until trials draw from it, the alternatives are the values of a choice; the smallest and the largest
+    /// number that can be drawn otherwise.
+    Drawn(Distribution),
+    /// What each trial drew.
+    Trials,
+    /// What each of several patches makes of a key.
+    Patched,
 }
 
 /// One of an axis's values.
@@ -108,7 +137,17 @@ pub struct Axis {
 pub struct Alternative {
     /// The name that the file gives it, where it gives one (`[optimizer.NAME]`).
     pub name: Option<String>,
+    /// Where its own key was written, if it has one (in a patch).
+    pub key_origin: Option<Origin>,
     pub value: Node,
+}
+
+/// What cannot be accepted.
+#[derive(Debug, Default)]
+pub struct Rejected {
+    pub problems: Vec<Problem>,
+    /// The nodes to leave out so that what is left can be read.
+    pub dropped: HashSet<NodeId>,
 }
 
 /// A parsed file.
@@ -144,9 +183,32 @@ impl Tree {
 
     /// Takes out the entry of this key at the top.
     pub fn remove(&mut self, key: &str) {
+        self.take(key);
+    }
+
+    /// Takes out the entry of this key at the top, and tells its position.
+    pub fn take(&mut self, key: &str) -> Option<(usize, Entry)> {
+        let Kind::Table(entries) = &mut self.root.kind else { return None };
+        let position = entries.iter().position(|entry| entry.key == key)?;
+        Some((position, entries.remove(position)))
+    }
+
+    /// Puts what [`take`](Self::take) took out back in its position.
+    pub fn put_back(&mut self, (position, entry): (usize, Entry)) {
         if let Kind::Table(entries) = &mut self.root.kind {
-            entries.retain(|entry| entry.key != key);
+            entries.insert(position, entry);
         }
+    }
+
+    /// Gives every axis in `from` the name `to`.
+    pub fn rename_axes(&mut self, from: &[AxisId], to: AxisId) {
+        self.root.for_each(&mut |node| {
+            if let Kind::Axis(axis) = &mut node.kind
+                && from.contains(&axis.id)
+            {
+                axis.id = to;
+            }
+        });
     }
 
     /// The choice that takes the first alternative of every axis.
@@ -174,6 +236,23 @@ impl Choice {
     }
 }
 
+impl Entry {
+    /// Where the key was written, under `choice`.
+    pub fn key_origin_under(&self, choice: &Choice) -> &Origin {
+        match &self.value.kind {
+            Kind::Axis(axis) => axis.alternatives[choice.get(axis.id)].key_origin.as_ref().unwrap_or(&self.key_origin),
+            _ => &self.key_origin,
+        }
+    }
+}
+
+impl Alternative {
+    /// A value without a name.
+    pub fn of(value: Node) -> Self {
+        Self { name: None, key_origin: None, value }
+    }
+}
+
 impl Node {
     /// The entries, where this is a table.
     pub fn entries(&self) -> Option<&[Entry]> {
@@ -194,6 +273,16 @@ impl Node {
     /// The entry of this key, where this is a table that has it.
     pub fn entry(&self, key: &str) -> Option<&Entry> {
         self.entries()?.iter().find(|entry| entry.key == key)
+    }
+
+    /// The entry of this key, where this is a table that has it under `choice`.
+    pub fn entry_under(&self, key: &str, choice: &Choice) -> Option<&Entry> {
+        self.entry(key).filter(|entry| !entry.value.chosen(choice).is_absent())
+    }
+
+    /// Whether there is nothing here.
+    pub fn is_absent(&self) -> bool {
+        matches!(self.kind, Kind::Absent)
     }
 
     /// Whether `node` is this one or below it.
@@ -242,6 +331,7 @@ impl Node {
             Kind::Date(_) => "a date or time",
             Kind::List(_) | Kind::Axis(_) => "a list",
             Kind::Table(_) => "a table",
+            Kind::Absent => "nothing",
         }
     }
 }

@@ -25,6 +25,8 @@ STREAMS = [
     (1, "batch", 0, 2000),
     (42, "init", 4294967295, 7),
     (2**63 - 1, "batch", 0, 2**40 + 5),
+    (0, "sweep optimizer.lr", 0, 0),
+    (7, "sweep regularization.weight_decay", 0, 99),
 ]
 
 

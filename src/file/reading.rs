@@ -1,0 +1,135 @@
+//! How each key of a file was read: as one value, as an axis or as a distribution.
+
+use std::collections::{HashMap, HashSet};
+
+use super::variants::VARIANT;
+use crate::value::{Alternative, Form, Kind, Node, NodeId, Origin, SourceId, Sources, Tree};
+
+/// One key of the file.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Reading {
+    /// `optimizer.adam.lr`, `variant.slow.train.steps`
+    pub key: String,
+    /// As the file has it, on one line.
+    pub written: String,
+    pub how: How,
+}
+
+/// What a key was taken for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum How {
+    Value,
+    /// An axis of so many values.
+    Axis(usize),
+    /// An axis of so many numbers at regular distances, and the word for these.
+    Spaced(&'static str, usize),
+    /// The word for what it is drawn from.
+    Drawn(&'static str),
+    /// A variant that changes nothing.
+    Unchanged,
+}
+
+/// Every key that holds a value, in the order of the file. `variants` names the variant that a node is written in.
+///
+/// The tree's axes are known, and its trials have not drawn yet.
+pub fn readings(sources: &Sources, tree: &Tree, variants: &HashMap<NodeId, String>) -> Vec<Reading> {
+    let mut reader = Reader { sources, variants, readings: Vec::new(), seen: HashSet::new() };
+    reader.collect(&tree.root, &mut Vec::new());
+    reader.readings.sort_by_key(|(place, _)| *place);
+    reader.readings.into_iter().map(|(_, reading)| reading).collect()
+}
+
+struct Reader<'a> {
+    sources: &'a Sources,
+    variants: &'a HashMap<NodeId, String>,
+    /// Each with the place that it begins at.
+    readings: Vec<((SourceId, usize), Reading)>,
+    /// A node that several variants have in common is told of once.
+    seen: HashSet<(String, NodeId)>,
+}
+
+impl Reader<'_> {
+    fn collect(&mut self, node: &Node, path: &mut Vec<String>) {
+        match &node.kind {
+            Kind::Absent => {}
+            Kind::Axis(axis) if path.as_slice() == [VARIANT] => {
+                let changing: HashSet<&String> = self.variants.values().collect();
+                for Alternative { name, key_origin, .. } in &axis.alternatives {
+                    if let (Some(name), Some(key_origin)) = (name, key_origin)
+                        && !changing.contains(name)
+                    {
+                        let key = format!("{VARIANT}.{name}");
+                        let reading = Reading { key, written: String::new(), how: How::Unchanged };
+                        self.readings.push((place(key_origin), reading));
+                    }
+                }
+            }
+            Kind::Axis(axis) if axis.form == Form::Patched => {
+                axis.alternatives.iter().for_each(|alternative| self.collect(&alternative.value, path));
+            }
+            // The optimizers' tables, each under its own name.
+            Kind::Axis(axis) if axis.alternatives.iter().any(|alternative| alternative.name.is_some()) => {
+                for alternative in &axis.alternatives {
+                    path.extend(alternative.name.clone());
+                    self.collect(&alternative.value, path);
+                    path.pop();
+                }
+            }
+            Kind::Axis(axis) => {
+                let how = match axis.form {
+                    Form::Spaced(word) => How::Spaced(word, axis.alternatives.len()),
+                    Form::Drawn(distribution) => How::Drawn(distribution.word()),
+                    Form::Listed | Form::Trials | Form::Patched => How::Axis(axis.alternatives.len()),
+                };
+                self.add(path, node, how);
+                // Axes of an alternative's own.
+                for alternative in axis.alternatives.iter().filter(|alternative| holds_axis(&alternative.value)) {
+                    self.collect(&alternative.value, path);
+                }
+            }
+            Kind::Table(entries) if self.is_section(node) || holds_axis(node) => {
+                for entry in entries {
+                    // A kind that the table's name implies was not written.
+                    if entry.key == "kind" && entry.value.origin == entry.key_origin {
+                        continue;
+                    }
+                    path.push(entry.key.clone());
+                    self.collect(&entry.value, path);
+                    path.pop();
+                }
+            }
+            _ => self.add(path, node, How::Value),
+        }
+    }
+
+    fn add(&mut self, path: &[String], node: &Node, how: How) {
+        let in_variant = self.variants.get(&node.id).map(|name| format!("{VARIANT}.{name}.")).unwrap_or_default();
+        let key = format!("{in_variant}{}", path.join("."));
+        if self.seen.insert((key.clone(), node.id)) {
+            let written = self.one_line(&node.origin);
+            self.readings.push((place(&node.origin), Reading { key, written, how }));
+        }
+    }
+
+    /// A table under a header, or made by dotted keys, rather than one in braces, which reads as one value.
+    fn is_section(&self, node: &Node) -> bool {
+        !self.sources.excerpt(&node.origin).starts_with('{')
+    }
+
+    fn one_line(&self, origin: &Origin) -> String {
+        const MOST: usize = 60;
+        let words = self.sources.excerpt(origin).split_whitespace().collect::<Vec<_>>().join(" ");
+        match words.char_indices().nth(MOST) {
+            Some((end, _)) => format!("{} …", &words[..end]),
+            None => words,
+        }
+    }
+}
+
+fn place(origin: &Origin) -> (SourceId, usize) {
+    (origin.source, origin.span.start)
+}
+
+fn holds_axis(node: &Node) -> bool {
+    node.children().any(|child| matches!(child.kind, Kind::Axis(_)) || holds_axis(child))
+}

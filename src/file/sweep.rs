@@ -1,0 +1,303 @@
+//! `[sweep]`: how the axes of a file combine.
+//!
+//! Axes that are zipped move together, and so does everything that trials draw: they become one axis.
+
+use std::collections::{HashMap, HashSet};
+
+use serde::de::{Error as _, SeqAccess, Visitor};
+use serde::{Deserialize, Deserializer};
+
+use super::trials;
+use super::variants::VARIANT;
+use crate::number::OutOfRange;
+use crate::seed::{Purpose, Seed, Stream};
+use crate::value::deserialize::deserialize;
+use crate::value::problem::{Problem, did_you_mean, one_of};
+use crate::value::{Axis, AxisId, Choice, Form, Kind, Node, NodeId, Origin, Tree};
+
+/// The section. It is no setting: ids depend on what comes of it, not on it.
+#[derive(Debug, Clone, Default, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Sweep {
+    /// How many times values are drawn from the distributions of the file. More trials change none of those before.
+    pub trials: Option<Trials>,
+    /// What the draws hang on. Default: 0.
+    pub seed: Option<Seed>,
+    /// Axes that trials draw from, too, instead of multiplying with them: `["optimizer"]`.
+    pub draw: Vec<String>,
+    /// Axes that move together: `[["lr", "batch_size"]]`.
+    pub zip: Zip,
+}
+
+/// How many trials there are: 1 to a million.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(try_from = "i64")]
+pub struct Trials(u32);
+
+impl Trials {
+    pub const fn get(self) -> u32 {
+        self.0
+    }
+}
+
+impl TryFrom<i64> for Trials {
+    type Error = OutOfRange;
+
+    fn try_from(count: i64) -> Result<Self, OutOfRange> {
+        match u32::try_from(count) {
+            Ok(trials @ 1..=1_000_000) => Ok(Self(trials)),
+            _ => Err(OutOfRange::new(count, "a whole number from 1 to 1000000")),
+        }
+    }
+}
+
+/// Groups of axes that move together, by their names.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Zip(Vec<Vec<String>>);
+
+impl<'de> Deserialize<'de> for Zip {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        /// A name, or a group of names.
+        #[derive(Debug)]
+        enum Item {
+            Name(String),
+            Group(Vec<String>),
+        }
+
+        struct ItemVisitor;
+
+        impl<'de> Visitor<'de> for ItemVisitor {
+            type Value = Item;
+
+            fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                f.write_str("the name of an axis or a list of names")
+            }
+
+            fn visit_str<E>(self, name: &str) -> Result<Item, E> {
+                Ok(Item::Name(name.to_owned()))
+            }
+
+            fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Item, A::Error> {
+                let mut names = Vec::new();
+                while let Some(name) = list.next_element()? {
+                    names.push(name);
+                }
+                Ok(Item::Group(names))
+            }
+        }
+
+        impl<'de> Deserialize<'de> for Item {
+            fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+                deserializer.deserialize_any(ItemVisitor)
+            }
+        }
+
+        struct ZipVisitor;
+
+        impl<'de> Visitor<'de> for ZipVisitor {
+            type Value = Zip;
+
+            fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                f.write_str("lists of names, such as [[\"lr\", \"batch_size\"]]")
+            }
+
+            fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Zip, A::Error> {
+                let (mut names, mut groups) = (Vec::new(), Vec::new());
+                while let Some(item) = list.next_element()? {
+                    match item {
+                        Item::Name(name) => names.push(name),
+                        Item::Group(group) => groups.push(group),
+                    }
+                }
+                match (names.is_empty(), groups.is_empty()) {
+                    (true, _) => Ok(Zip(groups)),
+                    (false, true) => Ok(Zip(vec![names])),
+                    (false, false) => {
+                        Err(A::Error::custom("expected either names or lists of names, not some of both"))
+                    }
+                }
+            }
+        }
+
+        deserializer.deserialize_any(ZipVisitor)
+    }
+}
+
+/// One axis of a tree, at one place.
+struct Declared<'t> {
+    /// Its setting's short name.
+    name: String,
+    /// The keys that lead to it, between dots.
+    key: String,
+    axis: &'t Axis,
+    origin: &'t Origin,
+}
+
+/// Does to the tree what its `[sweep]` says; returns what is wrong with it. `dropped` is what was rejected before.
+pub fn combine(tree: &mut Tree, dropped: &HashSet<NodeId>) -> Vec<Problem> {
+    let section = tree.root.entry("sweep").map(|entry| (entry.key_origin.clone(), entry.value.clone()));
+    let sweep = match &section {
+        Some((_, value)) => match deserialize::<Sweep>(value, &Choice::default(), dropped) {
+            Ok(sweep) => sweep,
+            // It is known what is wrong.
+            Err(_) => return Vec::new(),
+        },
+        None => Sweep::default(),
+    };
+    let nothing = Vec::new();
+    let value_of = |key: &str| section.as_ref().and_then(|(_, section)| section.entry(key)).map(|entry| &entry.value);
+    let names_of = |key: &str| match value_of(key).map(|value| &value.kind) {
+        Some(Kind::List(items)) => items,
+        _ => &nothing,
+    };
+    let mut problems = Vec::new();
+    let groups: Vec<Vec<&Node>> = match names_of("zip").as_slice() {
+        names @ [Node { kind: Kind::Text(_), .. }, ..] => vec![names.iter().collect()],
+        groups => groups.iter().map(|group| group.children().collect()).collect(),
+    };
+    zip(tree, &groups, &mut problems);
+
+    let declared = declared(&tree.root);
+    let mut sampled: HashMap<AxisId, String> = HashMap::new();
+    for node in names_of("draw") {
+        match named(node, &declared) {
+            Ok(axes) => {
+                let key = &axes[0].key;
+                sampled.extend(axes.iter().map(|axis| (axis.axis.id, key.clone())));
+            }
+            Err(problem) => problems.push(problem),
+        }
+    }
+    let distribution = declared.iter().find(|declared| matches!(declared.axis.form, Form::Drawn(_)));
+    match (sweep.trials, distribution) {
+        // How often was said, if not in a way that is accepted.
+        (None, _) if value_of("trials").is_some() => {}
+        (None, Some(found)) => {
+            let problem = Problem::new(format!("`{}` is drawn at random, but how often is not said", found.name));
+            problems.push(problem.at(found.origin.clone()).help("write `trials = 100` in [sweep]"));
+        }
+        (None, None) => {
+            for (key, what) in [("draw", "draws from these axes"), ("seed", "is drawn with this seed")] {
+                let Some(node) = value_of(key).filter(|node| !dropped.contains(&node.id)) else { continue };
+                let problem = Problem::new(format!("`{key}`: without `trials` nothing {what}"));
+                problems
+                    .push(problem.at(node.origin.clone()).help("write `trials = 100` in [sweep], or drop this line"));
+            }
+        }
+        (Some(trials), None) if sweep.draw.is_empty() => {
+            let problem = Problem::new(format!("`trials`: there is nothing to draw {} times", trials.get()));
+            let origin = value_of("trials").map(|node| node.origin.clone());
+            problems.push(Problem { origin, ..problem }.help(
+                "give a setting a distribution, such as `lr = { log_uniform = [1e-4, 1e-1] }`, name an axis in `draw`, or drop \
+                 this line",
+            ));
+        }
+        (Some(trials), _) => {
+            let seed = sweep.seed.unwrap_or_default();
+            let mut streams: HashMap<String, Stream> = HashMap::new();
+            let mut uniform = |key: &str, trial: u32| {
+                if !streams.contains_key(key) {
+                    streams.insert(key.to_owned(), seed.stream(Purpose::Sweep(key)));
+                }
+                streams[key].at(u64::from(trial)).uniform()
+            };
+            trials::draw(tree, trials, &sampled, &mut uniform);
+        }
+    }
+    problems
+}
+
+/// Makes one axis of each group of names.
+fn zip(tree: &mut Tree, groups: &[Vec<&Node>], problems: &mut Vec<Problem>) {
+    let mut seen: HashSet<&str> = HashSet::new();
+    for group in groups {
+        let declared = declared(&tree.root);
+        let mut members: Vec<AxisId> = Vec::new();
+        let mut first: Option<(&str, usize)> = None;
+        let mut is_sound = true;
+        for &node in group {
+            let Kind::Text(name) = &node.kind else { continue };
+            let mut report = |problem: Problem| {
+                is_sound = false;
+                problems.push(problem);
+            };
+            if !seen.insert(name) {
+                report(Problem::new(format!("`zip`: `{name}` stands here twice")).at(node.origin.clone()));
+                continue;
+            }
+            let axes = match named(node, &declared) {
+                Ok(axes) => axes,
+                Err(problem) => {
+                    report(problem);
+                    continue;
+                }
+            };
+            for axis in axes {
+                let (first, count) = *first.get_or_insert((name, axis.axis.alternatives.len()));
+                let found = axis.axis.alternatives.len();
+                if found != count {
+                    let there = if first == name { " elsewhere".to_owned() } else { format!(" of `{first}`") };
+                    let message = format!("`zip`: {found} values of `{name}` cannot move with {count}{there}");
+                    report(Problem::new(message).at(node.origin.clone()).label("expected equally many values"));
+                    break;
+                }
+                members.push(axis.axis.id);
+            }
+        }
+        if let [only] = group.as_slice() {
+            problems.push(Problem::new("`zip`: one axis alone has none to move with").at(only.origin.clone()));
+        } else if let ([first, ..], true) = (members.as_slice(), is_sound) {
+            tree.rename_axes(&members, *first);
+        }
+    }
+}
+
+/// The axes of the name that `node` holds.
+fn named<'d, 't>(node: &Node, declared: &'d [Declared<'t>]) -> Result<Vec<&'d Declared<'t>>, Problem> {
+    let Kind::Text(name) = &node.kind else { return Err(Problem::new("expected a name").at(node.origin.clone())) };
+    let found: Vec<_> = declared.iter().filter(|declared| declared.name == *name).collect();
+    if found.iter().any(|declared| matches!(declared.axis.form, Form::Drawn(_))) {
+        let problem = Problem::new(format!("`{name}` has a distribution: it moves with the trials already"));
+        return Err(problem.at(node.origin.clone()));
+    }
+    if !found.is_empty() {
+        return Ok(found);
+    }
+    let problem = Problem::new(format!("`{name}` is no axis of this file")).at(node.origin.clone());
+    let is_list = |declared: &&Declared| !matches!(declared.axis.form, Form::Drawn(_));
+    let mut names: Vec<&str> = declared.iter().filter(is_list).map(|declared| declared.name.as_str()).collect();
+    names.dedup();
+    Err(match did_you_mean(name, names.iter().copied()) {
+        Some(meant) => problem.label(format!("did you mean `{meant}`?")),
+        None if names.is_empty() => problem.help("no setting of this file has several values"),
+        None => problem.help(format!("accepted here: {}", one_of(names).replace(" or ", ", "))),
+    })
+}
+
+/// Every axis that tells something apart, in the order of the tree.
+fn declared(root: &Node) -> Vec<Declared<'_>> {
+    fn walk<'t>(node: &'t Node, path: &mut Vec<&'t str>, declared: &mut Vec<Declared<'t>>) {
+        match &node.kind {
+            Kind::Table(entries) => {
+                for entry in entries {
+                    path.push(&entry.key);
+                    walk(&entry.value, path, declared);
+                    path.pop();
+                }
+            }
+            Kind::Axis(axis) => {
+                let name = super::short_name(path);
+                let is_patch = axis.form == Form::Patched && name != VARIANT;
+                let is_one_optimizer = name == "optimizer" && axis.alternatives.len() == 1;
+                if !is_patch && !is_one_optimizer {
+                    declared.push(Declared { name, key: path.join("."), axis, origin: &node.origin });
+                }
+                axis.alternatives.iter().for_each(|alternative| walk(&alternative.value, path, declared));
+            }
+            _ => {}
+        }
+    }
+    let mut declared = Vec::new();
+    walk(root, &mut Vec::new(), &mut declared);
+    declared
+}

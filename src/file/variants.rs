@@ -1,0 +1,166 @@
+//! `[variant.NAME]`: named patches of the file, the alternatives of one axis.
+//!
+//! The file without a patch is no alternative. `[optimizer]` is patched as a whole, since its tables are alternatives
+//! themselves.
+
+use std::collections::HashMap;
+
+use super::{Name, optimizers};
+use crate::value::merge::Merger;
+use crate::value::problem::Problem;
+use crate::value::{Entry, Kind, Node, NodeId, Origin, Sources, Tree};
+
+/// The key under which variants stand, and the name of their axis.
+pub const VARIANT: &str = "variant";
+
+/// Patches that have not been merged.
+#[derive(Debug, Default)]
+pub struct Variants {
+    /// Each with the place where it was written.
+    names: Vec<(String, Origin)>,
+    /// The entries of each, in the order of the names.
+    patches: Vec<Vec<Entry>>,
+}
+
+/// What holds for all runs of a file, with the reason why no variant changes it.
+const FIXED: [(&str, &str); 6] = [
+    ("name", "it names the whole file"),
+    ("description", "it describes the whole file"),
+    ("seeds", "all settings are run with the same seeds"),
+    ("record", "all runs of a file are recorded alike"),
+    ("sweep", "it says how the axes of the whole file combine"),
+    (VARIANT, "write each combination as a variant of its own"),
+];
+
+impl Variants {
+    /// Takes the variants out of the tree; what is wrong with their names and keys is left out.
+    pub fn take(tree: &mut Tree) -> (Self, Vec<Problem>) {
+        let (mut variants, mut problems) = (Self::default(), Vec::new());
+        let Some(section) = root_entry(tree, VARIANT) else { return (variants, problems) };
+        let value = std::mem::replace(&mut section.value.kind, Kind::Absent);
+        let Kind::Table(tables) = value else {
+            let found = Node { kind: value, ..section.value.clone() }.type_name();
+            let problem = Problem::new(format!("`{VARIANT}`: expected a table for each variant, found {found}"));
+            problems.push(
+                problem.at(section.value.origin.clone()).help("write `[variant.NAME]`, and below it what changes"),
+            );
+            return (variants, problems);
+        };
+        for Entry { key: name, key_origin, value } in tables {
+            if let Err(message) = Name::try_from(name.clone()) {
+                problems.push(Problem::new(message).at(key_origin.clone()));
+            }
+            let found = value.type_name();
+            let Kind::Table(entries) = value.kind else {
+                let problem = Problem::new(format!("`{VARIANT}.{name}`: expected a table, found {found}"));
+                problems.push(problem.at(value.origin).help(format!("write `[variant.NAME]`, and below it `{name}`")));
+                continue;
+            };
+            let (fixed, patch): (Vec<Entry>, Vec<Entry>) =
+                entries.into_iter().partition(|entry| FIXED.iter().any(|(key, _)| *key == entry.key));
+            for entry in fixed {
+                let reason = FIXED.iter().find(|(key, _)| *key == entry.key).map_or("", |(_, reason)| reason);
+                let problem = Problem::new(format!("a variant cannot change `{}`: {reason}", entry.key));
+                problems.push(problem.at(entry.key_origin));
+            }
+            variants.names.push((name, key_origin));
+            variants.patches.push(patch);
+        }
+        (variants, problems)
+    }
+
+    /// Whether `holds` holds for any variant, which is given as what tells whether it has a key of its own; for the file alone
+    /// where it has no variants.
+    pub fn any(&self, holds: impl Fn(&dyn Fn(&str) -> bool) -> bool) -> bool {
+        let none = [Vec::new()];
+        let patches = if self.patches.is_empty() { &none[..] } else { &self.patches };
+        patches.iter().any(|patch| holds(&|key| patch.iter().any(|entry| entry.key == key)))
+    }
+
+    /// The variant in which each node of a patch is written.
+    pub fn places(&self) -> HashMap<NodeId, String> {
+        fn walk(node: &Node, name: &str, places: &mut HashMap<NodeId, String>) {
+            places.insert(node.id, name.to_owned());
+            node.children().for_each(|child| walk(child, name, places));
+        }
+        let mut places = HashMap::new();
+        for ((name, _), patch) in self.names.iter().zip(&self.patches) {
+            patch.iter().for_each(|entry| walk(&entry.value, name, &mut places));
+        }
+        places
+    }
+
+    /// Merges the variants into the tree, and lowers its `[optimizer]`, as it is under each of them.
+    pub fn merge(self, tree: &mut Tree, sources: &Sources) -> (optimizers::SharedKeys, Vec<Problem>) {
+        if self.names.is_empty() {
+            tree.remove(VARIANT);
+            return optimizers::lower(tree);
+        }
+        let mut patches = self.patches;
+        let optimizers: Vec<Option<Entry>> =
+            patches.iter_mut().map(|patch| position(patch, "optimizer").map(|found| patch.remove(found))).collect();
+        let root = std::mem::replace(&mut tree.root.kind, Kind::Absent);
+        let Kind::Table(mut sections) = root else { return Default::default() };
+        let is_section = |node: &Node| node.entries().is_some() && !sources.excerpt(&node.origin).starts_with('{');
+        let axis = tree.new_axis();
+        let (names, places): (Vec<String>, Vec<Origin>) = self.names.into_iter().unzip();
+        let mut merger = Merger { tree, axis, names, is_section: &is_section };
+
+        let raw = position(&sections, "optimizer").map(|found| sections[found].clone());
+        let overlaid: Vec<Option<Entry>> = optimizers
+            .into_iter()
+            .map(|patch| {
+                let patch = patch?;
+                let value = raw.as_ref().map(|raw| merger.overlay(&raw.value, patch.value.clone()));
+                Some(Entry { value: value.unwrap_or(patch.value), ..patch })
+            })
+            .collect();
+        merger.tables(&mut sections, patches);
+        // What names the variants holds no setting.
+        let absent = |origin| Node { id: merger.tree.root.id, origin, kind: Kind::Absent };
+        let named = places.into_iter().map(|origin: Origin| Some((origin.clone(), absent(origin)))).collect();
+        let every_variant = merger.alternatives(None, named);
+        if let Some(found) = position(&sections, VARIANT) {
+            sections[found].value = every_variant;
+        }
+
+        let (mut shared, mut problems) = (optimizers::SharedKeys::default(), Vec::new());
+        let mut lower = |tree: &mut Tree, section: &mut Entry| {
+            let (keys, misnamed) = optimizers::lower_section(tree, section);
+            shared.extend(keys);
+            problems.extend(misnamed);
+        };
+        if let Some(found) = position(&sections, "optimizer") {
+            lower(merger.tree, &mut sections[found]);
+        }
+        if let Some(first) = overlaid.iter().flatten().next() {
+            let key_origin = first.key_origin.clone();
+            let patched = overlaid
+                .into_iter()
+                .map(|section| {
+                    let mut section = section?;
+                    lower(merger.tree, &mut section);
+                    Some((section.key_origin, section.value))
+                })
+                .collect();
+            match position(&sections, "optimizer") {
+                Some(found) => sections[found].value = merger.alternatives(Some(&sections[found].value), patched),
+                None => {
+                    let value = merger.alternatives(None, patched);
+                    sections.push(Entry { key: "optimizer".to_owned(), key_origin, value });
+                }
+            }
+        }
+        tree.root.kind = Kind::Table(sections);
+        (shared, problems)
+    }
+}
+
+fn root_entry<'t>(tree: &'t mut Tree, key: &str) -> Option<&'t mut Entry> {
+    let Kind::Table(sections) = &mut tree.root.kind else { return None };
+    sections.iter_mut().find(|section| section.key == key)
+}
+
+fn position(entries: &[Entry], key: &str) -> Option<usize> {
+    entries.iter().position(|entry| entry.key == key)
+}

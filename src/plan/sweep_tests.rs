@@ -1,0 +1,320 @@
+//! What plans promise of axes that move together, of variants and of trials.
+
+use std::collections::{BTreeMap, HashSet};
+
+use proptest::prelude::*;
+
+use super::tests::{ids, labels, plan};
+use super::*;
+use crate::settings::Scalar;
+
+const LEAST: &str = "data.source = 'mnist'\nnetwork.hidden = []\n";
+
+fn with(rest: &str) -> String {
+    format!("{LEAST}{rest}")
+}
+
+fn float(run: &PlannedRun, name: &str) -> f64 {
+    match run.settings.get(name) {
+        Some(Scalar::Float(value)) => *value,
+        other => panic!("{name} is {other:?}"),
+    }
+}
+
+/// The values of a setting, run by run.
+fn values(text: &str, name: &str) -> Vec<String> {
+    let value = |run: &PlannedRun| run.settings.get(name).map_or_else(String::new, Scalar::to_string);
+    plan(text).runs.iter().map(value).collect()
+}
+
+#[test]
+fn regular_distances_make_an_axis() {
+    let text = with("optimizer = 'sgd'\ntrain.steps = { linspace = [10, 30, 3] }");
+    assert_eq!(labels(&text), ["steps=10", "steps=20", "steps=30"]);
+    let text = with("optimizer = 'sgd'\ntrain.steps = 1\ninit.weights = { geomspace = [1.0, 0.01, 3] }");
+    assert_eq!(labels(&text), ["weights=1", "weights=0.1", "weights=0.01"]);
+    let listed = with("optimizer = 'sgd'\ntrain.steps = 1\ninit.weights = [1.0, 0.1, 0.01]");
+    assert_eq!(ids(&text), ids(&listed));
+    let shared =
+        with("train.steps = 1\n[optimizer]\nlr = { geomspace = [1, 0.1, 2] }\n[optimizer.sgd]\n[optimizer.adam]");
+    assert_eq!(labels(&shared), ["sgd, lr=1", "sgd, lr=0.1", "adam, lr=1", "adam, lr=0.1"]);
+}
+
+#[test]
+fn zipped_axes_move_together() {
+    let text = with(
+        "train = { steps = [1, 2], batch_size = [16, 32] }\n[optimizer.sgd]\nlr = [0.1, 0.2]\n[sweep]\nzip = ['batch_size', 'lr']",
+    );
+    let expected = ["steps=1, batch_size=16, lr=0.1", "steps=1, batch_size=32, lr=0.2"];
+    assert_eq!(labels(&text)[..2], expected);
+    assert_eq!(labels(&text).len(), 4);
+}
+
+#[test]
+fn an_axis_of_one_optimizer_moves_with_another_where_it_is() {
+    let text = with(
+        "train = { steps = 1, batch_size = [16, 32] }\n[optimizer.sgd]\nlr = [0.1, 0.2]\n[optimizer.adam]\n[sweep]\nzip = [['lr', 'batch_size']]",
+    );
+    assert_eq!(
+        labels(&text),
+        ["batch_size=16, sgd, lr=0.1", "batch_size=16, adam", "batch_size=32, sgd, lr=0.2", "batch_size=32, adam"]
+    );
+    let optimizer_first = format!(
+        "optimizer = [{{ kind = 'sgd', lr = [0.1, 0.2] }}, 'adam']\n{LEAST}train = {{ steps = 1, batch_size = [16, 32] }}\nsweep.zip = ['lr', 'batch_size']"
+    );
+    assert_eq!(
+        labels(&optimizer_first),
+        ["sgd, lr=0.1, batch_size=16", "sgd, lr=0.2, batch_size=32", "adam, batch_size=16", "adam, batch_size=32"]
+    );
+}
+
+#[test]
+fn optimizers_move_with_what_stands_beside_and_in_them() {
+    let text = with(
+        "train = { steps = 1, batch_size = [16, 32] }\n[optimizer]\nlr = [0.1, 0.2]\n[optimizer.sgd]\n[optimizer.adam]\n[sweep]\nzip = ['optimizer', 'lr', 'batch_size']",
+    );
+    assert_eq!(labels(&text), ["batch_size=16, sgd, lr=0.1", "batch_size=32, adam, lr=0.2"]);
+}
+
+#[test]
+fn variants_are_one_axis_and_the_base_is_none_of_them() {
+    let text =
+        with("train.steps = 1\noptimizer = 'sgd'\n[variant.plain]\n[variant.decay]\nregularization.weight_decay = 0.1");
+    assert_eq!(labels(&text), ["plain", "decay"]);
+    assert_eq!(values(&text, "weight_decay"), ["0", "0.1"]);
+    assert_eq!(labels(&with("train.steps = 1\noptimizer = 'sgd'\n[variant.plain]")), ["plain"]);
+}
+
+#[test]
+fn a_variant_replaces_axes_and_may_have_some() {
+    let text = with(
+        "train.steps = 1\n[optimizer]\nkind = 'sgd'\nlr = [0.1, 0.2]\n[variant.one.optimizer]\nlr = 1\n[variant.more]\ntrain.batch_size = [16, 32]\n",
+    );
+    assert_eq!(
+        labels(&text),
+        [
+            "one",
+            "more, batch_size=16, lr=0.1",
+            "more, batch_size=16, lr=0.2",
+            "more, batch_size=32, lr=0.1",
+            "more, batch_size=32, lr=0.2"
+        ]
+    );
+}
+
+#[test]
+fn variants_stand_in_the_order_of_axes_where_the_file_names_them() {
+    let text = with(
+        "[train]\nsteps = [1, 2]\n[variant.a]\nnetwork.bias = false\n[variant.b]\nnetwork.activation = 'tanh'\n[optimizer.sgd]\n[optimizer.adam]",
+    );
+    assert_eq!(labels(&text)[..4], ["steps=1, a, sgd", "steps=1, a, adam", "steps=1, b, sgd", "steps=1, b, adam"]);
+}
+
+#[test]
+fn a_table_in_braces_is_replaced_as_a_whole_and_sections_key_by_key() {
+    let text = with(
+        "train.steps = 1\noptimizer = 'sgd'\ninit.weights = { kind = 'uniform', bound = 0.1 }\n[variant.a]\ninit.weights = { kind = 'normal', std = 0.2 }\n[variant.b.init]\nbias = 0.5",
+    );
+    assert_eq!(values(&text, "weights"), ["normal", "uniform"]);
+    assert_eq!(values(&text, "init_bias"), ["0", "0.5"]);
+}
+
+#[test]
+fn optimizers_are_patched_table_by_table() {
+    let text = with(
+        "train.steps = 1\n[optimizer.sgd]\nlr = 0.5\n[variant.base]\n[variant.fast.optimizer.sgd]\nlr = 1\n[variant.both]\nnetwork.bias = false\noptimizer.adam.lr = 0.001\n[variant.other]\noptimizer = 'momentum'",
+    );
+    assert_eq!(labels(&text), ["base", "fast", "both, sgd", "both, adam", "other"]);
+    assert_eq!(values(&text, "lr"), ["0.5", "1", "0.5", "0.001", "0.01"]);
+}
+
+#[test]
+fn variants_may_each_have_a_section_that_the_file_lacks() {
+    let text = "data.source = 'mnist'\ntrain.steps = 1\noptimizer = 'sgd'\n[variant.a]\nnetwork.hidden = []\n[variant.b]\nnetwork = { hidden = [3] }";
+    assert_eq!(values(text, "hidden"), ["", "3"]);
+    let text = "train.steps = 1\noptimizer = 'sgd'\n[variant.path]\nfunction = 'himmelblau'\n[variant.net]\ndata.source = 'mnist'\nnetwork.hidden = []";
+    assert_eq!(labels(text), ["path", "net"]);
+}
+
+#[test]
+fn variants_move_with_an_axis_that_they_are_zipped_with() {
+    let text = with(
+        "train = { steps = 1, batch_size = [16, 32] }\noptimizer = 'sgd'\n[variant.a]\nnetwork.bias = false\n[variant.b]\n[sweep]\nzip = ['variant', 'batch_size']",
+    );
+    assert_eq!(labels(&text), ["a, batch_size=16", "b, batch_size=32"]);
+}
+
+#[test]
+fn trials_are_one_axis_that_multiplies_with_the_others() {
+    let text = with(
+        "train.steps = [1, 2]\n[regularization]\nweight_decay = { log_uniform = [1e-8, 1e-4] }\n[optimizer.sgd]\nlr = { uniform = [0.1, 0.2] }\n[sweep]\ntrials = 3",
+    );
+    let expected = ["trial 000", "trial 001", "trial 002"].map(|trial| format!("steps=1, {trial}"));
+    assert_eq!(labels(&text)[..3], expected);
+    let runs = plan(&text).runs;
+    assert_eq!(runs.len(), 6);
+    for run in &runs {
+        assert!((1e-8..1e-4).contains(&float(run, "weight_decay")) && (0.1..0.2).contains(&float(run, "lr")));
+    }
+    assert_eq!(float(&runs[1], "lr"), float(&runs[4], "lr"), "a trial's values do not depend on other axes");
+}
+
+#[test]
+fn whole_numbers_and_choices_are_drawn() {
+    let text = with(
+        "optimizer = 'sgd'\ninit.weights = { choice = ['he', 0.1, { kind = 'uniform', bound = { uniform = [1, 2] } }] }\ntrain = { steps = 1, batch_size = { int_uniform = [1, 3] } }\n[sweep]\ntrials = 200",
+    );
+    let plan = plan(&text);
+    let mut counts: BTreeMap<(String, String), usize> = BTreeMap::new();
+    for run in &plan.runs {
+        let text = |name| run.settings.get(name).map_or_else(String::new, Scalar::to_string);
+        *counts.entry((text("weights"), text("batch_size"))).or_default() += 1;
+        assert_eq!(text("weights") == "uniform", !text("weight_bound").is_empty());
+    }
+    // Nine combinations: of `he` and of 0.1, each with each batch size, only the first trial is run.
+    assert_eq!(counts.len(), 9);
+    assert_eq!(plan.runs.len() + plan.duplicates.len(), 200);
+    assert!(counts.iter().all(|((weights, _), count)| *count == 1 || weights == "uniform" && *count > 8), "{counts:?}");
+}
+
+#[test]
+fn a_drawn_optimizer_brings_its_own_settings_alone() {
+    let text = with(
+        "train.steps = 1\n[optimizer.sgd]\nlr = { log_uniform = [1e-3, 1] }\n[optimizer.momentum]\nlr = { log_uniform = [1e-4, 0.1] }\nmomentum = { uniform = [0.5, 0.99] }\n[sweep]\ntrials = 40\ndraw = ['optimizer']",
+    );
+    let plan = plan(&text);
+    assert_eq!(plan.runs.len(), 40);
+    let drawn: HashSet<&str> = plan.runs.iter().map(|run| run.optimizer_name.as_str()).collect();
+    assert_eq!(drawn, HashSet::from(["sgd", "momentum"]));
+    for run in &plan.runs {
+        assert_eq!(run.settings.get("momentum").is_some(), run.optimizer_name == "momentum");
+        assert!(run.label.starts_with("trial ") && !run.label.contains(','), "{}", run.label);
+    }
+}
+
+#[test]
+fn a_choice_and_a_drawn_axis_are_the_same() {
+    let draw = with(
+        "optimizer = 'sgd'\ntrain = { steps = 1, batch_size = [16, 32, 64] }\nsweep = { trials = 9, draw = ['batch_size'] }",
+    );
+    let choice = with(
+        "optimizer = 'sgd'\ntrain = { steps = 1, batch_size = { choice = [16, 32, 64] } }\nsweep = { trials = 9 }",
+    );
+    assert_eq!(ids(&draw), ids(&choice));
+}
+
+#[test]
+fn trials_pair_optimizers_and_variants() {
+    let text = with(
+        "train.steps = 1\n[optimizer]\nlr = { uniform = [0.1, 1] }\n[optimizer.sgd]\n[optimizer.adam]\n[variant.a]\n[variant.b]\nnetwork.bias = false\noptimizer.adam.lr = { uniform = [0.1, 1] }\n[sweep]\ntrials = 2",
+    );
+    let found = values(&text, "lr");
+    assert_eq!(found.len(), 8);
+    assert!(found.chunks(2).all(|pair| pair == &found[..2] && pair[0] != pair[1]), "{found:?}");
+}
+
+#[test]
+fn trials_take_a_variant_each_where_they_draw_it() {
+    let text = with(
+        "train.steps = 1\noptimizer = 'sgd'\n[variant.plain]\n[variant.decay]\nregularization.weight_decay = { uniform = [0.1, 0.2] }\n[sweep]\ntrials = 12\ndraw = ['variant']",
+    );
+    let plan = plan(&text);
+    let decayed = plan.runs.iter().filter(|run| float(run, "weight_decay") > 0.0).count();
+    assert!((2..=10).contains(&decayed), "{decayed}");
+    assert_eq!(plan.runs.len() + plan.duplicates.len(), 12);
+}
+
+#[test]
+fn trials_can_be_asked_for_by_number() {
+    let plan =
+        plan(&with("train.steps = 1\noptimizer = { kind = 'sgd', lr = { uniform = [0.1, 0.2] } }\nsweep.trials = 20"));
+    let selection: Selection = ["trial=17".parse().unwrap()].into_iter().collect();
+    assert_eq!(selection.of(&plan), Ok(vec![17]));
+    assert_eq!(plan.runs[17].label, "trial 017");
+}
+
+#[test]
+fn the_draws_of_seed_0_stay_what_they_are() {
+    let text = with(
+        "train.steps = 1\noptimizer = { kind = 'sgd', lr = { log_uniform = [1e-6, 1e-2] } }\nregularization.l1 = { uniform = [0, 1] }\nsweep.trials = 3",
+    );
+    let drawn: Vec<String> =
+        values(&text, "lr").into_iter().zip(values(&text, "l1")).map(|(lr, l1)| format!("{lr} {l1}")).collect();
+    insta::assert_snapshot!(drawn.join("\n"), @"");
+}
+
+/// Some variants, a zip, distributions and a list, in a file of which parts can be left out.
+fn everything(variants: &[&str], trials: u32, zipped: usize, extra: &str) -> String {
+    let listed = |first: usize| (first..first + zipped).map(|n| n.to_string()).collect::<Vec<_>>().join(", ");
+    let patches: BTreeMap<&str, &str> = BTreeMap::from([
+        ("plain", ""),
+        ("decay", "regularization.weight_decay = { log_uniform = [1e-4, 1e-2] }\n"),
+        ("tanh", "network.activation = ['tanh', 'sigmoid']\n"),
+        ("deep", "network.hidden = [5, 5]\n"),
+    ]);
+    let patches: String = variants.iter().map(|name| format!("[variant.{name}]\n{}", patches[name])).collect();
+    format!(
+        "seeds = 2\ndata.source = 'mnist'\nnetwork.hidden = [[], [7]]\n[train]\nsteps = [{}]\nbatch_size = [{}]\n[optimizer.sgd]\nlr = {{ uniform = [0.1, 0.2] }}\n[optimizer.adam]\nlr = {{ log_uniform = [1e-4, 1e-2] }}\n{extra}\n[sweep]\ntrials = {trials}\nzip = [['steps', 'batch_size']]\n{patches}",
+        listed(1),
+        listed(32)
+    )
+}
+
+const ALL: [&str; 4] = ["plain", "decay", "tanh", "deep"];
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(12))]
+
+    #[test]
+    fn sizes_are_products_of_what_moves_apart(count in 1_usize..5, trials in 1_u32..4, zipped in 1_usize..4) {
+        let variants = &ALL[..count];
+        let plan = plan(&everything(variants, trials, zipped, ""));
+        // `hidden` has two values but under `deep`; `tanh` has two activations.
+        let arms: usize = variants.iter().map(|name| match *name { "tanh" => 4, "deep" => 1, _ => 2 }).sum();
+        prop_assert_eq!(plan.runs.len(), 2 * 2 * arms * trials as usize * zipped);
+        let labels: HashSet<_> = plan.runs.iter().map(|run| (&run.label, run.spec.seed())).collect();
+        prop_assert_eq!(labels.len(), plan.runs.len());
+    }
+
+    #[test]
+    fn the_order_of_variants_changes_no_id(order in Just(ALL.to_vec()).prop_shuffle()) {
+        let (mut one, mut other) = (ids(&everything(&ALL, 2, 2, "")), ids(&everything(&order, 2, 2, "")));
+        one.sort();
+        other.sort();
+        prop_assert_eq!(one, other);
+    }
+
+    #[test]
+    fn more_trials_keep_those_before(trials in 1_u32..5, more in 1_u32..5) {
+        let before = plan(&everything(&ALL, trials, 1, "")).runs;
+        let after = plan(&everything(&ALL, trials + more, 1, "")).runs;
+        let after: BTreeMap<RunId, &str> = after.iter().map(|run| (run.id, run.label.as_str())).collect();
+        for run in &before {
+            prop_assert_eq!(after.get(&run.id), Some(&run.label.as_str()));
+        }
+    }
+
+    #[test]
+    fn a_variant_is_the_file_with_its_lines_in_it(lr in 1_u32..9, decay in 1_u32..9) {
+        let base = "data.source = 'mnist'\nnetwork.hidden = [3]\ntrain.steps = 5\n";
+        let lines = format!("regularization.weight_decay = 0.{decay}\noptimizer = {{ kind = 'adam', lr = 0.{lr} }}\n");
+        let patched = ids(&format!("{base}optimizer = 'sgd'\n[variant.plain]\n[variant.patched]\n{lines}"));
+        let plain = ids(&format!("{base}optimizer = 'sgd'\n"));
+        prop_assert_eq!(patched, [plain, ids(&format!("{base}{lines}"))].concat());
+    }
+}
+
+#[test]
+fn one_distribution_more_leaves_the_others_as_they_draw() {
+    let (before, after) = (everything(&ALL, 3, 1, ""), everything(&ALL, 3, 1, "[init]\nbias = { uniform = [0, 1] }"));
+    assert_eq!(values(&before, "lr"), values(&after, "lr"));
+    assert_eq!(values(&before, "weight_decay"), values(&after, "weight_decay"));
+    assert_ne!(ids(&before), ids(&after));
+}
+
+#[test]
+fn spelled_out_defaults_change_no_id() {
+    let spelled = everything(&ALL, 3, 2, "[regularization]\nl1 = 0\n").replace("[sweep]", "[sweep]\nseed = 0");
+    assert_eq!(ids(&everything(&ALL, 3, 2, "")), ids(&spelled));
+    assert_ne!(ids(&everything(&ALL, 3, 2, "")), ids(&spelled.replace("seed = 0", "seed = 1")));
+}

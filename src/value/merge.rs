@@ -1,0 +1,107 @@
+//! Patches: several named tables that each change some keys of one table.
+//!
+//! What a patch says replaces what stood at its key. Where the value at a key is a section, in the table and in all patches
+//! that have the key, they are merged key by key; a table in braces is one value and is replaced as a whole. A key that some
+//! patch has becomes an axis with one alternative for each patch: its own value, or what was there before.
+
+use super::{Alternative, Axis, AxisId, Entry, Form, Kind, Node, NodeId, Origin, Tree};
+
+/// Merges patches into a tree whose nodes it makes.
+pub struct Merger<'a> {
+    pub tree: &'a mut Tree,
+    /// The axis whose alternatives the patches are.
+    pub axis: AxisId,
+    /// The patches' names, in the order of the alternatives.
+    pub names: Vec<String>,
+    /// Whether a node is a table under a header, or made by dotted keys, rather than one value.
+    pub is_section: &'a dyn Fn(&Node) -> bool,
+}
+
+/// A patch's value at a key, and where the key was written in it.
+pub type Patched = (Origin, Node);
+
+impl Merger<'_> {
+    /// Merges the entries of each patch into `base`.
+    pub fn tables(&mut self, base: &mut Vec<Entry>, mut patches: Vec<Vec<Entry>>) {
+        let mut keys: Vec<String> = Vec::new();
+        for entry in base.iter().chain(patches.iter().flatten()) {
+            if !keys.contains(&entry.key) {
+                keys.push(entry.key.clone());
+            }
+        }
+        for key in keys {
+            let of_key: Vec<Option<Entry>> = patches.iter_mut().map(|entries| take(entries, &key)).collect();
+            let Some(first) = of_key.iter().flatten().next() else { continue };
+            let key_origin = first.key_origin.clone();
+            let all_sections = of_key.iter().flatten().all(|entry| (self.is_section)(&entry.value));
+            let own = base.iter_mut().find(|entry| entry.key == key);
+            if let Some(Entry { value: section, .. }) = &own
+                && all_sections
+                && (self.is_section)(section)
+                && let Some(Entry { value: Node { kind: Kind::Table(entries), .. }, .. }) = own
+            {
+                self.tables(entries, of_key.into_iter().map(entries_of).collect());
+                continue;
+            }
+            let patched = of_key.into_iter().map(|entry| entry.map(|entry| (entry.key_origin, entry.value))).collect();
+            match own {
+                Some(own) => own.value = self.alternatives(Some(&own.value), patched),
+                None => {
+                    let value = self.alternatives(None, patched);
+                    base.push(Entry { key, key_origin, value });
+                }
+            }
+        }
+    }
+
+    /// What each patch makes of a key: its own value, `base` where it has none, nothing where there is no base.
+    pub fn alternatives(&mut self, base: Option<&Node>, patched: Vec<Option<Patched>>) -> Node {
+        let first = base.or_else(|| patched.iter().flatten().map(|(_, value)| value).next());
+        let origin = first.map_or_else(|| self.tree.root.origin.clone(), |node| node.origin.clone());
+        let nothing = Node { id: self.tree.new_node(), origin: origin.clone(), kind: Kind::Absent };
+        let alternatives = self.names.iter().zip(patched).map(|(name, patched)| {
+            let (key_origin, value) = match patched {
+                Some((key_origin, value)) => (Some(key_origin), value),
+                None => (None, base.unwrap_or(&nothing).clone()),
+            };
+            Alternative { name: Some(name.clone()), key_origin, value }
+        });
+        let kind = Kind::Axis(Axis { id: self.axis, form: Form::Patched, alternatives: alternatives.collect() });
+        Node { id: self.tree.new_node(), origin, kind }
+    }
+
+    /// One table with the keys of `base` as `patch` changes them; `patch` itself where they are not both sections.
+    pub fn overlay(&mut self, base: &Node, patch: Node) -> Node {
+        let (Some(own), true) = (base.entries(), (self.is_section)(base) && (self.is_section)(&patch)) else {
+            return patch;
+        };
+        let mut entries = own.to_vec();
+        for new in entries_of_node(patch) {
+            match entries.iter_mut().find(|entry| entry.key == new.key) {
+                Some(entry) if (self.is_section)(&entry.value) && (self.is_section)(&new.value) => {
+                    entry.value = self.overlay(&entry.value, new.value);
+                }
+                Some(entry) => *entry = new,
+                None => entries.push(new),
+            }
+        }
+        // Another table than the one that it was made from: what is wrong with one is not wrong with the other.
+        let id: NodeId = self.tree.new_node();
+        Node { id, origin: base.origin.clone(), kind: Kind::Table(entries) }
+    }
+}
+
+fn take(entries: &mut Vec<Entry>, key: &str) -> Option<Entry> {
+    entries.iter().position(|entry| entry.key == key).map(|position| entries.remove(position))
+}
+
+fn entries_of(entry: Option<Entry>) -> Vec<Entry> {
+    entry.map_or_else(Vec::new, |entry| entries_of_node(entry.value))
+}
+
+fn entries_of_node(node: Node) -> Vec<Entry> {
+    match node.kind {
+        Kind::Table(entries) => entries,
+        _ => Vec::new(),
+    }
+}
