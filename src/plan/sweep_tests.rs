@@ -132,7 +132,7 @@ fn optimizers_are_patched_table_by_table() {
 fn variants_may_each_have_a_section_that_the_file_lacks() {
     let text = "data.source = 'mnist'\ntrain.steps = 1\noptimizer = 'sgd'\n[variant.a]\nnetwork.hidden = []\n[variant.b]\nnetwork = { hidden = [3] }";
     assert_eq!(values(text, "hidden"), ["", "3"]);
-    let text = "train.steps = 1\noptimizer = 'sgd'\n[variant.path]\nfunction = 'himmelblau'\n[variant.net]\ndata.source = 'mnist'\nnetwork.hidden = []";
+    let text = "train.steps = 1\noptimizer = 'sgd'\n[variant.path]\nfunction = { kind = 'himmelblau', start = [0, 0] }\n[variant.net]\ndata.source = 'mnist'\nnetwork.hidden = []";
     assert_eq!(labels(text), ["path", "net"]);
 }
 
@@ -240,7 +240,11 @@ fn the_draws_of_seed_0_stay_what_they_are() {
     );
     let drawn: Vec<String> =
         values(&text, "lr").into_iter().zip(values(&text, "l1")).map(|(lr, l1)| format!("{lr} {l1}")).collect();
-    insta::assert_snapshot!(drawn.join("\n"), @"");
+    insta::assert_snapshot!(drawn.join("\n"), @r"
+    5.282864956258091e-6 0.8709445980439782
+    0.003118108572549114 0.6418702924520578
+    2.092591072626492e-6 0.9908081583889529
+    ");
 }
 
 /// Some variants, a zip, distributions and a list, in a file of which parts can be left out.
