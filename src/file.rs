@@ -346,7 +346,7 @@ fn add_missing_sections(sources: &mut Sources, tree: &mut Tree, variants: &Varia
     let is_missing = |(section, _): &&(&str, &str)| {
         variants.any(|in_variant| {
             let has = |key| tree.root.entry(key).is_some() || in_variant(key);
-            !has(section) && !(OF_A_NETWORK.contains(section) && has("function"))
+            !(has(section) || OF_A_NETWORK.contains(section) && has("function"))
         })
     };
     let missing: Vec<_> = REQUIRED.iter().filter(is_missing).collect();

@@ -8,13 +8,14 @@ use std::collections::HashMap;
 
 use super::sweep::Trials;
 use crate::value::distribution::{Distribution, position};
-use crate::value::{Alternative, Axis, AxisId, Entry, Form, Kind, Node, Tree};
+use crate::value::{Alternative, Axis, AxisId, Entry, Form, Kind, Node, Origin, Tree};
 
 /// Puts what the trials draw in the places of distributions and of the axes in `sampled`, which has a key for each.
 ///
 /// `uniform(key, trial)` is a number in [0, 1), the same whenever it is asked for the same: a key's number in the 0-based
 /// trial. A distribution's key is the keys that lead to it, between dots (`optimizer.lr`), names of optimizers and variants
-/// left out. It is asked in the order of the file, every trial of one key before the next key.
+/// left out; `.choice` follows where a choice draws from a choice. It is asked in the order of the file, every trial of one
+/// place before the next place.
 pub fn draw(
     tree: &mut Tree,
     trials: Trials,
@@ -61,7 +62,7 @@ impl Drawer<'_> {
     }
 
     /// What `trial` draws from an axis at `origin`.
-    fn drawn(&mut self, axis: &Axis, origin: &crate::value::Origin, trial: u32, path: &mut Vec<String>) -> Alternative {
+    fn drawn(&mut self, axis: &Axis, origin: &Origin, trial: u32, path: &mut Vec<String>) -> Alternative {
         let key = self.sampled.get(&axis.id).cloned().unwrap_or_else(|| path.join("."));
         let u = (self.uniform)(&key, trial);
         if let Form::Drawn(Distribution::Number(interval)) = axis.form {
@@ -70,17 +71,14 @@ impl Drawer<'_> {
             return Alternative::of(Node { id, origin: origin.clone(), kind: interval.value(u) });
         }
         let chosen = &axis.alternatives[position(axis.alternatives.len(), u)];
-        // A draw within a draw needs luck of its own.
-        path.push("choice".to_owned());
-        let is_axis = matches!(chosen.value.kind, Kind::Axis(_));
-        if !is_axis {
-            path.pop();
+        // A draw that is itself drawn needs luck of its own.
+        let depth = path.len();
+        if matches!(chosen.value.kind, Kind::Axis(_)) {
+            path.push("choice".to_owned());
         }
         let value = self.under(&chosen.value, trial, path);
-        if is_axis {
-            path.pop();
-        }
-        Alternative { value, ..chosen.clone() }
+        path.truncate(depth);
+        Alternative { name: chosen.name.clone(), key_origin: chosen.key_origin.clone(), value }
     }
 
     /// A node as it is in one trial.
