@@ -10,6 +10,7 @@ use paribus::data::{Data, Dataset, Limits, Source};
 use paribus::kernel::{Instructions, Precision};
 use paribus::nn::loss::Objective;
 use paribus::number::Count;
+use paribus::optim::Sgd;
 use paribus::seed::Seed;
 use paribus::spec::NetworkRun;
 use paribus::train;
@@ -26,7 +27,7 @@ fn spec(data: &Data, precision: Precision, loss: &str) -> NetworkRun {
         model: section(r#"{"hidden": [100, 100, 100, 100]}"#),
         init: section("{}"),
         regularization: section("{}"),
-        optimizer: section(r#"{"sgd": {}}"#),
+        optimizer: Sgd::default().into(),
         batch_size: Count::new(128).expect("128 is a count"),
         steps: 0,
         sampling: Sampling::WithReplacement,

@@ -1,7 +1,7 @@
 //! One update of each optimizer, on as many parameters as the book's network has.
 
 use criterion::{Criterion, criterion_group, criterion_main};
-use paribus::optim::Optimizer;
+use paribus::optim::{Algorithm, Optimizer};
 use paribus::real::Real;
 
 /// 784-100-100-100-100-10, weights and biases.
@@ -9,9 +9,12 @@ const PARAMETERS: usize = 784 * 100 + 100 + 3 * (100 * 100 + 100) + 100 * 10 + 1
 
 fn update_in<R: Real>(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group(format!("update {}", R::NAME));
-    for kind in ["sgd", "momentum", "nesterov", "adagrad", "rmsprop", "adam"] {
-        let optimizer: Optimizer =
+    for kind in
+        ["sgd", "momentum", "nesterov", "adagrad", "rmsprop", "adam", "adamw", "nadam", "amsgrad", "adadelta", "lion"]
+    {
+        let algorithm: Algorithm =
             serde_json::from_str(&format!(r#"{{"{kind}": {{}}}}"#)).expect("every optimizer has defaults");
+        let optimizer = Optimizer::from(algorithm);
         let mut parameters = vec![R::one(); PARAMETERS];
         let gradients = vec![R::from_f64(1e-3); PARAMETERS];
         let mut slots = vec![R::zero(); optimizer.slots() * PARAMETERS];

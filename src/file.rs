@@ -324,6 +324,7 @@ pub fn short_name(path: &[&str]) -> String {
         ["data", "source"] => "data",
         [.., "weights", "std"] => "weight_std",
         [.., "weights", "bound"] => "weight_bound",
+        [.., "schedule", setting] => return format!("schedule_{setting}"),
         [.., last] => last,
         [] => "",
     }
@@ -367,7 +368,8 @@ fn add_example(sources: &mut Sources, tree: &mut Tree, section: &str, example: &
     if problems.is_empty() { Ok(()) } else { Err(problems) }
 }
 
-/// Says of a key that belongs to the top of the file, and stands in a section, where it belongs; and what `seed` becomes.
+/// Says of a key that stands in a section and belongs to the top of the file or to another section where it belongs; and what
+/// `seed` becomes.
 fn explain_place(problem: &mut Problem) {
     const TOP: [&str; 13] = [
         "name",
@@ -384,8 +386,20 @@ fn explain_place(problem: &mut Problem) {
         "sweep",
         VARIANT,
     ];
+    const ELSEWHERE: [(&str, &str); 6] = [
+        ("weight_decay", "regularization"),
+        ("l1", "regularization"),
+        ("clip_norm", "regularization"),
+        ("lr", "optimizer"),
+        ("schedule", "optimizer"),
+        ("warm_up", "optimizer"),
+    ];
     if problem.message == "unknown key `seed`" {
         problem.help.insert(0, "`seeds = [5]` means the seed 5, `seeds = 5` the seeds 0 to 4".to_owned());
+    }
+    let elsewhere = ELSEWHERE.iter().find(|(key, _)| problem.message == format!("unknown key `{key}`"));
+    if let Some((key, section)) = elsewhere {
+        problem.help.push(format!("`{key}` belongs to [{section}]"));
     }
     let key = TOP.iter().find(|key| problem.message == format!("unknown key `{key}`"));
     if let Some(key) = key {

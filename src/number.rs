@@ -27,7 +27,7 @@ impl OutOfRange {
 pub struct Positive(f64);
 
 /// A finite number, zero or above: the strength of a penalty.
-#[derive(Debug, Clone, Copy, PartialEq, PartialOrd, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, PartialOrd, Deserialize)]
 #[serde(try_from = "f64")]
 pub struct NonNegative(f64);
 
@@ -170,6 +170,7 @@ mod tests {
         assert!(Count::try_from((1 << 53) + 1).is_err());
         assert!(Whole::try_from(0).is_ok());
         assert!(Whole::try_from(-1).is_err());
+        assert!(Whole::try_from(1 << 53).is_ok());
         assert!(Whole::try_from((1 << 53) + 1).is_err());
     }
 

@@ -91,6 +91,17 @@ macro_rules! real {
 real!(f32, "f32");
 real!(f64, "f64");
 
+/// 1 above zero, −1 below, 0 at zero; NaN stays NaN.
+pub fn sign<R: Real>(x: R) -> R {
+    if x > R::zero() {
+        R::one()
+    } else if x < R::zero() {
+        -R::one()
+    } else {
+        x
+    }
+}
+
 /// 1.5 · 2^52. Added to a number below 2^51 and taken away again, it rounds that to a whole one, which meanwhile stands
 /// in the low bits of the sum.
 const WHOLE: f64 = 6_755_399_441_055_744.0;

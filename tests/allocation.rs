@@ -12,7 +12,7 @@ use paribus::batches::Sampling;
 use paribus::data::{Data, Dataset, Info, Limits, Rows, Source, Task};
 use paribus::kernel::Precision;
 use paribus::number::Count;
-use paribus::optim::Optimizer;
+use paribus::optim::{Algorithm, Optimizer, Pacing};
 use paribus::seed::Seed;
 use paribus::spec::NetworkRun;
 use paribus::train::{self, Ending};
@@ -60,11 +60,15 @@ fn rows(count: usize) -> Rows {
 fn a_step_allocates_nothing() {
     let data =
         Dataset { train: rows(ROWS), test: rows(30), features: FEATURES, task: Task::Classification { classes: 3 } };
-    for optimizer in ["sgd", "momentum", "nesterov", "adagrad", "rmsprop", "adam"] {
+    for kind in
+        ["sgd", "momentum", "nesterov", "adagrad", "rmsprop", "adam", "adamw", "nadam", "amsgrad", "adadelta", "lion"]
+    {
         for precision in [Precision::F32, Precision::F64] {
             for sampling in [Sampling::WithReplacement, Sampling::Shuffle] {
                 for moment in ["before-update", "after-update"] {
-                    let optimizer: Optimizer = serde_json::from_str(&format!(r#"{{"{optimizer}": {{}}}}"#)).unwrap();
+                    let algorithm: Algorithm = serde_json::from_str(&format!(r#"{{"{kind}": {{}}}}"#)).unwrap();
+                    let pacing = r#"{"schedule": {"one-cycle": {"over": 30}}, "warm_up": 5}"#;
+                    let pacing: Pacing = serde_json::from_str(pacing).unwrap();
                     let spec = NetworkRun {
                         seed: Seed::try_from(0).unwrap(),
                         data: Data(Limits::default(), Source::Mnist),
@@ -77,8 +81,9 @@ fn a_step_allocates_nothing() {
                         },
                         model: serde_json::from_str(r#"{"hidden": [10, 7]}"#).unwrap(),
                         init: serde_json::from_str("{}").unwrap(),
-                        regularization: serde_json::from_str(r#"{"weight_decay": 0.01, "l1": 0.01}"#).unwrap(),
-                        optimizer,
+                        regularization: serde_json::from_str(r#"{"weight_decay": 0.01, "l1": 0.01, "clip_norm": 0.1}"#)
+                            .unwrap(),
+                        optimizer: Optimizer(algorithm, pacing),
                         batch_size: Count::new(16).unwrap(),
                         steps: 40,
                         sampling,

@@ -23,6 +23,7 @@ weights = ["he", "xavier", "glorot", "lecun", "zeros", 0.1, { kind = "uniform", 
 [regularization]
 weight_decay = 0.1
 l1 = 0.1
+clip_norm = 0.1
 [train]
 batch_size = 1
 steps = 1
@@ -37,6 +38,14 @@ form = ["lookahead", "memo"]
 [optimizer.adagrad]
 [optimizer.rmsprop]
 [optimizer.adam]
+warm_up = [0, 1]
+[optimizer.adamw]
+[optimizer.nadam]
+schedule = ["cosine", "one-cycle"]
+[optimizer.amsgrad]
+schedule = { kind = "step", every = 2 }
+[optimizer.adadelta]
+[optimizer.lion]
 "#;
 
 const QUADRATIC: &str = r#"

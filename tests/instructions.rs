@@ -7,6 +7,7 @@ use paribus::data::{Data, Dataset, Limits, Source};
 use paribus::kernel::{Element, Instructions, Precision};
 use paribus::nn::loss::Objective;
 use paribus::number::Count;
+use paribus::optim::Adam;
 use paribus::seed::Seed;
 use paribus::spec::NetworkRun;
 use paribus::train::{self, Ending};
@@ -24,7 +25,7 @@ fn spec(data: &Data, precision: Precision) -> NetworkRun {
         model: section(r#"{"hidden": [100, 100, 100, 100]}"#),
         init: section("{}"),
         regularization: section("{}"),
-        optimizer: section(r#"{"adam": {}}"#),
+        optimizer: Adam::default().into(),
         batch_size: Count::new(128).unwrap(),
         steps: 4,
         sampling: Sampling::WithReplacement,

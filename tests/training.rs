@@ -7,7 +7,7 @@ use paribus::data::{Data, Limits, Source};
 use paribus::kernel::Precision;
 use paribus::nn::loss::Objective;
 use paribus::number::{Count, Positive};
-use paribus::optim::{Optimizer, Sgd};
+use paribus::optim::Sgd;
 use paribus::seed::Seed;
 use paribus::spec::NetworkRun;
 use paribus::train::{self, Ending, Outcome};
@@ -45,7 +45,7 @@ impl Golden {
             model: section(&format!("hidden = {hidden:?}\nactivation = {activation:?}\nbias = {bias}")),
             init: section(&format!("weights = {weights:?}")),
             regularization: section(&format!("weight_decay = {weight_decay:?}\nl1 = {l1:?}")),
-            optimizer: Optimizer::Sgd(Sgd { lr: Positive::new(0.05).unwrap() }),
+            optimizer: Sgd { lr: Positive::new(0.05).unwrap() }.into(),
             batch_size: Count::new(16).unwrap(),
             steps: 30,
             sampling: self.sampling,

@@ -73,9 +73,9 @@ pub fn lower_section(tree: &mut Tree, section: &mut Entry) -> (SharedKeys, Vec<P
     (SharedKeys(shared_keys), problems)
 }
 
-/// A table in `[optimizer]` is an optimizer.
+/// A table in `[optimizer]` is an optimizer, unless it is a schedule.
 fn is_arm(entry: &Entry) -> bool {
-    entry.value.entries().is_some()
+    entry.key != "schedule" && entry.value.entries().is_some()
 }
 
 /// `[optimizer.NAME]` with its kind and the shared keys.

@@ -244,7 +244,8 @@ mod tests {
             for hidden in [&[] as &[u64], &[4], &[4, 6], &[6, 4, 5]] {
                 for bias in [true, false] {
                     for (weight_decay, l1) in [(0.0, 0.0), (0.1, 0.0), (0.0, 0.1), (0.03, 0.02)] {
-                        let regularization = Regularization { weight_decay: strength(weight_decay), l1: strength(l1) };
+                        let regularization =
+                            Regularization { weight_decay: strength(weight_decay), l1: strength(l1), clip_norm: None };
                         let layers = model(hidden, activation, bias).layers(CLASSES);
                         let fastest = Instructions::fastest();
                         let mut network = Network::<f64>::new(fastest, &layers, FEATURES, labels.len());

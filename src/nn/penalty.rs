@@ -1,15 +1,15 @@
-//! Penalties on large weights.
+//! Penalties on large weights, and a limit to large gradients.
 
 use serde::Deserialize;
 
 use super::parameters::Layout;
 use crate::kernel;
-use crate::number::NonNegative;
-use crate::real::Real;
+use crate::number::{NonNegative, Positive};
+use crate::real::{Real, sign};
 use crate::settings::Settings;
 
 /// The `[regularization]` section. Penalties act on all weights, the output layer's too, and never on biases.
-#[derive(Debug, Clone, Copy, PartialEq, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Regularization {
     /// The strength λ of weight decay (L2): the loss grows by ½ λ Σ W², the gradient by λW.
@@ -20,20 +20,21 @@ pub struct Regularization {
     ///
     /// The default, 0, is off.
     pub l1: NonNegative,
-}
-
-impl Default for Regularization {
-    fn default() -> Self {
-        let off = NonNegative::new(0.0).expect("zero is not negative");
-        Self { weight_decay: off, l1: off }
-    }
+    /// The largest norm of all gradients together, those of biases and of the penalties included: where it is larger, all are
+    /// scaled down to it. Pascanu, Mikolov & Bengio 2013, "On the difficulty of training recurrent neural networks".
+    ///
+    /// PyTorch's `torch.nn.utils.clip_grad_norm_`. Not there by default.
+    pub clip_norm: Option<Positive>,
 }
 
 impl Regularization {
-    /// Writes `weight_decay` and `l1`.
+    /// Writes `weight_decay`, `l1` and, where it is there, `clip_norm`.
     pub fn settings(&self, settings: &mut Settings) {
         settings.set("weight_decay", self.weight_decay.get());
         settings.set("l1", self.l1.get());
+        if let Some(largest) = self.clip_norm {
+            settings.set("clip_norm", largest.get());
+        }
     }
 
     /// What the penalties add to the loss.
@@ -68,16 +69,20 @@ impl Regularization {
         add(self.weight_decay.get(), gradients, |w| w);
         add(self.l1.get(), gradients, sign);
     }
-}
 
-fn sign<R: Real>(x: R) -> R {
-    if x > R::zero() {
-        R::one()
-    } else if x < R::zero() {
-        -R::one()
-    } else {
-        // Zero, or NaN, which stays one.
-        x
+    /// Scales all gradients by `clip_norm` / (norm + 1e-6), rounded once, where that is below 1.
+    ///
+    /// The norm is the root of the sum of all squares, summed in `f64` by [`kernel::sum_by`], parameter after parameter. The
+    /// small number is PyTorch's.
+    pub fn clip<R: Real>(&self, layout: &Layout, gradients: &mut [R]) {
+        let Some(largest) = self.clip_norm else { return };
+        let square = |g: R| g.to_f64() * g.to_f64();
+        let squares = layout.views().iter().map(|view| kernel::sum_by(&gradients[view.range.clone()], square));
+        let scale = largest.get() / (squares.sum::<f64>().sqrt() + 1e-6);
+        if scale < 1.0 {
+            let scale = R::from_f64(scale);
+            gradients.iter_mut().for_each(|g| *g *= scale);
+        }
     }
 }
 
@@ -97,7 +102,8 @@ mod tests {
     const PARAMETERS: [f32; 6] = [3.0, -1.0, 100.0, 100.0, 0.0, -2.0];
 
     fn regularization(weight_decay: f64, l1: f64) -> Regularization {
-        Regularization { weight_decay: NonNegative::new(weight_decay).unwrap(), l1: NonNegative::new(l1).unwrap() }
+        let strength = |value| NonNegative::new(value).unwrap();
+        Regularization { weight_decay: strength(weight_decay), l1: strength(l1), clip_norm: None }
     }
 
     #[test]
@@ -116,7 +122,57 @@ mod tests {
     }
 
     #[test]
-    fn both_are_off_where_the_file_is_silent() {
+    fn large_gradients_are_scaled_down_together() {
+        let clip = |largest: f64, gradients: [f64; 6]| {
+            let regularization =
+                Regularization { clip_norm: Some(Positive::new(largest).unwrap()), ..Default::default() };
+            let mut clipped = gradients;
+            regularization.clip(&layout(), &mut clipped);
+            clipped
+        };
+        // 1 + 4 + 16 + 4 + 0 + 0 = 25
+        let gradients = [1.0, -2.0, 4.0, 2.0, 0.0, 0.0];
+        let scale = 2.5 / (5.0 + 1e-6);
+        assert_eq!(clip(2.5, gradients), gradients.map(|g| g * scale));
+        assert_eq!(clip(5.1, gradients), gradients);
+        assert_eq!(clip(1.0, [0.0; 6]), [0.0; 6]);
+    }
+
+    /// Computed by `tests/goldens/pytorch.py`.
+    #[test]
+    fn gradients_are_clipped_as_pytorch_clips_them() {
+        #[derive(Deserialize)]
+        struct Goldens {
+            clipping: Vec<Golden>,
+        }
+        #[derive(Deserialize)]
+        struct Golden {
+            clip_norm: Positive,
+            gradients: Vec<f64>,
+            clipped: Vec<f64>,
+        }
+        let goldens: Goldens = toml::from_str(include_str!("../../tests/goldens/pytorch.toml")).unwrap();
+        assert_eq!(goldens.clipping.len(), 9);
+        for Golden { clip_norm, mut gradients, clipped } in goldens.clipping {
+            Regularization { clip_norm: Some(clip_norm), ..Regularization::default() }.clip(&layout(), &mut gradients);
+            for (ours, theirs) in gradients.iter().zip(&clipped) {
+                assert!((ours - theirs).abs() <= 1e-15 * theirs.abs(), "{gradients:?} {clipped:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn what_is_not_a_number_is_not_hidden_by_clipping() {
+        let regularization = Regularization { clip_norm: Some(Positive::new(1.0).unwrap()), ..Default::default() };
+        for bad in [f32::NAN, f32::INFINITY] {
+            let mut gradients = [1.0, 2.0, bad, 4.0, 5.0, 6.0];
+            regularization.clip(&layout(), &mut gradients);
+            assert!(!gradients[2].is_finite());
+        }
+    }
+
+    #[test]
+    fn all_are_off_where_the_file_is_silent() {
         assert_eq!(serde_json::from_str::<Regularization>("{}").unwrap(), Regularization::default());
         let error = serde_json::from_str::<Regularization>(r#"{"l1": -1}"#).unwrap_err().to_string();
         assert!(error.contains("0 or above"), "{error}");

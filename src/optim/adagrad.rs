@@ -32,13 +32,17 @@ impl Rule for AdaGrad {
         "adagrad"
     }
 
+    fn lr(&self) -> f64 {
+        self.lr.get()
+    }
+
     /// The sum h of squared gradients.
     fn slots(&self) -> usize {
         1
     }
 
-    fn update<R: Real>(&self, _step: u64, parameters: &mut [R], gradients: &[R], slots: &mut [R]) {
-        let lr = R::from_f64(self.lr.get());
+    fn update<R: Real>(&self, lr: f64, _step: u64, parameters: &mut [R], gradients: &[R], slots: &mut [R]) {
+        let lr = R::from_f64(lr);
         let eps = R::from_f64(self.eps.get());
         for ((w, &g), h) in parameters.iter_mut().zip(gradients).zip(slots) {
             *h += g * g;
@@ -55,11 +59,12 @@ impl Rule for AdaGrad {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::optim::Optimizer;
 
     #[test]
     fn the_first_step_is_as_long_as_the_learning_rate() {
         let (mut parameters, mut squares) = ([0.0, 0.0], [0.0, 0.0]);
-        AdaGrad::default().update(0, &mut parameters, &[1000.0, -0.001], &mut squares);
+        Optimizer::from(AdaGrad::default()).update(0, &mut parameters, &[1000.0, -0.001], &mut squares);
         assert!((parameters[0] + 0.01).abs() < 1e-11);
         assert!((parameters[1] - 0.01).abs() < 1e-5);
         assert_eq!(squares, [1e6, 1e-6]);
@@ -71,7 +76,7 @@ mod tests {
         let mut steps = [0.0; 16];
         for (step, length) in steps.iter_mut().enumerate() {
             let before = parameter[0];
-            AdaGrad::default().update(step as u64, &mut parameter, &[2.0], &mut square);
+            Optimizer::from(AdaGrad::default()).update(step as u64, &mut parameter, &[2.0], &mut square);
             *length = before - parameter[0];
         }
         assert!((steps[0] / steps[3] - 2.0).abs() < 1e-6);

@@ -41,14 +41,18 @@ impl Rule for Adam {
         "adam"
     }
 
+    fn lr(&self) -> f64 {
+        self.lr.get()
+    }
+
     /// The running mean m of gradients, then the running mean v of their squares.
     fn slots(&self) -> usize {
         2
     }
 
-    fn update<R: Real>(&self, step: u64, parameters: &mut [R], gradients: &[R], slots: &mut [R]) {
+    fn update<R: Real>(&self, lr: f64, step: u64, parameters: &mut [R], gradients: &[R], slots: &mut [R]) {
         let (beta1, beta2) = (self.beta1.get(), self.beta2.get());
-        let corrected = self.lr.get() * (1.0 - power(beta2, step + 1)).sqrt() / (1.0 - power(beta1, step + 1));
+        let corrected = lr * (1.0 - power(beta2, step + 1)).sqrt() / (1.0 - power(beta1, step + 1));
         let lr = R::from_f64(corrected);
         let (new1, new2) = (R::from_f64(1.0 - beta1), R::from_f64(1.0 - beta2));
         let eps = R::from_f64(self.eps.get());
@@ -71,11 +75,12 @@ impl Rule for Adam {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::optim::Optimizer;
 
     #[test]
     fn the_first_step_is_as_long_as_the_learning_rate() {
         let (mut parameters, mut slots) = ([0.0, 0.0], [0.0; 4]);
-        Adam::default().update(0, &mut parameters, &[1000.0, -10.0], &mut slots);
+        Optimizer::from(Adam::default()).update(0, &mut parameters, &[1000.0, -10.0], &mut slots);
         assert!((parameters[0] + 0.001).abs() < 1e-11);
         assert!((parameters[1] - 0.001).abs() < 1e-9);
     }
@@ -83,6 +88,7 @@ mod tests {
     #[test]
     fn bias_corrections_fade() {
         let rule = Adam { beta1: in_range(0.5), beta2: in_range(0.75), eps: in_range(1e-300), ..Adam::default() };
+        let rule = Optimizer::from(rule);
         let (mut parameter, mut slots) = ([0.0], [3.0, 4.0]);
         // m ← 3 + 0.5 · (1 − 3) = 2, v ← 4 + 0.25 · (1 − 4) = 3.25, and both corrections are 1 by now.
         rule.update(10_000, &mut parameter, &[1.0], &mut slots);

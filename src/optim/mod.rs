@@ -5,29 +5,45 @@
 //! in that precision. No operation is fused, so in `f64` an update gives the bits that NumPy gives for the same formula (but
 //! where the C library's `pow` is not the best it could be, see [`power`](crate::real::power)).
 
+mod adadelta;
 mod adagrad;
 mod adam;
+mod adamw;
+mod amsgrad;
+mod lion;
 mod momentum;
+mod nadam;
 mod nesterov;
 mod rmsprop;
+mod schedule;
 mod sgd;
 
 use serde::Deserialize;
 
+pub use self::adadelta::AdaDelta;
 pub use self::adagrad::AdaGrad;
 pub use self::adam::Adam;
+pub use self::adamw::AdamW;
+pub use self::amsgrad::AmsGrad;
+pub use self::lion::Lion;
 pub use self::momentum::Momentum;
+pub use self::nadam::NAdam;
 pub use self::nesterov::{Form, Nesterov};
 pub use self::rmsprop::RmsProp;
+pub use self::schedule::{Cosine, Exponential, Misfit, OneCycle, Pacing, Schedule, Step};
 pub use self::sgd::Sgd;
 use crate::number::OutOfRange;
 use crate::real::Real;
 use crate::settings::Settings;
 
-/// An optimizer with its hyperparameters: a table of the `[optimizer]` section.
+/// An optimizer with its hyperparameters, and how its learning rate changes: a table of the `[optimizer]` section.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+pub struct Optimizer(pub Algorithm, pub Pacing);
+
+/// How gradients become steps.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
 #[serde(rename_all = "lowercase")]
-pub enum Optimizer {
+pub enum Algorithm {
     /// Stochastic gradient descent.
     Sgd(Sgd),
     /// Gradient descent with momentum.
@@ -40,66 +56,141 @@ pub enum Optimizer {
     RmsProp(RmsProp),
     /// Adam: momentum, and a learning rate for each parameter.
     Adam(Adam),
+    /// AdamW: Adam, with weights that shrink by a share of their own.
+    AdamW(AdamW),
+    /// NAdam: Adam that looks one step ahead, as Nesterov's gradient does.
+    NAdam(NAdam),
+    /// AMSGrad: Adam that does not forget its steepest stretch.
+    AmsGrad(AmsGrad),
+    /// Adadelta: steps as long as the last ones were, shorter the steeper it has been lately.
+    AdaDelta(AdaDelta),
+    /// Lion: steps of one length, against the sign of a mean gradient.
+    Lion(Lion),
 }
+
+macro_rules! from_rule {
+    ($($name:ident),*) => {
+        $(impl From<$name> for Optimizer {
+            /// With a learning rate that stays the same.
+            fn from(rule: $name) -> Self {
+                Algorithm::$name(rule).into()
+            }
+        })*
+    };
+}
+from_rule!(Sgd, Momentum, Nesterov, AdaGrad, RmsProp, Adam, AdamW, NAdam, AmsGrad, AdaDelta, Lion);
 
 /// A rule that turns gradients into new parameters. An optimizer's hyperparameter struct *is* its rule.
 pub trait Rule: Send + Sync {
     /// The optimizer's name in the experiment file.
     fn kind(&self) -> &'static str;
 
+    /// The learning rate η that the file gives.
+    fn lr(&self) -> f64;
+
+    /// The strength λ of a decay that is no part of the gradient; 0 where the rule has none.
+    fn decoupled_weight_decay(&self) -> f64 {
+        0.0
+    }
+
     /// How many zeroed accumulators the rule keeps for each parameter.
     fn slots(&self) -> usize;
 
     /// One update, in place.
     ///
-    /// `step` is the 0-based number of this update. `parameters: [n]`, `gradients: [n]`, `slots: [slots() * n]`, one accumulator
+    /// `lr` is the learning rate of this update, `step` its 0-based number. `parameters: [n]`, `gradients: [n]`, `slots: [slots() * n]`, one accumulator
     /// after the other. Each parameter depends on its own gradient and slots only.
-    fn update<R: Real>(&self, step: u64, parameters: &mut [R], gradients: &[R], slots: &mut [R]);
+    fn update<R: Real>(&self, lr: f64, step: u64, parameters: &mut [R], gradients: &[R], slots: &mut [R]);
 
     /// Writes the hyperparameters.
     fn settings(&self, settings: &mut Settings);
 }
 
-/// Evaluates `$result` with `$rule` bound to the rule of `$optimizer`, whichever it is.
+/// Evaluates `$result` with `$rule` bound to the rule of `$algorithm`, whichever it is.
 macro_rules! with_rule {
-    ($optimizer:expr, $rule:ident => $result:expr) => {
-        match $optimizer {
-            Optimizer::Sgd($rule) => $result,
-            Optimizer::Momentum($rule) => $result,
-            Optimizer::Nesterov($rule) => $result,
-            Optimizer::AdaGrad($rule) => $result,
-            Optimizer::RmsProp($rule) => $result,
-            Optimizer::Adam($rule) => $result,
+    ($algorithm:expr, $rule:ident => $result:expr) => {
+        match $algorithm {
+            Algorithm::Sgd($rule) => $result,
+            Algorithm::Momentum($rule) => $result,
+            Algorithm::Nesterov($rule) => $result,
+            Algorithm::AdaGrad($rule) => $result,
+            Algorithm::RmsProp($rule) => $result,
+            Algorithm::Adam($rule) => $result,
+            Algorithm::AdamW($rule) => $result,
+            Algorithm::NAdam($rule) => $result,
+            Algorithm::AmsGrad($rule) => $result,
+            Algorithm::AdaDelta($rule) => $result,
+            Algorithm::Lion($rule) => $result,
         }
     };
+}
+
+impl From<Algorithm> for Optimizer {
+    /// With a learning rate that stays the same.
+    fn from(algorithm: Algorithm) -> Self {
+        Self(algorithm, Pacing::default())
+    }
 }
 
 impl Optimizer {
     /// The optimizer's name in the experiment file: `"sgd"`, `"adam"`.
     pub fn kind(&self) -> &'static str {
-        with_rule!(self, rule => rule.kind())
+        with_rule!(&self.0, rule => rule.kind())
+    }
+
+    /// Fits a schedule that lasts as long as the run to one of `steps` steps.
+    ///
+    /// # Errors
+    /// Where the schedule does not suit the run or the learning rate.
+    pub fn fit(&mut self, steps: u64) -> Result<(), Misfit> {
+        let lr = with_rule!(&self.0, rule => rule.lr());
+        self.1.fit(lr, steps)
+    }
+
+    /// The learning rate of the 0-based `step`.
+    ///
+    /// # Panics
+    /// Where the schedule lasts as long as the run and was not [fitted](Self::fit) to it.
+    pub fn lr(&self, step: u64) -> f64 {
+        self.1.lr(with_rule!(&self.0, rule => rule.lr()), step)
+    }
+
+    /// The share of themselves that weights lose before the update of the 0-based `step`, beside what its gradients do: the
+    /// learning rate times the strength of the decay. 0 for optimizers without one. Biases lose nothing.
+    pub fn decoupled_decay(&self, step: u64) -> f64 {
+        let strength = with_rule!(&self.0, rule => rule.decoupled_weight_decay());
+        // Most optimizers have none, and need no learning rate for it.
+        if strength == 0.0 { 0.0 } else { self.lr(step) * strength }
     }
 
     /// How many zeroed accumulators the optimizer keeps for each parameter.
     pub fn slots(&self) -> usize {
-        with_rule!(self, rule => rule.slots())
+        with_rule!(&self.0, rule => rule.slots())
     }
 
-    /// One update, in place; nothing is allocated. Arguments as for [`Rule::update`].
+    /// One update, in place, at the learning rate of the 0-based `step`; nothing is allocated. The decoupled decay is no part
+    /// of it, as it is not for all parameters. Arguments as for [`Rule::update`].
     ///
     /// # Panics
-    /// Where the lengths do not fit together.
+    /// Where the lengths do not fit together, and as [`lr`](Self::lr).
     pub fn update<R: Real>(&self, step: u64, parameters: &mut [R], gradients: &[R], slots: &mut [R]) {
         assert_eq!(gradients.len(), parameters.len(), "one gradient for each parameter");
         assert_eq!(slots.len(), self.slots() * parameters.len(), "every accumulator has a value for each parameter");
-        with_rule!(self, rule => rule.update(step, parameters, gradients, slots));
+        with_rule!(&self.0, rule => rule.update(self.lr(step), step, parameters, gradients, slots));
     }
 
-    /// Writes `optimizer` and the hyperparameters.
+    /// Writes `optimizer`, the hyperparameters, and the schedule where there is one.
     pub fn settings(&self, settings: &mut Settings) {
         settings.set("optimizer", self.kind());
-        with_rule!(self, rule => rule.settings(settings));
+        with_rule!(&self.0, rule => rule.settings(settings));
+        self.1.settings(settings);
     }
+}
+
+/// Multiplies every number by 1 − `share`, rounded once.
+pub fn shrink<R: Real>(parameters: &mut [R], share: f64) {
+    let rest = R::from_f64(1.0 - share);
+    parameters.iter_mut().for_each(|w| *w *= rest);
 }
 
 /// A number that stands in this source text, where everyone sees that it is in range.
@@ -122,15 +213,20 @@ mod tests {
 
     #[rustfmt::skip]
     fn contracts() -> Vec<Contract> {
-        let nesterov = |form| Optimizer::Nesterov(Nesterov { lr: in_range(0.1), form, ..Nesterov::default() });
+        let nesterov = |form| Nesterov { lr: in_range(0.1), form, ..Nesterov::default() }.into();
         vec![
-            Contract { optimizer: Optimizer::Sgd(Sgd { lr: in_range(0.95) }), slots: 0, steps: 100 },
-            Contract { optimizer: Optimizer::Momentum(Momentum { lr: in_range(0.1), ..Momentum::default() }), slots: 1, steps: 150 },
+            Contract { optimizer: Sgd { lr: in_range(0.95) }.into(), slots: 0, steps: 100 },
+            Contract { optimizer: Momentum { lr: in_range(0.1), ..Momentum::default() }.into(), slots: 1, steps: 150 },
             Contract { optimizer: nesterov(Form::Lookahead), slots: 1, steps: 100 },
             Contract { optimizer: nesterov(Form::Memo), slots: 1, steps: 100 },
-            Contract { optimizer: Optimizer::AdaGrad(AdaGrad { lr: in_range(1.5), ..AdaGrad::default() }), slots: 1, steps: 100 },
-            Contract { optimizer: Optimizer::RmsProp(RmsProp { lr: in_range(0.02), ..RmsProp::default() }), slots: 1, steps: 500 },
-            Contract { optimizer: Optimizer::Adam(Adam { lr: in_range(0.3), ..Adam::default() }), slots: 2, steps: 200 },
+            Contract { optimizer: AdaGrad { lr: in_range(1.5), ..AdaGrad::default() }.into(), slots: 1, steps: 100 },
+            Contract { optimizer: RmsProp { lr: in_range(0.02), ..RmsProp::default() }.into(), slots: 1, steps: 500 },
+            Contract { optimizer: Adam { lr: in_range(0.3), ..Adam::default() }.into(), slots: 2, steps: 200 },
+            Contract { optimizer: AdamW { lr: in_range(0.3), ..AdamW::default() }.into(), slots: 2, steps: 200 },
+            Contract { optimizer: NAdam { lr: in_range(0.3), ..NAdam::default() }.into(), slots: 2, steps: 200 },
+            Contract { optimizer: AmsGrad { lr: in_range(0.3), ..AmsGrad::default() }.into(), slots: 3, steps: 400 },
+            Contract { optimizer: AdaDelta { eps: in_range(1e-3), ..AdaDelta::default() }.into(), slots: 2, steps: 500 },
+            Contract { optimizer: Lion { lr: in_range(1.0 / 512.0), ..Lion::default() }.into(), slots: 1, steps: 5000 },
         ]
     }
 
@@ -153,7 +249,7 @@ mod tests {
 
     #[test]
     fn every_optimizer_has_a_contract_and_is_named_as_its_file_names_it() {
-        let error = serde_json::from_str::<Optimizer>(r#"{"none of them": {}}"#).unwrap_err().to_string();
+        let error = serde_json::from_str::<Algorithm>(r#"{"none of them": {}}"#).unwrap_err().to_string();
         let expected = format!("unknown variant `none of them`, expected one of `{}` at", kinds().join("`, `"));
         assert!(error.starts_with(&expected), "{error}");
     }
@@ -245,18 +341,18 @@ mod tests {
             // Read back as the table that a user would write, they give the same optimizer.
             let mut table = serde_json::to_value(&settings).unwrap();
             table.as_object_mut().unwrap().remove("optimizer");
-            let read: Optimizer = serde_json::from_value(serde_json::json!({ optimizer.kind(): table })).unwrap();
-            assert_eq!(read, optimizer);
+            let read: Algorithm = serde_json::from_value(serde_json::json!({ optimizer.kind(): table })).unwrap();
+            assert_eq!(Optimizer::from(read), optimizer);
         }
     }
 
     #[test]
-    fn defaults_are_the_books() {
+    fn defaults_are_the_books_and_where_it_has_none_pytorchs() {
         let mut found = String::new();
         for kind in kinds() {
-            let optimizer: Optimizer = serde_json::from_value(serde_json::json!({ kind: {} })).unwrap();
+            let algorithm: Algorithm = serde_json::from_value(serde_json::json!({ kind: {} })).unwrap();
             let mut settings = Settings::default();
-            optimizer.settings(&mut settings);
+            Optimizer::from(algorithm).settings(&mut settings);
             let values: Vec<_> = settings.iter().map(|(name, value)| format!("{name}={value}")).collect();
             found += &(values.join(" ") + "\n");
         }
@@ -267,10 +363,15 @@ mod tests {
         eps=1e-7 lr=0.01 optimizer=adagrad
         decay=0.99 eps=1e-7 lr=0.01 optimizer=rmsprop
         beta1=0.9 beta2=0.999 eps=1e-7 lr=0.001 optimizer=adam
+        beta1=0.9 beta2=0.999 decoupled_weight_decay=0.01 eps=1e-8 lr=0.001 optimizer=adamw
+        beta1=0.9 beta2=0.999 eps=1e-8 lr=0.002 optimizer=nadam
+        beta1=0.9 beta2=0.999 eps=1e-8 lr=0.001 optimizer=amsgrad
+        decay=0.9 eps=1e-6 lr=1 optimizer=adadelta
+        beta1=0.9 beta2=0.99 decoupled_weight_decay=0 lr=0.0001 optimizer=lion
         ");
     }
 
-    /// Trajectories computed by `tests/goldens/optimizers.py`, on ½ Σ curvatureᵢ xᵢ² + coupling · Σ xᵢ xᵢ₊₁.
+    /// Trajectories on ½ Σ curvatureᵢ xᵢ² + coupling · Σ xᵢ xᵢ₊₁.
     #[derive(Deserialize)]
     struct Goldens {
         curvature: Vec<f64>,
@@ -281,7 +382,9 @@ mod tests {
 
     #[derive(Deserialize)]
     struct Trajectory {
-        optimizer: Optimizer,
+        algorithm: Algorithm,
+        #[serde(default)]
+        pacing: Pacing,
         points: Vec<Vec<f64>>,
     }
 
@@ -293,23 +396,54 @@ mod tests {
                 .map(|i| self.curvature[i] * x[i] + self.coupling * (at(i.checked_sub(1)) + at(Some(i + 1))))
                 .collect()
         }
+
+        /// Where the optimizer of `trajectory` comes to, step by step; a decoupled decay acts on all parameters.
+        fn retrace(&self, trajectory: &Trajectory) -> Vec<Vec<f64>> {
+            let optimizer = Optimizer(trajectory.algorithm.clone(), trajectory.pacing.clone());
+            let mut parameters = self.start.clone();
+            let mut slots = vec![0.0; optimizer.slots() * parameters.len()];
+            let mut points = Vec::new();
+            for step in 0..trajectory.points.len() as u64 {
+                let gradients = self.gradients(&parameters);
+                shrink(&mut parameters, optimizer.decoupled_decay(step));
+                optimizer.update(step, &mut parameters, &gradients, &mut slots);
+                points.push(parameters.clone());
+            }
+            points
+        }
+
+        fn count(&self, kind: &str) -> usize {
+            self.trajectory.iter().filter(|golden| Optimizer::from(golden.algorithm.clone()).kind() == kind).count()
+        }
     }
 
+    /// Computed by `tests/goldens/optimizers.py`.
     #[test]
     fn trajectories_have_the_bits_that_numpy_gives_them() {
         let goldens: Goldens = toml::from_str(include_str!("../../tests/goldens/optimizers.toml")).unwrap();
-        for Contract { optimizer, .. } in contracts() {
-            let count = goldens.trajectory.iter().filter(|golden| golden.optimizer.kind() == optimizer.kind()).count();
-            assert!(count >= 2, "{} has {count} golden trajectories", optimizer.kind());
+        for kind in ["sgd", "momentum", "nesterov", "adagrad", "rmsprop", "adam"] {
+            assert!(goldens.count(kind) >= 2, "{kind} has too few golden trajectories");
         }
-        for Trajectory { optimizer, points } in &goldens.trajectory {
-            let mut parameters = goldens.start.clone();
-            let mut slots = vec![0.0; optimizer.slots() * parameters.len()];
-            assert_eq!(points.len(), 50);
-            for (step, expected) in points.iter().enumerate() {
-                let gradients = goldens.gradients(&parameters);
-                optimizer.update(step as u64, &mut parameters, &gradients, &mut slots);
-                assert_eq!(&parameters, expected, "step {step} of {optimizer:?}");
+        for trajectory in &goldens.trajectory {
+            assert_eq!(trajectory.points.len(), 50);
+            assert_eq!(goldens.retrace(trajectory), trajectory.points, "{:?}", trajectory.algorithm);
+        }
+    }
+
+    /// Computed by `tests/goldens/pytorch.py`. PyTorch fuses operations that are rounded one by one here.
+    #[test]
+    fn trajectories_are_pytorchs() {
+        let goldens: Goldens = toml::from_str(include_str!("../../tests/goldens/pytorch.toml")).unwrap();
+        for kind in kinds() {
+            assert!(goldens.count(kind) >= 1, "{kind} has no golden trajectory");
+        }
+        for trajectory in &goldens.trajectory {
+            assert_eq!(trajectory.points.len(), 60);
+            for (step, (ours, theirs)) in goldens.retrace(trajectory).iter().zip(&trajectory.points).enumerate() {
+                for (ours, theirs) in ours.iter().zip(theirs) {
+                    let error = (ours - theirs).abs() / theirs.abs().max(1e-2);
+                    assert!(error < 1e-12, "step {step} of {:?}: {ours} and {theirs}", trajectory.algorithm);
+                }
             }
         }
     }

@@ -3,7 +3,8 @@
 //! Polyak 1964, "Some methods of speeding up the convergence of iteration methods". This is the form of "Deep Learning from
 //! Scratch" (chapter 6), with the learning rate inside the velocity, and η = 0.01, μ = 0.9 are the book's defaults. PyTorch's
 //! `torch.optim.SGD(momentum=...)` keeps it outside (b ← μb + g, then w ← w − ηb, default μ = 0): the same path while η stays
-//! the same, as here it does.
+//! the same. Where a schedule changes it, the steps taken before keep the η that they were taken with; in PyTorch all of the
+//! velocity takes the new one.
 
 use serde::Deserialize;
 
@@ -33,13 +34,17 @@ impl Rule for Momentum {
         "momentum"
     }
 
+    fn lr(&self) -> f64 {
+        self.lr.get()
+    }
+
     /// The velocity v.
     fn slots(&self) -> usize {
         1
     }
 
-    fn update<R: Real>(&self, _step: u64, parameters: &mut [R], gradients: &[R], slots: &mut [R]) {
-        let lr = R::from_f64(self.lr.get());
+    fn update<R: Real>(&self, lr: f64, _step: u64, parameters: &mut [R], gradients: &[R], slots: &mut [R]) {
+        let lr = R::from_f64(lr);
         let momentum = R::from_f64(self.momentum.get());
         for ((w, &g), v) in parameters.iter_mut().zip(gradients).zip(slots) {
             *v = momentum * *v - lr * g;
@@ -56,10 +61,11 @@ impl Rule for Momentum {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::optim::Optimizer;
 
     #[test]
     fn the_velocity_outlives_the_gradient() {
-        let rule = Momentum { lr: in_range(0.5), momentum: in_range(0.5) };
+        let rule = Optimizer::from(Momentum { lr: in_range(0.5), momentum: in_range(0.5) });
         let (mut parameter, mut velocity) = ([0.0], [0.0]);
         rule.update(0, &mut parameter, &[-2.0], &mut velocity);
         assert_eq!((parameter, velocity), ([1.0], [1.0]));

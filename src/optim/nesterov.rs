@@ -62,13 +62,17 @@ impl Rule for Nesterov {
         "nesterov"
     }
 
+    fn lr(&self) -> f64 {
+        self.lr.get()
+    }
+
     /// The velocity v.
     fn slots(&self) -> usize {
         1
     }
 
-    fn update<R: Real>(&self, _step: u64, parameters: &mut [R], gradients: &[R], slots: &mut [R]) {
-        let (lr, momentum) = (self.lr.get(), self.momentum.get());
+    fn update<R: Real>(&self, lr: f64, _step: u64, parameters: &mut [R], gradients: &[R], slots: &mut [R]) {
+        let momentum = self.momentum.get();
         let ahead = R::from_f64(momentum * momentum);
         let lr_ahead = R::from_f64((1.0 + momentum) * lr);
         let (lr, momentum) = (R::from_f64(lr), R::from_f64(momentum));
@@ -101,6 +105,7 @@ impl Rule for Nesterov {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::optim::Optimizer;
 
     /// The gradient of a parabola that is steep enough for the forms to part soon.
     fn gradient(w: f64) -> f64 {
@@ -120,7 +125,7 @@ mod tests {
     }
 
     fn assert_looks_ahead(form: Form, reach: f64) {
-        let rule = Nesterov { lr: in_range(0.1), momentum: in_range(0.9), form };
+        let rule = Optimizer::from(Nesterov { lr: in_range(0.1), momentum: in_range(0.9), form });
         let (mut parameter, mut velocity) = ([0.0], [0.0]);
         for (step, (w, v)) in classical(reach, 40).into_iter().enumerate() {
             let gradients = parameter.map(gradient);

@@ -34,13 +34,17 @@ impl Rule for RmsProp {
         "rmsprop"
     }
 
+    fn lr(&self) -> f64 {
+        self.lr.get()
+    }
+
     /// The running mean h of squared gradients.
     fn slots(&self) -> usize {
         1
     }
 
-    fn update<R: Real>(&self, _step: u64, parameters: &mut [R], gradients: &[R], slots: &mut [R]) {
-        let lr = R::from_f64(self.lr.get());
+    fn update<R: Real>(&self, lr: f64, _step: u64, parameters: &mut [R], gradients: &[R], slots: &mut [R]) {
+        let lr = R::from_f64(lr);
         let eps = R::from_f64(self.eps.get());
         let old = R::from_f64(self.decay.get());
         let new = R::from_f64(1.0 - self.decay.get());
@@ -61,10 +65,11 @@ impl Rule for RmsProp {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::optim::Optimizer;
 
     #[test]
     fn under_equal_gradients_the_mean_square_becomes_the_square() {
-        let rule = RmsProp { decay: in_range(0.5), ..RmsProp::default() };
+        let rule = Optimizer::from(RmsProp { decay: in_range(0.5), ..RmsProp::default() });
         let (mut parameter, mut square) = ([0.0], [0.0]);
         rule.update(0, &mut parameter, &[2.0], &mut square);
         assert_eq!(square, [2.0]);

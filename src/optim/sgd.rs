@@ -29,12 +29,16 @@ impl Rule for Sgd {
         "sgd"
     }
 
+    fn lr(&self) -> f64 {
+        self.lr.get()
+    }
+
     fn slots(&self) -> usize {
         0
     }
 
-    fn update<R: Real>(&self, _step: u64, parameters: &mut [R], gradients: &[R], _slots: &mut [R]) {
-        let lr = R::from_f64(self.lr.get());
+    fn update<R: Real>(&self, lr: f64, _step: u64, parameters: &mut [R], gradients: &[R], _slots: &mut [R]) {
+        let lr = R::from_f64(lr);
         for (w, &g) in parameters.iter_mut().zip(gradients) {
             *w -= lr * g;
         }
@@ -48,11 +52,12 @@ impl Rule for Sgd {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::optim::Optimizer;
 
     #[test]
     fn a_step_goes_against_the_gradient() {
         let mut parameters = [1.0, -2.0];
-        Sgd { lr: in_range(0.5) }.update(0, &mut parameters, &[0.5, -4.0], &mut []);
+        Optimizer::from(Sgd { lr: in_range(0.5) }).update(0, &mut parameters, &[0.5, -4.0], &mut []);
         assert_eq!(parameters, [0.75, 0.0]);
     }
 }

@@ -7,6 +7,7 @@ use crate::data::{self, Info, Task};
 use crate::file::{Experiment, File, short_name};
 use crate::kernel::Precision;
 use crate::number::{Whole, shortest};
+use crate::optim::{Misfit, Optimizer};
 use crate::record::Part;
 use crate::seed::Seed;
 use crate::settings::Scalar;
@@ -46,6 +47,19 @@ impl Contradiction {
         Self::new(["data", error.key()], error.to_string())
     }
 
+    /// A schedule that does not suit its run.
+    fn of_schedule(misfit: &Misfit) -> Self {
+        let (setting, help) = match misfit {
+            Misfit::NothingLeft { .. } => {
+                ("warm_up", "take a shorter `warm_up`, more `steps`, or say `over` how many steps")
+            }
+            Misfit::Rises { .. } => {
+                ("schedule_min_lr", "take a lower `min_lr`: a share of the lowest `lr` of the file")
+            }
+        };
+        Self { place: Place::Setting(setting), message: misfit.to_string(), help: Some(help.to_owned()) }
+    }
+
     /// At the place in the file; nothing where a part of the section was left out, which may be why.
     pub fn into_problem(self, experiment: &Experiment, choice: &Choice) -> Option<Problem> {
         let root = &experiment.tree.root;
@@ -76,15 +90,19 @@ pub fn lower(file: File, info: Option<&Info>) -> Result<RunSpec, Vec<Contradicti
     let mut contradictions = Vec::new();
     contradictions.extend(beside_a_function(&file));
     let spec = match file {
-        File { function: Some(function), .. } => RunSpec::Function(Box::new(FunctionRun {
-            seed: Seed::default(),
-            function,
-            optimizer: file.optimizer,
-            steps: steps(&file.train, 1, &mut contradictions),
-            precision: file.train.precision,
-        })),
+        File { function: Some(function), .. } => {
+            let steps = steps(&file.train, 1, &mut contradictions);
+            RunSpec::Function(Box::new(FunctionRun {
+                seed: Seed::default(),
+                function,
+                optimizer: fitted(file.optimizer, steps, &mut contradictions),
+                steps,
+                precision: file.train.precision,
+            }))
+        }
         File { data: Some(data), network: Some(model), .. } => {
             let info = info.expect("what is known of the data is asked for before its runs are lowered");
+            let steps = steps(&file.train, info.train_rows, &mut contradictions);
             let spec = NetworkRun {
                 seed: Seed::default(),
                 data,
@@ -92,9 +110,9 @@ pub fn lower(file: File, info: Option<&Info>) -> Result<RunSpec, Vec<Contradicti
                 model,
                 init: file.init.unwrap_or_default(),
                 regularization: file.regularization.unwrap_or_default(),
-                optimizer: file.optimizer,
+                optimizer: fitted(file.optimizer, steps, &mut contradictions),
                 batch_size: file.train.batch_size(),
-                steps: steps(&file.train, info.train_rows, &mut contradictions),
+                steps,
                 sampling: file.train.sampling.unwrap_or_default(),
                 objective: file.train.objective.unwrap_or_default(),
                 precision: file.train.precision,
@@ -117,6 +135,12 @@ fn steps(train: &train::Section, rows: u64, contradictions: &mut Vec<Contradicti
         contradictions.push(Contradiction::new(["train"], error.to_string()));
         1
     })
+}
+
+/// The optimizer, whose schedule lasts as long as the run of `steps` where it does not say how long.
+fn fitted(mut optimizer: Optimizer, steps: u64, contradictions: &mut Vec<Contradiction>) -> Optimizer {
+    contradictions.extend(optimizer.fit(steps).err().as_ref().map(Contradiction::of_schedule));
+    optimizer
 }
 
 /// What a file says that means nothing where a function is descended.

@@ -386,6 +386,7 @@ fn the_columns_of_this_format_version_are_these() {
     init_bias Float64?
     weight_decay Float64?
     l1 Float64?
+    clip_norm Float64?
     optimizer Text?
     lr Float64?
     momentum Float64?
@@ -394,6 +395,16 @@ fn the_columns_of_this_format_version_are_these() {
     beta1 Float64?
     beta2 Float64?
     eps Float64?
+    decoupled_weight_decay Float64?
+    schedule Text?
+    schedule_every Int64?
+    schedule_factor Float64?
+    schedule_over Int64?
+    schedule_min_lr Float64?
+    schedule_rise Float64?
+    schedule_start_divisor Float64?
+    schedule_end_divisor Float64?
+    warm_up Int64?
     batch_size Int64?
     steps Int64?
     sampling Text?

@@ -5,6 +5,7 @@ use std::ops::ControlFlow;
 use super::{Ending, Outcome};
 use crate::kernel::{self, Element};
 use crate::nn::parameters;
+use crate::optim;
 use crate::record::TrajectoryRow;
 use crate::spec::FunctionRun;
 
@@ -30,6 +31,7 @@ pub fn descend<R: Element>(spec: &FunctionRun, watch: &mut dyn FnMut(u64) -> Con
         }
         for step in 0..spec.steps {
             let gradient = surface.gradient(point);
+            optim::shrink(&mut point, spec.optimizer.decoupled_decay(step));
             spec.optimizer.update(step, &mut point, &gradient, &mut slots);
             if !record(step as i64, point) || !kernel::all_finite(&slots) {
                 return diverged(step);
@@ -54,13 +56,15 @@ pub fn descend<R: Element>(spec: &FunctionRun, watch: &mut dyn FnMut(u64) -> Con
 mod tests {
     use super::*;
     use crate::kernel::Precision;
+    use crate::number::Positive;
+    use crate::optim::{Algorithm, Sgd};
     use crate::seed::Seed;
 
     fn run(json: &str, optimizer: &str, steps: u64) -> Outcome {
         let spec = FunctionRun {
             seed: Seed::default(),
             function: crate::function::tests::read(json),
-            optimizer: serde_json::from_str(optimizer).unwrap(),
+            optimizer: serde_json::from_str::<Algorithm>(optimizer).unwrap().into(),
             steps,
             precision: Precision::F64,
         };
@@ -91,7 +95,7 @@ mod tests {
         let spec = FunctionRun {
             seed: Seed::default(),
             function: crate::function::tests::read(r#"{"rosenbrock": {}}"#),
-            optimizer: serde_json::from_str(r#"{"sgd": {"lr": 1e-4}}"#).unwrap(),
+            optimizer: Sgd { lr: Positive::new(1e-4).unwrap() }.into(),
             steps: 5,
             precision: Precision::F32,
         };

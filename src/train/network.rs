@@ -8,6 +8,7 @@ use crate::data::{Dataset, Rows};
 use crate::kernel::{Element, Instructions};
 use crate::nn::loss;
 use crate::nn::{Network, NotFinite, parameters};
+use crate::optim;
 use crate::record::{EvaluationRow, LossAt, LossRow, Part};
 use crate::spec::NetworkRun;
 
@@ -148,6 +149,11 @@ impl<'a, R: Element> Run<'a, R> {
         loss::cross_entropy_gradient(probabilities, self.data.task.outputs(), &input.labels[..batch]);
         network.backward(parameters, input.x(batch), gradients);
         spec.regularization.add_gradients(network.layout(), parameters, gradients);
+        spec.regularization.clip(network.layout(), gradients);
+        let decay = spec.optimizer.decoupled_decay(step);
+        if decay > 0.0 {
+            network.layout().weights().for_each(|view| optim::shrink(&mut parameters[view.range.clone()], decay));
+        }
         spec.optimizer.update(step, parameters, gradients, slots);
         // An accumulator that overflows would stop its parameter for ever, finite as that is.
         let buffers = std::iter::once(parameters.as_slice()).chain(slots.chunks(parameters.len()));

@@ -6,7 +6,8 @@
 //!   settings beside it. An enum whose serde name begins with a small letter has that name as its key instead of `kind`.
 //! - A number where an enum is wanted is offered to the visitor as a number.
 //! - A tuple struct shares one table among its parts: each part takes the keys that it knows, and a key that none knows
-//!   is unknown. (serde's own `flatten` forgets where things were written.)
+//!   is unknown. (serde's own `flatten` forgets where things were written.) Where one of its parts is an enum, the
+//!   variant's name alone stands for a table that says nothing else.
 
 use std::cell::{Cell, RefCell};
 use std::collections::HashSet;
@@ -144,18 +145,17 @@ impl<'de> Deserializer<'de> for Reader<'_> {
         parts: usize,
         visitor: V,
     ) -> Result<V::Value, Fault> {
-        if self.node.entries().is_none() {
-            return self.wrong_type(&visitor);
+        let shared = Shared { known: RefCell::default(), has_tag: Cell::new(false), left: Cell::new(parts) };
+        let value = visitor.visit_seq(Parts { reader: self, shared: &shared }).map_err(|fault| fault.at(self.node));
+        if self.node.entries().is_none() && !shared.has_tag.get() {
+            return self.wrong_type(&"a table");
         }
-        let (known, left) = (RefCell::new(Vec::new()), Cell::new(parts));
-        let value =
-            visitor.visit_seq(Parts { reader: self, known: &known, left: &left }).map_err(|fault| fault.at(self.node));
         // As in a derived struct, an unknown key comes before a missing one, which it often explains. What a part knows that was not
         // come to is not known.
-        if value.as_ref().is_err_and(|fault| !fault.is_missing() || left.get() > 0) {
+        if value.as_ref().is_err_and(|fault| !fault.is_missing() || shared.left.get() > 0) {
             return value;
         }
-        let known = known.into_inner();
+        let known = shared.known.into_inner();
         match self.settings().find(|entry| !known.contains(&entry.key.as_str())) {
             Some(entry) => Err(Fault::unknown_key(entry, self.view.choice, known)),
             None => value,
@@ -173,7 +173,7 @@ impl<'de> Deserializer<'de> for Reader<'_> {
             Kind::Float(value) => visitor.visit_f64(*value),
             Kind::Text(name) => visitor.visit_enum(Variant { tag: self.node, key: None, name, content: Content::None }),
             Kind::Table(_) => {
-                let tag = if name.starts_with(char::is_lowercase) { name } else { "kind" };
+                let tag = tag_of(name);
                 let content = Reader { tag: Some(tag), ..self };
                 visitor.visit_enum(tagged(self, tag, Content::Table(content))?)
             }
@@ -189,6 +189,11 @@ impl<'de> Deserializer<'de> for Reader<'_> {
     forward_to_deserialize_any! {
         bool i8 i16 i32 i64 i128 u8 u16 u32 u64 u128 f32 char str string bytes byte_buf unit unit_struct seq map identifier
     }
+}
+
+/// The key that holds the variant's name, in a table that is an enum of this serde name.
+fn tag_of(name: &'static str) -> &'static str {
+    if name.starts_with(char::is_lowercase) { name } else { "kind" }
 }
 
 /// The variant that the entry `tag` of a table names.
@@ -310,21 +315,29 @@ impl<'de> VariantAccess<'de> for Variant<'_> {
     }
 }
 
+/// What the parts of a tuple struct tell of themselves while they are read.
+struct Shared {
+    /// Every key that some part knows.
+    known: RefCell<Vec<&'static str>>,
+    /// Whether a part that was come to is an enum.
+    has_tag: Cell<bool>,
+    /// How many parts were not come to.
+    left: Cell<usize>,
+}
+
 /// The parts of a tuple struct.
 struct Parts<'a> {
     reader: Reader<'a>,
-    /// Every key that some part knows.
-    known: &'a RefCell<Vec<&'static str>>,
-    left: &'a Cell<usize>,
+    shared: &'a Shared,
 }
 
 impl<'de> SeqAccess<'de> for Parts<'_> {
     type Error = Fault;
 
     fn next_element_seed<T: DeserializeSeed<'de>>(&mut self, seed: T) -> Result<Option<T::Value>, Fault> {
-        let Some(left) = self.left.get().checked_sub(1) else { return Ok(None) };
-        self.left.set(left);
-        seed.deserialize(Part { reader: self.reader, known: self.known }).map(Some)
+        let Some(left) = self.shared.left.get().checked_sub(1) else { return Ok(None) };
+        self.shared.left.set(left);
+        seed.deserialize(Part { reader: self.reader, shared: self.shared }).map(Some)
     }
 }
 
@@ -332,7 +345,7 @@ impl<'de> SeqAccess<'de> for Parts<'_> {
 #[derive(Clone, Copy)]
 struct Part<'a> {
     reader: Reader<'a>,
-    known: &'a RefCell<Vec<&'static str>>,
+    shared: &'a Shared,
 }
 
 impl<'de> Deserializer<'de> for Part<'_> {
@@ -352,7 +365,7 @@ impl<'de> Deserializer<'de> for Part<'_> {
         fields: &'static [&'static str],
         visitor: V,
     ) -> Result<V::Value, Fault> {
-        self.known.borrow_mut().extend(fields);
+        self.shared.known.borrow_mut().extend(fields);
         let own = self.reader.settings().filter(|entry| fields.contains(&entry.key.as_str()));
         visitor.visit_map(self.reader.fields(own)).map_err(|fault| fault.at(self.reader.node))
     }
@@ -360,11 +373,16 @@ impl<'de> Deserializer<'de> for Part<'_> {
     fn deserialize_enum<V: Visitor<'de>>(
         self,
         name: &'static str,
-        _: &'static [&'static str],
+        variants: &'static [&'static str],
         visitor: V,
     ) -> Result<V::Value, Fault> {
-        self.known.borrow_mut().push(name);
-        visitor.visit_enum(tagged(self.reader, name, Content::Part(self))?).map_err(|fault| fault.at(self.reader.node))
+        self.shared.has_tag.set(true);
+        if self.reader.node.entries().is_none() {
+            return self.reader.deserialize_enum(name, variants, visitor);
+        }
+        let tag = tag_of(name);
+        self.shared.known.borrow_mut().push(tag);
+        visitor.visit_enum(tagged(self.reader, tag, Content::Part(self))?).map_err(|fault| fault.at(self.reader.node))
     }
 
     forward_to_deserialize_any! {

@@ -137,7 +137,7 @@ def lines():
     for make, settings in CASES:
         yield ""
         yield "[[trajectory]]"
-        yield f"optimizer = {{ {make.__name__} = {table(settings) if settings else '{}'} }}"
+        yield f"algorithm = {{ {make.__name__} = {table(settings) if settings else '{}'} }}"
         yield "points = ["
         update, x = make(**settings), START.copy()
         for step in range(STEPS):

@@ -9,7 +9,7 @@ use crate::nn::init::{Normal, Weights};
 use crate::nn::loss::Objective;
 use crate::nn::{Init, Model, Regularization};
 use crate::number::{Count, NonNegative, Positive};
-use crate::optim::{Adam, Momentum, Optimizer, Sgd};
+use crate::optim::{Adam, Algorithm, Momentum, Optimizer, Sgd};
 use crate::record::{Evaluate, LossRecord, Record};
 use crate::seed::{Purpose, Seed};
 use crate::train::network;
@@ -69,7 +69,7 @@ fn spec() -> NetworkRun {
 }
 
 fn sgd(lr: f64) -> Optimizer {
-    Optimizer::Sgd(Sgd { lr: Positive::new(lr).unwrap() })
+    Sgd { lr: Positive::new(lr).unwrap() }.into()
 }
 
 fn loss(at: LossAt, every: u64) -> Record {
@@ -83,9 +83,7 @@ fn outcome(spec: &NetworkRun) -> Outcome {
 #[test]
 fn a_network_learns() {
     for precision in [Precision::F32, Precision::F64] {
-        for (optimizer, steps) in
-            [(sgd(0.3), 400), (Optimizer::Momentum(Momentum::default()), 800), (Optimizer::Adam(Adam::default()), 1500)]
-        {
+        for (optimizer, steps) in [(sgd(0.3), 400), (Momentum::default().into(), 800), (Adam::default().into(), 1500)] {
             let record = Record { evaluate: Some(Evaluate::default()), ..Record::default() };
             let spec = NetworkRun { optimizer, steps, precision, record, ..spec() };
             let outcome = outcome(&spec);
@@ -150,8 +148,8 @@ fn both_losses_are_of_the_same_batch() {
 /// The loss after the update of step t, computed anew from what t + 1 steps have left.
 #[test]
 fn a_loss_after_the_update_is_that_of_the_new_parameters() {
-    let regularization =
-        Regularization { weight_decay: NonNegative::new(0.01).unwrap(), l1: NonNegative::new(0.001).unwrap() };
+    let strength = |value| NonNegative::new(value).unwrap();
+    let regularization = Regularization { weight_decay: strength(0.01), l1: strength(0.001), clip_norm: None };
     let spec = NetworkRun { regularization, record: loss(LossAt::AfterUpdate, 1), ..spec() };
     let data = dataset();
     let recorded = outcome(&spec).history;
@@ -284,8 +282,9 @@ fn a_learning_rate_can_be_too_large_for_one_update() {
 fn an_accumulator_that_overflows_ends_the_run() {
     // Gradients of about 1e22 are finite in f32, their squares are not.
     let regularization = Regularization { weight_decay: NonNegative::new(1e22).unwrap(), ..Default::default() };
-    for optimizer in ["adagrad", "rmsprop", "adam"] {
-        let optimizer = serde_json::from_value(serde_json::json!({ optimizer: {} })).unwrap();
+    for kind in ["adagrad", "rmsprop", "adam", "adamw", "nadam", "amsgrad", "adadelta"] {
+        let algorithm: Algorithm = serde_json::from_value(serde_json::json!({ kind: {} })).unwrap();
+        let optimizer = algorithm.into();
         let outcome = outcome(&NetworkRun { optimizer, regularization, precision: Precision::F32, ..spec() });
         assert_eq!(outcome.ending, Ending::Diverged { step: 0, layer: "affine1".to_owned() });
     }
@@ -293,8 +292,8 @@ fn an_accumulator_that_overflows_ends_the_run() {
 
 #[test]
 fn a_penalty_can_overflow_before_the_network_does() {
-    let regularization =
-        Regularization { weight_decay: NonNegative::new(1e-300).unwrap(), l1: NonNegative::new(0.0).unwrap() };
+    let weight_decay = NonNegative::new(1e-300).unwrap();
+    let regularization = Regularization { weight_decay, ..Regularization::default() };
     let init = Init { weights: Weights::Normal(Normal { std: Positive::new(1e160).unwrap() }), ..Init::default() };
     let model = Model { hidden: vec![], activation: Activation::Relu, bias: false };
     let outcome = outcome(&NetworkRun { regularization, init, model, ..spec() });
