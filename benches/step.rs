@@ -8,6 +8,7 @@ use criterion::{Criterion, criterion_group, criterion_main};
 use paribus::batches::Sampling;
 use paribus::data::{Data, Dataset, Limits, Source};
 use paribus::kernel::{Instructions, Precision};
+use paribus::nn;
 use paribus::nn::loss::Objective;
 use paribus::number::Count;
 use paribus::optim::Sgd;
@@ -24,7 +25,7 @@ fn spec(data: &Data, precision: Precision, loss: &str) -> NetworkRun {
         seed: Seed::try_from(0).expect("0 is a seed"),
         data: data.clone(),
         info: data.info().expect("what is built in can be read"),
-        model: section(r#"{"hidden": [100, 100, 100, 100]}"#),
+        model: section::<nn::Section>(r#"{"hidden": [100, 100, 100, 100]}"#).model(None).expect("layers"),
         init: section("{}"),
         regularization: section("{}"),
         optimizer: Sgd::default().into(),

@@ -8,7 +8,7 @@ use serde::{Deserialize, Deserializer};
 
 use crate::data::Data;
 use crate::function::Function;
-use crate::nn::{Init, Model, Regularization};
+use crate::nn::{self, Init, Regularization};
 use crate::number::Count;
 use crate::optim::Optimizer;
 use crate::record::Record;
@@ -44,7 +44,7 @@ pub struct File {
     pub seeds: Seeds,
     /// What a network is trained on.
     pub data: Option<Data>,
-    pub network: Option<Model>,
+    pub network: Option<nn::Section>,
     /// What is descended instead of training a network.
     pub function: Option<Function>,
     pub init: Option<Init>,
@@ -325,6 +325,10 @@ pub fn short_name(path: &[&str]) -> String {
         [.., "weights", "std"] => "weight_std",
         [.., "weights", "bound"] => "weight_bound",
         [.., "schedule", setting] => return format!("schedule_{setting}"),
+        [.., "dropout", "ratio"] => "dropout",
+        [.., "dropout", "scaling"] => "dropout_scaling",
+        [.., "output", "slope"] => "output_slope",
+        [.., "output", "alpha"] => "output_alpha",
         [.., last] => last,
         [] => "",
     }

@@ -36,6 +36,11 @@ pub struct NonNegative(f64);
 #[serde(try_from = "f64")]
 pub struct Fraction(f64);
 
+/// A number in [0, 1): how much of something is left out, where leaving out all of it would make no sense.
+#[derive(Debug, Clone, Copy, PartialEq, PartialOrd, Default, Deserialize)]
+#[serde(try_from = "f64")]
+pub struct Ratio(f64);
+
 /// Any finite number.
 #[derive(Debug, Clone, Copy, PartialEq, PartialOrd, Deserialize)]
 #[serde(try_from = "f64")]
@@ -98,6 +103,7 @@ macro_rules! float_range {
 float_range!(Positive, "a finite number above 0", |x| x > 0.0);
 float_range!(NonNegative, "a finite number, 0 or above", |x| x >= 0.0);
 float_range!(Fraction, "a number from 0 to below 1", |x| (0.0..1.0).contains(&x));
+float_range!(Ratio, "a ratio from 0 to below 1", |x| (0.0..1.0).contains(&x));
 float_range!(Finite, "a finite number", |_| true);
 
 impl Count {
@@ -163,6 +169,8 @@ mod tests {
         assert!(NonNegative::new(-1e-300).is_err());
         assert!(Fraction::new(0.0).is_ok());
         assert!(Fraction::new(1.0).is_err());
+        assert!(Ratio::new(0.0).is_ok());
+        assert!(Ratio::new(1.0).is_err());
         assert!(Finite::new(-1e300).is_ok());
         assert!(Count::try_from(0).is_err());
         assert!(Count::try_from(-1).is_err());

@@ -31,6 +31,7 @@ impl Seed {
             Purpose::Init(layer) => ("init".to_owned(), u64::from(layer)),
             Purpose::Batch => ("batch".to_owned(), 0),
             Purpose::Sweep(key) => (format!("sweep {key}"), 0),
+            Purpose::Dropout(layer) => ("dropout".to_owned(), u64::from(layer)),
         };
         let mut hasher = blake3::Hasher::new_derive_key("paribus 2026-11 random stream");
         hasher.update(&self.0.to_le_bytes()).update(&index.to_le_bytes()).update(name.as_bytes());
@@ -57,6 +58,8 @@ pub enum Purpose<'a> {
     Batch,
     /// What trials draw for the key of this name: `optimizer.lr`.
     Sweep(&'a str),
+    /// Which units the k-th dropout layer silences (0-based, counting dropout layers only).
+    Dropout(u32),
 }
 
 /// A family of independent generators, one for each position.
@@ -165,6 +168,7 @@ mod tests {
                 "init" => Purpose::Init(self.index),
                 "batch" => Purpose::Batch,
                 other if other.starts_with("sweep ") => Purpose::Sweep(&other[6..]),
+                "dropout" => Purpose::Dropout(self.index),
                 other => panic!("unknown purpose {other}"),
             };
             self.seed.stream(purpose).at(self.position)
@@ -241,6 +245,8 @@ mod tests {
                 Purpose::Init(u32::MAX),
                 Purpose::Sweep("lr"),
                 Purpose::Sweep("lr2"),
+                Purpose::Dropout(0),
+                Purpose::Dropout(1),
             ] {
                 for position in [0, 1, 256, 1 << 32, u64::MAX] {
                     first_words.insert(seed.stream(purpose).at(position).words.next_u64());

@@ -5,7 +5,7 @@ use crate::data::{Data, Info};
 use crate::function::Function;
 use crate::kernel::Precision;
 use crate::nn::loss::Objective;
-use crate::nn::{Init, Model, Regularization};
+use crate::nn::{Init, LayerSpec, Model, Regularization};
 use crate::number::Count;
 use crate::optim::Optimizer;
 use crate::record::{Pace, Record};
@@ -143,15 +143,26 @@ impl NetworkRun {
 
     /// As [`RunSpec::parameters`].
     pub fn parameters(&self) -> u64 {
-        let mut inputs = self.info.features as u64;
+        let mut width = self.info.features as u64;
         let mut parameters = 0_u64;
-        let outputs = self.info.task.outputs() as u64;
-        for outputs in self.model.hidden.iter().map(|width| width.get()).chain([outputs]) {
-            let rows = inputs + u64::from(self.model.bias);
-            parameters = parameters.saturating_add(rows.saturating_mul(outputs));
-            inputs = outputs;
+        for layer in self.layers() {
+            let count = match layer {
+                LayerSpec::Affine { outputs, bias } => {
+                    let inputs = width + u64::from(bias);
+                    width = outputs as u64;
+                    inputs.saturating_mul(width)
+                }
+                LayerSpec::BatchNorm => width.saturating_mul(2),
+                LayerSpec::Activation(_) | LayerSpec::Dropout(_) => 0,
+            };
+            parameters = parameters.saturating_add(count);
         }
         parameters
+    }
+
+    /// The network's layers, in forward order.
+    pub fn layers(&self) -> Vec<LayerSpec> {
+        self.model.layers(self.info.task.outputs())
     }
 
     /// How fast the run goes through its training rows.

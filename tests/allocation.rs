@@ -11,6 +11,7 @@ use std::ops::ControlFlow;
 use paribus::batches::Sampling;
 use paribus::data::{Data, Dataset, Info, Limits, Rows, Source, Task};
 use paribus::kernel::Precision;
+use paribus::nn;
 use paribus::number::Count;
 use paribus::optim::{Algorithm, Optimizer, Pacing};
 use paribus::seed::Seed;
@@ -60,9 +61,13 @@ fn rows(count: usize) -> Rows {
 fn a_step_allocates_nothing() {
     let data =
         Dataset { train: rows(ROWS), test: rows(30), features: FEATURES, task: Task::Classification { classes: 3 } };
-    for kind in
+    let network = |json| serde_json::from_str::<nn::Section>(json).unwrap().model(None).unwrap();
+    let plain = network(r#"{"hidden": [10, 7]}"#);
+    let regularized = network(r#"{"hidden": [10, 7], "activation": "gelu", "batch_norm": true, "dropout": 0.2}"#);
+    let cases =
         ["sgd", "momentum", "nesterov", "adagrad", "rmsprop", "adam", "adamw", "nadam", "amsgrad", "adadelta", "lion"]
-    {
+            .map(|kind| (&plain, kind));
+    for (network, kind) in cases.into_iter().chain([(&regularized, "sgd")]) {
         for precision in [Precision::F32, Precision::F64] {
             for sampling in [Sampling::WithReplacement, Sampling::Shuffle] {
                 for moment in ["before-update", "after-update"] {
@@ -79,7 +84,7 @@ fn a_step_allocates_nothing() {
                             task: Task::Classification { classes: 3 },
                             fingerprint: String::new(),
                         },
-                        model: serde_json::from_str(r#"{"hidden": [10, 7]}"#).unwrap(),
+                        model: network.clone(),
                         init: serde_json::from_str("{}").unwrap(),
                         regularization: serde_json::from_str(r#"{"weight_decay": 0.01, "l1": 0.01, "clip_norm": 0.1}"#)
                             .unwrap(),
@@ -101,7 +106,8 @@ fn a_step_allocates_nothing() {
                     assert!(counts[0] > before, "the buffers are allocated, and counted");
                     assert!(
                         counts.iter().all(|count| *count == counts[0]),
-                        "{:?} {precision:?}: {counts:?}",
+                        "{:?} {:?} {precision:?}: {counts:?}",
+                        spec.model,
                         spec.optimizer
                     );
                 }

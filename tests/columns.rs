@@ -17,7 +17,9 @@ train_images = "images"
 train_labels = "labels"
 [network]
 hidden = [[3], []]
-activation = ["relu", "sigmoid", "tanh"]
+activation = ["relu", "leaky-relu", "elu"]
+dropout = 0.5
+output = ["identity", "leaky-relu", "elu"]
 [init]
 weights = ["he", "xavier", "glorot", "lecun", "zeros", 0.1, { kind = "uniform", bound = 0.1 }]
 [regularization]
@@ -48,6 +50,23 @@ schedule = { kind = "step", every = 2 }
 [optimizer.lion]
 "#;
 
+const NORMALIZED: &str = r#"
+data.source = "mnist"
+train.steps = 1
+optimizer = "sgd"
+[network]
+hidden = [3]
+batch_norm = true
+"#;
+
+const LISTED: &str = r#"
+data.source = "mnist"
+train.steps = 1
+optimizer = "sgd"
+[network]
+layers = ["batch-norm", "affine"]
+"#;
+
 const QUADRATIC: &str = r#"
 [function]
 kind = "quadratic"
@@ -73,7 +92,7 @@ fn every_setting_has_a_column_of_its_type_and_every_column_a_setting() {
     std::fs::write(scratch.path().join("images"), [0, 0, 8, 2, 0, 0, 0, 1, 0, 0, 0, 1, 7]).unwrap();
     std::fs::write(scratch.path().join("labels"), [0, 0, 8, 1, 0, 0, 0, 1, 0]).unwrap();
     let mut written: BTreeMap<&str, Kind> = BTreeMap::new();
-    let runs = [EVERYTHING, QUADRATIC, ROSENBROCK].map(|text| {
+    let runs = [EVERYTHING, NORMALIZED, LISTED, QUADRATIC, ROSENBROCK].map(|text| {
         scratch.write("experiment.toml", text);
         let experiment = Experiment::read(&scratch.path().join("experiment.toml"));
         experiment.and_then(Plan::new).unwrap_or_else(|mistakes| panic!("{}", mistakes.render(false))).runs

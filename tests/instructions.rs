@@ -5,6 +5,7 @@ use std::ops::ControlFlow;
 use paribus::batches::Sampling;
 use paribus::data::{Data, Dataset, Limits, Source};
 use paribus::kernel::{Element, Instructions, Precision};
+use paribus::nn;
 use paribus::nn::loss::Objective;
 use paribus::number::Count;
 use paribus::optim::Adam;
@@ -22,7 +23,7 @@ fn spec(data: &Data, precision: Precision) -> NetworkRun {
         seed: Seed::try_from(0).unwrap(),
         data: data.clone(),
         info: data.info().unwrap(),
-        model: section(r#"{"hidden": [100, 100, 100, 100]}"#),
+        model: section::<nn::Section>(r#"{"hidden": [100, 100, 100, 100]}"#).model(None).unwrap(),
         init: section("{}"),
         regularization: section("{}"),
         optimizer: Adam::default().into(),

@@ -1,30 +1,25 @@
 //! Whole trainings against an independent implementation: tests/goldens/training.py.
 
 use std::ops::ControlFlow;
+use std::path::PathBuf;
 
-use paribus::batches::Sampling;
-use paribus::data::{Data, Limits, Source};
-use paribus::kernel::Precision;
-use paribus::nn::loss::Objective;
-use paribus::number::{Count, Positive};
-use paribus::optim::Sgd;
-use paribus::seed::Seed;
-use paribus::spec::NetworkRun;
+use paribus::file::Experiment;
+use paribus::plan::Plan;
+use paribus::spec::{NetworkRun, RunSpec};
 use paribus::train::{self, Ending, Outcome};
 use serde::Deserialize;
-use serde::de::DeserializeOwned;
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Golden {
-    seed: i64,
-    hidden: Vec<u64>,
-    activation: String,
+    seed: u64,
+    /// The keys of `[network]`.
+    network: String,
     weights: String,
-    bias: bool,
     weight_decay: f64,
     l1: f64,
-    sampling: Sampling,
+    sampling: String,
+    objective: String,
     before_update: Vec<f64>,
     after_update: Vec<f64>,
     penalty: Vec<f64>,
@@ -33,28 +28,26 @@ struct Golden {
 }
 
 impl Golden {
-    fn train(&self, loss_at: &str) -> Outcome {
-        fn section<T: DeserializeOwned>(toml: &str) -> T {
-            toml::from_str(toml).unwrap()
+    /// The run of an experiment file that says what the script did.
+    fn run(&self, loss_at: &str) -> NetworkRun {
+        let Self { seed, network, weights, weight_decay, l1, sampling, objective, .. } = self;
+        let text = format!(
+            "seeds = [{seed}]\n[data]\nsource = 'mnist'\ntrain_rows = 500\n[network]\n{network}\n[init]\nweights = '{weights}'\n\
+             [regularization]\nweight_decay = {weight_decay:?}\nl1 = {l1:?}\n[optimizer.sgd]\nlr = 0.05\n\
+             [train]\nbatch_size = 16\nsteps = 30\nprecision = 'f64'\nsampling = '{sampling}'\nobjective = '{objective}'\n\
+             [record]\nloss = '{loss_at}'\nevaluate = {{ on = ['train'] }}\n"
+        );
+        let plan = Experiment::parse("golden.toml", text, "golden", PathBuf::new()).and_then(Plan::new);
+        let plan = plan.unwrap_or_else(|mistakes| panic!("{}", mistakes.render(false)));
+        match &plan.runs[0].spec {
+            RunSpec::Network(run) => run.as_ref().clone(),
+            RunSpec::Function(_) => panic!("a network was asked for"),
         }
-        let data = Data(Limits { train_rows: Some(Count::new(500).unwrap()), test_rows: None }, Source::Mnist);
-        let Self { hidden, activation, bias, weights, weight_decay, l1, .. } = self;
-        let spec = NetworkRun {
-            seed: Seed::try_from(self.seed).unwrap(),
-            info: data.info().unwrap(),
-            model: section(&format!("hidden = {hidden:?}\nactivation = {activation:?}\nbias = {bias}")),
-            init: section(&format!("weights = {weights:?}")),
-            regularization: section(&format!("weight_decay = {weight_decay:?}\nl1 = {l1:?}")),
-            optimizer: Sgd { lr: Positive::new(0.05).unwrap() }.into(),
-            batch_size: Count::new(16).unwrap(),
-            steps: 30,
-            sampling: self.sampling,
-            objective: Objective::CrossEntropy,
-            precision: Precision::F64,
-            record: section(&format!("loss = {loss_at:?}\nevaluate = {{ on = ['train'] }}")),
-            data,
-        };
-        let outcome = train::network(&spec, &spec.data.load().unwrap(), &mut |_| ControlFlow::Continue(()));
+    }
+
+    fn train(&self, loss_at: &str) -> Outcome {
+        let run = self.run(loss_at);
+        let outcome = train::network(&run, &run.data.load().unwrap(), &mut |_| ControlFlow::Continue(()));
         assert_eq!(outcome.ending, Ending::Finished);
         outcome
     }

@@ -2,10 +2,11 @@
 
 use serde::Deserialize;
 
+use crate::number::{Fraction, Positive};
 use crate::real::Real;
 
-/// What follows every hidden affine layer.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
+/// A function that follows an affine layer. Every one of them takes finite numbers to finite numbers.
+#[derive(Debug, Clone, Copy, PartialEq, Default, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Activation {
     /// max(x, 0).
@@ -15,15 +16,72 @@ pub enum Activation {
     Sigmoid,
     /// The hyperbolic tangent.
     Tanh,
+    /// x above 0, a fraction of it below.
+    LeakyRelu(LeakyRelu),
+    /// x above 0, α (e^x − 1) below (Clevert et al. 2016, "Fast and accurate deep network learning by exponential linear units").
+    Elu(Elu),
+    /// x Φ(x), where Φ is the distribution function of the standard Gaussian (Hendrycks & Gimpel 2016, "Gaussian error linear
+    /// units"). Exact, as PyTorch's default; not the approximation by tanh.
+    Gelu,
+    /// ln(1 + e^x), which PyTorch replaces by x from 20 on: 2·10⁻⁹ less.
+    Softplus,
+    /// x itself: no activation.
+    Identity,
+}
+
+/// The number of `"leaky-relu"` (Maas et al. 2013, "Rectifier nonlinearities improve neural network acoustic models").
+#[derive(Debug, Clone, Copy, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct LeakyRelu {
+    /// What negative numbers are multiplied by. Default: 0.01, as in PyTorch (`negative_slope`).
+    pub slope: Fraction,
+}
+
+/// The number of `"elu"`.
+#[derive(Debug, Clone, Copy, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Elu {
+    /// α: large negative numbers become −α. Default: 1, as in PyTorch.
+    pub alpha: Positive,
+}
+
+impl Default for LeakyRelu {
+    fn default() -> Self {
+        Self { slope: Fraction::new(0.01).expect("0.01 is a fraction") }
+    }
+}
+
+impl Default for Elu {
+    fn default() -> Self {
+        Self { alpha: Positive::new(1.0).expect("1 is positive") }
+    }
 }
 
 impl Activation {
+    /// The names of all activations.
+    pub const NAMES: [&'static str; 8] =
+        ["relu", "sigmoid", "tanh", "leaky-relu", "elu", "gelu", "softplus", "identity"];
+
     /// As the experiment file writes it.
     pub const fn name(self) -> &'static str {
         match self {
             Self::Relu => "relu",
             Self::Sigmoid => "sigmoid",
             Self::Tanh => "tanh",
+            Self::LeakyRelu(_) => "leaky-relu",
+            Self::Elu(_) => "elu",
+            Self::Gelu => "gelu",
+            Self::Softplus => "softplus",
+            Self::Identity => "identity",
+        }
+    }
+
+    /// The number that it has: its name and its value.
+    pub const fn number(self) -> Option<(&'static str, f64)> {
+        match self {
+            Self::LeakyRelu(LeakyRelu { slope }) => Some(("slope", slope.get())),
+            Self::Elu(Elu { alpha }) => Some(("alpha", alpha.get())),
+            _ => None,
         }
     }
 
@@ -32,51 +90,106 @@ impl Activation {
         match self {
             // Written as "zero where x ≤ 0", not as a maximum, which would turn NaN into 0.
             Self::Relu => map(x, y, |x| if x <= R::zero() { R::zero() } else { x }),
-            Self::Sigmoid => map(x, y, |x| R::one() / (R::one() + (-x).exp())),
+            Self::Sigmoid => map(x, y, sigmoid),
             Self::Tanh => map(x, y, R::tanh),
+            Self::LeakyRelu(LeakyRelu { slope }) => {
+                let slope = R::from_f64(slope.get());
+                map(x, y, |x| if x <= R::zero() { slope * x } else { x });
+            }
+            Self::Elu(Elu { alpha }) => {
+                let alpha = R::from_f64(alpha.get());
+                map(x, y, |x| if x <= R::zero() { alpha * x.exp_m1() } else { x });
+            }
+            Self::Gelu => map(x, y, |x| x * x.normal_cdf()),
+            Self::Softplus => map(x, y, |x| {
+                let above = if x <= R::zero() { R::zero() } else { x };
+                above + (-x.abs()).exp().ln_1p()
+            }),
+            Self::Identity => y.copy_from_slice(x),
         }
     }
 
-    /// Turns the loss's gradient by y into that by x, in place. All three derivatives are functions of y: 1 where y > 0,
-    /// y (1 − y), 1 − y².
-    pub fn backward<R: Real>(self, y: &[R], gradient: &mut [R]) {
+    /// Turns the loss's gradient by y into that by x, in place. Where it can, the derivative is a function of y: 1 where y > 0,
+    /// y (1 − y), 1 − y². ReLU and leaky ReLU have no slope at 0; that of the left side is taken, as PyTorch does.
+    pub fn backward<R: Real>(self, x: &[R], y: &[R], gradient: &mut [R]) {
         match self {
             Self::Relu => map_in_place(y, gradient, |y, dy| if y <= R::zero() { R::zero() } else { dy }),
             Self::Sigmoid => map_in_place(y, gradient, |y, dy| dy * (R::one() - y) * y),
             Self::Tanh => map_in_place(y, gradient, |y, dy| dy * (R::one() - y * y)),
+            Self::LeakyRelu(LeakyRelu { slope }) => {
+                let slope = R::from_f64(slope.get());
+                map_in_place(x, gradient, |x, dy| if x <= R::zero() { slope * dy } else { dy });
+            }
+            Self::Elu(Elu { alpha }) => {
+                let alpha = R::from_f64(alpha.get());
+                map_in_place(x, gradient, |x, dy| if x <= R::zero() { dy * alpha * x.exp() } else { dy });
+            }
+            Self::Gelu => {
+                // 1 / √(2π)
+                let peak = R::from_f64(0.398_942_280_401_432_7);
+                let half = R::from_f64(0.5);
+                map_in_place(x, gradient, |x, dy| {
+                    // Beyond this the density is 0 in either precision, and x² does not overflow before it.
+                    let near = if x.abs() > R::from_f64(40.0) { R::from_f64(40.0) } else { x };
+                    let density = peak * (-(half * near * near)).exp();
+                    dy * (x.normal_cdf() + near * density)
+                });
+            }
+            Self::Softplus => map_in_place(x, gradient, |x, dy| dy * sigmoid(x)),
+            Self::Identity => {}
         }
     }
+}
+
+fn sigmoid<R: Real>(x: R) -> R {
+    R::one() / (R::one() + (-x).exp())
 }
 
 fn map<R: Real>(x: &[R], y: &mut [R], f: impl Fn(R) -> R) {
     y.iter_mut().zip(x).for_each(|(y, x)| *y = f(*x));
 }
 
-fn map_in_place<R: Real>(y: &[R], gradient: &mut [R], f: impl Fn(R, R) -> R) {
-    gradient.iter_mut().zip(y).for_each(|(gradient, y)| *gradient = f(*y, *gradient));
+fn map_in_place<R: Real>(values: &[R], gradient: &mut [R], f: impl Fn(R, R) -> R) {
+    gradient.iter_mut().zip(values).for_each(|(gradient, value)| *gradient = f(*value, *gradient));
 }
 
 #[cfg(test)]
-mod tests {
+pub mod tests {
     use super::*;
 
-    const ALL: [Activation; 3] = [Activation::Relu, Activation::Sigmoid, Activation::Tanh];
+    /// One of each kind, with its defaults.
+    pub fn all() -> Vec<Activation> {
+        let read = |name| {
+            let unit = serde_json::from_str::<Activation>(&format!("\"{name}\""));
+            unit.or_else(|_| serde_json::from_str(&format!("{{\"{name}\": {{}}}}"))).unwrap()
+        };
+        Activation::NAMES.into_iter().map(read).collect()
+    }
 
     #[test]
     fn the_name_is_what_the_file_says() {
-        for activation in ALL {
-            let text = format!("\"{}\"", activation.name());
-            assert_eq!(serde_json::from_str::<Activation>(&text).unwrap(), activation);
-        }
+        let names: Vec<_> = all().into_iter().map(Activation::name).collect();
+        assert_eq!(names, Activation::NAMES);
+        let error = serde_json::from_str::<Activation>("\"nothing\"").unwrap_err().to_string();
+        let known: Vec<_> = Activation::NAMES.iter().map(|name| format!("`{name}`")).collect();
+        assert!(error.contains(&known.join(", ")), "{error}");
     }
 
     #[test]
     fn values_at_known_points() {
         let x = [-2.0, -0.0, 0.0, 3_f64.ln()];
+        let leaky = LeakyRelu { slope: Fraction::new(0.25).unwrap() };
+        let elu = Elu { alpha: Positive::new(3.0).unwrap() };
         for (activation, expected) in [
             (Activation::Relu, [0.0, 0.0, 0.0, x[3]]),
             (Activation::Sigmoid, [1.0 / (1.0 + 2_f64.exp()), 0.5, 0.5, 0.75]),
             (Activation::Tanh, [-(1.0 - 2.0 / (4_f64.exp() + 1.0)), 0.0, 0.0, 0.8]),
+            (Activation::LeakyRelu(leaky), [-0.5, 0.0, 0.0, x[3]]),
+            (Activation::Elu(elu), [3.0 * (-2_f64).exp() - 3.0, 0.0, 0.0, x[3]]),
+            // x Φ(x), from mpmath.
+            (Activation::Gelu, [-2.0 * (1.0 - 0.977_249_868_051_820_8), 0.0, 0.0, 0.949_235_505_440_148_1]),
+            (Activation::Softplus, [(-2_f64).exp().ln_1p(), 2_f64.ln(), 2_f64.ln(), 4_f64.ln()]),
+            (Activation::Identity, x),
         ] {
             let mut y = [f64::NAN; 4];
             activation.forward(&x, &mut y);
@@ -88,16 +201,37 @@ mod tests {
 
     #[test]
     fn nan_passes_and_relu_cuts_the_negative_infinity() {
-        for activation in ALL {
+        for activation in all() {
             let mut y = [0.0_f32; 3];
             activation.forward(&[f32::NAN, f32::NEG_INFINITY, f32::INFINITY], &mut y);
             assert!(y[0].is_nan(), "{activation:?}");
             let ends = match activation {
-                Activation::Relu => [0.0, f32::INFINITY],
+                Activation::Relu | Activation::Softplus => [0.0, f32::INFINITY],
                 Activation::Sigmoid => [0.0, 1.0],
                 Activation::Tanh => [-1.0, 1.0],
+                Activation::LeakyRelu(_) | Activation::Identity => [f32::NEG_INFINITY, f32::INFINITY],
+                Activation::Elu(_) => [-1.0, f32::INFINITY],
+                // −∞ · 0
+                Activation::Gelu => continue,
             };
             assert_eq!(y[1..], ends, "{activation:?}");
         }
+    }
+
+    #[test]
+    fn finite_numbers_stay_finite_and_so_do_their_gradients() {
+        fn check<R: Real>(largest: f64) {
+            let x = [largest, 1e3, 40.0, 1.0, 0.0].map(|x| [R::from_f64(x), R::from_f64(-x)]);
+            for activation in all() {
+                let (mut y, mut gradient) = ([R::zero(); 10], [R::one(); 10]);
+                activation.forward(x.as_flattened(), &mut y);
+                activation.backward(x.as_flattened(), &y, &mut gradient);
+                assert!(y.iter().chain(&gradient).all(|value| value.is_finite()), "{activation:?} {y:?} {gradient:?}");
+                let slopes_are_small = gradient.iter().all(|slope| slope.to_f64() > -0.2 && slope.to_f64() < 1.2);
+                assert!(slopes_are_small, "{activation:?} {gradient:?}");
+            }
+        }
+        check::<f64>(f64::MAX);
+        check::<f32>(f32::MAX.into());
     }
 }

@@ -81,7 +81,7 @@ impl Init {
         settings.set("init_bias", self.bias.get());
     }
 
-    /// Fills `parameters` as `layout` says. The k-th weight matrix is drawn from [`Purpose::Init(k)`](Purpose::Init), row by row, in
+    /// Fills `parameters` as `layout` says: γ with 1 and β with 0, whatever the section says. The k-th weight matrix is drawn from [`Purpose::Init(k)`](Purpose::Init), row by row, in
     /// `f64`, scaled there and rounded once.
     pub fn fill<R: Real>(&self, seed: Seed, layout: &Layout, parameters: &mut [R]) {
         let mut matrix = 0;
@@ -89,6 +89,8 @@ impl Init {
             let values = &mut parameters[view.range.clone()];
             match view.role {
                 Role::Bias => values.fill(R::from_f64(self.bias.get())),
+                Role::Gamma => values.fill(R::one()),
+                Role::Beta | Role::RunningMean | Role::RunningVariance => values.fill(R::zero()),
                 Role::Weight => {
                     self.weights.fill(seed, matrix, view.shape[0], view.shape[1], values);
                     matrix += 1;

@@ -1,4 +1,4 @@
-//! The objective: softmax, and the cross-entropy between what it says and the labels.
+//! The objective: what a training makes small.
 
 use serde::Deserialize;
 
@@ -9,11 +9,15 @@ use crate::real::{self, Real};
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Objective {
-    /// −mean ln(p + 1e-7), where p is the softmax of the network's outputs at the label.
+    /// −mean ln(p + 1e-7), where p is the softmax of the network's outputs at the label. It needs classes.
     ///
     /// The 1e-7 is the book's guard against ln 0; PyTorch has none. With it, in `f32`, a perfect row's loss is −1.2e-7.
     #[default]
     CrossEntropy,
+    /// The mean of (y − t)² over rows and outputs, as PyTorch's `MSELoss`. Of a class, t is 1 at the label and 0 elsewhere.
+    ///
+    /// The book's `sum_squared_error` is half the sum over all rows and outputs.
+    Mse,
 }
 
 /// What rows should come out as.
@@ -26,12 +30,83 @@ pub enum Targets<'a, R> {
 }
 
 impl Objective {
+    /// The names of all objectives.
+    pub const NAMES: [&'static str; 2] = ["cross-entropy", "mse"];
+
     /// As the experiment file writes it.
     pub const fn name(self) -> &'static str {
         match self {
             Self::CrossEntropy => "cross-entropy",
+            Self::Mse => "mse",
         }
     }
+
+    /// What loss and gradient are made of, from the network's `outputs: [rows, width]`: the softmax, or y − t.
+    pub fn compare<R: Real>(self, outputs: &[R], width: usize, targets: Targets<R>, comparison: &mut [R]) {
+        match self {
+            Self::CrossEntropy => softmax(outputs, width, comparison),
+            Self::Mse => differences(outputs, width, targets, comparison),
+        }
+    }
+
+    /// `before` + Σ loss over the rows, added one after the other in `f64`: a sum over many rows has the same bits however it is
+    /// cut. `comparison` is what [`compare`](Self::compare) has written.
+    pub fn add_losses<R: Real>(self, before: f64, comparison: &[R], width: usize, targets: Targets<R>) -> f64 {
+        match self {
+            Self::CrossEntropy => cross_entropy(before, comparison, width, targets.classes()),
+            Self::Mse => squared_error(before, comparison, width),
+        }
+    }
+
+    /// Turns what [`compare`](Self::compare) has written into the gradient of the mean loss by the network's outputs.
+    pub fn gradient<R: Real>(self, comparison: &mut [R], width: usize, targets: Targets<R>) {
+        match self {
+            Self::CrossEntropy => cross_entropy_gradient(comparison, width, targets.classes()),
+            Self::Mse => squared_error_gradient(comparison),
+        }
+    }
+}
+
+impl<'a, R> Targets<'a, R> {
+    /// # Panics
+    /// Where the targets are no classes: a plan does not let cross-entropy meet others.
+    fn classes(self) -> &'a [u16] {
+        match self {
+            Self::Classes(labels) => labels,
+            Self::Values(_) => panic!("cross-entropy is of classes"),
+        }
+    }
+}
+
+/// y − t. `outputs`, `differences`: [rows, width].
+fn differences<R: Real>(outputs: &[R], width: usize, targets: Targets<R>, differences: &mut [R]) {
+    match targets {
+        Targets::Classes(labels) => {
+            differences.copy_from_slice(outputs);
+            for (difference, label) in differences.chunks_exact_mut(width).zip(labels) {
+                difference[usize::from(*label)] -= R::one();
+            }
+        }
+        Targets::Values(values) => {
+            for ((difference, y), t) in differences.iter_mut().zip(outputs).zip(values) {
+                *difference = *y - *t;
+            }
+        }
+    }
+}
+
+/// `before` + Σ (Σ (y − t)² / width) over the rows. `differences: [rows, width]`.
+fn squared_error<R: Real>(before: f64, differences: &[R], width: usize) -> f64 {
+    differences.chunks_exact(width).fold(before, |sum, row| {
+        let square = |difference: &R| difference.to_f64() * difference.to_f64();
+        sum + row.iter().map(square).sum::<f64>() / width as f64
+    })
+}
+
+/// 2 (y − t) / (rows · width), in place.
+fn squared_error_gradient<R: Real>(differences: &mut [R]) {
+    let share = R::from_f64(2.0 / differences.len() as f64);
+    differences.iter_mut().for_each(|difference| *difference *= share);
 }
 
 /// p = e^(x − max) / Σ e^(x − max), for each row. `outputs`, `probabilities`: [rows, classes].
@@ -133,6 +208,31 @@ mod tests {
         let mut p = [0.25, 0.75, 0.5, 0.5];
         cross_entropy_gradient(&mut p, 2, &[1, 0]);
         assert_eq!(p, [0.125, -0.125, -0.25, 0.25]);
+    }
+
+    #[test]
+    fn squared_errors_by_hand() {
+        let outputs = [1.0, 2.0, 3.0, 5.0];
+        let check = |targets, differences: [f64; 4]| {
+            let mut comparison = [f64::NAN; 4];
+            Objective::Mse.compare(&outputs, 2, targets, &mut comparison);
+            assert_eq!(comparison, differences);
+            let squares: f64 = differences.iter().map(|x| x * x).sum();
+            assert_eq!(Objective::Mse.add_losses(7.0, &comparison, 2, targets), 7.0 + squares / 2.0);
+            Objective::Mse.gradient(&mut comparison, 2, targets);
+            assert_eq!(comparison, differences.map(|x| x / 2.0));
+        };
+        check(Targets::Values(&[0.0, 2.0, 1.0, 6.0]), [1.0, 0.0, 2.0, -1.0]);
+        check(Targets::Classes(&[1, 0]), [1.0, 1.0, 2.0, 5.0]);
+    }
+
+    #[test]
+    fn the_name_is_what_the_file_says() {
+        for name in Objective::NAMES {
+            assert_eq!(serde_json::from_str::<Objective>(&format!("\"{name}\"")).unwrap().name(), name);
+        }
+        let error = serde_json::from_str::<Objective>("\"nothing\"").unwrap_err().to_string();
+        assert!(error.contains("expected `cross-entropy` or `mse`"), "{error}");
     }
 
     #[test]

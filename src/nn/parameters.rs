@@ -1,23 +1,46 @@
-//! The flat buffers: all parameters of a network in one slice, and the names of its ranges.
+//! The flat buffers: all parameters of a network in one slice, its running statistics in another, and the names of their
+//! ranges.
 
 use std::ops::Range;
 
 use crate::kernel::{self, Element};
 
-/// What a parameter is for. Penalties act on weights only.
+/// What a number is for. Penalties act on weights only.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Role {
     Weight,
     Bias,
+    /// What batch normalization multiplies by.
+    Gamma,
+    /// What it adds.
+    Beta,
+    /// What it subtracts in an evaluation: no parameter but a running statistic.
+    RunningMean,
+    /// And what it divides by the root of.
+    RunningVariance,
 }
 
-/// A named range of a flat buffer: of parameters, of their gradients, or of one of an optimizer's accumulators.
+impl Role {
+    const fn name(self) -> &'static str {
+        match self {
+            Self::Weight => "weight",
+            Self::Bias => "bias",
+            Self::Gamma => "gamma",
+            Self::Beta => "beta",
+            Self::RunningMean => "running_mean",
+            Self::RunningVariance => "running_variance",
+        }
+    }
+}
+
+/// A named range of a flat buffer: of parameters, of their gradients, of one of an optimizer's accumulators, or of running
+/// statistics.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct View {
     /// Layer and role: `affine1.weight`.
     pub name: String,
     pub range: Range<usize>,
-    /// [inputs, outputs] of a weight, row-major; [outputs] of a bias.
+    /// [inputs, outputs] of a weight, row-major; [outputs] of all else.
     pub shape: Vec<usize>,
     pub role: Role,
 }
@@ -29,14 +52,14 @@ impl View {
     }
 }
 
-/// How a network's parameters lie in a flat buffer, layer after layer.
+/// How a network's parameters, or its running statistics, lie in a flat buffer, layer after layer.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Layout {
     views: Vec<View>,
 }
 
 impl Layout {
-    /// Makes room for a layer's weights or biases behind what is there.
+    /// Makes room for a layer's numbers of one role behind what is there.
     ///
     /// # Panics
     /// Where the buffer would be longer than memory can be addressed.
@@ -44,11 +67,7 @@ impl Layout {
         let length = shape.iter().try_fold(1, |product: usize, n| product.checked_mul(*n));
         let end = length.and_then(|length| self.len().checked_add(length));
         let range = self.len()..end.expect("a network's parameters fit into memory");
-        let role_name = match role {
-            Role::Weight => "weight",
-            Role::Bias => "bias",
-        };
-        let name = format!("{layer}.{role_name}");
+        let name = format!("{layer}.{}", role.name());
         self.views.push(View { name, range: range.clone(), shape: shape.to_vec(), role });
         range
     }
@@ -58,7 +77,7 @@ impl Layout {
         self.views.last().map_or(0, |view| view.range.end)
     }
 
-    /// Whether the network has no parameters.
+    /// Whether the network has no such numbers.
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
@@ -79,11 +98,11 @@ impl Layout {
     }
 }
 
-/// The first 16 hexadecimal digits of blake3 over the numbers' bits, each with its lowest byte first. Every NaN counts as the
-/// same: which one an operation gives is up to the processor.
-pub fn hash<R: Element>(values: &[R]) -> String {
+/// The first 16 hexadecimal digits of blake3 over the bits of all numbers, one slice after the other, each number with its lowest
+/// byte first. Every NaN counts as the same: which one an operation gives is up to the processor.
+pub fn hash<R: Element>(buffers: &[&[R]]) -> String {
     let mut hasher = blake3::Hasher::new();
-    for value in values {
+    for value in buffers.iter().copied().flatten() {
         let value = if value.to_f64().is_nan() { R::from_f64(f64::NAN) } else { *value };
         hasher.update(value.to_le_bytes().as_ref());
     }
@@ -125,10 +144,11 @@ mod tests {
     #[test]
     fn a_hash_tells_every_bit_and_the_precision() {
         // blake3 of the bytes 00 00 80 3f 00 00 00 c0.
-        assert_eq!(hash(&[1.0_f32, -2.0]), HASH);
-        assert_ne!(hash(&[1.0_f64, -2.0]), HASH);
-        assert_ne!(hash(&[0.0_f32]), hash(&[-0.0_f32]));
-        assert_eq!(hash(&[f32::NAN]), hash(&[-f32::NAN]));
+        assert_eq!(hash::<f32>(&[&[1.0, -2.0]]), HASH);
+        assert_ne!(hash::<f64>(&[&[1.0, -2.0]]), HASH);
+        assert_eq!(hash::<f32>(&[&[1.0], &[-2.0], &[]]), HASH);
+        assert_ne!(hash::<f32>(&[&[0.0]]), hash::<f32>(&[&[-0.0]]));
+        assert_eq!(hash::<f32>(&[&[f32::NAN]]), hash::<f32>(&[&[-f32::NAN]]));
     }
 
     const HASH: &str = "54847fa2028a3457";

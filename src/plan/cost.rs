@@ -1,5 +1,7 @@
 //! What a run costs: the one model behind the order of the runs and the time that is left.
 
+use crate::nn::LayerSpec;
+use crate::nn::activation::Activation;
 use crate::record::Part;
 use crate::spec::{FunctionRun, NetworkRun, RunSpec};
 
@@ -28,16 +30,12 @@ impl Cost {
 
     /// As [`of`](Self::of).
     pub fn of_network(spec: &NetworkRun) -> Self {
-        let widths: Vec<f64> = std::iter::once(spec.info.features as f64)
-            .chain(spec.model.hidden.iter().map(|width| width.get() as f64))
-            .chain([spec.info.task.outputs() as f64])
-            .collect();
-        let weights: f64 = widths.windows(2).map(|pair| pair[0] * pair[1]).sum();
-        let first = widths[0] * widths[1];
+        let Layers { weights, first, elementwise, values, drawn } = Layers::of(spec);
         let (batch, steps) = (spec.batch_size.get() as f64, spec.steps as f64);
         let passes = if spec.record.loss_after_update() { 2.0 } else { 1.0 };
-        // Forward, both gradients; the data's own gradient is not needed.
-        let step = 2.0 * batch * (passes * weights + 2.0 * weights - first);
+        // Forward, both gradients; the data's own gradient is not needed. Going back costs an element about what going forward does.
+        let step = 2.0 * batch * (passes * weights + 2.0 * weights - first)
+            + batch * ((passes + 1.0) * elementwise + DRAW * drawn);
         let update = UPDATE * weights * (2.0 + spec.optimizer.slots() as f64);
         let rows = |part| match part {
             Part::Train => spec.info.train_rows as f64,
@@ -45,14 +43,68 @@ impl Cost {
         };
         let evaluated: f64 = spec.record.parts().iter().map(|&part| rows(part)).sum();
         let evaluations = spec.evaluations() as f64;
-        let values = weights * (2.0 + spec.optimizer.slots() as f64) + batch * 3.0 * widths.iter().sum::<f64>();
+        let values = weights * (2.0 + spec.optimizer.slots() as f64) + batch * values;
         let recorded = spec.record.rows(spec.steps) as f64 * 32.0;
         Self {
-            operations: steps * (step + update) + evaluations * 2.0 * evaluated * weights,
+            operations: steps * (step + update) + evaluations * evaluated * (2.0 * weights + elementwise),
             bytes: values * spec.precision.bytes() as f64 + recorded,
         }
     }
 }
 
+/// What a row costs in each layer, added up.
+#[derive(Default)]
+struct Layers {
+    /// In the matrices.
+    weights: f64,
+    /// In the first matrix, if nothing in front of it is trained.
+    first: f64,
+    /// Operations outside the products, in a pass.
+    elementwise: f64,
+    /// Numbers that are kept.
+    values: f64,
+    /// Random numbers in a step.
+    drawn: f64,
+}
+
+impl Layers {
+    fn of(spec: &NetworkRun) -> Self {
+        let mut width = spec.info.features as f64;
+        let (mut layers, mut widest, mut is_first) = (Self { values: width, ..Self::default() }, 0.0_f64, true);
+        for layer in spec.layers() {
+            match layer {
+                LayerSpec::Affine { outputs, .. } => {
+                    let inputs = std::mem::replace(&mut width, outputs as f64);
+                    layers.weights += inputs * width;
+                    if std::mem::take(&mut is_first) {
+                        layers.first = inputs * width;
+                    }
+                }
+                LayerSpec::BatchNorm => {
+                    is_first = false;
+                    layers.elementwise += NORMALIZATION * width;
+                    layers.values += width;
+                }
+                // Next to the products it costs nothing that could be measured.
+                LayerSpec::Activation(Activation::Relu | Activation::LeakyRelu(_) | Activation::Identity) => {}
+                LayerSpec::Activation(_) => layers.elementwise += ELEMENTARY * width,
+                LayerSpec::Dropout(_) => {
+                    layers.drawn += width;
+                    layers.values += width;
+                }
+            }
+            layers.values += width;
+            widest = widest.max(width);
+        }
+        layers.values += 2.0 * widest;
+        layers
+    }
+}
+
 /// An update reads and writes each value a few times; in that time a core multiplies and adds about this often.
 const UPDATE: f64 = 8.0;
+
+/// Operations that fit into the time of e^x, of a normalized number and of a random number.
+const ELEMENTARY: f64 = 60.0;
+const NORMALIZATION: f64 = 40.0;
+const DRAW: f64 = 60.0;

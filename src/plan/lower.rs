@@ -6,6 +6,7 @@ use crate::batches::Sampling;
 use crate::data::{self, Info, Task};
 use crate::file::{Experiment, File, short_name};
 use crate::kernel::Precision;
+use crate::nn::Model;
 use crate::number::{Whole, shortest};
 use crate::optim::{Misfit, Optimizer};
 use crate::record::Part;
@@ -100,9 +101,18 @@ pub fn lower(file: File, info: Option<&Info>) -> Result<RunSpec, Vec<Contradicti
                 precision: file.train.precision,
             }))
         }
-        File { data: Some(data), network: Some(model), .. } => {
+        File { data: Some(data), network: Some(network), .. } => {
             let info = info.expect("what is known of the data is asked for before its runs are lowered");
             let steps = steps(&file.train, info.train_rows, &mut contradictions);
+            // Data that could not be read asks for nothing.
+            let outputs = (!info.fingerprint.is_empty()).then(|| info.task.outputs());
+            let model = network.model(outputs).unwrap_or_else(|mistakes| {
+                contradictions.extend(mistakes.into_iter().map(|mistake| {
+                    let path: Vec<_> = std::iter::once("network").chain(mistake.key).collect();
+                    Contradiction::new(path, mistake.message).help(mistake.help)
+                }));
+                Model::linear()
+            });
             let spec = NetworkRun {
                 seed: Seed::default(),
                 data,
@@ -199,6 +209,12 @@ fn within_a_network(spec: &NetworkRun) -> Vec<Contradiction> {
                 format!("a batch of {batch_size} rows cannot be shuffled out of {} training rows", info.train_rows),
             )
             .help("take a smaller `batch_size`, more `train_rows`, or `sampling = \"with-replacement\"`"),
+        );
+    }
+    if batch_size == 1 && spec.model.normalizes_batches() {
+        contradictions.push(
+            Contradiction::new(["train", "batch_size"], "batch normalization needs batches of two rows at least")
+                .help("a single row is its own mean, and nothing of it would be left: take a larger `batch_size`"),
         );
     }
     if info.test_rows == 0 && spec.record.evaluates(Part::Test) {

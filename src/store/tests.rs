@@ -379,7 +379,16 @@ fn the_columns_of_this_format_version_are_these() {
     b Float64?
     hidden Text?
     activation Text?
+    slope Float64?
+    alpha Float64?
+    batch_norm Boolean?
+    dropout Float64?
+    dropout_scaling Text?
     bias Boolean?
+    output Text?
+    output_slope Float64?
+    output_alpha Float64?
+    layers Text?
     weights Text?
     weight_std Float64?
     weight_bound Float64?

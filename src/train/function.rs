@@ -48,7 +48,7 @@ pub fn descend<R: Element>(spec: &FunctionRun, watch: &mut dyn FnMut(u64) -> Con
         evaluations: Vec::new(),
         trajectory,
         ending,
-        parameters_hash: parameters::hash(&point),
+        parameters_hash: parameters::hash(&[&point]),
     }
 }
 

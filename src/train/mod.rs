@@ -30,7 +30,7 @@ pub struct Outcome {
 pub enum Ending {
     Finished,
     /// A value was not finite at `step`, first (in forward order) in the output of `layer` or in the parameters that the update
-    /// gave it; `penalty` where that was the sum of squared weights, `function` in the run of a function.
+    /// gave it; `penalty` where that was the sum of squared weights, `loss` where it was that of squared errors, `function` in the run of a function.
     Diverged {
         step: u64,
         layer: String,

@@ -6,10 +6,11 @@ use super::{Ending, Outcome};
 use crate::batches::Batches;
 use crate::data::{Dataset, Rows};
 use crate::kernel::{Element, Instructions};
-use crate::nn::loss;
-use crate::nn::{Network, NotFinite, parameters};
+use crate::nn::loss::{self, Targets};
+use crate::nn::{Network, NotFinite, Phase, parameters};
 use crate::optim;
 use crate::record::{EvaluationRow, LossAt, LossRow, Part};
+use crate::seed::{Purpose, Stream};
 use crate::spec::NetworkRun;
 
 /// [`super::network`] in a precision and with instructions of the caller's choice. Instructions change the speed and no bit of
@@ -28,7 +29,7 @@ pub fn train_with<R: Element>(
         evaluations: run.evaluations,
         trajectory: Vec::new(),
         ending,
-        parameters_hash: parameters::hash(&run.parameters),
+        parameters_hash: parameters::hash(&[&run.parameters, &run.state]),
     }
 }
 
@@ -45,10 +46,14 @@ struct Run<'a, R> {
     network: Network<R>,
     /// Flat, as the network's layout says; so are the gradients and each accumulator.
     parameters: Vec<R>,
+    /// The running statistics, as the network's layout of them says.
+    state: Vec<R>,
     gradients: Vec<R>,
     /// The optimizer's accumulators, one after the other.
     slots: Vec<R>,
     batches: Batches,
+    /// What each dropout layer draws from.
+    dropouts: Vec<Stream>,
     input: Input<R>,
     history: Vec<LossRow>,
     evaluations: Vec<EvaluationRow>,
@@ -69,15 +74,17 @@ impl<'a, R: Element> Run<'a, R> {
     fn new(instructions: Instructions, spec: &'a NetworkRun, data: &'a Dataset) -> Self {
         let batch = spec.batch_size.as_usize();
         let rows = if spec.evaluations() > 0 { batch.max(EVALUATION_ROWS) } else { batch };
-        let network = Network::new(instructions, &spec.model.layers(data.task.outputs()), data.features, rows);
+        let network = Network::new(instructions, &spec.layers(), data.features, rows);
         let count = network.layout().len();
         let mut parameters = vec![R::zero(); count];
         spec.init.fill(spec.seed, network.layout(), &mut parameters);
         Self {
             spec,
             data,
-            network,
             parameters,
+            state: vec![R::zero(); network.state_layout().len()],
+            dropouts: (0..network.dropout_layers()).map(|k| spec.seed.stream(Purpose::Dropout(k))).collect(),
+            network,
             gradients: vec![R::zero(); count],
             slots: vec![R::zero(); spec.optimizer.slots() * count],
             batches: Batches::new(spec.sampling, spec.seed, data.train.len()),
@@ -115,7 +122,7 @@ impl<'a, R: Element> Run<'a, R> {
         self.input.gather(&self.data.train, batch);
 
         let loss_is_due = spec.record.loss_is_due(step, spec.steps);
-        self.predict(batch)?;
+        self.forward(step, batch)?;
         if loss_is_due && spec.record.loss.at == LossAt::BeforeUpdate {
             self.record_loss(step)?;
         }
@@ -132,21 +139,38 @@ impl<'a, R: Element> Run<'a, R> {
         Ok(())
     }
 
-    /// Computes the outputs and the probabilities of the input's first `rows` rows.
-    fn predict(&mut self, rows: usize) -> Result<(), NotFinite> {
-        self.network.forward(&self.parameters, self.input.x(rows))?;
-        let (outputs, probabilities) = self.network.output(rows);
-        loss::softmax(outputs, self.data.task.outputs(), probabilities);
+    /// The forward pass that the update of `step` starts from: computes the outputs for the batch and compares them with the
+    /// targets.
+    fn forward(&mut self, step: u64, batch: usize) -> Result<(), NotFinite> {
+        let Self { network, parameters, state, dropouts, input, .. } = self;
+        let mut draw = |layer: u32, uniforms: &mut [f64]| {
+            let mut generator = dropouts[layer as usize].at(step);
+            uniforms.iter_mut().for_each(|uniform| *uniform = generator.uniform());
+        };
+        network.forward(Phase::Training { state, draw: &mut draw }, parameters, input.x(batch))?;
+        self.compare(batch);
         Ok(())
     }
 
-    /// Moves the parameters against the gradients of the batch whose probabilities were computed last.
+    /// Computes the outputs for the input's first `rows` rows as an evaluation does, and compares them with the targets.
+    fn predict(&mut self, rows: usize) -> Result<(), NotFinite> {
+        self.network.forward(Phase::Evaluation { state: &self.state }, &self.parameters, self.input.x(rows))?;
+        self.compare(rows);
+        Ok(())
+    }
+
+    fn compare(&mut self, rows: usize) {
+        let (outputs, comparison) = self.network.output(rows);
+        self.spec.objective.compare(outputs, self.data.task.outputs(), self.input.targets(rows), comparison);
+    }
+
+    /// Moves the parameters against the gradients of the batch that was compared last.
     ///
     /// No pass is made with parameters that are not finite, so a product may leave out what is multiplied by zero.
     fn update(&mut self, step: u64, batch: usize) -> Result<(), NotFinite> {
         let Self { spec, network, parameters, gradients, slots, input, .. } = self;
-        let probabilities = network.output(batch).1;
-        loss::cross_entropy_gradient(probabilities, self.data.task.outputs(), &input.labels[..batch]);
+        let comparison = network.output(batch).1;
+        spec.objective.gradient(comparison, self.data.task.outputs(), input.targets(batch));
         network.backward(parameters, input.x(batch), gradients);
         spec.regularization.add_gradients(network.layout(), parameters, gradients);
         spec.regularization.clip(network.layout(), gradients);
@@ -164,17 +188,17 @@ impl<'a, R: Element> Run<'a, R> {
         }
     }
 
-    /// Writes down the loss of the batch whose probabilities were computed last.
+    /// Writes down the loss of the batch that was compared last.
     fn record_loss(&mut self, step: u64) -> Result<(), NotFinite> {
         let batch = self.spec.batch_size.as_usize();
         let penalty = self.spec.regularization.penalty(self.network.layout(), &self.parameters);
-        // The cross-entropy of finite outputs is finite; squares of finite weights can overflow.
+        // Squares of finite weights can overflow.
         if !penalty.is_finite() {
             return Err(NotFinite { layer: "penalty".to_owned() });
         }
-        let probabilities = self.network.output(batch).1;
-        let sum = loss::cross_entropy(0.0, probabilities, self.data.task.outputs(), &self.input.labels[..batch]);
-        let loss = sum / batch as f64 + penalty;
+        let (comparison, targets) = (self.network.output(batch).1, self.input.targets(batch));
+        let sum = self.spec.objective.add_losses(0.0, comparison, self.data.task.outputs(), targets);
+        let loss = finite_loss(sum / batch as f64 + penalty)?;
         self.history.push(LossRow { step, epoch: self.spec.pace().epoch(step), loss, penalty });
         Ok(())
     }
@@ -196,21 +220,31 @@ impl<'a, R: Element> Run<'a, R> {
             self.input.rows[..rows].iter_mut().zip(first..).for_each(|(row, index)| *row = index);
             self.input.gather(source, rows);
             self.predict(rows)?;
-            let (outputs, probabilities) = self.network.output(rows);
-            let labels = &self.input.labels[..rows];
-            sum = loss::cross_entropy(sum, probabilities, data.task.outputs(), labels);
-            correct += loss::correct(outputs, data.task.outputs(), labels);
+            let (outputs, comparison) = self.network.output(rows);
+            let targets = self.input.targets(rows);
+            sum = self.spec.objective.add_losses(sum, comparison, data.task.outputs(), targets);
+            correct += loss::correct(outputs, data.task.outputs(), &self.input.labels[..rows]);
         }
-        let (loss, accuracy) = (sum / total as f64, correct as f64 / total as f64);
+        let (loss, accuracy) = (finite_loss(sum / total as f64)?, correct as f64 / total as f64);
         self.evaluations.push(EvaluationRow { step, epoch: self.spec.pace().epoch(step), part, loss, accuracy });
         Ok(())
     }
+}
+
+/// The cross-entropy of finite outputs is finite; their squared errors can overflow.
+fn finite_loss(loss: f64) -> Result<f64, NotFinite> {
+    if loss.is_finite() { Ok(loss) } else { Err(NotFinite { layer: "loss".to_owned() }) }
 }
 
 impl<R: Element> Input<R> {
     /// Fetches the first `rows` of the rows that are asked for.
     fn gather(&mut self, source: &Rows, rows: usize) {
         source.gather(&self.rows[..rows], &mut self.x[..rows * self.features], &mut self.labels[..rows]);
+    }
+
+    /// What the first `rows` rows should come out as.
+    fn targets(&self, rows: usize) -> Targets<'_, R> {
+        Targets::Classes(&self.labels[..rows])
     }
 
     /// The first `rows` rows.

@@ -1,4 +1,4 @@
-"""Writes real.csv beside itself: what exp, ln, tanh, exp10, log10 and cos_pi are, to test src/real.rs against.
+"""Writes real.csv beside itself: what the elementary functions are, to test src/real.rs against.
 
     python tests/goldens/real.py        # needs mpmath; 1.3.0 wrote the numbers that are here
 
@@ -23,6 +23,9 @@ FUNCTIONS = {
     "exp10": lambda x: mpmath.power(10, x),
     "log10": lambda x: mpmath.log(x) / mpmath.log(10),
     "cos_pi": mpmath.cospi,
+    "exp_m1": mpmath.expm1,
+    "ln_1p": mpmath.log1p,
+    "normal_cdf": lambda x: mpmath.erfc(-x / mpmath.sqrt(2)) / 2,
 }
 INFINITY = math.inf
 
@@ -43,16 +46,31 @@ def rounded(exact, precision):
 
 
 def row(function, x, precision):
-    at_zero = {"exp": 1.0, "ln": -INFINITY, "tanh": x, "exp10": 1.0, "log10": -INFINITY, "cos_pi": 1.0}
-    at_infinity = {"exp": max(x, 0.0), "ln": x, "tanh": math.copysign(1.0, x), "exp10": max(x, 0.0), "log10": x}
-    if math.isnan(x) or (function in ("ln", "log10") and x < 0):
+    at_zero = {"exp": 1.0, "ln": -INFINITY, "exp10": 1.0, "log10": -INFINITY, "cos_pi": 1.0, "normal_cdf": 0.5}
+    at_infinity = {
+        "exp": max(x, 0.0),
+        "ln": x,
+        "tanh": math.copysign(1.0, x),
+        "exp10": max(x, 0.0),
+        "log10": x,
+        "exp_m1": max(x, -1.0),
+        "ln_1p": x,
+        "normal_cdf": float(x > 0),
+    }
+    if math.isnan(x) or (function in ("ln", "log10") and x < 0) or (function == "ln_1p" and x < -1):
         y, rest = math.nan, 0.0
     elif x == 0:
-        y, rest = at_zero[function], 0.0
+        y, rest = at_zero.get(function, x), 0.0
+    elif function == "ln_1p" and x == -1:
+        y, rest = -INFINITY, 0.0
     elif math.isinf(x):
         y, rest = at_infinity[function], 0.0
     elif function in ("exp", "exp10") and abs(x) > 1000:
         y, rest = (INFINITY if x > 0 else 0.0), 0.0
+    elif function == "exp_m1" and abs(x) > 1000:
+        y, rest = (INFINITY if x > 0 else -1.0), 0.0
+    elif function == "normal_cdf" and abs(x) > 45:
+        y, rest = float(x > 0), 0.0
     elif function == "tanh" and abs(x) > 500:
         y, rest = math.copysign(1.0, x), 0.0
     else:
@@ -111,6 +129,20 @@ def points():
     for function, xs in (("exp10", exp10), ("log10", log10), ("cos_pi", cos_pi)):
         for x in xs:
             yield function, x, "f64"
+
+    exp_m1 = edges + neighbours(709.782712893384) + neighbours(-37.5) + neighbours(-40.0) + [-0.3, 0.3]
+    exp_m1 += [x for k in (-1, 0, 1, 5, 52, 53) for x in neighbours((k + 0.5) * log2)]
+    exp_m1 += uniform(-1.0, 1.0, 120) + uniform(-40.0, 40.0, 120) + uniform(40.0, 709.0, 20)
+    exp_m1 += [sign * x for x in magnitudes(-1022, -3, 20) for sign in (1.0, -1.0)]
+    ln_1p = edges + neighbours(-1.0) + neighbours(math.sqrt(0.5) - 1) + neighbours(math.sqrt(2.0) - 1)
+    ln_1p += uniform(0.0, 1.0, 160) + uniform(-1.0, 0.0, 60) + magnitudes(-60, 60, 60) + magnitudes(-1022, 1022, 20)
+    normal_cdf = edges + neighbours(-38.4) + neighbours(-37.5) + neighbours(-39.0)
+    normal_cdf += uniform(-1.0, 1.0, 60) + uniform(-6.0, 6.0, 120) + uniform(-38.5, 0.0, 120) + uniform(0.0, 10.0, 30)
+    for function, xs in (("exp_m1", exp_m1), ("ln_1p", ln_1p), ("normal_cdf", normal_cdf)):
+        for x in xs:
+            yield function, x, "f64"
+        for x in narrow:
+            yield function, struct.unpack("f", struct.pack("f", x))[0], "f32"
 
 
 if __name__ == "__main__":

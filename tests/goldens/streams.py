@@ -27,6 +27,8 @@ STREAMS = [
     (2**63 - 1, "batch", 0, 2**40 + 5),
     (0, "sweep optimizer.lr", 0, 0),
     (7, "sweep regularization.weight_decay", 0, 99),
+    (0, "dropout", 0, 0),
+    (3, "dropout", 1, 2000),
 ]
 
 

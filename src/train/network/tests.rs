@@ -4,10 +4,9 @@ use super::*;
 use crate::batches::Sampling;
 use crate::data::{Data, Info, Limits, Source, Task};
 use crate::kernel::Precision;
-use crate::nn::activation::Activation;
 use crate::nn::init::{Normal, Weights};
 use crate::nn::loss::Objective;
-use crate::nn::{Init, Model, Regularization};
+use crate::nn::{Init, Model, Phase, Regularization};
 use crate::number::{Count, NonNegative, Positive};
 use crate::optim::{Adam, Algorithm, Momentum, Optimizer, Sgd};
 use crate::record::{Evaluate, LossRecord, Record};
@@ -55,7 +54,7 @@ fn spec() -> NetworkRun {
             task: Task::Classification { classes: CLASSES },
             fingerprint: "0123456789abcdef".to_owned(),
         },
-        model: Model { hidden: vec![count(8), count(6)], activation: Activation::Relu, bias: true },
+        model: Model::read("hidden = [8, 6]"),
         init: Init::default(),
         regularization: Regularization::default(),
         optimizer: sgd(0.1),
@@ -164,7 +163,7 @@ fn a_loss_after_the_update_is_that_of_the_new_parameters() {
                 .iter()
                 .map(|pixel| f64::from(f32::from(*pixel) / 255.0))
                 .collect();
-            run.network.forward(&run.parameters, &x).unwrap();
+            run.network.forward(Phase::Evaluation { state: &[] }, &run.parameters, &x).unwrap();
             let exponentials: Vec<f64> = run.network.output(1).0.iter().map(|output| output.exp()).collect();
             let p = exponentials[usize::from(data.train.labels[row])] / exponentials.iter().sum::<f64>();
             sum -= (p + 1e-7).ln();
@@ -255,7 +254,7 @@ fn the_first_layer_whose_output_overflows_names_the_divergence() {
 fn the_update_that_makes_parameters_infinite_is_the_step_of_the_divergence() {
     let weight_decay = NonNegative::new(1e15).unwrap();
     let regularization = Regularization { weight_decay, ..Regularization::default() };
-    let model = Model { hidden: vec![], ..spec().model };
+    let model = Model::linear();
     let spec = NetworkRun { optimizer: sgd(1.0), regularization, model, precision: Precision::F32, ..spec() };
     for (at, recorded) in [(LossAt::BeforeUpdate, 3), (LossAt::AfterUpdate, 2)] {
         let outcome = outcome(&NetworkRun { record: loss(at, 1), ..spec.clone() });
@@ -295,7 +294,7 @@ fn a_penalty_can_overflow_before_the_network_does() {
     let weight_decay = NonNegative::new(1e-300).unwrap();
     let regularization = Regularization { weight_decay, ..Regularization::default() };
     let init = Init { weights: Weights::Normal(Normal { std: Positive::new(1e160).unwrap() }), ..Init::default() };
-    let model = Model { hidden: vec![], activation: Activation::Relu, bias: false };
+    let model = Model::read("hidden = []\nbias = false");
     let outcome = outcome(&NetworkRun { regularization, init, model, ..spec() });
     assert_eq!(outcome.ending, Ending::Diverged { step: 0, layer: "penalty".to_owned() });
     assert_eq!(outcome.history, []);

@@ -1,0 +1,221 @@
+//! Batch normalization (Ioffe & Szegedy 2015): y = γ (x − μ) / √(σ² + ε) + β, with the mean μ and the variance σ² of every column
+//! of the batch.
+
+use std::ops::Range;
+
+use super::parameters::{Layout, Role};
+use crate::kernel;
+use crate::real::Real;
+
+/// What is added to the variance: the book's `10e-7`. PyTorch adds 10⁻⁵.
+const EPSILON: f64 = 1e-6;
+
+/// How much of the running statistics a step keeps. PyTorch keeps as much (its `momentum`, 0.1, is the rest), but averages
+/// variances that are divided by rows − 1.
+const KEPT: f64 = 0.9;
+
+/// A layer with one mean and one variance for each of its `width` columns; `x` and `y` are [rows, width].
+///
+/// In training they are those of the batch, the variance divided by the number of rows, and a share of 0.1 of them enters the
+/// running statistics, which begin at 0, as the book's do (PyTorch's variances begin at 1). An evaluation takes the running
+/// ones, so that a row's output does not depend on the rows beside it.
+#[derive(Debug, Clone)]
+pub struct BatchNorm<R> {
+    width: usize,
+    gamma: Range<usize>,
+    beta: Range<usize>,
+    /// In the buffer of running statistics.
+    mean: Range<usize>,
+    variance: Range<usize>,
+    /// Of the last pass.
+    statistics: Statistics<R>,
+    /// x less its mean: [rows, width]
+    centered: Vec<R>,
+    /// Sums over rows that a backward pass needs: [width] each.
+    sums: [Vec<R>; 2],
+}
+
+/// [width] each.
+#[derive(Debug, Clone)]
+struct Statistics<R> {
+    mean: Vec<R>,
+    variance: Vec<R>,
+    /// √(σ² + ε)
+    deviation: Vec<R>,
+}
+
+impl<R: Real> BatchNorm<R> {
+    /// A layer for at most `rows` rows whose parameters and running statistics follow those that the layouts have.
+    pub fn new(name: &str, width: usize, rows: usize, parameters: &mut Layout, state: &mut Layout) -> Self {
+        let column = || vec![R::zero(); width];
+        Self {
+            width,
+            gamma: parameters.add(name, Role::Gamma, &[width]),
+            beta: parameters.add(name, Role::Beta, &[width]),
+            mean: state.add(name, Role::RunningMean, &[width]),
+            variance: state.add(name, Role::RunningVariance, &[width]),
+            statistics: Statistics { mean: column(), variance: column(), deviation: column() },
+            centered: vec![R::zero(); rows.checked_mul(width).expect("a batch fits into memory")],
+            sums: [column(), column()],
+        }
+    }
+
+    /// Normalizes by the statistics of `x` and moves the running ones towards them; false where they are not finite.
+    pub fn forward(&mut self, parameters: &[R], state: &mut [R], x: &[R], y: &mut [R]) -> bool {
+        let Statistics { mean, variance, .. } = &mut self.statistics;
+        let rows = R::from_f64((x.len() / self.width) as f64);
+        kernel::column_sums(x, mean);
+        mean.iter_mut().for_each(|mean| *mean = *mean / rows);
+        center(x, mean, &mut self.centered);
+        variance.fill(R::zero());
+        for row in self.centered[..x.len()].chunks_exact(self.width) {
+            variance.iter_mut().zip(row).for_each(|(sum, x)| *sum += *x * *x);
+        }
+        variance.iter_mut().for_each(|variance| *variance = *variance / rows);
+        let (kept, new) = (R::from_f64(KEPT), R::from_f64(1.0 - KEPT));
+        let mut average = |range: &Range<usize>, values: &[R]| {
+            for (running, value) in state[range.clone()].iter_mut().zip(values) {
+                *running = kept * *running + new * *value;
+            }
+        };
+        average(&self.mean, mean);
+        average(&self.variance, variance);
+        let is_finite = kernel::all_finite(variance);
+        self.normalize(parameters, y);
+        is_finite
+    }
+
+    /// Normalizes by the running statistics.
+    pub fn evaluate(&mut self, parameters: &[R], state: &[R], x: &[R], y: &mut [R]) {
+        self.statistics.variance.copy_from_slice(&state[self.variance.clone()]);
+        center(x, &state[self.mean.clone()], &mut self.centered);
+        self.normalize(parameters, y);
+    }
+
+    /// y = γ (centered / √(variance + ε)) + β.
+    fn normalize(&mut self, parameters: &[R], y: &mut [R]) {
+        let Self { statistics: Statistics { variance, deviation, .. }, centered, width, .. } = self;
+        let epsilon = R::from_f64(EPSILON);
+        deviation.iter_mut().zip(variance).for_each(|(deviation, variance)| *deviation = (*variance + epsilon).sqrt());
+        let (gamma, beta) = (&parameters[self.gamma.clone()], &parameters[self.beta.clone()]);
+        for (y, x) in y.chunks_exact_mut(*width).zip(centered.chunks_exact(*width)) {
+            for ((((y, x), deviation), gamma), beta) in y.iter_mut().zip(x).zip(&*deviation).zip(gamma).zip(beta) {
+                *y = *gamma * (*x / *deviation) + *beta;
+            }
+        }
+    }
+
+    /// From the loss's gradient by y to that by x, in place, and to γ's and β's ranges of `gradients`, for the batch that went
+    /// [`forward`](Self::forward) last.
+    ///
+    /// The book's derivation, step by step: the deviation is a function of x, and so is the mean.
+    pub fn backward(&mut self, parameters: &[R], gradient: &mut [R], gradients: &mut [R]) {
+        let Self { statistics: Statistics { deviation, .. }, sums: [by_variance, by_mean], width, .. } = self;
+        let width = *width;
+        let gamma = &parameters[self.gamma.clone()];
+        let rows = R::from_f64((gradient.len() / width) as f64);
+        let centered = &self.centered[..gradient.len()];
+
+        kernel::column_sums(gradient, &mut gradients[self.beta.clone()]);
+        let by_gamma = &mut gradients[self.gamma.clone()];
+        by_gamma.fill(R::zero());
+        by_variance.fill(R::zero());
+        for (dy, x) in gradient.chunks_exact(width).zip(centered.chunks_exact(width)) {
+            let columns = dy.iter().zip(x).zip(&*deviation).zip(gamma);
+            let sums = by_gamma.iter_mut().zip(&mut *by_variance);
+            for ((((dy, x), deviation), gamma), (by_gamma, by_deviation)) in columns.zip(sums) {
+                *by_gamma += *x / *deviation * *dy;
+                *by_deviation += *gamma * *dy * *x / (*deviation * *deviation);
+            }
+        }
+        let half = R::from_f64(0.5);
+        by_variance.iter_mut().zip(&*deviation).for_each(|(sum, deviation)| *sum = half * -*sum / *deviation);
+
+        by_mean.fill(R::zero());
+        let share = R::from_f64(2.0) / rows;
+        for (dy, x) in gradient.chunks_exact_mut(width).zip(centered.chunks_exact(width)) {
+            let columns = dy.iter_mut().zip(x).zip(&*deviation).zip(gamma);
+            let sums = by_variance.iter().zip(&mut *by_mean);
+            for ((((dy, x), deviation), gamma), (by_variance, by_mean)) in columns.zip(sums) {
+                *dy = *gamma * *dy / *deviation + share * *x * *by_variance;
+                *by_mean += *dy;
+            }
+        }
+        by_mean.iter_mut().for_each(|sum| *sum = *sum / rows);
+        for dx in gradient.chunks_exact_mut(width) {
+            dx.iter_mut().zip(&*by_mean).for_each(|(dx, by_mean)| *dx -= *by_mean);
+        }
+    }
+}
+
+/// `centered` = x − mean, for every row.
+fn center<R: Real>(x: &[R], mean: &[R], centered: &mut [R]) {
+    for (centered, x) in centered.chunks_exact_mut(mean.len()).zip(x.chunks_exact(mean.len())) {
+        centered.iter_mut().zip(x).zip(mean).for_each(|((centered, x), mean)| *centered = *x - *mean);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// One column, γ = 3, β = 10.
+    fn layer() -> (BatchNorm<f64>, [f64; 2], Vec<f64>) {
+        let (mut parameters, mut state) = (Layout::default(), Layout::default());
+        let layer = BatchNorm::new("batch_norm1", 1, 8, &mut parameters, &mut state);
+        (layer, [3.0, 10.0], vec![0.0; state.len()])
+    }
+
+    fn near(found: &[f64], expected: &[f64]) -> bool {
+        found.len() == expected.len() && found.iter().zip(expected).all(|(x, y)| (x - y).abs() < 1e-12)
+    }
+
+    /// Mean 2, variance 2.
+    const X: [f64; 4] = [0.0, 2.0, 4.0, 2.0];
+
+    #[test]
+    fn a_column_by_hand() {
+        let (mut layer, parameters, mut state) = layer();
+        let mut y = [f64::NAN; 4];
+        assert!(layer.forward(&parameters, &mut state, &X, &mut y));
+        let step = 3.0 * 2.0 / 2.000_001_f64.sqrt();
+        assert!(near(&y, &[10.0 - step, 10.0, 10.0 + step, 10.0]), "{y:?}");
+        assert!(near(&state, &[0.2, 0.2]), "{state:?}");
+        layer.forward(&parameters, &mut state, &[5.0; 3], &mut y[..3]);
+        assert!(near(&y[..3], &[10.0; 3]), "{y:?}");
+        assert!(near(&state, &[0.68, 0.18]), "{state:?}");
+    }
+
+    #[test]
+    fn an_evaluation_takes_the_running_statistics_row_by_row() {
+        let (mut layer, parameters, _) = layer();
+        let state = [1.0, 0.25];
+        let mut y = [f64::NAN; 2];
+        layer.evaluate(&parameters, &state, &[1.0, 3.0], &mut y);
+        assert!(near(&y, &[10.0, 10.0 + 3.0 * 2.0 / 0.250_001_f64.sqrt()]), "{y:?}");
+        let both = y;
+        layer.evaluate(&parameters, &state, &[3.0], &mut y[..1]);
+        assert_eq!(y[0], both[1]);
+    }
+
+    #[test]
+    fn a_shift_of_the_inputs_goes_unnoticed_and_so_has_no_gradient() {
+        let (mut layer, parameters, mut state) = layer();
+        let mut y = [f64::NAN; 4];
+        layer.forward(&parameters, &mut state, &X, &mut y);
+        let mut gradients = [f64::NAN; 2];
+        let mut dx = [1.0, 5.0, -2.0, 0.5];
+        layer.backward(&parameters, &mut dx, &mut gradients);
+        assert!(dx.iter().sum::<f64>().abs() < 1e-12, "{dx:?}");
+        // Nor has a stretch, but for ε.
+        assert!(dx.iter().zip(X).map(|(dx, x)| dx * x).sum::<f64>().abs() < 1e-5, "{dx:?}");
+        let normalized = 2.0 / 2.000_001_f64.sqrt();
+        assert!(near(&gradients, &[-3.0 * normalized, 4.5]), "{gradients:?}");
+    }
+
+    #[test]
+    fn a_variance_that_overflows_is_told() {
+        let (mut layer, parameters, mut state) = layer();
+        assert!(!layer.forward(&parameters, &mut state, &[1e200, -1e200], &mut [0.0; 2]));
+    }
+}

@@ -1,0 +1,176 @@
+//! Dropout: in training, every unit is silent with a given probability, anew in every step (Srivastava et al. 2014, "Dropout: a
+//! simple way to prevent neural networks from overfitting").
+
+use std::fmt;
+
+use serde::de::value::MapAccessDeserializer;
+use serde::de::{MapAccess, Visitor};
+use serde::{Deserialize, Deserializer};
+
+use crate::number::{OutOfRange, Ratio};
+use crate::real::Real;
+
+/// What a dropout layer does. In the file a number, the ratio, or a table of both.
+#[derive(Debug, Clone, Copy, PartialEq, Default, Deserialize)]
+#[serde(remote = "Self", deny_unknown_fields, default)]
+pub struct Dropout {
+    /// How probable it is that a unit is silent. At 0, the default, nothing is drawn, as if the layer were not there.
+    pub ratio: Ratio,
+    /// What makes up for the silent units: `"inference"` (the default) or `"inverted"`.
+    pub scaling: Scaling,
+}
+
+/// What makes up for the units that are silent in training and not in an evaluation.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Scaling {
+    /// The book's: an evaluation multiplies by 1 − ratio.
+    #[default]
+    Inference,
+    /// PyTorch's: training divides by 1 − ratio, and an evaluation changes nothing.
+    Inverted,
+}
+
+impl Scaling {
+    /// As the experiment file writes it.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Inference => "inference",
+            Self::Inverted => "inverted",
+        }
+    }
+}
+
+impl Dropout {
+    /// Whether the layer is as good as not there.
+    pub fn is_off(self) -> bool {
+        self.ratio.get() == 0.0
+    }
+
+    /// Turns `uniforms` into what every unit is multiplied by: 0 where u ≤ ratio, elsewhere 1 or, inverted, 1 / (1 − ratio).
+    pub fn mask<R: Real>(self, uniforms: &[f64], mask: &mut [R]) {
+        let kept = match self.scaling {
+            Scaling::Inference => R::one(),
+            Scaling::Inverted => R::from_f64(1.0 / (1.0 - self.ratio.get())),
+        };
+        let ratio = self.ratio.get();
+        mask.iter_mut().zip(uniforms).for_each(|(mask, u)| *mask = if *u > ratio { kept } else { R::zero() });
+    }
+
+    /// y = x · mask, the forward pass of a training.
+    pub fn forward<R: Real>(mask: &[R], x: &[R], y: &mut [R]) {
+        y.iter_mut().zip(x).zip(mask).for_each(|((y, x), mask)| *y = *x * *mask);
+    }
+
+    /// Turns the loss's gradient by y into that by x, in place: dx = dy · mask.
+    pub fn backward<R: Real>(mask: &[R], gradient: &mut [R]) {
+        gradient.iter_mut().zip(mask).for_each(|(gradient, mask)| *gradient *= *mask);
+    }
+
+    /// y = (1 − ratio) x, or x where training was scaled: the forward pass of an evaluation.
+    pub fn evaluate<R: Real>(self, x: &[R], y: &mut [R]) {
+        match self.scaling {
+            Scaling::Inference => {
+                let share = R::from_f64(1.0 - self.ratio.get());
+                y.iter_mut().zip(x).for_each(|(y, x)| *y = *x * share);
+            }
+            Scaling::Inverted => y.copy_from_slice(x),
+        }
+    }
+}
+
+impl<'de> Deserialize<'de> for Dropout {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct RatioOrTable;
+
+        impl<'de> Visitor<'de> for RatioOrTable {
+            type Value = Dropout;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a ratio from 0 to below 1, or a table such as { ratio = 0.2, scaling = \"inverted\" }")
+            }
+
+            fn visit_f64<E: serde::de::Error>(self, ratio: f64) -> Result<Dropout, E> {
+                let ratio = Ratio::new(ratio).map_err(|error: OutOfRange| E::custom(error))?;
+                Ok(Dropout { ratio, ..Dropout::default() })
+            }
+
+            fn visit_i64<E: serde::de::Error>(self, ratio: i64) -> Result<Dropout, E> {
+                self.visit_f64(ratio as f64)
+            }
+
+            fn visit_u64<E: serde::de::Error>(self, ratio: u64) -> Result<Dropout, E> {
+                self.visit_f64(ratio as f64)
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, table: A) -> Result<Dropout, A::Error> {
+                Dropout::deserialize(MapAccessDeserializer::new(table))
+            }
+        }
+
+        deserializer.deserialize_any(RatioOrTable)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn dropout(ratio: f64, scaling: Scaling) -> Dropout {
+        Dropout { ratio: Ratio::new(ratio).unwrap(), scaling }
+    }
+
+    const UNIFORMS: [f64; 4] = [0.0, 0.2, 0.3, 0.9];
+
+    #[test]
+    fn a_unit_is_kept_where_its_uniform_number_is_above_the_ratio() {
+        let mut mask = [f64::NAN; 4];
+        dropout(0.2, Scaling::Inference).mask(&UNIFORMS, &mut mask);
+        assert_eq!(mask, [0.0, 0.0, 1.0, 1.0]);
+        dropout(0.2, Scaling::Inverted).mask(&UNIFORMS, &mut mask);
+        assert_eq!(mask, [0.0, 0.0, 1.25, 1.25]);
+    }
+
+    #[test]
+    fn what_a_ratio_keeps_a_smaller_one_keeps_too_in_either_precision() {
+        let (mut wide, mut narrow) = ([0.0_f64; 4], [0.0_f32; 4]);
+        dropout(0.1, Scaling::Inference).mask(&UNIFORMS, &mut wide);
+        dropout(0.2, Scaling::Inference).mask(&UNIFORMS, &mut narrow);
+        assert!(wide.iter().zip(narrow).all(|(wide, narrow)| f64::from(narrow) <= *wide));
+        dropout(0.1, Scaling::Inference).mask(&UNIFORMS, &mut narrow);
+        assert_eq!(narrow.map(f64::from), wide);
+    }
+
+    #[test]
+    fn values_and_gradients_are_masked_alike() {
+        let (x, mask) = ([1.0, -2.0, 3.0], [1.25, 1.25, 0.0]);
+        let mut y = [f64::NAN; 3];
+        Dropout::forward(&mask, &x, &mut y);
+        assert_eq!(y, [1.25, -2.5, 0.0]);
+        let mut gradient = [4.0, 8.0, 2.0];
+        Dropout::backward(&mask, &mut gradient);
+        assert_eq!(gradient, [5.0, 10.0, 0.0]);
+    }
+
+    #[test]
+    fn an_evaluation_makes_up_for_what_training_left_out() {
+        let mut y = [f64::NAN; 2];
+        dropout(0.25, Scaling::Inference).evaluate(&[4.0, -8.0], &mut y);
+        assert_eq!(y, [3.0, -6.0]);
+        dropout(0.25, Scaling::Inverted).evaluate(&[4.0, -8.0], &mut y);
+        assert_eq!(y, [4.0, -8.0]);
+    }
+
+    #[test]
+    fn a_number_is_a_ratio() {
+        let read = |json| serde_json::from_str::<Dropout>(json);
+        assert_eq!(read("0.5").unwrap(), dropout(0.5, Scaling::Inference));
+        assert_eq!(read("0").unwrap(), Dropout::default());
+        assert!(Dropout::default().is_off());
+        assert_eq!(read(r#"{"ratio": 0.5, "scaling": "inverted"}"#).unwrap(), dropout(0.5, Scaling::Inverted));
+        let said = |json| read(json).unwrap_err().to_string();
+        assert!(said("1").starts_with("`1` is out of range, expected a ratio from 0 to below 1"), "{}", said("1"));
+        assert!(said(r#"{"ratio": -0.1}"#).contains("a ratio from 0 to below 1"));
+        assert!(said("\"half\"").contains("expected a ratio from 0 to below 1, or a table such as"));
+    }
+}

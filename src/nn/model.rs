@@ -1,0 +1,447 @@
+//! The `[network]` section, and the layers that it stands for.
+
+use std::fmt;
+
+use serde::de::value::{EnumAccessDeserializer, StrDeserializer};
+use serde::de::{DeserializeSeed, EnumAccess, Error as _, Visitor};
+use serde::{Deserialize, Deserializer};
+
+use super::LayerSpec;
+use super::activation::Activation;
+use super::dropout::{Dropout, Scaling};
+use crate::number::{Count, Ratio, shortest};
+use crate::settings::Settings;
+
+/// The `[network]` section, as it is written: hidden layers that are all alike, or a list of any layers.
+#[derive(Debug, Clone, PartialEq, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Section {
+    /// The widths of the hidden layers, from input to output: `[100, 100]`; `[]` is a linear classifier.
+    pub hidden: Option<Vec<Count>>,
+    /// What follows every hidden layer: `"relu"` (the default), `"sigmoid"`, `"tanh"`, `"leaky-relu"`, `"elu"`, `"gelu"`,
+    /// `"softplus"` or `"identity"`.
+    pub activation: Option<Activation>,
+    /// Whether every hidden layer is normalized over the batch, before its activation. Default: false.
+    pub batch_norm: Option<bool>,
+    /// The share of every hidden layer's units that a step leaves out, after the activation; or
+    /// `{ ratio = 0.2, scaling = "inverted" }`. Default: 0.
+    pub dropout: Option<Dropout>,
+    /// Whether affine layers add a bias, the output layer too. Default: true.
+    pub bias: Option<bool>,
+    /// What follows the output layer. Default: `"identity"`.
+    pub output: Option<Activation>,
+    /// All layers, in forward order, in the place of everything above.
+    pub layers: Option<Vec<Item>>,
+}
+
+/// One layer of a list: its name, or a table with its `kind`.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Item {
+    /// `width` is left out where the layer has as many outputs as the data asks for.
+    Affine {
+        width: Option<Count>,
+        bias: bool,
+    },
+    BatchNorm,
+    Activation(Activation),
+    Dropout(Dropout),
+}
+
+/// The layers of a network whose outputs are as many as the data asks for.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Model {
+    /// Hidden layers that are all alike.
+    Stack(Stack),
+    /// Layers that no [`Stack`] is. The last affine one has no width.
+    List(Vec<Item>),
+}
+
+/// For each width an affine layer, a batch normalization if there is one, an activation and a dropout if there is one; then an
+/// affine layer and the activation of the outputs, if they have one.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Stack {
+    pub hidden: Vec<Count>,
+    pub activation: Activation,
+    pub batch_norm: bool,
+    pub dropout: Dropout,
+    pub bias: bool,
+    pub output: Activation,
+}
+
+/// Why a section is no model.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Mistake {
+    /// The key to change; none where one is missing.
+    pub key: Option<&'static str>,
+    pub message: String,
+    pub help: &'static str,
+}
+
+impl Section {
+    /// The model. A list that says what `hidden` and its company can say is that; what does nothing is left out.
+    ///
+    /// `outputs` is how many the data asks for, where that is known.
+    ///
+    /// # Errors
+    /// Keys that do not go together, and a list that fits no data.
+    pub fn model(&self, outputs: Option<usize>) -> Result<Model, Vec<Mistake>> {
+        let Some(layers) = &self.layers else {
+            let Some(hidden) = &self.hidden else {
+                return Err(vec![Mistake {
+                    key: None,
+                    message: "[network] does not say which layers there are".to_owned(),
+                    help: "write `hidden = [100, 100]`, the widths of the hidden layers, or `layers = [...]`",
+                }]);
+            };
+            return Ok(Model::Stack(self.stack(hidden.clone())));
+        };
+        let beside = [
+            ("hidden", self.hidden.is_some()),
+            ("activation", self.activation.is_some()),
+            ("batch_norm", self.batch_norm.is_some()),
+            ("dropout", self.dropout.is_some()),
+            ("bias", self.bias.is_some()),
+            ("output", self.output.is_some()),
+        ];
+        let mut mistakes: Vec<Mistake> = beside
+            .into_iter()
+            .filter_map(|(key, is_there)| is_there.then_some(key))
+            .map(|key| Mistake {
+                key: Some(key),
+                message: format!("`{key}` and `layers` both say what the layers are"),
+                help: "keep one of them; in a list every layer stands for itself",
+            })
+            .collect();
+        mistakes.extend(widths_mistake(layers, outputs));
+        if mistakes.is_empty() { Ok(Model::of_list(layers)) } else { Err(mistakes) }
+    }
+
+    fn stack(&self, hidden: Vec<Count>) -> Stack {
+        let between = !hidden.is_empty();
+        Stack {
+            activation: self.activation.unwrap_or_default(),
+            // Where there are no hidden layers, there is nothing to normalize and nothing to drop.
+            batch_norm: between && self.batch_norm.unwrap_or(false),
+            dropout: self.dropout.filter(|dropout| between && !dropout.is_off()).unwrap_or_default(),
+            bias: self.bias.unwrap_or(true),
+            output: self.output.unwrap_or(Activation::Identity),
+            hidden,
+        }
+    }
+}
+
+/// What is wrong with the widths of a list's affine layers.
+fn widths_mistake(layers: &[Item], outputs: Option<usize>) -> Option<Mistake> {
+    let mistake = |message: String, help| Some(Mistake { key: Some("layers"), message, help });
+    let widths: Vec<Option<Count>> = layers
+        .iter()
+        .filter_map(|item| match item {
+            Item::Affine { width, .. } => Some(*width),
+            _ => None,
+        })
+        .collect();
+    let Some((last, hidden)) = widths.split_last() else {
+        return mistake(
+            "the list has no affine layer, so there is nothing to train".to_owned(),
+            "end it with \"affine\", which has as many outputs as the data asks for",
+        );
+    };
+    if let Some(place) = hidden.iter().position(Option::is_none) {
+        return mistake(
+            format!("affine layer {} of {} has no width", place + 1, widths.len()),
+            "write `{ kind = \"affine\", width = 100 }`; the last affine layer alone can leave `width` out",
+        );
+    }
+    match (last, outputs) {
+        (Some(width), Some(outputs)) if width.as_usize() != outputs => mistake(
+            format!("the last affine layer has {} outputs, and the data asks for {outputs}", width.get()),
+            "leave its `width` out: then it has as many as are needed",
+        ),
+        _ => None,
+    }
+}
+
+impl Model {
+    /// An output layer alone.
+    pub fn linear() -> Self {
+        Self::Stack(Section::default().stack(Vec::new()))
+    }
+
+    fn of_list(layers: &[Item]) -> Self {
+        let mut items: Vec<Item> = layers.iter().copied().filter(|item| !item.does_nothing()).collect();
+        let last = items.iter_mut().rev().find_map(|item| match item {
+            Item::Affine { width, .. } => Some(width),
+            _ => None,
+        });
+        if let Some(width) = last {
+            *width = None;
+        }
+        Stack::of_list(&items).map_or(Self::List(items), Self::Stack)
+    }
+
+    /// The layers in forward order, on data that asks for `outputs` outputs.
+    pub fn layers(&self, outputs: usize) -> Vec<LayerSpec> {
+        let stack;
+        let items = match self {
+            Self::Stack(hidden) => {
+                stack = hidden.items();
+                &stack
+            }
+            Self::List(items) => items,
+        };
+        let layer = |item: &Item| match *item {
+            Item::Affine { width, bias } => LayerSpec::Affine { outputs: width.map_or(outputs, Count::as_usize), bias },
+            Item::BatchNorm => LayerSpec::BatchNorm,
+            Item::Activation(activation) => LayerSpec::Activation(activation),
+            Item::Dropout(dropout) => LayerSpec::Dropout(dropout),
+        };
+        items.iter().map(layer).collect()
+    }
+
+    /// Whether a row's output in training depends on the rows beside it.
+    pub fn normalizes_batches(&self) -> bool {
+        match self {
+            Self::Stack(stack) => stack.batch_norm,
+            Self::List(items) => items.contains(&Item::BatchNorm),
+        }
+    }
+
+    /// Writes `hidden` (`"100-100"`), `activation` with its number, `bias`, and, where they are not neutral, `batch_norm`, `dropout` and
+    /// `dropout_scaling`, and `output` with its number; or `layers` alone, for layers that those cannot say.
+    pub fn settings(&self, settings: &mut Settings) {
+        let stack = match self {
+            Self::Stack(stack) => stack,
+            Self::List(items) => {
+                let layers: Vec<_> = items.iter().map(Item::to_string).collect();
+                return settings.set("layers", layers.join(", "));
+            }
+        };
+        let widths: Vec<_> = stack.hidden.iter().map(|width| width.get().to_string()).collect();
+        settings.set("hidden", widths.join("-"));
+        settings.set("activation", stack.activation.name());
+        if let Some((name, number)) = stack.activation.number() {
+            settings.set(name, number);
+        }
+        settings.set("bias", stack.bias);
+        if stack.batch_norm {
+            settings.set("batch_norm", true);
+        }
+        if !stack.dropout.is_off() {
+            settings.set("dropout", stack.dropout.ratio.get());
+            settings.set("dropout_scaling", stack.dropout.scaling.name());
+        }
+        if stack.output != Activation::Identity {
+            settings.set("output", stack.output.name());
+        }
+        match stack.output.number() {
+            Some(("slope", number)) => settings.set("output_slope", number),
+            Some((_, number)) => settings.set("output_alpha", number),
+            None => {}
+        }
+    }
+}
+
+impl Stack {
+    fn items(&self) -> Vec<Item> {
+        let mut items = Vec::with_capacity(4 * self.hidden.len() + 2);
+        for width in &self.hidden {
+            items.push(Item::Affine { width: Some(*width), bias: self.bias });
+            items.extend(self.between());
+        }
+        items.push(Item::Affine { width: None, bias: self.bias });
+        items.push(Item::Activation(self.output));
+        items.retain(|item| !item.does_nothing());
+        items
+    }
+
+    /// What follows each hidden affine layer.
+    fn between(&self) -> impl Iterator<Item = Item> {
+        let items = [
+            self.batch_norm.then_some(Item::BatchNorm),
+            Some(Item::Activation(self.activation)),
+            Some(Item::Dropout(self.dropout)),
+        ];
+        items.into_iter().flatten()
+    }
+
+    /// The stack that is these layers, if there is one. No layer does nothing, and the last affine one has no width.
+    fn of_list(items: &[Item]) -> Option<Self> {
+        let mut affine = items.iter().filter_map(|item| match item {
+            Item::Affine { width, bias } => Some((*width, *bias)),
+            _ => None,
+        });
+        let bias = affine.clone().next()?.1;
+        let hidden: Vec<Count> = affine.by_ref().map_while(|(width, _)| width).collect();
+        let section = Section { bias: Some(bias), ..Section::default() };
+        let mut stack = section.stack(hidden);
+        stack.activation = if stack.hidden.is_empty() { Activation::default() } else { Activation::Identity };
+        // What stands between the first two affine layers stands between all, or else these are not the stack's layers.
+        let first_block = items.iter().skip(1).take_while(|item| !matches!(item, Item::Affine { .. }));
+        for item in first_block.filter(|_| !stack.hidden.is_empty()) {
+            match item {
+                Item::BatchNorm => stack.batch_norm = true,
+                Item::Activation(activation) => stack.activation = *activation,
+                Item::Dropout(dropout) => stack.dropout = *dropout,
+                Item::Affine { .. } => {}
+            }
+        }
+        if let Some(Item::Activation(activation)) = items.last() {
+            stack.output = *activation;
+        }
+        (stack.items() == items).then_some(stack)
+    }
+}
+
+impl Item {
+    fn does_nothing(&self) -> bool {
+        match self {
+            Self::Activation(activation) => *activation == Activation::Identity,
+            Self::Dropout(dropout) => dropout.is_off(),
+            Self::Affine { .. } | Self::BatchNorm => false,
+        }
+    }
+}
+
+impl fmt::Display for Item {
+    /// As the setting `layers` has it: `affine 100`, `dropout 0.5`.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Affine { width, bias } => {
+                f.write_str("affine")?;
+                if let Some(width) = width {
+                    write!(f, " {}", width.get())?;
+                }
+                f.write_str(if *bias { "" } else { " without bias" })
+            }
+            Self::BatchNorm => f.write_str("batch-norm"),
+            Self::Activation(activation) => {
+                f.write_str(activation.name())?;
+                activation.number().map_or(Ok(()), |(_, number)| write!(f, " {}", shortest(number)))
+            }
+            Self::Dropout(Dropout { ratio, scaling }) => {
+                let inverted = if *scaling == Scaling::Inverted { "inverted " } else { "" };
+                write!(f, "{inverted}dropout {}", shortest(ratio.get()))
+            }
+        }
+    }
+}
+
+/// The settings of an affine layer in a list.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct AffineItem {
+    width: Option<Count>,
+    #[serde(default = "yes")]
+    bias: bool,
+}
+
+fn yes() -> bool {
+    true
+}
+
+/// The layers that are not activations.
+#[derive(Deserialize)]
+#[serde(rename_all = "kebab-case")]
+enum OtherItem {
+    Affine(AffineItem),
+    BatchNorm,
+    Dropout(DropoutItem),
+}
+
+/// The settings of a dropout layer in a list, where a ratio of 0 has to be written.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct DropoutItem {
+    ratio: Ratio,
+    #[serde(default)]
+    scaling: Scaling,
+}
+
+impl Item {
+    const OTHER_NAMES: [&'static str; 3] = ["affine", "batch-norm", "dropout"];
+    /// The names of all layers.
+    pub const NAMES: [&'static str; 3 + Activation::NAMES.len()] = {
+        let mut names = [""; 3 + Activation::NAMES.len()];
+        let mut index = 0;
+        while index < names.len() {
+            names[index] = if index < 3 { Self::OTHER_NAMES[index] } else { Activation::NAMES[index - 3] };
+            index += 1;
+        }
+        names
+    };
+}
+
+impl<'de> Deserialize<'de> for Item {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        /// One of [`Item::NAMES`].
+        struct Name(&'static str);
+
+        impl<'de> Deserialize<'de> for Name {
+            fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+                let name = String::deserialize(deserializer)?;
+                let known = Item::NAMES.into_iter().find(|known| *known == name);
+                known.map(Self).ok_or_else(|| D::Error::unknown_variant(&name, &Item::NAMES))
+            }
+        }
+
+        /// A layer whose name has been read, for the type that knows what else it has.
+        struct Named<V>(&'static str, V);
+
+        impl<'de, E: serde::de::Error, V: serde::de::VariantAccess<'de, Error = E>> EnumAccess<'de> for Named<V> {
+            type Error = E;
+            type Variant = V;
+
+            fn variant_seed<S: DeserializeSeed<'de>>(self, seed: S) -> Result<(S::Value, V), E> {
+                Ok((seed.deserialize(StrDeserializer::<E>::new(self.0))?, self.1))
+            }
+        }
+
+        struct NameOrTable;
+
+        impl<'de> Visitor<'de> for NameOrTable {
+            type Value = Item;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("the name of a layer, or a table such as { kind = \"affine\", width = 100 }")
+            }
+
+            fn visit_enum<A: EnumAccess<'de>>(self, item: A) -> Result<Item, A::Error> {
+                let (Name(name), content) = item.variant::<Name>()?;
+                let named = EnumAccessDeserializer::new(Named(name, content));
+                if !Item::OTHER_NAMES.contains(&name) {
+                    return Activation::deserialize(named).map(Item::Activation);
+                }
+                Ok(match OtherItem::deserialize(named)? {
+                    OtherItem::Affine(AffineItem { width, bias }) => Item::Affine { width, bias },
+                    OtherItem::BatchNorm => Item::BatchNorm,
+                    OtherItem::Dropout(DropoutItem { ratio, scaling }) => Item::Dropout(Dropout { ratio, scaling }),
+                })
+            }
+        }
+
+        deserializer.deserialize_enum("Item", &Self::NAMES, NameOrTable)
+    }
+}
+
+#[cfg(test)]
+mod tests;
+
+#[cfg(test)]
+impl Section {
+    /// What an experiment file reads from these lines of `[network]`.
+    pub fn read(toml: &str) -> Self {
+        use crate::value::{Sources, deserialize::deserialize, parse::parse};
+        let mut sources = Sources::default();
+        let source = sources.add("network.toml", toml);
+        let tree = parse(&sources, source).unwrap();
+        deserialize(&tree.root, &tree.first_choice(), &std::collections::HashSet::new()).unwrap()
+    }
+}
+
+#[cfg(test)]
+impl Model {
+    /// What these lines of `[network]` come to.
+    pub fn read(toml: &str) -> Self {
+        Section::read(toml).model(None).unwrap()
+    }
+}
