@@ -2,17 +2,30 @@
 //!
 //! `step` is the 0-based number of the update just made. What is recorded never changes what is trained.
 
+mod gradient_checks;
+mod histograms;
+mod layers;
+mod moments;
+mod rows;
+mod words;
+
 use std::fmt;
 
 use serde::de::value::{EnumAccessDeserializer, MapAccessDeserializer};
 use serde::de::{EnumAccess, IntoDeserializer, MapAccess, Visitor};
 use serde::{Deserialize, Deserializer};
 
+pub use self::gradient_checks::GradientChecks;
+pub use self::histograms::{Bins, Histograms, Range, Subject};
+pub use self::layers::{Layers, Number};
+pub use self::moments::{Moment, Moments};
+pub use self::rows::{GradientCheckRow, HistogramRow, LayerRow};
+pub use self::words::{Word, Words};
 use crate::number::Count;
 use crate::settings::Settings;
 
 /// The `[record]` section. It never holds an axis.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Record {
     /// Which loss is written down: `"before-update"` (the default) or `"after-update"`, or, to have it every so many steps,
@@ -20,6 +33,12 @@ pub struct Record {
     pub loss: LossRecord,
     /// Loss and accuracy on whole parts of the data: `{ on = ["train", "test"], every = "epoch" }`. Default: none.
     pub evaluate: Option<Evaluate>,
+    /// How values are distributed: `{ of = ["activations"], at = ["start", 100, "end"] }`. Default: none.
+    pub histograms: Option<Histograms>,
+    /// Norms, update-to-weight ratios and dead units of layers: `{ every = 10 }`. Default: none.
+    pub layers: Option<Layers>,
+    /// Gradients against central differences: `{ at = ["start"] }`. Default: none.
+    pub gradient_checks: Option<GradientChecks>,
 }
 
 /// Which of a step's losses is written down, and how often.
@@ -81,6 +100,8 @@ pub struct LossRow {
     pub loss: f64,
     /// How much of the loss is weight decay and L1.
     pub penalty: f64,
+    /// The learning rate of the update.
+    pub lr: f64,
 }
 
 /// A part of the data that a network is evaluated on.
@@ -116,7 +137,7 @@ pub struct TrajectoryRow {
 
 impl Record {
     /// Writes `loss_at` and `loss_every`, and, where there are evaluations, `evaluate_on` (`"train-test"`) and `evaluate_every` (`"epoch"`
-    /// or a number, as text).
+    /// or a number, as text); and so for histograms, numbers about layers and checks of gradients.
     pub fn settings(&self, settings: &mut Settings) {
         settings.set("loss_at", self.loss.at.name());
         settings.set("loss_every", self.loss.every.get());
@@ -124,6 +145,15 @@ impl Record {
             let parts: Vec<_> = evaluate.on.get().iter().map(|part| part.name()).collect();
             settings.set("evaluate_on", parts.join("-"));
             settings.set("evaluate_every", evaluate.every.to_string());
+        }
+        if let Some(histograms) = &self.histograms {
+            histograms.settings(settings);
+        }
+        if let Some(layers) = &self.layers {
+            layers.settings(settings);
+        }
+        if let Some(checks) = &self.gradient_checks {
+            checks.settings(settings);
         }
     }
 
@@ -150,6 +180,17 @@ impl Record {
     /// How often the network is evaluated in a run of `steps` steps.
     pub fn evaluations(&self, steps: u64, pace: Pace) -> u64 {
         self.evaluate.as_ref().map_or(0, |evaluate| evaluate.every.count(steps, pace))
+    }
+
+    /// Whether numbers about layers are written down after `step`, one of `steps`.
+    pub fn layers_are_due(&self, step: u64, steps: u64, pace: Pace) -> bool {
+        self.layers.as_ref().is_some_and(|layers| layers.every.is_due(step, steps, pace))
+    }
+
+    /// How many numbers about layers a run of `steps` steps writes down, of a network with so many affine and ReLU layers.
+    pub fn layer_rows(&self, steps: u64, pace: Pace, affine: u64, relu: u64) -> u64 {
+        let rows = |layers: &Layers| layers.every.count(steps, pace).saturating_mul(layers.rows(affine, relu));
+        self.layers.as_ref().map_or(0, rows)
     }
 
     /// The parts that the network is evaluated on, sorted; none without evaluations.
@@ -200,7 +241,7 @@ impl Every {
     }
 
     /// At how many of `steps` steps it is due.
-    fn count(self, steps: u64, pace: Pace) -> u64 {
+    pub fn count(self, steps: u64, pace: Pace) -> u64 {
         let Some(last) = steps.checked_sub(1) else { return 0 };
         let regular = match self {
             Self::Epoch => u128::from(last).min(pace.whole_epochs(last)) as u64 + 1,
@@ -420,7 +461,7 @@ mod tests {
                 }
             }
         }
-        let record = Record { loss: LossRecord { every: count(10), ..LossRecord::default() }, evaluate: None };
+        let record = Record { loss: LossRecord { every: count(10), ..LossRecord::default() }, ..Record::default() };
         let due: Vec<_> = (0..25).filter(|step| record.loss_is_due(*step, 25)).collect();
         assert_eq!(due, [0, 10, 20, 24]);
         assert_eq!(record.rows(25), 4);

@@ -15,7 +15,25 @@ use crate::number::shortest;
 pub const NUMERICS_VERSION: u32 = 1;
 
 /// The settings that say how long a run lasts and what is written down, but not which path it takes.
-pub const NOT_IN_TRAJECTORY: [&str; 5] = ["evaluate_every", "evaluate_on", "loss_at", "loss_every", "steps"];
+pub const NOT_IN_TRAJECTORY: [&str; 17] = [
+    "evaluate_every",
+    "evaluate_on",
+    "gradient_checks_at",
+    "gradient_checks_h",
+    "gradient_checks_parameters",
+    "gradient_checks_rows",
+    "histograms_at",
+    "histograms_bins",
+    "histograms_high",
+    "histograms_low",
+    "histograms_of",
+    "histograms_rows",
+    "layers_every",
+    "layers_what",
+    "loss_at",
+    "loss_every",
+    "steps",
+];
 
 /// One setting's value.
 #[derive(Debug, Clone, PartialEq)]
@@ -234,7 +252,7 @@ mod tests {
     #[test]
     fn length_and_records_are_in_the_run_but_not_in_its_trajectory() {
         let base = settings(&[("lr", 0.01.into())]);
-        for name in ["evaluate_every", "evaluate_on", "loss_at", "loss_every", "steps"] {
+        for name in NOT_IN_TRAJECTORY {
             let longer = settings(&[("lr", 0.01.into()), (name, 7_u64.into())]);
             assert_eq!(longer.trajectory_id("data"), base.trajectory_id("data"), "{name}");
             assert_ne!(longer.run_id("data"), base.run_id("data"), "{name}");

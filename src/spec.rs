@@ -4,6 +4,7 @@ use crate::batches::Sampling;
 use crate::data::{Data, Info};
 use crate::function::Function;
 use crate::kernel::Precision;
+use crate::nn::activation::Activation;
 use crate::nn::loss::Objective;
 use crate::nn::{Init, LayerSpec, Model, Regularization};
 use crate::number::Count;
@@ -37,6 +38,15 @@ pub struct NetworkRun {
     pub objective: Objective,
     pub precision: Precision,
     pub record: Record,
+}
+
+/// How many layers of a kind there are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct LayerCounts {
+    pub affine: u64,
+    /// Of any kind.
+    pub activation: u64,
+    pub relu: u64,
 }
 
 /// The descent of a function.
@@ -168,6 +178,17 @@ impl NetworkRun {
     /// How fast the run goes through its training rows.
     pub fn pace(&self) -> Pace {
         Pace { batch_size: self.batch_size.get(), rows: self.info.train_rows.max(1) }
+    }
+
+    /// How many layers of each kind the network has.
+    pub fn layer_counts(&self) -> LayerCounts {
+        let layers = self.layers();
+        let count = |is_counted: fn(&LayerSpec) -> bool| layers.iter().filter(|layer| is_counted(layer)).count() as u64;
+        LayerCounts {
+            affine: count(|layer| matches!(layer, LayerSpec::Affine { .. })),
+            activation: count(|layer| matches!(layer, LayerSpec::Activation(_))),
+            relu: count(|layer| matches!(layer, LayerSpec::Activation(Activation::Relu))),
+        }
     }
 
     /// How often the network is evaluated on each of its parts.

@@ -14,6 +14,7 @@ use paribus::kernel::Precision;
 use paribus::nn;
 use paribus::number::Count;
 use paribus::optim::{Algorithm, Optimizer, Pacing};
+use paribus::record::{Moment, Moments, Record};
 use paribus::seed::Seed;
 use paribus::spec::NetworkRun;
 use paribus::train::{self, Ending};
@@ -57,6 +58,21 @@ fn rows(count: usize) -> Rows {
     Rows { pixels, labels: (0..count).map(|row| (row % 3) as u16).collect() }
 }
 
+/// Everything that can be recorded.
+fn record(loss_at: &str) -> Record {
+    let json = r#"{"evaluate": {}, "histograms": {"of": ["activations", "weights", "gradients"]}, "layers": {}, "gradient_checks": {}}"#;
+    let mut record: Record = serde_json::from_str(json).unwrap();
+    let at = Moments::try_from(vec![Moment::Start, Moment::After(7), Moment::End]).unwrap();
+    record.loss.at = serde_json::from_str(&format!("\"{loss_at}\"")).unwrap();
+    for moments in [
+        record.histograms.as_mut().map(|histograms| &mut histograms.at),
+        record.gradient_checks.as_mut().map(|checks| &mut checks.at),
+    ] {
+        *moments.unwrap() = at.clone();
+    }
+    record
+}
+
 #[test]
 fn a_step_allocates_nothing() {
     let data =
@@ -94,7 +110,7 @@ fn a_step_allocates_nothing() {
                         sampling,
                         objective: serde_json::from_str("\"cross-entropy\"").unwrap(),
                         precision,
-                        record: serde_json::from_str(&format!(r#"{{"loss": "{moment}", "evaluate": {{}}}}"#)).unwrap(),
+                        record: record(moment),
                     };
                     let mut counts = Vec::with_capacity(40);
                     let before = ALLOCATIONS.get();

@@ -33,6 +33,9 @@ sampling = ["with-replacement", "shuffle"]
 precision = ["f32", "f64"]
 [record]
 evaluate = { on = ["train"], every = 3 }
+histograms = { of = ["activations"], at = ["start"], bins = 3, range = [0.0, 1.0], rows = 1 }
+layers = { what = ["weight-norm"], every = 3 }
+gradient_checks = { at = ["start"], h = 1e-3, rows = 1, parameters = 1 }
 [optimizer.sgd]
 [optimizer.momentum]
 [optimizer.nesterov]

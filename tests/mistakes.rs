@@ -193,3 +193,39 @@ lr = 0.95
 "#
     ));
 }
+
+#[test]
+fn moments_and_rows_that_a_run_does_not_have() {
+    let evaluate = "evaluate = { on = [\"train\", \"test\"], every = \"epoch\" }";
+    let recording = |lines: &str| mistakes(&with(evaluate, lines));
+    insta::assert_snapshot!(recording(
+        "histograms = { at = [\"start\", 30], rows = 501 }\ngradient_checks = { at = [100], rows = 501 }"
+    ));
+    insta::assert_snapshot!(recording("histograms = { of = [\"gradients\"], at = [\"start\"] }"));
+}
+
+#[test]
+fn words_that_say_what_to_record() {
+    insta::assert_snapshot!(mistakes(&with(
+        "evaluate = { on = [\"train\", \"test\"], every = \"epoch\" }",
+        "histograms = { of = [\"activation\"], at = [\"middle\"], range = [1.0, 0.0], bins = 0 }
+layers = { what = [], every = \"step\" }
+gradient_checks = { at = [-1], h = 0 }"
+    )));
+}
+
+#[test]
+fn more_recorded_rows_than_memory_has_room_for() {
+    insta::assert_snapshot!(mistakes(&with("steps = 30", "steps = 10_000_000").replace(
+        "evaluate = { on = [\"train\", \"test\"], every = \"epoch\" }",
+        "layers = { every = 1 }\nhistograms = { bins = 100_000_000 }"
+    )));
+}
+
+#[test]
+fn bins_that_do_not_fit_into_their_range() {
+    insta::assert_snapshot!(mistakes(&with(
+        "evaluate = { on = [\"train\", \"test\"], every = \"epoch\" }",
+        "histograms = { range = [1.0, 1.000000000000001] }"
+    )));
+}

@@ -400,11 +400,9 @@ mod tests {
     /// An outcome with one loss.
     fn outcome(loss: f64) -> Outcome {
         Outcome {
-            history: vec![LossRow { step: 0, epoch: 0.1, loss, penalty: 0.0 }],
-            evaluations: Vec::new(),
-            trajectory: Vec::new(),
-            ending: Ending::Finished,
+            history: vec![LossRow { step: 0, epoch: 0.1, loss, penalty: 0.0, lr: 0.1 }],
             parameters_hash: "0123456789abcdef".to_owned(),
+            ..Outcome::default()
         }
     }
 

@@ -225,6 +225,17 @@ impl<R: Element> Network<R> {
         (&last.output[..length], &mut self.flow[0][..length])
     }
 
+    /// What each activation layer gave for the last `rows` rows that went [`forward`](Self::forward), in forward order: its name,
+    /// and [rows, width].
+    pub fn activations(&self, rows: usize) -> impl Iterator<Item = (&str, Activation, &[R])> {
+        self.stages.iter().filter_map(move |stage| match stage.layer {
+            Layer::Activation(activation) => {
+                Some((stage.name.as_str(), activation, &stage.output[..rows * stage.width]))
+            }
+            Layer::Affine(_) | Layer::BatchNorm(_) | Layer::Dropout { .. } => None,
+        })
+    }
+
     /// Writes the loss's gradient by every parameter to `gradients`, from the gradient by the [`output`](Self::output) of the
     /// `x: [rows, inputs]` that went forward last, in training.
     pub fn backward(&mut self, parameters: &[R], x: &[R], gradients: &mut [R]) {

@@ -2,7 +2,7 @@
 
 use crate::nn::LayerSpec;
 use crate::nn::activation::Activation;
-use crate::record::Part;
+use crate::record::{Part, Subject};
 use crate::spec::{FunctionRun, NetworkRun, RunSpec};
 
 /// An estimate.
@@ -44,9 +44,11 @@ impl Cost {
         let evaluated: f64 = spec.record.parts().iter().map(|&part| rows(part)).sum();
         let evaluations = spec.evaluations() as f64;
         let values = weights * (2.0 + spec.optimizer.slots() as f64) + batch * values;
-        let recorded = spec.record.rows(spec.steps) as f64 * 32.0;
+        let looks = Looks::of(spec);
+        let recorded = spec.record.rows(spec.steps) as f64 * 40.0 + looks.rows * 64.0;
+        let evaluated = evaluations * evaluated + looks.evaluated;
         Self {
-            operations: steps * (step + update) + evaluations * evaluated * (2.0 * weights + elementwise),
+            operations: steps * (step + update) + evaluated * (2.0 * weights + elementwise),
             bytes: values * spec.precision.bytes() as f64 + recorded,
         }
     }
@@ -98,6 +100,40 @@ impl Layers {
         }
         layers.values += 2.0 * widest;
         layers
+    }
+}
+
+/// What is recorded beside losses and evaluations.
+struct Looks {
+    /// Rows that go through the network for it.
+    evaluated: f64,
+    /// Rows that it has in the tables.
+    rows: f64,
+}
+
+impl Looks {
+    fn of(spec: &NetworkRun) -> Self {
+        let (record, layers) = (&spec.record, spec.layer_counts());
+        let mut looks = Self {
+            evaluated: 0.0,
+            rows: record.layer_rows(spec.steps, spec.pace(), layers.affine, layers.relu) as f64,
+        };
+        if let Some(histograms) = &record.histograms {
+            looks.rows += histograms.count(spec.steps, layers.activation, layers.affine) as f64;
+            if histograms.of.contain(Subject::Activations) {
+                let passes = if histograms.range.is_some() { 1.0 } else { 2.0 };
+                let rows = histograms.rows(spec.info.train_rows) as f64;
+                looks.evaluated += histograms.at.count(spec.steps) as f64 * passes * rows;
+            }
+        }
+        if let Some(checks) = &record.gradient_checks {
+            // Of weights and biases.
+            let views = 2.0 * layers.affine as f64;
+            let checked = (views * checks.parameters.get() as f64).min(spec.parameters() as f64);
+            let rows = checks.rows(spec.info.train_rows) as f64;
+            looks.evaluated += checks.at.count(spec.steps) as f64 * 2.0 * checked * rows;
+        }
+        looks
     }
 }
 

@@ -7,9 +7,9 @@ use crate::data::{self, Info, Task};
 use crate::file::{Experiment, File, short_name};
 use crate::kernel::Precision;
 use crate::nn::Model;
-use crate::number::{Whole, shortest};
+use crate::number::{Count, Whole, shortest};
 use crate::optim::{Misfit, Optimizer};
-use crate::record::Part;
+use crate::record::{Moments, Part, Subject};
 use crate::seed::Seed;
 use crate::settings::Scalar;
 use crate::spec::{FunctionRun, NetworkRun, RunSpec};
@@ -230,13 +230,64 @@ fn within_a_network(spec: &NetworkRun) -> Vec<Contradiction> {
                 .help("write `loss = { at = \"before-update\", every = 100 }` in [record]"),
         );
     }
-    if rows <= MOST_ROWS && Cost::of_network(spec).bytes > MOST_BYTES {
+    let recorded = recorded_apart(spec);
+    let too_many = rows > MOST_ROWS || !recorded.is_empty();
+    contradictions.extend(recorded);
+    if !too_many && Cost::of_network(spec).bytes > MOST_BYTES {
         let message = format!(
             "a run of {} parameters and batches of {batch_size} rows needs more than 16 GiB of memory",
             spec.parameters()
         );
         contradictions.push(
             Contradiction::new(["network"], message).help("take smaller `hidden` layers or a smaller `batch_size`"),
+        );
+    }
+    contradictions
+}
+
+/// What is recorded beside losses and evaluations, and cannot be.
+fn recorded_apart(spec: &NetworkRun) -> Vec<Contradiction> {
+    let NetworkRun { record, steps, info, .. } = spec;
+    let (steps, layers) = (*steps, spec.layer_counts());
+    let mut contradictions = Vec::new();
+    let mut too_many = |key, rows: u64, what: &str, help: &str| {
+        if rows > MOST_ROWS {
+            let message = format!("a run would record {rows} {what}, more than {MOST_ROWS}");
+            contradictions.push(Contradiction::new(["record", key], message).help(help));
+        }
+    };
+    let rows = record.layer_rows(steps, spec.pace(), layers.affine, layers.relu);
+    too_many("layers", rows, "numbers about layers", "write `every = 100` in `layers`");
+    if let Some(histograms) = &record.histograms {
+        let rows = histograms.count(steps, layers.activation, layers.affine);
+        too_many("histograms", rows, "bins", "take fewer `bins`, or fewer moments in `at`");
+    }
+    let mut apart = |key: &'static str, at: &Moments, rows: Option<Count>| {
+        if let Some(step) = at.beyond(steps) {
+            let message = format!("there is no step {step}: {steps} steps are made, the first one is step 0");
+            let help = "take a smaller number, more `steps`, or \"end\", the last step";
+            contradictions.push(Contradiction::new(["record", key, "at"], message).help(help));
+        }
+        if let Some(rows) = rows.filter(|rows| rows.get() > info.train_rows) {
+            let message = format!("there are {} training rows, and {} are asked for", info.train_rows, rows.get());
+            contradictions.push(Contradiction::new(["record", key, "rows"], message).help("take fewer `rows`"));
+        }
+    };
+    if let Some(checks) = &record.gradient_checks {
+        apart("gradient_checks", &checks.at, checks.rows);
+    }
+    let Some(histograms) = &record.histograms else { return contradictions };
+    apart("histograms", &histograms.at, histograms.rows);
+    if histograms.of.get() == [Subject::Gradients] && histograms.at.are_before_training(steps) {
+        contradictions.push(
+            Contradiction::new(["record", "histograms", "at"], "before training no batch has given any gradients")
+                .help("step 0 has those of the initial weights: write `at = [0]`"),
+        );
+    }
+    if !histograms.has_room() {
+        let message = format!("the range is too narrow for {} bins", histograms.bins.get());
+        contradictions.push(
+            Contradiction::new(["record", "histograms", "bins"], message).help("take fewer `bins` or a wider `range`"),
         );
     }
     contradictions

@@ -15,6 +15,7 @@ use super::disk;
 use super::error::Error;
 use super::file::{self, Footer};
 use super::schema::Table;
+use super::upgrade;
 use crate::settings::RunId;
 
 /// The name of a batch, which its files bear: `main-0001`.
@@ -96,13 +97,18 @@ impl Contents {
         Self { footer, tables: filled.filter(|(_, rows)| !rows.is_empty()).collect() }
     }
 
-    /// Reads a committed batch.
+    /// Reads a committed batch, of whatever format version, as the present one has it.
     ///
     /// # Errors
     /// Also where a file is not the one that was written, so that damage is never copied.
     pub fn read(area: &Path, name: &BatchName) -> Result<Self, Error> {
-        let (footer, runs) = file::read(&name.path(area, Table::Runs), None)?;
-        let mut tables = vec![(Table::Runs, runs)];
+        let upgraded = |table, path: &Path, rows, runs: &[RecordBatch]| {
+            upgrade::upgrade(table, rows, runs).map_err(|problem| Error::damaged(path, problem))
+        };
+        let path = name.path(area, Table::Runs);
+        let (footer, runs) = file::read(&path, None)?;
+        let runs = upgraded(Table::Runs, &path, runs, &[])?;
+        let mut tables = vec![(Table::Runs, runs.clone())];
         for table in Table::DATA {
             let Some(hash) = footer.hash(table) else { continue };
             let path = name.path(area, table);
@@ -111,7 +117,7 @@ impl Contents {
             if data_footer.revision() == footer.revision() && file::hash(&path)? != hash {
                 return Err(Error::damaged(&path, "its hash is not the one written down for it"));
             }
-            tables.push((table, rows));
+            tables.push((table, upgraded(table, &path, rows, &runs)?));
         }
         Ok(Self::new(footer, tables))
     }
@@ -136,7 +142,7 @@ impl Contents {
 /// that, the batch is a leftover that the next start deletes.
 pub fn commit(area: &Path, name: &BatchName, contents: &Contents) -> Result<(), Error> {
     draft(area, name, contents, 0)?;
-    for table in Table::ALL.into_iter().filter(|table| contents.tables.contains_key(table)) {
+    for table in Table::all().filter(|table| contents.tables.contains_key(table)) {
         disk::replace(&name.draft(area, table), &name.path(area, table))?;
     }
     Ok(())
@@ -146,10 +152,10 @@ pub fn commit(area: &Path, name: &BatchName, contents: &Contents) -> Result<(), 
 /// that a run without its rows never counts; the others then carry an older revision until their turn comes.
 pub fn rewrite(area: &Path, name: &BatchName, contents: &Contents) -> Result<(), Error> {
     if contents.is_empty() {
-        return Table::ALL.into_iter().rev().try_for_each(|table| disk::remove(&name.path(area, table)));
+        return Table::all().rev().try_for_each(|table| disk::remove(&name.path(area, table)));
     }
     draft(area, name, contents, contents.footer.revision() + 1)?;
-    for table in Table::ALL.into_iter().rev() {
+    for table in Table::all().rev() {
         if contents.tables.contains_key(&table) {
             disk::replace(&name.draft(area, table), &name.path(area, table))?;
         } else {

@@ -1,6 +1,6 @@
 //! Runs that wait to be written, and how long they wait.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
 
 use arrow::array::RecordBatch;
@@ -12,6 +12,7 @@ use super::file::Footer;
 use super::inventory::Known;
 use super::row::{RunResult, RunRow, Summary};
 use super::schema::{self, Cells, Table};
+use super::tables;
 use crate::settings::RunId;
 use crate::train::Ending;
 
@@ -30,8 +31,8 @@ struct Waiting {
     seed: u64,
     summary: Summary,
     cells: Cells,
-    history: RecordBatch,
-    evaluations: RecordBatch,
+    /// What it has in the data tables.
+    rows: Vec<(Table, RecordBatch)>,
 }
 
 impl Buffer {
@@ -40,21 +41,24 @@ impl Buffer {
     /// # Errors
     /// Where the run cannot be stored; it is not added then.
     pub fn push(&mut self, run: &RunRow, context: &Context) -> Result<(), Error> {
-        let (history, evaluations): (&[_], &[_]) = match &run.result {
-            RunResult::Failed { .. } => (&[], &[]),
+        let rows = match &run.result {
+            RunResult::Failed { .. } => Vec::new(),
             RunResult::Trained(outcome) if outcome.ending == Ending::Interrupted => {
                 return Err(Error::Interrupted { run_id: run.run_id });
             }
-            RunResult::Trained(outcome) => (&outcome.history, &outcome.evaluations),
+            RunResult::Trained(outcome) => {
+                let rows = Table::DATA.into_iter().map(|table| Ok((table, tables::rows(table, run, outcome)?)));
+                let rows = rows.collect::<Result<Vec<_>, Error>>()?;
+                rows.into_iter().filter_map(|(table, rows)| Some((table, rows?))).collect()
+            }
         };
-        let (history, evaluations) = (schema::history(run, history)?, schema::evaluations(run, evaluations)?);
         let summary = Summary::of(run);
         let cells = schema::cells(run, &summary, context)?;
 
         self.ids.insert(run.run_id);
-        self.bytes += history.get_array_memory_size() + evaluations.get_array_memory_size() + CELLS_BYTES;
+        self.bytes += rows.iter().map(|(_, rows)| rows.get_array_memory_size()).sum::<usize>() + CELLS_BYTES;
         let (run_id, label, seed) = (run.run_id, run.label.clone(), run.seed);
-        self.runs.push(Waiting { run_id, label, seed, summary, cells, history, evaluations });
+        self.runs.push(Waiting { run_id, label, seed, summary, cells, rows });
         Ok(())
     }
 
@@ -71,10 +75,10 @@ impl Buffer {
     /// All rows, as one batch.
     pub fn contents(&self, footer: Footer) -> Result<Contents, Error> {
         let cells: Vec<&Cells> = self.runs.iter().map(|waiting| &waiting.cells).collect();
-        let history = self.runs.iter().map(|waiting| waiting.history.clone()).collect();
-        let evaluations = self.runs.iter().map(|waiting| waiting.evaluations.clone()).collect();
-        let tables =
-            [(Table::Runs, vec![schema::runs(&cells)?]), (Table::History, history), (Table::Evaluations, evaluations)];
+        let mut tables = BTreeMap::from([(Table::Runs, vec![schema::runs(&cells)?])]);
+        for (table, rows) in self.runs.iter().flat_map(|waiting| &waiting.rows) {
+            tables.entry(*table).or_default().push(rows.clone());
+        }
         Ok(Contents::new(footer, tables))
     }
 

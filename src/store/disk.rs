@@ -30,11 +30,11 @@ pub fn replace(from: &Path, to: &Path) -> Result<(), Error> {
 
 /// Removes the file at `path` for good, if there is one.
 pub fn remove(path: &Path) -> Result<(), Error> {
-    let removed = operation("delete", path, || match fs::remove_file(path) {
-        Err(problem) if problem.kind() == ErrorKind::NotFound => Ok(false),
-        removed => removed.map(|()| true),
-    })?;
-    if removed { sync_folder(folder_of(path)) } else { Ok(()) }
+    if !path.try_exists().map_err(|problem| Error::io("look for", path, problem))? {
+        return Ok(());
+    }
+    operation("delete", path, || fs::remove_file(path))?;
+    sync_folder(folder_of(path))
 }
 
 /// The names in `folder`, sorted; none where it does not exist.

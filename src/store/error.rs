@@ -50,7 +50,7 @@ pub enum Error {
 
     /// A NaN or an infinity where none may be.
     #[error("run {run_id} has {value} in column `{column}`{}; this is a bug in paribus", at_step(*step))]
-    NotFinite { run_id: RunId, column: &'static str, step: Option<u64>, value: f64 },
+    NotFinite { run_id: RunId, column: &'static str, step: Option<i64>, value: f64 },
 
     /// A setting that the table `runs` has no column of the right type for.
     #[error("setting `{name}` of run {run_id} fits no column; this is a bug in paribus")]
@@ -106,7 +106,7 @@ fn give_up(path: &Path) -> String {
     format!("delete `{name}` in all folders of `{area}`, and the next `paribus run` trains its runs again")
 }
 
-fn at_step(step: Option<u64>) -> String {
+fn at_step(step: Option<i64>) -> String {
     step.map_or_else(String::new, |step| format!(" at step {step}"))
 }
 

@@ -20,8 +20,8 @@ use super::error::Error;
 use super::schema::Table;
 use crate::settings::NUMERICS_VERSION;
 
-/// The version of schemas, footers and folders. A newer one is refused.
-pub const FORMAT_VERSION: u32 = 1;
+/// The version of schemas, footers and folders. Files of a newer one are refused, those of an older one upgraded at the next start.
+pub const FORMAT_VERSION: u32 = 2;
 
 const FORMAT: &str = "paribus.format_version";
 const REVISION: &str = "paribus.revision";
@@ -52,10 +52,11 @@ impl Footer {
         Self(known.into_iter().chain(commit).map(|(key, value)| (key.to_owned(), value)).collect())
     }
 
-    /// The same origin, at `revision`, without hashes.
+    /// The same origin, at `revision` and in the present format, without hashes.
     pub fn at_revision(&self, revision: u64) -> Self {
         let mut entries = self.0.clone();
         entries.retain(|key, _| Table::DATA.iter().all(|table| *key != hash_key(*table)));
+        entries.insert(FORMAT.to_owned(), FORMAT_VERSION.to_string());
         entries.insert(REVISION.to_owned(), revision.to_string());
         Self(entries)
     }
@@ -75,6 +76,11 @@ impl Footer {
         self.0.get(REVISION).and_then(|revision| revision.parse().ok()).unwrap_or(0)
     }
 
+    /// The version that the file is written in.
+    pub fn format_version(&self) -> Option<u32> {
+        self.0.get(FORMAT)?.parse().ok()
+    }
+
     /// The footer of the file at `path`.
     ///
     /// # Errors
@@ -90,7 +96,7 @@ impl Footer {
         let pairs = metadata.file_metadata().key_value_metadata();
         let ours = pairs.into_iter().flatten().filter(|pair| pair.key.starts_with("paribus."));
         let footer = Self(ours.map(|pair| (pair.key.clone(), pair.value.clone().unwrap_or_default())).collect());
-        match footer.0.get(FORMAT).and_then(|version| version.parse().ok()) {
+        match footer.format_version() {
             None => Err(Error::Foreign { path: path.to_owned() }),
             Some(found) if found > FORMAT_VERSION => Err(Error::Newer { path: path.to_owned(), found }),
             Some(_) => Ok(footer),

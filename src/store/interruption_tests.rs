@@ -9,11 +9,11 @@ use arrow::datatypes::{ArrowPrimitiveType, Float64Type, Int64Type};
 use tempfile::{TempDir, tempdir, tempdir_in};
 
 use super::disk::interruption;
-use super::row::tests::{evaluation, failed, run, run_with};
+use super::row::tests::{evaluation, failed, layer, run, run_with};
 use super::*;
 use crate::record::Part;
 
-/// The runs of these tests: 1 has losses and evaluations, 5 evaluations only, 0 neither, 4 failed, the others have losses only.
+/// The runs of these tests: 1 has losses, evaluations and numbers about layers, 5 evaluations only, 0 neither, 4 failed, the others have losses only.
 fn trained(number: u64) -> RunRow {
     version(number, 0.5)
 }
@@ -27,7 +27,10 @@ fn version(number: u64, share: f64) -> RunRow {
     let loss = number as f64 + share;
     match number {
         0 => run(0, &[]),
-        1 => run_with(1, &[loss, 1.0, 0.5], |outcome| outcome.evaluations = vec![evaluation(2, Part::Test, loss, 0.5)]),
+        1 => run_with(1, &[loss, 1.0, 0.5], |outcome| {
+            outcome.evaluations = vec![evaluation(2, Part::Test, loss, 0.5)];
+            outcome.layers = vec![layer(2, loss)];
+        }),
         4 => failed(4),
         5 => run_with(5, &[], |outcome| outcome.evaluations = vec![evaluation(0, Part::Train, loss, 0.75)]),
         _ => run(number, &[loss, 1.0, 0.5]),
@@ -213,6 +216,53 @@ fn die_everywhere(scenario: &Scenario) {
     }
 }
 
+/// A folder that the program wrote when the format version was 1: runs in both areas, diverged ones among them.
+const FORMAT_1: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fixtures/format-1");
+
+#[test]
+fn a_process_that_dies_while_upgrading_a_folder_loses_nothing() {
+    let rows = |root: &Path| {
+        let mut rows = Area::ALL.map(|area| Rows::read(&area.folder(root)).0);
+        rows.iter_mut().for_each(|rows| rows.sort_unstable());
+        rows
+    };
+    let begun = Path::new(FORMAT_1);
+    let (runs, all_rows) = (Inventory::look(begun).unwrap(), rows(begun));
+    assert_eq!((runs.runs.len(), runs.archived.len()), (6, 2));
+    assert_eq!(all_rows.each_ref().map(Vec::len), [2 * (3 * 4 + 3 * 2 * 3) - 2 * (4 + 3 * 2), 2 * (4 + 3 * 2)]);
+
+    let upgrade = |root: &Path, operations| {
+        let opened = interruption::after(operations, || Results::open(root, context()).map(drop));
+        assert_eq!(Inventory::look(root).unwrap(), runs);
+        assert_eq!(rows(root), all_rows);
+        opened.is_ok()
+    };
+    for operations in 0.. {
+        let root = copy(begun);
+        let ended = upgrade(root.path(), operations);
+        assert!(upgrade(root.path(), u64::MAX));
+        check_order(root.path());
+        assert!(versions(root.path()).iter().all(|version| *version == Some(FORMAT_VERSION)));
+        if ended {
+            assert!(operations >= 12, "the upgrade has only {operations} operations");
+            break;
+        }
+    }
+    assert_eq!(versions(begun), [Some(1); 6]);
+}
+
+/// The format versions of all files, in both areas.
+fn versions(root: &Path) -> Vec<Option<u32>> {
+    let mut versions = Vec::new();
+    for folder in Area::ALL.map(|area| area.folder(root)) {
+        for table in Table::all() {
+            let paths = batch::list(&folder, table).unwrap().into_iter().map(|name| name.path(&folder, table));
+            versions.extend(paths.map(|path| Footer::read(&path).unwrap().format_version()));
+        }
+    }
+    versions
+}
+
 /// In memory where the system offers that: these tests sync a lot.
 fn folder() -> TempDir {
     tempdir_in("/dev/shm").or_else(|_| tempdir()).unwrap()
@@ -297,8 +347,8 @@ fn check_end(root: &Path, scenario: &Scenario) {
     }
 }
 
-/// All rows of an area's data tables as a reader of the whole folders finds them: table, run, step, bits of the loss, and the
-/// label beside them.
+/// All rows of an area's data tables as a reader of the whole folders finds them: table, run, step, bits of the loss or value, and
+/// the label beside them.
 struct Rows(Vec<(Row, String)>);
 
 type Row = (Table, String, i64, u64);
@@ -310,9 +360,10 @@ impl Rows {
             for name in batch::list(area, table).unwrap() {
                 for rows in file::read(&name.path(area, table), None).unwrap().1 {
                     let (run_ids, labels) = (texts(&rows, "run_id"), texts(&rows, "label"));
-                    let (steps, losses) = (numbers::<Int64Type>(&rows, "step"), numbers::<Float64Type>(&rows, "loss"));
+                    let value = if table == Table::Layers { "value" } else { "loss" };
+                    let (steps, values) = (numbers::<Int64Type>(&rows, "step"), numbers::<Float64Type>(&rows, value));
                     all.extend((0..rows.num_rows()).map(|row| {
-                        ((table, run_ids[row].clone(), steps[row], losses[row].to_bits()), labels[row].clone())
+                        ((table, run_ids[row].clone(), steps[row], values[row].to_bits()), labels[row].clone())
                     }));
                 }
             }
@@ -339,7 +390,8 @@ fn rows_of(run: &RunRow) -> Vec<Row> {
         outcome.history.iter().map(|row| (Table::History, run_id.clone(), row.step as i64, row.loss.to_bits()));
     let evaluations =
         outcome.evaluations.iter().map(|row| (Table::Evaluations, run_id.clone(), row.step as i64, row.loss.to_bits()));
-    history.chain(evaluations).collect()
+    let layers = outcome.layers.iter().map(|row| (Table::Layers, run_id.clone(), row.step as i64, row.value.to_bits()));
+    history.chain(evaluations).chain(layers).collect()
 }
 
 fn texts(rows: &RecordBatch, column: &str) -> Vec<String> {

@@ -4,16 +4,18 @@ use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::sync::{Arc, LazyLock};
 use std::time::SystemTime;
 
 use arrow::array::{Array, ArrayAccessor, ArrayRef, AsArray, RecordBatch, StringArray};
-use arrow::datatypes::{ArrowPrimitiveType, Float64Type, Int32Type, Int64Type};
+use arrow::datatypes::{ArrowPrimitiveType, Float64Type, Int32Type, Int64Type, Schema, SchemaRef};
 
 use super::batch::{self, BatchName};
 use super::error::Error;
 use super::file;
 use super::row::Summary;
 use super::schema::Table;
+use super::upgrade;
 use crate::settings::{InvalidRunId, RunId};
 
 /// The runs that a results folder holds.
@@ -150,10 +152,18 @@ const COLUMNS: [&str; 17] = [
     "seconds",
 ];
 
+static SCHEMA: LazyLock<SchemaRef> = LazyLock::new(|| {
+    let all = Table::Runs.schema();
+    let fields = all.fields().iter().filter(|field| COLUMNS.contains(&field.name().as_str())).cloned();
+    Arc::new(Schema::new(fields.collect::<Vec<_>>()))
+});
+
 /// The runs of a batch, in the order of its rows.
 pub fn read_batch(area: &Path, name: &BatchName) -> Result<Vec<Known>, Error> {
     let path = name.path(area, Table::Runs);
     let (_, rows) = file::read(&path, Some(&COLUMNS))?;
+    let rows = rows.iter().map(|rows| upgrade::conform(rows, &SCHEMA)).collect::<Result<Vec<_>, _>>();
+    let rows = rows.map_err(|problem| Error::damaged(&path, problem))?;
     let cells = rows.iter().flat_map(|rows| (0..rows.num_rows()).map(move |row| Cells { rows, row }));
     cells
         .map(|cells| known(&cells, name.clone()))

@@ -6,6 +6,7 @@
 //!   runs/main-0001.parquet          a row per run
 //!   history/main-0001.parquet       a row per recorded step
 //!   evaluations/main-0001.parquet   a row per evaluation
+//!   ...                             and so for every other [`Table`] that the runs have rows in
 //!   archive/                        the same tables, for runs that the experiment no longer asks for
 //! ```
 //!
@@ -23,7 +24,7 @@
 //! - *A changed batch* (`batch::rewrite`): `runs/` goes first, and its runs are a part of those that were there. A run that
 //!   leaves is gone at once, a run that stays has its rows in the old file of a table as in the new one; at worst some
 //!   readers see its old label. Each file's footer counts the rewrites of its batch. Where they disagree at the next start,
-//!   the batch is rewritten again from what `runs/` says. A batch that loses its last run loses its file in `runs/` first, and
+//!   the batch is rewritten again from what `runs/` says, and so it is where a file is of an older format version. A batch that loses its last run loses its file in `runs/` first, and
 //!   is then like one that was never committed.
 //! - *A move* to the archive or back: the runs are committed to the other area, then taken out of this one. In between they
 //!   are in both; then they belong to the main area, and the next start drops them from the archive. A run that is trained
@@ -44,6 +45,8 @@ mod lock;
 mod rewrite;
 mod row;
 mod schema;
+mod tables;
+mod upgrade;
 
 #[cfg(test)]
 mod interruption_tests;

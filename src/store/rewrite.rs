@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use super::batch::{self, BatchName, Contents, DRAFTS};
 use super::disk;
 use super::error::Error;
-use super::file::Footer;
+use super::file::{FORMAT_VERSION, Footer};
 use super::inventory::{self, Area, Inventory, Known};
 use super::schema::Table;
 use crate::settings::RunId;
@@ -104,7 +104,8 @@ pub fn next_name(root: &Path) -> Result<BatchName, Error> {
 }
 
 /// Brings the folder in order after an interruption at any point, and says what is in it: drafts and uncommitted batches
-/// are deleted, rewrites are finished, and runs that are in both areas leave the archive.
+/// are deleted, rewrites are finished, batches of an older format version are rewritten in the present one, and runs that are
+/// in both areas leave the archive.
 ///
 /// # Errors
 /// Where a footer cannot be read, is of a newer version or not ours; then nothing has been changed.
@@ -131,7 +132,7 @@ struct Remains {
     area: PathBuf,
     /// Drafts, and the files of batches that were not committed.
     leftovers: Vec<PathBuf>,
-    /// Batches whose rewrite has not reached all files.
+    /// Batches whose rewrite has not reached all files, and those that an older version has written.
     unfinished: Vec<BatchName>,
 }
 
@@ -141,13 +142,13 @@ impl Remains {
         let drafts = area.join(DRAFTS);
         let mut leftovers: Vec<PathBuf> = disk::names(&drafts)?.into_iter().map(|name| drafts.join(name)).collect();
         let committed: BTreeSet<BatchName> = batch::list(&area, Table::Runs)?.into_iter().collect();
-        let mut revisions = BTreeMap::new();
+        let mut footers = BTreeMap::new();
         for table in Table::DATA {
             for name in batch::list(&area, table)? {
                 let path = name.path(&area, table);
-                let revision = Footer::read(&path)?.revision();
+                let footer = Footer::read(&path)?;
                 if committed.contains(&name) {
-                    revisions.insert((name, table), revision);
+                    footers.insert((name, table), footer);
                 } else {
                     leftovers.push(path);
                 }
@@ -155,7 +156,7 @@ impl Remains {
         }
         let mut unfinished = Vec::new();
         for name in committed {
-            if !is_finished(&area, &name, &revisions)? {
+            if !is_finished(&area, &name, &footers)? {
                 unfinished.push(name);
             }
         }
@@ -167,6 +168,10 @@ impl Remains {
             disk::remove(path)?;
         }
         for name in &self.unfinished {
+            tracing::debug!(
+                "{} is written anew, in format version {FORMAT_VERSION}",
+                name.path(&self.area, Table::Runs).display()
+            );
             let runs = inventory::read_batch(&self.area, name)?;
             let labels = runs.into_iter().map(|run| (run.run_id, run.label)).collect();
             batch::rewrite(&self.area, name, &Contents::read(&self.area, name)?.select(&labels)?)?;
@@ -176,14 +181,16 @@ impl Remains {
 }
 
 /// Whether the last rewrite of a batch has reached all of its files: those that its footer in `runs` lists are there, at the
-/// same revision, and no others. `revisions` are those of the data files.
-fn is_finished(area: &Path, name: &BatchName, revisions: &BTreeMap<(BatchName, Table), u64>) -> Result<bool, Error> {
+/// same revision, and no others, all of the present format version. `footers` are those of the data files.
+fn is_finished(area: &Path, name: &BatchName, footers: &BTreeMap<(BatchName, Table), Footer>) -> Result<bool, Error> {
     let footer = Footer::read(&name.path(area, Table::Runs))?;
-    let mut finished = true;
+    let mut finished = footer.format_version() == Some(FORMAT_VERSION);
     for table in Table::DATA {
-        match (footer.hash(table), revisions.get(&(name.clone(), table))) {
+        match (footer.hash(table), footers.get(&(name.clone(), table))) {
             (Some(_), None) => return Err(Error::Missing { path: name.path(area, table) }),
-            (Some(_), Some(&revision)) => finished &= revision == footer.revision(),
+            (Some(_), Some(data)) => {
+                finished &= data.revision() == footer.revision() && data.format_version() == Some(FORMAT_VERSION);
+            }
             (None, stale) => finished &= stale.is_none(),
         }
     }

@@ -4,6 +4,8 @@ use std::fmt;
 use std::str::FromStr;
 use std::time::SystemTime;
 
+use super::schema::Table;
+use super::tables;
 use crate::record::{EvaluationRow, LossRow, Part};
 use crate::settings::{RunId, Scalar, Settings};
 use crate::train::{Ending, Outcome};
@@ -179,7 +181,8 @@ fn steps(settings: &Settings) -> Option<u64> {
     }
 }
 
-/// blake3 over the ending, the parameters' hash, and the bits of every row; each part is preceded by its length.
+/// blake3 over the ending, the parameters' hash, and the bits of every row; each part is preceded by its length. Learning rates are
+/// left out, since they follow from the settings, and so are tables without rows: a digest stays what it was when there are more.
 fn digest(outcome: &Outcome) -> String {
     let mut hasher = blake3::Hasher::new();
     let length = |length: usize| (length as u64).to_le_bytes();
@@ -188,13 +191,20 @@ fn digest(outcome: &Outcome) -> String {
     }
     hasher.update(&length(outcome.parameters_hash.len())).update(outcome.parameters_hash.as_bytes());
     hasher.update(&length(outcome.history.len()));
-    for &LossRow { step, epoch, loss, penalty } in &outcome.history {
+    for &LossRow { step, epoch, loss, penalty, lr: _ } in &outcome.history {
         hasher.update(words([step, epoch.to_bits(), loss.to_bits(), penalty.to_bits()]).as_flattened());
     }
     hasher.update(&length(outcome.evaluations.len()));
     for &EvaluationRow { step, epoch, part, loss, accuracy } in &outcome.evaluations {
         let row = words([step, epoch.to_bits(), loss.to_bits(), accuracy.to_bits()]);
         hasher.update(part.name().as_bytes()).update(row.as_flattened());
+    }
+    for table in Table::DATA {
+        let counted_above = matches!(table, Table::History | Table::Evaluations);
+        if !counted_above && tables::count(table, outcome) > 0 {
+            hasher.update(table.name().as_bytes());
+            tables::hash(table, outcome, &mut hasher);
+        }
     }
     short_hash(&hasher)
 }
@@ -211,6 +221,7 @@ fn short_hash(hasher: &blake3::Hasher) -> String {
 #[cfg(test)]
 pub(super) mod tests {
     use super::*;
+    use crate::record::{GradientCheckRow, HistogramRow, LayerRow, TrajectoryRow};
 
     /// A finished run with `losses` at the steps 0, 1, ...; `number` decides its ids.
     pub fn run(number: u64, losses: &[f64]) -> RunRow {
@@ -223,15 +234,15 @@ pub(super) mod tests {
         let history = losses
             .iter()
             .enumerate()
-            .map(|(step, &loss)| LossRow { step: step as u64, epoch: (step + 1) as f64 / 468.75, loss, penalty: 0.0 })
+            .map(|(step, &loss)| LossRow {
+                step: step as u64,
+                epoch: (step + 1) as f64 / 468.75,
+                loss,
+                penalty: 0.0,
+                lr: 0.001,
+            })
             .collect();
-        let outcome = Outcome {
-            history,
-            evaluations: Vec::new(),
-            trajectory: Vec::new(),
-            ending: Ending::Finished,
-            parameters_hash: format!("{number:016x}"),
-        };
+        let outcome = Outcome { history, parameters_hash: format!("{number:016x}"), ..Outcome::default() };
         RunRow {
             run_id: settings.run_id("data"),
             trajectory_id: settings.trajectory_id("data"),
@@ -262,6 +273,14 @@ pub(super) mod tests {
 
     pub fn evaluation(step: u64, part: Part, loss: f64, accuracy: f64) -> EvaluationRow {
         EvaluationRow { step, epoch: step as f64, part, loss, accuracy }
+    }
+
+    pub fn layer(step: u64, value: f64) -> LayerRow {
+        LayerRow { step, layer: "affine1".into(), what: "weight-norm", value }
+    }
+
+    pub fn bin(step: i64, count: u64) -> HistogramRow {
+        HistogramRow { step, layer: "relu1".into(), what: "activations", bin_low: 0.0, bin_high: 0.1, count }
     }
 
     #[test]
@@ -327,7 +346,7 @@ pub(super) mod tests {
             }))
             .digest
         };
-        let changes: [fn(&mut Outcome); 11] = [
+        let changes: [fn(&mut Outcome); 18] = [
             |_| {},
             |outcome| outcome.history[1].step = 2,
             |outcome| outcome.history[1].epoch = 0.25,
@@ -336,12 +355,25 @@ pub(super) mod tests {
             |outcome| outcome.evaluations[0].part = Part::Test,
             |outcome| outcome.evaluations[0].accuracy = 0.75,
             |outcome| outcome.evaluations.clear(),
+            |outcome| outcome.layers.push(layer(1, 0.5)),
+            |outcome| outcome.layers.push(layer(1, -0.5)),
+            |outcome| outcome.layers.push(LayerRow { layer: "affine2".into(), ..layer(1, 0.5) }),
+            |outcome| outcome.histograms.push(bin(1, 7)),
+            |outcome| outcome.histograms.push(bin(-1, 7)),
+            |outcome| outcome.trajectory.push(TrajectoryRow { step: 1, x: 0.5, y: 0.5, value: 0.5 }),
+            |outcome| {
+                let parameter = "affine1.bias".into();
+                outcome.gradient_checks.push(GradientCheckRow { step: 1, parameter, mean_error: 0.5, max_error: 0.5 });
+            },
             |outcome| outcome.parameters_hash.replace_range(..1, "f"),
             |outcome| outcome.ending = Ending::Diverged { step: 2, layer: "affine 1".to_owned() },
             |outcome| outcome.ending = Ending::Diverged { step: 2, layer: "affine 2".to_owned() },
         ];
         let digests: std::collections::BTreeSet<_> = changes.into_iter().map(digest).collect();
         assert_eq!(digests.len(), changes.len());
+
+        // The digest of the same rows before there was a learning rate or any of the other tables.
+        assert_eq!(digest(|outcome| outcome.history[1].lr = 0.5), "f7843ec1b313c843");
 
         let elsewhere = RunRow { label: "other".to_owned(), seconds: 9.0, ..run(1, &[1.0, 2.0]) };
         assert_eq!(Summary::of(&elsewhere).digest, Summary::of(&run(1, &[1.0, 2.0])).digest);

@@ -1,13 +1,14 @@
-//! The tables: their columns, and how a run becomes rows of them.
+//! The tables, and of `runs` the columns and how a run becomes a row.
 //!
 //! The columns are fixed per [format version](super::FORMAT_VERSION), whatever an experiment varies, so that tables of different
 //! experiments can be read together. Names hold no dots, and no column holds lists.
 
+use std::collections::BTreeMap;
 use std::sync::{Arc, LazyLock};
 use std::time::UNIX_EPOCH;
 
 use arrow::array::{
-    ArrayRef, BooleanArray, DictionaryArray, Float64Array, Int32Array, Int64Array, RecordBatch, StringArray,
+    ArrayRef, BooleanArray, DictionaryArray, Float64Array, Int64Array, RecordBatch, StringArray,
     TimestampMicrosecondArray,
 };
 use arrow::datatypes::{DataType, Field, Int32Type, Schema, SchemaRef, TimeUnit};
@@ -15,8 +16,8 @@ use arrow::datatypes::{DataType, Field, Int32Type, Schema, SchemaRef, TimeUnit};
 use super::context::Context;
 use super::error::Error;
 use super::row::{RunResult, RunRow, Status, Summary};
-use crate::record::{EvaluationRow, LossRow};
-use crate::settings::{NUMERICS_VERSION, RunId, Scalar};
+use super::tables;
+use crate::settings::{NUMERICS_VERSION, Scalar};
 
 /// A table: a folder of Parquet files with one schema.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -27,13 +28,20 @@ pub enum Table {
     History,
     /// A row per evaluation of a part of the data.
     Evaluations,
+    /// A row per number about a layer.
+    Layers,
+    /// A row per bin of a histogram.
+    Histograms,
+    /// A row per point of a function's run.
+    Trajectories,
+    /// A row per range of parameters whose gradients were checked.
+    GradientChecks,
 }
 
 impl Table {
     /// The tables that a run may have many rows in, or none.
-    pub const DATA: [Self; 2] = [Self::History, Self::Evaluations];
-    /// All tables, in the order in which a batch's files appear: the row in `runs` is what makes a run count.
-    pub const ALL: [Self; 3] = [Self::History, Self::Evaluations, Self::Runs];
+    pub const DATA: [Self; 6] =
+        [Self::History, Self::Evaluations, Self::Layers, Self::Histograms, Self::Trajectories, Self::GradientChecks];
 
     /// The name of the folder.
     pub const fn name(self) -> &'static str {
@@ -41,20 +49,33 @@ impl Table {
             Self::Runs => "runs",
             Self::History => "history",
             Self::Evaluations => "evaluations",
+            Self::Layers => "layers",
+            Self::Histograms => "histograms",
+            Self::Trajectories => "trajectories",
+            Self::GradientChecks => "gradient_checks",
         }
+    }
+
+    /// All tables, in the order in which a batch's files appear: the row in `runs` is what makes a run count.
+    pub fn all() -> impl DoubleEndedIterator<Item = Self> {
+        Self::DATA.into_iter().chain([Self::Runs])
     }
 
     /// The columns.
     pub fn schema(self) -> SchemaRef {
-        static RUNS: LazyLock<SchemaRef> = LazyLock::new(runs_schema);
-        static HISTORY: LazyLock<SchemaRef> = LazyLock::new(|| required(&HISTORY_COLUMNS));
-        static EVALUATIONS: LazyLock<SchemaRef> = LazyLock::new(|| required(&EVALUATION_COLUMNS));
-        match self {
-            Self::Runs => RUNS.clone(),
-            Self::History => HISTORY.clone(),
-            Self::Evaluations => EVALUATIONS.clone(),
-        }
+        static SCHEMAS: LazyLock<BTreeMap<Table, SchemaRef>> =
+            LazyLock::new(|| Table::all().map(|table| (table, schema(table))).collect());
+        SCHEMAS[&self].clone()
     }
+}
+
+fn schema(table: Table) -> SchemaRef {
+    let columns: Vec<(&str, Kind, bool)> = match table {
+        Table::Runs => run_columns().collect(),
+        data => tables::columns(data).into_iter().map(|(name, kind)| (name, kind, false)).collect(),
+    };
+    let field = |(name, kind, nullable): (&str, Kind, bool)| Field::new(name, kind.data_type(), nullable);
+    Arc::new(Schema::new(columns.into_iter().map(field).collect::<Vec<_>>()))
 }
 
 /// What a column holds.
@@ -201,6 +222,18 @@ pub const SETTING_COLUMNS: &[(&str, Kind)] = &[
     ("loss_every", Kind::Int),
     ("evaluate_on", Kind::Text),
     ("evaluate_every", Kind::Text),
+    ("histograms_of", Kind::Text),
+    ("histograms_at", Kind::Text),
+    ("histograms_bins", Kind::Int),
+    ("histograms_low", Kind::Float),
+    ("histograms_high", Kind::Float),
+    ("histograms_rows", Kind::Int),
+    ("layers_what", Kind::Text),
+    ("layers_every", Kind::Text),
+    ("gradient_checks_at", Kind::Text),
+    ("gradient_checks_h", Kind::Float),
+    ("gradient_checks_rows", Kind::Int),
+    ("gradient_checks_parameters", Kind::Int),
 ];
 
 const RESULT: [Column; 20] = [
@@ -229,43 +262,11 @@ const RESULT: [Column; 20] = [
     always("host", Kind::Text, |source| Some(source.context.host.as_str().into())),
 ];
 
-const HISTORY_COLUMNS: [(&str, Kind); 7] = [
-    ("run_id", Kind::Text),
-    ("label", Kind::Text),
-    ("seed", Kind::Int),
-    ("step", Kind::Int),
-    ("epoch", Kind::Float),
-    ("loss", Kind::Float),
-    ("penalty", Kind::Float),
-];
-
-const EVALUATION_COLUMNS: [(&str, Kind); 8] = [
-    ("run_id", Kind::Text),
-    ("label", Kind::Text),
-    ("seed", Kind::Int),
-    ("step", Kind::Int),
-    ("epoch", Kind::Float),
-    ("split", Kind::Text),
-    ("loss", Kind::Float),
-    ("accuracy", Kind::Float),
-];
-
 /// Name, kind and nullability of every column of `runs`.
 fn run_columns() -> impl Iterator<Item = (&'static str, Kind, bool)> {
     let fixed = |column: &'static Column| (column.name, column.kind, column.nullable);
     let settings = SETTING_COLUMNS.iter().map(|&(name, kind)| (name, kind, true));
     IDENTITY.iter().map(fixed).chain(settings).chain(RESULT.iter().map(fixed))
-}
-
-fn runs_schema() -> SchemaRef {
-    let fields: Vec<Field> =
-        run_columns().map(|(name, kind, nullable)| Field::new(name, kind.data_type(), nullable)).collect();
-    Arc::new(Schema::new(fields))
-}
-
-fn required(columns: &[(&str, Kind)]) -> SchemaRef {
-    let fields: Vec<Field> = columns.iter().map(|&(name, kind)| Field::new(name, kind.data_type(), false)).collect();
-    Arc::new(Schema::new(fields))
 }
 
 fn settings_as_json(run: &RunRow) -> String {
@@ -299,7 +300,9 @@ pub fn cells(run: &RunRow, summary: &Summary, context: &Context) -> Result<Cells
         match cell {
             // The one infinity in all tables: a diverged run ranks last in every reader.
             Some(Scalar::Float(f64::INFINITY)) if column == "final_loss" && summary.status == Status::Diverged => {}
-            Some(Scalar::Float(value)) => finite(*value, run.run_id, column, None).map(drop)?,
+            Some(Scalar::Float(value)) if !value.is_finite() => {
+                return Err(Error::NotFinite { run_id: run.run_id, column, step: None, value: *value });
+            }
             _ => {}
         }
     }
@@ -312,62 +315,5 @@ pub fn runs(rows: &[&Cells]) -> Result<RecordBatch, Error> {
         .enumerate()
         .map(|(index, (_, kind, _))| kind.array(rows.iter().map(|Cells(row)| row[index].as_ref())))
         .collect();
-    record_batch(Table::Runs, columns)
-}
-
-/// The recorded losses of `run` as rows of `history`.
-pub fn history(run: &RunRow, rows: &[LossRow]) -> Result<RecordBatch, Error> {
-    let mut columns = run_key(run, rows.len());
-    columns.extend([
-        ints(rows.iter().map(|row| row.step)),
-        floats(run, "epoch", rows.iter().map(|row| (row.step, row.epoch)))?,
-        floats(run, "loss", rows.iter().map(|row| (row.step, row.loss)))?,
-        floats(run, "penalty", rows.iter().map(|row| (row.step, row.penalty)))?,
-    ]);
-    record_batch(Table::History, columns)
-}
-
-/// The evaluations of `run` as rows of `evaluations`.
-pub fn evaluations(run: &RunRow, rows: &[EvaluationRow]) -> Result<RecordBatch, Error> {
-    let mut columns = run_key(run, rows.len());
-    columns.extend([
-        ints(rows.iter().map(|row| row.step)),
-        floats(run, "epoch", rows.iter().map(|row| (row.step, row.epoch)))?,
-        Arc::new(rows.iter().map(|row| row.part.name()).collect::<DictionaryArray<Int32Type>>()),
-        floats(run, "loss", rows.iter().map(|row| (row.step, row.loss)))?,
-        floats(run, "accuracy", rows.iter().map(|row| (row.step, row.accuracy)))?,
-    ]);
-    record_batch(Table::Evaluations, columns)
-}
-
-/// The columns that say whose rows these are: `run_id`, `label`, `seed`.
-fn run_key(run: &RunRow, rows: usize) -> Vec<ArrayRef> {
-    vec![
-        repeated(&run.run_id.to_string(), rows),
-        repeated(&run.label, rows),
-        Arc::new(Int64Array::from_value(run.seed as i64, rows)),
-    ]
-}
-
-fn repeated(text: &str, rows: usize) -> ArrayRef {
-    let keys = Int32Array::from_value(0, rows);
-    Arc::new(DictionaryArray::new(keys, Arc::new(StringArray::from(vec![text]))))
-}
-
-fn ints(values: impl Iterator<Item = u64>) -> ArrayRef {
-    Arc::new(values.map(|value| value as i64).collect::<Int64Array>())
-}
-
-/// `values`: each with its step.
-fn floats(run: &RunRow, column: &'static str, values: impl Iterator<Item = (u64, f64)>) -> Result<ArrayRef, Error> {
-    let finite = values.map(|(step, value)| finite(value, run.run_id, column, Some(step)));
-    Ok(Arc::new(Float64Array::from(finite.collect::<Result<Vec<f64>, Error>>()?)))
-}
-
-fn finite(value: f64, run_id: RunId, column: &'static str, step: Option<u64>) -> Result<f64, Error> {
-    if value.is_finite() { Ok(value) } else { Err(Error::NotFinite { run_id, column, step, value }) }
-}
-
-fn record_batch(table: Table, columns: Vec<ArrayRef>) -> Result<RecordBatch, Error> {
-    RecordBatch::try_new(table.schema(), columns).map_err(|problem| Error::encoding(table, problem))
+    RecordBatch::try_new(Table::Runs.schema(), columns).map_err(|problem| Error::encoding(Table::Runs, problem))
 }

@@ -12,9 +12,9 @@ use parquet::file::properties::WriterProperties;
 use proptest::prelude::*;
 use tempfile::tempdir;
 
-use super::row::tests::{evaluation, failed, run, run_with};
+use super::row::tests::{bin, evaluation, failed, layer, run, run_with};
 use super::*;
-use crate::record::{EvaluationRow, LossRow, Part};
+use crate::record::{EvaluationRow, GradientCheckRow, HistogramRow, LossRow, Part, TrajectoryRow};
 use crate::train::Ending;
 
 fn open(root: &Path) -> Results {
@@ -113,7 +113,7 @@ fn every_footer_says_where_the_rows_come_from() {
         let (footer, _) = file::read(&folder.path().join(table).join("main-0001.parquet"), None).unwrap();
         let text = format!("{footer:?}");
         for entry in [
-            r#""paribus.format_version": "1""#,
+            r#""paribus.format_version": "2""#,
             r#""paribus.experiment": "ch6""#,
             r#""paribus.experiment_text": "seeds = 3\n""#,
             r#""paribus.plan": "00ff""#,
@@ -153,12 +153,12 @@ fn runs_that_are_not_wanted_wait_in_the_archive() {
 #[test]
 fn labels_follow_the_plan_in_every_table() {
     let folder = tempdir().unwrap();
-    let run = run_with(1, &[1.0], |outcome| outcome.evaluations = vec![evaluation(0, Part::Test, 1.0, 0.5)]);
-    store(folder.path(), &[run.clone(), super::row::tests::run(2, &[2.0])]);
+    let run = run_with(1, &[1.0], everything);
+    store(folder.path(), &[run.clone(), run_with(2, &[2.0], everything)]);
     let mut results = open(folder.path());
     let wanted = BTreeMap::from([(run.run_id, "adam, lr=0.001".to_owned())]);
     assert_eq!(results.reconcile(&wanted, false).unwrap(), Reconciled { relabelled: 1, ..Reconciled::default() });
-    for table in Table::ALL {
+    for table in Table::all() {
         let rows = read(folder.path(), table);
         let labels: BTreeSet<_> = rows.iter().flat_map(|rows| texts(rows, "label")).collect();
         assert!(labels.contains("adam, lr=0.001") && !labels.contains("run 1"), "{labels:?}");
@@ -231,7 +231,7 @@ fn nothing_that_is_not_finite_is_stored() {
     let folder = tempdir().unwrap();
     let mut results = open(folder.path());
     type Spoil = fn(&mut RunRow);
-    let spoilt: [(&str, Spoil); 7] = [
+    let spoilt: [(&str, Spoil); 9] = [
         ("has NaN in column `loss` at step 0;", |run| outcome(run).history[0].loss = f64::NAN),
         ("has inf in column `penalty` at step 0;", |run| outcome(run).history[0].penalty = f64::INFINITY),
         ("has NaN in column `epoch` at step 0;", |run| outcome(run).history[0].epoch = f64::NAN),
@@ -240,6 +240,10 @@ fn nothing_that_is_not_finite_is_stored() {
         }),
         ("has inf in column `loss` at step 0;", |run| {
             outcome(run).evaluations.push(evaluation(0, Part::Test, f64::INFINITY, 0.5));
+        }),
+        ("has NaN in column `value` at step 7;", |run| outcome(run).layers.push(layer(7, f64::NAN))),
+        ("has inf in column `bin_high` at step -1;", |run| {
+            outcome(run).histograms.push(HistogramRow { bin_high: f64::INFINITY, ..bin(-1, 0) });
         }),
         ("has NaN in column `seconds`;", |run| run.seconds = f64::NAN),
         ("has -inf in column `weight_decay`;", |run| run.settings.set("weight_decay", f64::NEG_INFINITY)),
@@ -279,7 +283,7 @@ fn a_setting_without_a_column_of_its_type_is_refused() {
 fn files_that_are_not_as_they_were_written_are_named() {
     let shorten: fn(&Path) = |path| File::options().write(true).open(path).unwrap().set_len(100).unwrap();
     let not_ours: fn(&Path) = |path| write_parquet(path, None);
-    let newer: fn(&Path) = |path| write_parquet(path, Some("2"));
+    let newer: fn(&Path) = |path| write_parquet(path, Some("3"));
     let delete: fn(&Path) = |path| fs::remove_file(path).unwrap();
     for (change, file, message) in [
         (shorten, "runs/main-0001.parquet", "is cut off or damaged"),
@@ -288,8 +292,8 @@ fn files_that_are_not_as_they_were_written_are_named() {
         (not_ours, "history/main-0001.parquet", "was not written by paribus"),
         (not_ours, "history/main-0002.parquet", "was not written by paribus"),
         (not_ours, "history/mine.parquet", "was not written by paribus"),
-        (newer, "runs/main-0001.parquet", "has format version 2, and this version of paribus reads up to 1"),
-        (newer, "history/main-0001.parquet", "has format version 2"),
+        (newer, "runs/main-0001.parquet", "has format version 3, and this version of paribus reads up to 2"),
+        (newer, "history/main-0001.parquet", "has format version 3"),
         (
             delete,
             "history/main-0001.parquet",
@@ -423,6 +427,18 @@ fn the_columns_of_this_format_version_are_these() {
     loss_every Int64?
     evaluate_on Text?
     evaluate_every Text?
+    histograms_of Text?
+    histograms_at Text?
+    histograms_bins Int64?
+    histograms_low Float64?
+    histograms_high Float64?
+    histograms_rows Int64?
+    layers_what Text?
+    layers_every Text?
+    gradient_checks_at Text?
+    gradient_checks_h Float64?
+    gradient_checks_rows Int64?
+    gradient_checks_parameters Int64?
     settings Utf8
     data_fingerprint Text
     numerics_version Int64
@@ -452,6 +468,7 @@ fn the_columns_of_this_format_version_are_these() {
     epoch Float64
     loss Float64
     penalty Float64
+    lr Float64
     "#);
     insta::assert_snapshot!(list(Table::Evaluations), @r#"
     run_id Text
@@ -463,11 +480,75 @@ fn the_columns_of_this_format_version_are_these() {
     loss Float64
     accuracy Float64
     "#);
+    insta::assert_snapshot!(list(Table::Layers), @r#"
+    run_id Text
+    label Text
+    seed Int64
+    step Int64
+    layer Text
+    what Text
+    value Float64
+    "#);
+    insta::assert_snapshot!(list(Table::Histograms), @r#"
+    run_id Text
+    label Text
+    seed Int64
+    step Int64
+    layer Text
+    what Text
+    bin_low Float64
+    bin_high Float64
+    count Int64
+    "#);
+    insta::assert_snapshot!(list(Table::Trajectories), @r#"
+    run_id Text
+    label Text
+    seed Int64
+    step Int64
+    x Float64
+    y Float64
+    value Float64
+    "#);
+    insta::assert_snapshot!(list(Table::GradientChecks), @r#"
+    run_id Text
+    label Text
+    seed Int64
+    step Int64
+    parameter Text
+    mean_error Float64
+    max_error Float64
+    "#);
+}
+
+#[test]
+fn every_table_has_the_rows_of_its_runs() {
+    let folder = tempdir().unwrap();
+    store(folder.path(), &[run_with(1, &[], everything)]);
+    let [layers, histograms, trajectories, checks] =
+        [Table::Layers, Table::Histograms, Table::Trajectories, Table::GradientChecks].map(|table| {
+            let mut rows = read(folder.path(), table);
+            assert_eq!(rows.len(), 1);
+            rows.remove(0)
+        });
+    let one = run(1, &[]).run_id.to_string();
+    assert_eq!(texts(&layers, "run_id"), [one.clone(), one.clone()]);
+    assert_eq!(texts(&layers, "layer"), ["affine1", "affine1"]);
+    assert_eq!(texts(&layers, "what"), ["weight-norm", "weight-norm"]);
+    assert_eq!((ints(&layers, "step"), floats(&layers, "value")), (vec![0, 10], vec![0.5, 0.25]));
+    assert_eq!(texts(&histograms, "layer"), ["relu1", "relu1"]);
+    assert_eq!(texts(&histograms, "what"), ["activations", "activations"]);
+    assert_eq!((ints(&histograms, "step"), ints(&histograms, "count")), (vec![-1i64 as u64, 4], vec![3, 5]));
+    assert_eq!((floats(&histograms, "bin_low"), floats(&histograms, "bin_high")), (vec![0.0; 2], vec![0.1; 2]));
+    assert_eq!((texts(&trajectories, "run_id"), texts(&trajectories, "label")), (vec![one], vec!["run 1".to_owned()]));
+    assert_eq!([floats(&trajectories, "x"), floats(&trajectories, "y")].concat(), [-7.0, 2.0]);
+    assert_eq!(floats(&trajectories, "value"), [6.45]);
+    assert_eq!(texts(&checks, "parameter"), ["affine1.weight"]);
+    assert_eq!([floats(&checks, "mean_error"), floats(&checks, "max_error")].concat(), [1e-9, 3e-9]);
 }
 
 #[test]
 fn every_column_has_a_name_of_its_own_that_needs_no_quotes() {
-    for table in Table::ALL {
+    for table in Table::all() {
         let schema = table.schema();
         let names: BTreeSet<_> = schema.fields().iter().map(|field| field.name()).collect();
         assert_eq!(names.len(), schema.fields().len());
@@ -492,6 +573,16 @@ fn settings_are_columns_and_json() {
         rows.column_by_name("settings").unwrap().as_string::<i32>().value(0),
         r#"{"bias":true,"lr":0.001,"optimizer":"adam","seed":1,"steps":1}"#
     );
+}
+
+/// Rows in every table.
+fn everything(outcome: &mut crate::train::Outcome) {
+    outcome.evaluations = vec![evaluation(0, Part::Test, 1.0, 0.5)];
+    outcome.layers = vec![layer(0, 0.5), layer(10, 0.25)];
+    outcome.histograms = vec![bin(-1, 3), bin(4, 5)];
+    outcome.trajectory = vec![TrajectoryRow { step: -1, x: -7.0, y: 2.0, value: 6.45 }];
+    let parameter = "affine1.weight".into();
+    outcome.gradient_checks = vec![GradientCheckRow { step: -1, parameter, mean_error: 1e-9, max_error: 3e-9 }];
 }
 
 /// The record batches of all files of a table.
@@ -526,12 +617,14 @@ fn histories(root: &Path) -> BTreeMap<RunId, Vec<LossRow>> {
     for rows in read(root, Table::History) {
         let (run_ids, steps) = (texts(&rows, "run_id"), ints(&rows, "step"));
         let (epochs, losses, penalties) = (floats(&rows, "epoch"), floats(&rows, "loss"), floats(&rows, "penalty"));
+        let rates = floats(&rows, "lr");
         for row in 0..rows.num_rows() {
             histories.entry(run_ids[row].parse().unwrap()).or_default().push(LossRow {
                 step: steps[row],
                 epoch: epochs[row],
                 loss: losses[row],
                 penalty: penalties[row],
+                lr: rates[row],
             });
         }
     }
@@ -562,8 +655,8 @@ fn any_float() -> impl Strategy<Value = f64> {
 }
 
 fn any_outcome() -> impl Strategy<Value = (Vec<LossRow>, Vec<EvaluationRow>, String)> {
-    let loss = (0..1u64 << 53, any_float(), any_float(), any_float())
-        .prop_map(|(step, epoch, loss, penalty)| LossRow { step, epoch, loss, penalty });
+    let loss = (0..1u64 << 53, any_float(), any_float(), any_float(), any_float())
+        .prop_map(|(step, epoch, loss, penalty, lr)| LossRow { step, epoch, loss, penalty, lr });
     let part = prop_oneof![Just(Part::Train), Just(Part::Test)];
     let evaluation = (0..1u64 << 53, any_float(), part, any_float(), 0.0..=1.0)
         .prop_map(|(step, epoch, part, loss, accuracy)| EvaluationRow { step, epoch, part, loss, accuracy });

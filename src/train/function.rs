@@ -43,13 +43,7 @@ pub fn descend<R: Element>(spec: &FunctionRun, watch: &mut dyn FnMut(u64) -> Con
         Ending::Finished
     };
     let ending = all_steps();
-    Outcome {
-        history: Vec::new(),
-        evaluations: Vec::new(),
-        trajectory,
-        ending,
-        parameters_hash: parameters::hash(&[&point]),
-    }
+    Outcome { trajectory, ending, parameters_hash: parameters::hash(&[&point]), ..Outcome::default() }
 }
 
 #[cfg(test)]

@@ -1,6 +1,7 @@
 //! One run, from specification to outcome. No I/O.
 
 mod function;
+mod measure;
 mod network;
 mod section;
 
@@ -10,14 +11,17 @@ pub use self::network::train_with;
 pub use self::section::{Section, StepsError};
 use crate::data::Dataset;
 use crate::kernel::{Instructions, Precision};
-use crate::record::{EvaluationRow, LossRow, TrajectoryRow};
+use crate::record::{EvaluationRow, GradientCheckRow, HistogramRow, LayerRow, LossRow, TrajectoryRow};
 use crate::spec::{FunctionRun, NetworkRun};
 
 /// What a run came to.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, Default, PartialEq)]
 pub struct Outcome {
     pub history: Vec<LossRow>,
     pub evaluations: Vec<EvaluationRow>,
+    pub layers: Vec<LayerRow>,
+    pub histograms: Vec<HistogramRow>,
+    pub gradient_checks: Vec<GradientCheckRow>,
     /// Of a function's run: where it went.
     pub trajectory: Vec<TrajectoryRow>,
     pub ending: Ending,
@@ -26,15 +30,14 @@ pub struct Outcome {
 }
 
 /// How a run ended. Divergence is a result, not an error.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub enum Ending {
+    #[default]
     Finished,
     /// A value was not finite at `step`, first (in forward order) in the output of `layer` or in the parameters that the update
-    /// gave it; `penalty` where that was the sum of squared weights, `loss` where it was that of squared errors, `function` in the run of a function.
-    Diverged {
-        step: u64,
-        layer: String,
-    },
+    /// gave it; `penalty` where that was the sum of squared weights, `loss` where it was that of squared errors, `function` in the
+    /// run of a function.
+    Diverged { step: u64, layer: String },
     /// The caller asked to stop before the end.
     Interrupted,
 }

@@ -2,6 +2,8 @@
 
 use std::ops::ControlFlow;
 
+use self::moments::Rehearsal;
+use super::measure::{GradientChecks, HistogramCounts, LayerNumbers};
 use super::{Ending, Outcome};
 use crate::batches::Batches;
 use crate::data::{Dataset, Rows};
@@ -27,13 +29,16 @@ pub fn train_with<R: Element>(
     Outcome {
         history: run.history,
         evaluations: run.evaluations,
-        trajectory: Vec::new(),
+        layers: run.layers.map_or_else(Vec::new, |layers| layers.rows),
+        histograms: run.histograms.map_or_else(Vec::new, |histograms| histograms.rows),
+        gradient_checks: run.gradient_checks.map_or_else(Vec::new, |checks| checks.rows),
         ending,
         parameters_hash: parameters::hash(&[&run.parameters, &run.state]),
+        ..Outcome::default()
     }
 }
 
-/// Rows that go through the network at once in an evaluation, at least. More are not faster.
+/// Rows that go through the network at once where it is only looked at, at least. More are not faster.
 const EVALUATION_ROWS: usize = 256;
 
 /// Losses that a run makes room for before its first step, at most: 32 MiB. A longer history grows as it must.
@@ -57,6 +62,11 @@ struct Run<'a, R> {
     input: Input<R>,
     history: Vec<LossRow>,
     evaluations: Vec<EvaluationRow>,
+    layers: Option<LayerNumbers>,
+    histograms: Option<HistogramCounts>,
+    gradient_checks: Option<GradientChecks>,
+    /// There where gradients are checked.
+    rehearsal: Option<Rehearsal<R>>,
 }
 
 /// What goes into the network.
@@ -73,11 +83,22 @@ struct Input<R> {
 impl<'a, R: Element> Run<'a, R> {
     fn new(instructions: Instructions, spec: &'a NetworkRun, data: &'a Dataset) -> Self {
         let batch = spec.batch_size.as_usize();
-        let rows = if spec.evaluations() > 0 { batch.max(EVALUATION_ROWS) } else { batch };
+        let is_looked_at = spec.evaluations() > 0 || spec.record.histograms.is_some();
+        let checked = spec.record.gradient_checks.as_ref().map_or(0, |checks| checks.rows(data.train.len() as u64));
+        let rows = batch.max(if is_looked_at { EVALUATION_ROWS } else { 0 }).max(checked as usize);
         let network = Network::new(instructions, &spec.layers(), data.features, rows);
         let count = network.layout().len();
         let mut parameters = vec![R::zero(); count];
         spec.init.fill(spec.seed, network.layout(), &mut parameters);
+        let layers = spec.record.layers.as_ref().map(|layers| {
+            let steps = layers.every.count(spec.steps, spec.pace());
+            LayerNumbers::new(&layers.what, &network, steps)
+        });
+        let gradient_checks =
+            spec.record.gradient_checks.as_ref().map(|checks| GradientChecks::new(checks, &network, spec.steps));
+        let rehearsal = gradient_checks.is_some().then(|| Rehearsal::new(&network, spec.seed));
+        let histograms =
+            spec.record.histograms.as_ref().map(|histograms| HistogramCounts::new(histograms, &network, spec.steps));
         Self {
             spec,
             data,
@@ -98,11 +119,16 @@ impl<'a, R: Element> Run<'a, R> {
             evaluations: Vec::with_capacity(
                 spec.evaluations().min(RESERVED_LOSSES) as usize * spec.record.parts().len(),
             ),
+            layers,
+            histograms,
+            gradient_checks,
+            rehearsal,
         }
     }
 
     fn all_steps(&mut self, watch: &mut dyn FnMut(u64) -> ControlFlow<()>) -> Ending {
         let steps = self.spec.steps;
+        self.look_into(-1);
         for step in 0..steps {
             if let Err(NotFinite { layer }) = self.step(step) {
                 return Ending::Diverged { step, layer };
@@ -136,6 +162,7 @@ impl<'a, R: Element> Run<'a, R> {
                 self.evaluate(step, *part)?;
             }
         }
+        self.look_into(step as i64);
         Ok(())
     }
 
@@ -164,16 +191,26 @@ impl<'a, R: Element> Run<'a, R> {
         self.spec.objective.compare(outputs, self.data.task.outputs(), self.input.targets(rows), comparison);
     }
 
+    /// Computes the gradients of the input's first `rows` rows, which were compared last, after a pass for training.
+    fn compute_gradients(&mut self, rows: usize) {
+        let Self { spec, network, parameters, gradients, input, .. } = self;
+        let comparison = network.output(rows).1;
+        spec.objective.gradient(comparison, self.data.task.outputs(), input.targets(rows));
+        network.backward(parameters, input.x(rows), gradients);
+        spec.regularization.add_gradients(network.layout(), parameters, gradients);
+    }
+
     /// Moves the parameters against the gradients of the batch that was compared last.
     ///
     /// No pass is made with parameters that are not finite, so a product may leave out what is multiplied by zero.
     fn update(&mut self, step: u64, batch: usize) -> Result<(), NotFinite> {
-        let Self { spec, network, parameters, gradients, slots, input, .. } = self;
-        let comparison = network.output(batch).1;
-        spec.objective.gradient(comparison, self.data.task.outputs(), input.targets(batch));
-        network.backward(parameters, input.x(batch), gradients);
-        spec.regularization.add_gradients(network.layout(), parameters, gradients);
+        self.compute_gradients(batch);
+        let Self { spec, network, parameters, gradients, slots, layers, .. } = self;
         spec.regularization.clip(network.layout(), gradients);
+        let mut layers = layers.as_mut().filter(|_| spec.record.layers_are_due(step, spec.steps, spec.pace()));
+        if let Some(layers) = &mut layers {
+            layers.before_update(network, batch, parameters);
+        }
         let decay = spec.optimizer.decoupled_decay(step);
         if decay > 0.0 {
             network.layout().weights().for_each(|view| optim::shrink(&mut parameters[view.range.clone()], decay));
@@ -182,25 +219,33 @@ impl<'a, R: Element> Run<'a, R> {
         // An accumulator that overflows would stop its parameter for ever, finite as that is.
         let buffers = std::iter::once(parameters.as_slice()).chain(slots.chunks(parameters.len()));
         let views = buffers.filter_map(|values| network.layout().first_not_finite(values));
-        match views.min_by_key(|view| view.range.start) {
-            Some(view) => Err(NotFinite { layer: view.layer().to_owned() }),
-            None => Ok(()),
+        if let Some(view) = views.min_by_key(|view| view.range.start) {
+            return Err(NotFinite { layer: view.layer().to_owned() });
         }
+        if let Some(layers) = layers {
+            layers.after_update(step, parameters, gradients);
+        }
+        Ok(())
     }
 
     /// Writes down the loss of the batch that was compared last.
     fn record_loss(&mut self, step: u64) -> Result<(), NotFinite> {
-        let batch = self.spec.batch_size.as_usize();
-        let penalty = self.spec.regularization.penalty(self.network.layout(), &self.parameters);
+        let (loss, penalty) = self.loss(self.spec.batch_size.as_usize());
         // Squares of finite weights can overflow.
         if !penalty.is_finite() {
             return Err(NotFinite { layer: "penalty".to_owned() });
         }
-        let (comparison, targets) = (self.network.output(batch).1, self.input.targets(batch));
-        let sum = self.spec.objective.add_losses(0.0, comparison, self.data.task.outputs(), targets);
-        let loss = finite_loss(sum / batch as f64 + penalty)?;
-        self.history.push(LossRow { step, epoch: self.spec.pace().epoch(step), loss, penalty });
+        let (loss, lr) = (finite_loss(loss)?, self.spec.optimizer.lr(step));
+        self.history.push(LossRow { step, epoch: self.spec.pace().epoch(step), loss, penalty, lr });
         Ok(())
+    }
+
+    /// The loss of the input's first `rows` rows, which were compared last, and how much of it is the penalty.
+    fn loss(&mut self, rows: usize) -> (f64, f64) {
+        let penalty = self.spec.regularization.penalty(self.network.layout(), &self.parameters);
+        let (comparison, targets) = (self.network.output(rows).1, self.input.targets(rows));
+        let sum = self.spec.objective.add_losses(0.0, comparison, self.data.task.outputs(), targets);
+        (sum / rows as f64 + penalty, penalty)
     }
 
     /// Writes down loss and accuracy on all rows of `part`, where it has any.
@@ -216,9 +261,7 @@ impl<'a, R: Element> Run<'a, R> {
         }
         let (mut sum, mut correct) = (0.0, 0);
         for first in (0..total).step_by(self.input.rows.len()) {
-            let rows = self.input.rows.len().min(total - first);
-            self.input.rows[..rows].iter_mut().zip(first..).for_each(|(row, index)| *row = index);
-            self.input.gather(source, rows);
+            let rows = self.input.gather_from(source, first, total);
             self.predict(rows)?;
             let (outputs, comparison) = self.network.output(rows);
             let targets = self.input.targets(rows);
@@ -237,6 +280,14 @@ fn finite_loss(loss: f64) -> Result<f64, NotFinite> {
 }
 
 impl<R: Element> Input<R> {
+    /// Fetches the rows from `first` on, up to `end`, as many as there is room for; how many these are.
+    fn gather_from(&mut self, source: &Rows, first: usize, end: usize) -> usize {
+        let rows = self.rows.len().min(end - first);
+        self.rows[..rows].iter_mut().zip(first..).for_each(|(row, index)| *row = index);
+        self.gather(source, rows);
+        rows
+    }
+
     /// Fetches the first `rows` of the rows that are asked for.
     fn gather(&mut self, source: &Rows, rows: usize) {
         source.gather(&self.rows[..rows], &mut self.x[..rows * self.features], &mut self.labels[..rows]);
@@ -253,5 +304,6 @@ impl<R: Element> Input<R> {
     }
 }
 
+mod moments;
 #[cfg(test)]
 mod tests;

@@ -1,5 +1,7 @@
 //! What a run of a network promises.
 
+mod recorded;
+
 use super::*;
 use crate::batches::Sampling;
 use crate::data::{Data, Info, Limits, Source, Task};
@@ -9,7 +11,7 @@ use crate::nn::loss::Objective;
 use crate::nn::{Init, Model, Phase, Regularization};
 use crate::number::{Count, NonNegative, Positive};
 use crate::optim::{Adam, Algorithm, Momentum, Optimizer, Sgd};
-use crate::record::{Evaluate, LossRecord, Record};
+use crate::record::{Evaluate, Every, LossRecord, Record};
 use crate::seed::{Purpose, Seed};
 use crate::train::network;
 
@@ -72,7 +74,7 @@ fn sgd(lr: f64) -> Optimizer {
 }
 
 fn loss(at: LossAt, every: u64) -> Record {
-    Record { loss: LossRecord { at, every: count(every) }, evaluate: None }
+    Record { loss: LossRecord { at, every: count(every) }, ..Record::default() }
 }
 
 fn outcome(spec: &NetworkRun) -> Outcome {
@@ -107,6 +109,9 @@ fn what_is_recorded_never_changes_what_is_trained() {
         loss(LossAt::AfterUpdate, 3),
         Record { evaluate: evaluate.clone(), ..loss(LossAt::BeforeUpdate, 1) },
         Record { evaluate, ..loss(LossAt::AfterUpdate, 5) },
+        recorded::everything(),
+        Record { evaluate: None, ..recorded::everything() },
+        Record { layers: None, histograms: None, ..recorded::everything() },
     ] {
         assert_eq!(outcome(&NetworkRun { record, ..spec() }).parameters_hash, expected);
     }

@@ -1,0 +1,85 @@
+//! Numbers about single layers, in the rhythm of a run.
+
+use serde::Deserialize;
+
+use super::Every;
+use super::words::{Word, Words};
+use crate::settings::Settings;
+
+/// Writes down numbers about layers: `{ what = ["weight-norm", "update-ratio"], every = 10 }`.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Layers {
+    /// Which numbers. Default: all.
+    pub what: Words<Number>,
+    /// How often, as for evaluations: `"epoch"` (the default) or a number of steps.
+    pub every: Every,
+}
+
+/// A number about a layer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Number {
+    /// Of an affine layer: the Euclidean norm of its weights after the update.
+    WeightNorm,
+    /// The norm of the gradients by them that the update was made from, penalties included.
+    GradientNorm,
+    /// The norm of what the update changed, divided by the norm that the weights had.
+    UpdateRatio,
+    /// Of a ReLU layer: the share of units that give 0 for every row of the batch.
+    DeadShare,
+}
+
+impl Word for Number {
+    const ALL: &'static [Self] = &[Self::WeightNorm, Self::GradientNorm, Self::UpdateRatio, Self::DeadShare];
+
+    fn name(self) -> &'static str {
+        match self {
+            Self::WeightNorm => "weight-norm",
+            Self::GradientNorm => "gradient-norm",
+            Self::UpdateRatio => "update-ratio",
+            Self::DeadShare => "dead-share",
+        }
+    }
+}
+
+impl Default for Layers {
+    fn default() -> Self {
+        Self { what: Words::all(), every: Every::default() }
+    }
+}
+
+impl Layers {
+    /// How many rows one step gives, for a network with so many affine and ReLU layers.
+    pub fn rows(&self, affine: u64, relu: u64) -> u64 {
+        self.what.get().iter().map(|number| if *number == Number::DeadShare { relu } else { affine }).sum()
+    }
+
+    /// Writes `layers_what` (`"weight-norm_update-ratio"`) and `layers_every` (`"epoch"` or a number, as text).
+    pub fn settings(&self, settings: &mut Settings) {
+        settings.set("layers_what", self.what.to_string());
+        settings.set("layers_every", self.every.to_string());
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn layers_say_what_they_accept() {
+        let read = |json| serde_json::from_str::<Layers>(json);
+        assert_eq!(read("{}").unwrap(), Layers::default());
+        let some = read(r#"{"what": ["dead-share", "weight-norm"]}"#).unwrap();
+        assert!(some.what.contain(Number::DeadShare) && !some.what.contain(Number::UpdateRatio));
+        assert_eq!((some.rows(3, 2), Layers::default().rows(3, 2)), (5, 11));
+        let error = |json| read(json).unwrap_err().to_string();
+        assert!(error(r#"{"what": []}"#).starts_with("at least one is needed of \"weight-norm\","));
+        assert!(error(r#"{"what": ["norm"]}"#).starts_with("unknown variant `norm`, expected one of"));
+
+        let mut settings = Settings::default();
+        some.settings(&mut settings);
+        let written: Vec<_> = settings.iter().map(|(name, value)| format!("{name}={value}")).collect();
+        assert_eq!(written, ["layers_every=epoch", "layers_what=weight-norm_dead-share"]);
+    }
+}

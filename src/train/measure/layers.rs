@@ -1,0 +1,91 @@
+//! Norms, update-to-weight ratios and dead units of layers.
+
+use std::ops::Range;
+use std::sync::Arc;
+
+use super::RESERVED_ROWS;
+use crate::kernel::{self, Element};
+use crate::nn::Network;
+use crate::nn::activation::Activation;
+use crate::record::{LayerRow, Number, Word, Words};
+
+/// Buffers for the numbers that are asked for, and the rows so far.
+#[derive(Debug)]
+pub struct LayerNumbers {
+    what: Words<Number>,
+    weights: Vec<(Arc<str>, Range<usize>)>,
+    relus: Vec<Relu>,
+    /// The parameters before the update, then what it changed. Empty where nobody asks for ratios.
+    change: Vec<f64>,
+    pub rows: Vec<LayerRow>,
+}
+
+#[derive(Debug)]
+struct Relu {
+    name: Arc<str>,
+    /// Whether a unit gave something else than 0 for some row: [width]
+    is_alive: Vec<bool>,
+}
+
+impl LayerNumbers {
+    /// For `network`, at so many steps.
+    pub fn new<R: Element>(what: &Words<Number>, network: &Network<R>, steps: u64) -> Self {
+        let weights = super::weights(network.layout());
+        let relu = |(name, activation, values): (&str, Activation, &[R])| {
+            let is_relu = what.contain(Number::DeadShare) && activation == Activation::Relu;
+            is_relu.then(|| Relu { name: name.into(), is_alive: vec![false; values.len()] })
+        };
+        let relus: Vec<Relu> = network.activations(1).filter_map(relu).collect();
+        let has_ratios = what.contain(Number::UpdateRatio);
+        let rows = what.get().len() * weights.len().max(relus.len());
+        Self {
+            what: what.clone(),
+            weights,
+            relus,
+            change: vec![0.0; if has_ratios { network.layout().len() } else { 0 }],
+            rows: Vec::with_capacity(steps.saturating_mul(rows as u64).min(RESERVED_ROWS) as usize),
+        }
+    }
+
+    /// Looks at the training pass of `batch` rows, and at the parameters that it was made with.
+    pub fn before_update<R: Element>(&mut self, network: &Network<R>, batch: usize, parameters: &[R]) {
+        self.change.iter_mut().zip(parameters).for_each(|(old, value)| *old = value.to_f64());
+        for Relu { name, is_alive } in &mut self.relus {
+            is_alive.fill(false);
+            let outputs = network.activations(batch).find(|(layer, ..)| **layer == **name);
+            let width = is_alive.len();
+            for row in outputs.iter().flat_map(|(.., values)| values.chunks_exact(width)) {
+                is_alive.iter_mut().zip(row).for_each(|(is_alive, value)| *is_alive |= *value != R::zero());
+            }
+        }
+    }
+
+    /// Writes down what is asked for, after the update of `step` has made `parameters` from `gradients`.
+    pub fn after_update<R: Element>(&mut self, step: u64, parameters: &[R], gradients: &[R]) {
+        let Self { what, weights, relus, change, rows } = self;
+        let mut push = |layer: &Arc<str>, number: Number, value: f64| {
+            if what.contain(number) && value.is_finite() {
+                rows.push(LayerRow { step, layer: layer.clone(), what: number.name(), value });
+            }
+        };
+        for (layer, range) in weights {
+            let range = range.clone();
+            push(layer, Number::WeightNorm, norm(&parameters[range.clone()]));
+            push(layer, Number::GradientNorm, norm(&gradients[range.clone()]));
+            if let Some(change) = change.get_mut(range.clone()) {
+                let before = norm(change);
+                change.iter_mut().zip(&parameters[range]).for_each(|(old, new)| *old = new.to_f64() - *old);
+                push(layer, Number::UpdateRatio, norm(change) / before);
+            }
+        }
+        for Relu { name, is_alive } in relus {
+            let dead = is_alive.iter().filter(|is_alive| !**is_alive).count();
+            push(name, Number::DeadShare, dead as f64 / is_alive.len() as f64);
+        }
+    }
+}
+
+/// √(Σ v²), added up in f64.
+fn norm<R: Element>(values: &[R]) -> f64 {
+    kernel::sum_by(values, |value| value.to_f64() * value.to_f64()).sqrt()
+}

@@ -1,0 +1,121 @@
+//! What a run looks at in single moments: how values are distributed, and whether gradients are slopes.
+
+use super::Run;
+use crate::kernel::Element;
+use crate::nn::{Network, NotFinite, Phase};
+use crate::record::Subject;
+use crate::seed::{Purpose, Seed, Stream};
+use crate::train::measure::HistogramCounts;
+
+impl<R: Element> Run<'_, R> {
+    /// Looks at what is due after `step`; −1 is before training.
+    ///
+    /// It leaves parameters, accumulators and everything else that is trained as they were. The buffers for inputs and gradients
+    /// are filled anew by the next step.
+    pub(super) fn look_into(&mut self, step: i64) {
+        self.count_values(step);
+        self.check_gradients(step);
+    }
+
+    fn count_values(&mut self, step: i64) {
+        let Some(mut histograms) = self.histograms.take_if(|histograms| histograms.are_due(step, self.spec.steps))
+        else {
+            return;
+        };
+        self.count_activations(step, &mut histograms);
+        histograms.count_parameters(step, Subject::Weights, &self.parameters);
+        // Before training, no batch has given any.
+        if step >= 0 {
+            histograms.count_parameters(step, Subject::Gradients, &self.gradients);
+        }
+        self.histograms = Some(histograms);
+    }
+
+    fn count_activations(&mut self, step: i64, histograms: &mut HistogramCounts) {
+        let rows = histograms.rows_needed(self.data.train.len() as u64) as usize;
+        if rows == 0 {
+            return;
+        }
+        // Outputs that are not finite are nothing to count.
+        if histograms.need_range() && self.show(rows, |network, rows| histograms.look_over(network, rows)).is_err() {
+            return;
+        }
+        histograms.open();
+        if self.show(rows, |network, rows| histograms.count(network, rows)).is_ok() {
+            histograms.close(step);
+        }
+    }
+
+    /// Sends the first `total` training rows through the network, and shows it to `look` after every so many.
+    pub(super) fn show(&mut self, total: usize, mut look: impl FnMut(&Network<R>, usize)) -> Result<(), NotFinite> {
+        for first in (0..total).step_by(self.input.rows.len()) {
+            let rows = self.input.gather_from(&self.data.train, first, total);
+            self.network.forward(Phase::Evaluation { state: &self.state }, &self.parameters, self.input.x(rows))?;
+            look(&self.network, rows);
+        }
+        Ok(())
+    }
+
+    /// Compares the gradients of the first training rows with central differences of their loss in training.
+    fn check_gradients(&mut self, step: i64) {
+        let Some(mut rehearsal) = self.rehearsal.take() else { return };
+        self.check_in(&mut rehearsal, step);
+        self.rehearsal = Some(rehearsal);
+    }
+
+    fn check_in(&mut self, rehearsal: &mut Rehearsal<R>, step: i64) {
+        let Some(mut checks) = self.gradient_checks.take_if(|checks| checks.are_due(step, self.spec.steps)) else {
+            return;
+        };
+        let rows = checks.rows_needed(self.data.train.len() as u64) as usize;
+        self.input.gather_from(&self.data.train, 0, rows);
+        if self.rehearse(rehearsal, rows).is_ok() {
+            self.compute_gradients(rows);
+            checks.check(step, |index, h| {
+                let value = self.parameters[index];
+                let mut loss_with = |run: &mut Self, value| {
+                    run.parameters[index] = value;
+                    run.rehearse(rehearsal, rows).map_or(f64::NAN, |()| run.loss(rows).0)
+                };
+                let above = loss_with(self, value + R::from_f64(h));
+                let below = loss_with(self, value - R::from_f64(h));
+                self.parameters[index] = value;
+                (self.gradients[index].to_f64() - (above - below) / (2.0 * h)).abs()
+            });
+        }
+        self.gradient_checks = Some(checks);
+    }
+
+    /// The pass for training of the input's first `rows` rows, compared with their targets.
+    fn rehearse(&mut self, rehearsal: &mut Rehearsal<R>, rows: usize) -> Result<(), NotFinite> {
+        let Rehearsal { state, dropouts } = rehearsal;
+        state.copy_from_slice(&self.state);
+        let mut draw = |layer: u32, uniforms: &mut [f64]| {
+            let mut generator = dropouts[layer as usize].at(Rehearsal::<R>::POSITION);
+            uniforms.fill_with(|| generator.uniform());
+        };
+        self.network.forward(Phase::Training { state, draw: &mut draw }, &self.parameters, self.input.x(rows))?;
+        self.compare(rows);
+        Ok(())
+    }
+}
+
+/// What passes for training need that leave no trace: running statistics of their own, and dropout that is the same each time.
+pub(super) struct Rehearsal<R> {
+    state: Vec<R>,
+    dropouts: Vec<Stream>,
+}
+
+impl<R: Element> Rehearsal<R> {
+    /// The position of the dropout streams that is drawn from: no run has so many steps.
+    const POSITION: u64 = u64::MAX;
+
+    /// For `network` in a run with this seed.
+    pub fn new(network: &Network<R>, seed: Seed) -> Self {
+        let stream = |layer| seed.stream(Purpose::Dropout(layer));
+        Self {
+            state: vec![R::zero(); network.state_layout().len()],
+            dropouts: (0..network.dropout_layers()).map(stream).collect(),
+        }
+    }
+}
