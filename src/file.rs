@@ -322,6 +322,7 @@ pub fn short_name(path: &[&str]) -> String {
         [head @ .., "kind"] => return short_name(head),
         ["init", "bias"] => "init_bias",
         ["data", "source"] => "data",
+        ["data", "seed"] => "data_seed",
         [.., "weights", "std"] => "weight_std",
         [.., "weights", "bound"] => "weight_bound",
         [.., "schedule", setting] => return format!("schedule_{setting}"),

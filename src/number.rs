@@ -2,6 +2,7 @@
 //!
 //! Each type deserializes from a TOML number and says what it accepts when the number is out of range.
 
+use std::hash::{Hash, Hasher};
 use std::num::NonZeroU64;
 
 use serde::Deserialize;
@@ -67,6 +68,11 @@ pub fn shortest(value: f64) -> String {
     }
 }
 
+/// A number that stands in the source text, where everyone sees that it is in range.
+pub(crate) fn in_range<V, T: TryFrom<V, Error = OutOfRange>>(value: V) -> T {
+    T::try_from(value).expect("numbers in the source text are in range")
+}
+
 macro_rules! float_range {
     ($name:ident, $accepted:literal, $holds:expr) => {
         impl $name {
@@ -87,6 +93,15 @@ macro_rules! float_range {
             /// The number itself.
             pub const fn get(self) -> f64 {
                 self.0
+            }
+        }
+
+        // Neither NaN nor −0: equal numbers are equal bits.
+        impl Eq for $name {}
+
+        impl Hash for $name {
+            fn hash<H: Hasher>(&self, hasher: &mut H) {
+                self.0.to_bits().hash(hasher);
             }
         }
 

@@ -9,6 +9,7 @@
 //! Errors are in units in the last place of an `f64` (ulp), the largest of a million points spread over the range
 //! named, against 150-bit arithmetic. An `f32` goes through `f64` and is rounded once.
 
+mod circle;
 mod wide;
 
 use std::fmt::Debug;
@@ -16,6 +17,7 @@ use std::ops::{AddAssign, MulAssign, Neg, SubAssign};
 
 use ndarray::LinalgScalar;
 
+pub use self::circle::sin_cos;
 pub use self::wide::{cos_pi, exp10, log10, power};
 
 /// A floating-point type that networks train in: `f32` or `f64`.
@@ -41,8 +43,8 @@ pub trait Real:
     fn ln(self) -> Self;
     /// The hyperbolic tangent.
     fn tanh(self) -> Self;
-    /// A pixel as a share of full brightness, as the book has it: `u8 / 255` in `f32`, then widened.
-    fn from_pixel(value: u8) -> Self;
+    /// A byte as a share of `full`, as the book has the brightness of pixels: `u8 / 255` in `f32`, then widened.
+    fn from_byte(value: u8, full: u8) -> Self;
 
     /// e^`self` − 1, without the loss of digits near 0.
     fn exp_m1(self) -> Self;
@@ -89,8 +91,8 @@ macro_rules! real {
                 tanh(self as f64) as Self
             }
             #[inline]
-            fn from_pixel(value: u8) -> Self {
-                (value as f32 / 255.0) as Self
+            fn from_byte(value: u8, full: u8) -> Self {
+                (value as f32 / full as f32) as Self
             }
 
             #[inline]

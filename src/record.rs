@@ -66,7 +66,7 @@ pub enum LossAt {
 #[derive(Debug, Clone, PartialEq, Eq, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Evaluate {
-    /// The parts: `"train"`, `"test"` or both (the default).
+    /// The parts: `"train"`, `"validation"`, `"test"`, or several. Default: `["train", "test"]`.
     pub on: Parts,
     /// `"epoch"` (the default): at the first step, whenever another multiple of all training rows has been drawn, and at the last
     /// step. A number n: at the steps 0, n, 2n, … and at the last one.
@@ -109,6 +109,8 @@ pub struct LossRow {
 #[serde(rename_all = "lowercase")]
 pub enum Part {
     Train,
+    /// Rows of the source's training data that are not trained on.
+    Validation,
     Test,
 }
 
@@ -120,8 +122,10 @@ pub struct EvaluationRow {
     pub part: Part,
     /// Without the penalty.
     pub loss: f64,
-    /// The share of rows whose largest output is the label's, the first one where several are equal.
-    pub accuracy: f64,
+    /// Of classes: the share of rows whose largest output is the label's, the first one where several are equal.
+    pub accuracy: Option<f64>,
+    /// Of values: the root of the mean squared error, over rows and outputs.
+    pub rmse: Option<f64>,
 }
 
 /// Where the run of a function stands.
@@ -275,6 +279,7 @@ impl Part {
     pub const fn name(self) -> &'static str {
         match self {
             Self::Train => "train",
+            Self::Validation => "validation",
             Self::Test => "test",
         }
     }
@@ -302,7 +307,10 @@ impl TryFrom<Vec<Part>> for Parts {
             return Err(format!("`{}` stands here twice", pair[0].name()));
         }
         if parts.is_empty() {
-            return Err("at least one of \"train\" and \"test\" is needed; leave `evaluate` out for none".to_owned());
+            return Err(
+                "at least one of \"train\", \"validation\" and \"test\" is needed; leave `evaluate` out for none"
+                    .to_owned(),
+            );
         }
         Ok(Self(parts))
     }

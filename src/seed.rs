@@ -32,6 +32,8 @@ impl Seed {
             Purpose::Batch => ("batch".to_owned(), 0),
             Purpose::Sweep(key) => (format!("sweep {key}"), 0),
             Purpose::Dropout(layer) => ("dropout".to_owned(), u64::from(layer)),
+            Purpose::Split => ("split".to_owned(), 0),
+            Purpose::Data(part) => ("data".to_owned(), u64::from(part)),
         };
         let mut hasher = blake3::Hasher::new_derive_key("paribus 2026-11 random stream");
         hasher.update(&self.0.to_le_bytes()).update(&index.to_le_bytes()).update(name.as_bytes());
@@ -60,6 +62,10 @@ pub enum Purpose<'a> {
     Sweep(&'a str),
     /// Which units the k-th dropout layer silences (0-based, counting dropout layers only).
     Dropout(u32),
+    /// Which rows are set aside for validation and test.
+    Split,
+    /// Synthetic data, of which the k-th part is drawn. The seed is the data's own, not a run's.
+    Data(u32),
 }
 
 /// A family of independent generators, one for each position.
@@ -169,6 +175,8 @@ mod tests {
                 "batch" => Purpose::Batch,
                 other if other.starts_with("sweep ") => Purpose::Sweep(&other[6..]),
                 "dropout" => Purpose::Dropout(self.index),
+                "split" => Purpose::Split,
+                "data" => Purpose::Data(self.index),
                 other => panic!("unknown purpose {other}"),
             };
             self.seed.stream(purpose).at(self.position)
@@ -247,6 +255,9 @@ mod tests {
                 Purpose::Sweep("lr2"),
                 Purpose::Dropout(0),
                 Purpose::Dropout(1),
+                Purpose::Split,
+                Purpose::Data(0),
+                Purpose::Data(1),
             ] {
                 for position in [0, 1, 256, 1 << 32, u64::MAX] {
                     first_words.insert(seed.stream(purpose).at(position).words.next_u64());

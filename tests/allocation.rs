@@ -9,7 +9,7 @@ use std::cell::Cell;
 use std::ops::ControlFlow;
 
 use paribus::batches::Sampling;
-use paribus::data::{Data, Dataset, Info, Limits, Rows, Source, Task};
+use paribus::data::{Data, Dataset, Info, Limits, Preparation, Rows, Source, Task};
 use paribus::kernel::Precision;
 use paribus::nn;
 use paribus::number::Count;
@@ -55,7 +55,7 @@ const FEATURES: usize = 20;
 
 fn rows(count: usize) -> Rows {
     let pixels = (0..count * FEATURES).map(|index| (index * 37 % 256) as u8).collect();
-    Rows { pixels, labels: (0..count).map(|row| (row % 3) as u16).collect() }
+    Rows::of_images(pixels, &(0..count).map(|row| (row % 3) as u8).collect::<Vec<_>>())
 }
 
 /// Everything that can be recorded.
@@ -92,14 +92,8 @@ fn a_step_allocates_nothing() {
                     let pacing: Pacing = serde_json::from_str(pacing).unwrap();
                     let spec = NetworkRun {
                         seed: Seed::try_from(0).unwrap(),
-                        data: Data(Limits::default(), Source::Mnist),
-                        info: Info {
-                            train_rows: ROWS as u64,
-                            test_rows: 30,
-                            features: FEATURES,
-                            task: Task::Classification { classes: 3 },
-                            fingerprint: String::new(),
-                        },
+                        data: Data(Limits::default(), Preparation::default(), Source::Mnist),
+                        info: Info::unsplit(ROWS as u64, 30, FEATURES, Task::Classification { classes: 3 }, ""),
                         model: network.clone(),
                         init: serde_json::from_str("{}").unwrap(),
                         regularization: serde_json::from_str(r#"{"weight_decay": 0.01, "l1": 0.01, "clip_norm": 0.1}"#)

@@ -70,6 +70,32 @@ optimizer = "sgd"
 layers = ["batch-norm", "affine"]
 "#;
 
+const TABLE: &str = r#"
+[data]
+source = "csv"
+path = "table.csv"
+target = "class"
+features = ["x"]
+validation_rows = 1
+normalize = "standard"
+[network]
+hidden = []
+[train]
+batch_size = 1
+steps = 1
+[optimizer.sgd]
+"#;
+
+const BLOBS: &str = r#"
+[data]
+source = "blobs"
+[network]
+hidden = []
+[train]
+steps = 1
+[optimizer.sgd]
+"#;
+
 const QUADRATIC: &str = r#"
 [function]
 kind = "quadratic"
@@ -94,8 +120,9 @@ fn every_setting_has_a_column_of_its_type_and_every_column_a_setting() {
     let scratch = Scratch::new();
     std::fs::write(scratch.path().join("images"), [0, 0, 8, 2, 0, 0, 0, 1, 0, 0, 0, 1, 7]).unwrap();
     std::fs::write(scratch.path().join("labels"), [0, 0, 8, 1, 0, 0, 0, 1, 0]).unwrap();
+    scratch.write("table.csv", "x,y,class\n1,2,a\n3,4,b\n");
     let mut written: BTreeMap<&str, Kind> = BTreeMap::new();
-    let runs = [EVERYTHING, NORMALIZED, LISTED, QUADRATIC, ROSENBROCK].map(|text| {
+    let runs = [EVERYTHING, NORMALIZED, LISTED, TABLE, BLOBS, QUADRATIC, ROSENBROCK].map(|text| {
         scratch.write("experiment.toml", text);
         let experiment = Experiment::read(&scratch.path().join("experiment.toml"));
         experiment.and_then(Plan::new).unwrap_or_else(|mistakes| panic!("{}", mistakes.render(false))).runs

@@ -3,7 +3,7 @@
 use std::ops::ControlFlow;
 
 use paribus::batches::Sampling;
-use paribus::data::{Data, Dataset, Limits, Source};
+use paribus::data::{Data, Dataset, Limits, Preparation, Source};
 use paribus::kernel::{Element, Instructions, Precision};
 use paribus::nn;
 use paribus::nn::loss::Objective;
@@ -47,7 +47,7 @@ fn every_hash_is<R: Element>(expected: &str, spec: &NetworkRun, data: &Dataset) 
 
 #[test]
 fn the_parameters_of_the_books_network_never_change() {
-    let data = Data(Limits::default(), Source::Mnist);
+    let data = Data(Limits::default(), Preparation::default(), Source::Mnist);
     let dataset = data.load().unwrap();
     every_hash_is::<f32>("486500638993b623", &spec(&data, Precision::F32), &dataset);
     every_hash_is::<f64>("20e77e0534f89080", &spec(&data, Precision::F64), &dataset);

@@ -229,3 +229,77 @@ fn bins_that_do_not_fit_into_their_range() {
         "histograms = { range = [1.0, 1.000000000000001] }"
     )));
 }
+
+#[test]
+fn splits_that_cannot_be_made() {
+    let split = |keys: &str| mistakes(&with("train_rows = 500", &format!("train_rows = 500\n{keys}")));
+    insta::assert_snapshot!(split("validation_share = 0.999"));
+    insta::assert_snapshot!(split("validation_rows = 500"));
+    insta::assert_snapshot!(split("validation_rows = 50\nvalidation_share = 0.1"));
+    insta::assert_snapshot!(split("test_share = 0.2"));
+    insta::assert_snapshot!(split("validation_share = 1.5"));
+}
+
+#[test]
+fn no_validation_or_test_data_to_evaluate_on() {
+    insta::assert_snapshot!(mistakes(&with("[\"train\", \"test\"]", "[\"train\", \"validation\"]")));
+    let digits = with("source = \"mnist\"", "source = \"digits\"").replace("test_rows = 100\n", "");
+    insta::assert_snapshot!(mistakes(&digits));
+    insta::assert_snapshot!(mistakes(&digits.replace("train_rows = 500", "train_rows = 500\ntest_rows = 100")));
+}
+
+/// [`SMALL`] on a table of the user's own.
+fn on_table(keys: &str) -> String {
+    with("source = \"mnist\"", &format!("source = \"csv\"\npath = \"iris.csv\"\n{keys}"))
+        .replace("train_rows = 500\ntest_rows = 100\n", "")
+        .replace("[\"train\", \"test\"]", "[\"train\"]")
+}
+
+/// As [`mistakes`], beside a table.
+fn mistakes_in_table(table: &str, experiment: &str) -> String {
+    let scratch = Scratch::with(experiment);
+    scratch.write("iris.csv", table);
+    let ran = scratch.run("run small.toml");
+    assert_eq!((ran.code, ran.stdout.as_str()), (2, ""), "{ran:#?}");
+    assert_eq!(scratch.files("").len(), 2, "something was written");
+    ran.stderr
+}
+
+#[test]
+fn a_table_that_is_not_as_it_should_be() {
+    let table = "sepal,petal,species\n5.1,1.4,setosa\n7.0,4.7,versicolor\n";
+    let species = on_table("target = \"species\"");
+    insta::assert_snapshot!(mistakes_in_table(table, &on_table("target = \"specis\"")));
+    insta::assert_snapshot!(mistakes_in_table(&table.replace("4.7", "n/a"), &species));
+    insta::assert_snapshot!(mistakes_in_table(&table.replace("7.0,4.7", "7.0"), &species));
+    insta::assert_snapshot!(mistakes_in_table(table, &on_table("target = \"species\"\nfeatures = [\"petal\", 3]")));
+    insta::assert_snapshot!(mistakes_in_table(table, &on_table("target = \"petal\"\nfeatures = [\"sepal\"]")));
+}
+
+#[test]
+fn synthetic_data_that_cannot_be_made() {
+    let synthetic = |keys: &str| {
+        mistakes(
+            &with("source = \"mnist\"", keys)
+                .replace("train_rows = 500\ntest_rows = 100\n", "")
+                .replace("[\"train\", \"test\"]", "[\"train\"]"),
+        )
+    };
+    insta::assert_snapshot!(synthetic("source = \"spiral\"\nrows = 100"));
+    insta::assert_snapshot!(synthetic("source = \"normal\"\nfeature = 3\nclasses = 1"));
+    insta::assert_snapshot!(synthetic("source = \"normal\"\nfeatures = 100_000\nrows = 100_000_000"));
+}
+
+#[test]
+fn clothes_that_cannot_be_fetched() {
+    let clothes = with("source = \"mnist\"", "source = \"fashion-mnist\"");
+    let scratch = Scratch::with(&clothes);
+    // Nothing listens there; checking and planning need nothing.
+    let variables = [("PARIBUS_FASHION_MNIST_URL", "http://127.0.0.1:9"), ("PARIBUS_CACHE", "cache")];
+    scratch.run_with("check small.toml", &variables).well();
+    scratch.run_with("plan small.toml", &variables).well();
+    let ran = scratch.run_with("run small.toml", &variables);
+    assert_eq!(ran.code, 1, "{ran:#?}");
+    assert!(!scratch.path().join("cache").exists(), "something was left behind");
+    insta::assert_snapshot!(ran.stderr);
+}

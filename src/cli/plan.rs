@@ -62,6 +62,13 @@ fn listing(plan: &Plan, chosen: &[usize], inventory: &Inventory) -> String {
     }
     text += &keys.render(2);
 
+    let mut classes: Vec<String> = runs.iter().filter_map(|run| run.spec.data()?.1.classes_in_words()).collect();
+    classes.sort();
+    classes.dedup();
+    for classes in classes {
+        text += &format!("\nclasses\n  {classes}\n");
+    }
+
     text += "\nruns\n";
     let mut table = Table::new([("id", false), ("label", false), ("seed", true), ("state", false), ("varies", false)]);
     let mut counts = [0u64; STATES.len()];

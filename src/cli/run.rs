@@ -17,7 +17,7 @@ use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 
 use super::progress::{Item, Reporter, duration};
 use super::{Failure, counted, note, out, results_folder, select};
-use crate::data::{Data, Dataset};
+use crate::data::{Dataset, Limits, Source};
 use crate::file::Experiment;
 use crate::kernel::Instructions;
 use crate::plan::{Plan, PlannedRun};
@@ -165,7 +165,7 @@ impl Session<'_> {
     fn train(&mut self, jobs: usize, stop: &AtomicBool, reporter: Reporter) -> Result<(), Failure> {
         let data = load(self.runs)?;
         self.execute(jobs, stop, reporter, |run, watch| match &run.spec {
-            RunSpec::Network(run) => train::network(run, &data[&run.data], watch),
+            RunSpec::Network(run) => train::network(run, &data[&run.data.rows()], watch),
             RunSpec::Function(run) => train::function(run, watch),
         })
     }
@@ -314,11 +314,11 @@ fn items(runs: &[&PlannedRun]) -> Vec<Item> {
     runs.iter().map(|run| Item { name: run.name(), steps: run.spec.steps(), cost: run.cost.operations }).collect()
 }
 
-/// The data of all `runs`, each source and limit once.
-fn load<'p>(runs: &[&'p PlannedRun]) -> Result<HashMap<&'p Data, Dataset>, Failure> {
+/// The data of all `runs`, each source and limit once, however its rows are split.
+fn load<'p>(runs: &[&'p PlannedRun]) -> Result<HashMap<(&'p Limits, &'p Source), Dataset>, Failure> {
     let mut datasets = HashMap::new();
     for (data, info) in runs.iter().filter_map(|run| run.spec.data()) {
-        if let Entry::Vacant(entry) = datasets.entry(data) {
+        if let Entry::Vacant(entry) = datasets.entry(data.rows()) {
             let begin = Instant::now();
             let dataset = data.load_as_planned(info).map_err(|error| Failure::Operation(error.to_string()))?;
             tracing::info!(
@@ -328,6 +328,9 @@ fn load<'p>(runs: &[&'p PlannedRun]) -> Result<HashMap<&'p Data, Dataset>, Failu
                 info.fingerprint,
                 duration(begin.elapsed().as_secs_f64())
             );
+            if let Some(classes) = info.classes_in_words() {
+                tracing::info!("classes: {classes}");
+            }
             entry.insert(dataset);
         }
     }

@@ -13,7 +13,7 @@ use flate2::bufread::MultiGzDecoder;
 use serde::Deserialize;
 use thiserror::Error;
 
-use super::{Dataset, Info, Rows, Task};
+use super::{Dataset, Info, Rows, Task, fingerprint};
 use crate::number::OutOfRange;
 
 /// The settings of `source = "idx"`.
@@ -160,6 +160,15 @@ fn type_name(code: u8) -> &'static str {
 }
 
 impl Idx {
+    /// Training images, training labels, test images and test labels of ten classes.
+    pub(super) fn of_ten_classes([train_images, train_labels, test_images, test_labels]: [PathBuf; 4]) -> Self {
+        Self {
+            train: Pair { images: train_images, labels: train_labels },
+            test: Some(Pair { images: test_images, labels: test_labels }),
+            classes: Some(Classes(10)),
+        }
+    }
+
     /// Makes relative paths start at `folder`.
     pub fn resolve(&mut self, folder: &Path) {
         for pair in std::iter::once(&mut self.train).chain(&mut self.test) {
@@ -196,32 +205,20 @@ impl Idx {
             }
         }
 
-        let fingerprint = fingerprint(&[
+        let hashes = [
             Some(train.images.hash),
             Some(train.labels.hash),
             test.as_ref().map(|test| test.images.hash),
             test.as_ref().map(|test| test.labels.hash),
-        ]);
+        ];
+        let fingerprint = fingerprint(&hashes, "");
         let features = train.images.row_shape().iter().map(|size| *size as usize).product();
         let (train, test) = (train.into_rows(), test.map(Files::into_rows).unwrap_or_default());
         let (train_rows, test_rows) = (train.len() as u64, test.len() as u64);
         let task = Task::Classification { classes: classes.into() };
-        Ok((Dataset { train, test, features, task }, Info { train_rows, test_rows, features, task, fingerprint }))
+        let info = Info::unsplit(train_rows, test_rows, features, task, fingerprint);
+        Ok((Dataset { train, test, features, task }, info))
     }
-}
-
-/// Names the content of training images, training labels, test images and test labels, given as each file's blake3: the
-/// first 16 hexadecimal digits of blake3 over a 1 and the hash for each file that is there, and a 0 for each that is
-/// not.
-pub(super) fn fingerprint(files: &[Option<blake3::Hash>; 4]) -> String {
-    let mut hasher = blake3::Hasher::new();
-    for file in files {
-        match file {
-            Some(hash) => hasher.update(&[1]).update(hash.as_bytes()),
-            None => hasher.update(&[0]),
-        };
-    }
-    hasher.finalize().to_hex()[..16].to_owned()
 }
 
 impl Pair {
@@ -245,7 +242,7 @@ struct Files {
 
 impl Files {
     fn into_rows(self) -> Rows {
-        Rows { pixels: self.images.values, labels: self.labels.values.into_iter().map(u16::from).collect() }
+        Rows::of_images(self.images.values, &self.labels.values)
     }
 }
 
@@ -378,4 +375,4 @@ fn read_until(content: &mut dyn Read, bytes: &mut Vec<u8>, length: usize) -> Res
 }
 
 #[cfg(test)]
-mod tests;
+pub mod tests;

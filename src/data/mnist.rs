@@ -27,12 +27,12 @@ const TASK: Task = Task::Classification { classes: CLASSES };
 const FINGERPRINT: &str = "f60d4e1a10b87fed";
 
 /// An image file's header is its magic number, rows, height and width; a label file's has the first two. Bytes.
-const IMAGE_HEADER: usize = 16;
-const LABEL_HEADER: usize = 8;
+pub(super) const IMAGE_HEADER: usize = 16;
+pub(super) const LABEL_HEADER: usize = 8;
 
 /// All of MNIST, as it is known without unpacking.
 pub fn info() -> Info {
-    Info { train_rows: 60_000, test_rows: 10_000, features: FEATURES, task: TASK, fingerprint: FINGERPRINT.to_owned() }
+    Info::unsplit(60_000, 10_000, FEATURES, TASK, FINGERPRINT)
 }
 
 /// The first rows of each part, 60,000 and 10,000 at most. Only what is asked for is unpacked, both parts at the same
@@ -41,9 +41,8 @@ pub fn info() -> Info {
 /// # Panics
 /// Where more rows are asked for than there are.
 pub fn load(train_rows: usize, test_rows: usize) -> Dataset {
-    let rows = |images, labels, rows| Rows {
-        pixels: unpack::<IMAGE_HEADER>(images, rows * FEATURES),
-        labels: unpack::<LABEL_HEADER>(labels, rows).into_iter().map(u16::from).collect(),
+    let rows = |images, labels, rows| {
+        Rows::of_images(unpack::<IMAGE_HEADER>(images, rows * FEATURES), &unpack::<LABEL_HEADER>(labels, rows))
     };
     let (train, test) =
         rayon::join(|| rows(TRAIN_IMAGES, TRAIN_LABELS, train_rows), || rows(TEST_IMAGES, TEST_LABELS, test_rows));
@@ -51,7 +50,7 @@ pub fn load(train_rows: usize, test_rows: usize) -> Dataset {
 }
 
 /// The first `length` bytes behind a header of `HEADER` bytes.
-fn unpack<const HEADER: usize>(file: &[u8], length: usize) -> Vec<u8> {
+pub(super) fn unpack<const HEADER: usize>(file: &[u8], length: usize) -> Vec<u8> {
     let mut content = GzDecoder::new(file);
     let mut values = vec![0; length];
     let result = content.read_exact(&mut [0; HEADER]).and_then(|()| content.read_exact(&mut values));
@@ -62,7 +61,7 @@ fn unpack<const HEADER: usize>(file: &[u8], length: usize) -> Vec<u8> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::data::idx;
+    use crate::data::{Inputs, Targets, fingerprint};
 
     #[test]
     fn the_files_are_the_published_ones() {
@@ -81,31 +80,38 @@ mod tests {
             assert_eq!(hash.to_hex().as_str(), expected);
             Some(hash)
         });
-        assert_eq!(idx::fingerprint(&hashes), FINGERPRINT);
+        assert_eq!(fingerprint(&hashes, ""), FINGERPRINT);
+    }
+
+    fn parts(rows: &Rows) -> (&[u8], &[u16]) {
+        match (&rows.inputs, &rows.targets) {
+            (Inputs::Bytes { values, full: 255 }, Targets::Classes(classes)) => (values, classes),
+            other => panic!("images with classes, not {other:?}"),
+        }
     }
 
     #[test]
     fn digits_are_where_they_should_be() {
         let dataset = load(60_000, 10_000);
         assert_eq!((dataset.train.len(), dataset.test.len()), (60_000, 10_000));
-        assert_eq!(dataset.train.pixels.len(), 60_000 * FEATURES);
-        assert_eq!(dataset.test.pixels.len(), 10_000 * FEATURES);
-        assert_eq!(dataset.train.labels[..8], [5, 0, 4, 1, 9, 2, 1, 3]);
-        assert_eq!(dataset.test.labels[..8], [7, 2, 1, 0, 4, 1, 4, 9]);
+        let ((pixels, labels), (test_pixels, test_labels)) = (parts(&dataset.train), parts(&dataset.test));
+        assert_eq!(pixels.len(), 60_000 * FEATURES);
+        assert_eq!(test_pixels.len(), 10_000 * FEATURES);
+        assert_eq!(labels[..8], [5, 0, 4, 1, 9, 2, 1, 3]);
+        assert_eq!(test_labels[..8], [7, 2, 1, 0, 4, 1, 4, 9]);
         let mut counts = [0; CLASSES];
-        dataset.train.labels.iter().for_each(|label| counts[usize::from(*label)] += 1);
+        labels.iter().for_each(|label| counts[usize::from(*label)] += 1);
         assert_eq!(counts, [5923, 6742, 5958, 6131, 5842, 5421, 5918, 6265, 5851, 5949]);
         // 0.1307 of full brightness, the mean that everyone normalizes with.
-        let sum: u64 = dataset.train.pixels.iter().map(|pixel| u64::from(*pixel)).sum();
+        let sum: u64 = pixels.iter().map(|pixel| u64::from(*pixel)).sum();
         assert_eq!((sum as f64 / (60_000 * FEATURES) as f64 / 255.0 * 1e4).round(), 1307.0);
     }
 
     #[test]
     fn a_part_of_the_rows_is_the_beginning_of_all() {
-        let (all, few) = (load(1000, 100), load(300, 7));
-        assert_eq!(few.train.pixels, all.train.pixels[..300 * FEATURES]);
-        assert_eq!(few.train.labels, all.train.labels[..300]);
-        assert_eq!(few.test.pixels, all.test.pixels[..7 * FEATURES]);
-        assert_eq!(few.test.labels, all.test.labels[..7]);
+        let (mut all, few) = (load(1000, 100), load(300, 7));
+        all.train.truncate(300);
+        all.test.truncate(7);
+        assert_eq!(few, all);
     }
 }

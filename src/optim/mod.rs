@@ -32,7 +32,7 @@ pub use self::nesterov::{Form, Nesterov};
 pub use self::rmsprop::RmsProp;
 pub use self::schedule::{Cosine, Exponential, Misfit, OneCycle, Pacing, Schedule, Step};
 pub use self::sgd::Sgd;
-use crate::number::OutOfRange;
+use crate::number::in_range;
 use crate::real::Real;
 use crate::settings::Settings;
 
@@ -191,11 +191,6 @@ impl Optimizer {
 pub fn shrink<R: Real>(parameters: &mut [R], share: f64) {
     let rest = R::from_f64(1.0 - share);
     parameters.iter_mut().for_each(|w| *w *= rest);
-}
-
-/// A number that stands in this source text, where everyone sees that it is in range.
-fn in_range<T: TryFrom<f64, Error = OutOfRange>>(value: f64) -> T {
-    T::try_from(value).expect("numbers in the source text are in range")
 }
 
 #[cfg(test)]

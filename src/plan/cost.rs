@@ -39,6 +39,7 @@ impl Cost {
         let update = UPDATE * weights * (2.0 + spec.optimizer.slots() as f64);
         let rows = |part| match part {
             Part::Train => spec.info.train_rows as f64,
+            Part::Validation => spec.info.validation_rows as f64,
             Part::Test => spec.info.test_rows as f64,
         };
         let evaluated: f64 = spec.record.parts().iter().map(|&part| rows(part)).sum();

@@ -3,10 +3,11 @@
 
 use super::cost::Cost;
 use crate::batches::Sampling;
-use crate::data::{self, Info, Task};
+use crate::data::{self, Info, Source, Task};
 use crate::file::{Experiment, File, short_name};
 use crate::kernel::Precision;
 use crate::nn::Model;
+use crate::nn::loss::Objective;
 use crate::number::{Count, Whole, shortest};
 use crate::optim::{Misfit, Optimizer};
 use crate::record::{Moments, Part, Subject};
@@ -45,7 +46,11 @@ impl Contradiction {
 
     /// Data that cannot be had.
     pub fn of_data(error: &data::Error) -> Self {
-        Self::new(["data", error.key()], error.to_string())
+        let contradiction = Self::new(["data", error.key()], error.to_string());
+        match error.help() {
+            Some(help) => contradiction.help(help),
+            None => contradiction,
+        }
     }
 
     /// A schedule that does not suit its run.
@@ -217,10 +222,24 @@ fn within_a_network(spec: &NetworkRun) -> Vec<Contradiction> {
                 .help("a single row is its own mean, and nothing of it would be left: take a larger `batch_size`"),
         );
     }
-    if info.test_rows == 0 && spec.record.evaluates(Part::Test) {
+    if let (Objective::CrossEntropy, Task::Regression { .. }) = (spec.objective, info.task) {
         contradictions.push(
-            Contradiction::new(["record", "evaluate"], "there is no test data to evaluate on")
-                .help("name `test_images` and `test_labels` in [data], or evaluate on = [\"train\"] alone"),
+            Contradiction::new(["train", "objective"], "cross-entropy is of classes, and the data is a regression")
+                .help("take `objective = \"mse\"` in [train], or `task = \"classification\"` in [data] where the target names classes"),
+        );
+    }
+    if info.test_rows == 0 && spec.record.evaluates(Part::Test) {
+        contradictions.push(Contradiction::new(["record", "evaluate"], "there is no test data to evaluate on").help(
+            match spec.data.2 {
+                Source::Idx(_) => "name `test_images` and `test_labels` in [data], or evaluate on = [\"train\"] alone",
+                _ => "set rows aside with `test_share` in [data], or evaluate on = [\"train\"] alone",
+            },
+        ));
+    }
+    if info.validation_rows == 0 && spec.record.evaluates(Part::Validation) {
+        contradictions.push(
+            Contradiction::new(["record", "evaluate"], "there is no validation data to evaluate on")
+                .help("set rows aside with `validation_rows` or `validation_share` in [data]"),
         );
     }
     let rows = spec.record.rows(spec.steps);
@@ -296,7 +315,7 @@ fn recorded_apart(spec: &NetworkRun) -> Vec<Contradiction> {
 /// What is wrong where the data cannot be had: that, and every contradiction that does not depend on it.
 pub fn without_data(file: File, error: &data::Error) -> Vec<Contradiction> {
     let task = Task::Classification { classes: 1 };
-    let plenty = Info { train_rows: 1 << 40, test_rows: 1 << 40, features: 1, task, fingerprint: String::new() };
+    let plenty = Info { validation_rows: 1 << 40, ..Info::unsplit(1 << 40, 1 << 40, 1, task, "") };
     let mut contradictions = vec![Contradiction::of_data(error)];
     contradictions.extend(lower(file, Some(&plenty)).err().into_iter().flatten());
     contradictions

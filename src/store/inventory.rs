@@ -132,7 +132,7 @@ fn read_area(root: &Path, area: Area) -> Result<BTreeMap<RunId, Known>, Error> {
 }
 
 /// The columns that [`read_batch`] needs.
-const COLUMNS: [&str; 17] = [
+const COLUMNS: [&str; 19] = [
     "run_id",
     "label",
     "seed",
@@ -142,6 +142,8 @@ const COLUMNS: [&str; 17] = [
     "best_step",
     "final_train_loss",
     "train_accuracy",
+    "final_validation_loss",
+    "validation_accuracy",
     "final_test_loss",
     "test_accuracy",
     "steps_done",
@@ -179,6 +181,8 @@ fn known(cells: &Cells, batch: BatchName) -> Result<Known, String> {
         best_step: cells.maybe_count("best_step")?,
         final_train_loss: cells.maybe_float("final_train_loss")?,
         train_accuracy: cells.maybe_float("train_accuracy")?,
+        final_validation_loss: cells.maybe_float("final_validation_loss")?,
+        validation_accuracy: cells.maybe_float("validation_accuracy")?,
         final_test_loss: cells.maybe_float("final_test_loss")?,
         test_accuracy: cells.maybe_float("test_accuracy")?,
         steps_done: cells.maybe_count("steps_done")?,

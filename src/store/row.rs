@@ -90,6 +90,8 @@ pub struct Summary {
     /// From the last evaluation of each part of the data.
     pub final_train_loss: Option<f64>,
     pub train_accuracy: Option<f64>,
+    pub final_validation_loss: Option<f64>,
+    pub validation_accuracy: Option<f64>,
     pub final_test_loss: Option<f64>,
     pub test_accuracy: Option<f64>,
     /// Updates that were done: all of them in a finished run, those before [`Self::diverged_step`] in a diverged one.
@@ -122,15 +124,17 @@ impl Summary {
     fn of_outcome(outcome: &Outcome, settings: &Settings, seconds: f64) -> Self {
         let best = outcome.history.iter().min_by(|a, b| a.loss.total_cmp(&b.loss));
         let last = |part| outcome.evaluations.iter().rfind(|row| row.part == part);
-        let (train, test) = (last(Part::Train), last(Part::Test));
+        let (train, validation, test) = (last(Part::Train), last(Part::Validation), last(Part::Test));
         let summary = Self {
             final_loss: mean_of_last(&outcome.history),
             best_loss: best.map(|row| row.loss),
             best_step: best.map(|row| row.step),
             final_train_loss: train.map(|row| row.loss),
-            train_accuracy: train.map(|row| row.accuracy),
+            train_accuracy: train.and_then(|row| row.accuracy),
+            final_validation_loss: validation.map(|row| row.loss),
+            validation_accuracy: validation.and_then(|row| row.accuracy),
             final_test_loss: test.map(|row| row.loss),
-            test_accuracy: test.map(|row| row.accuracy),
+            test_accuracy: test.and_then(|row| row.accuracy),
             steps_done: steps(settings),
             digest: digest(outcome),
             ..Self::empty(Status::Finished, seconds)
@@ -156,6 +160,8 @@ impl Summary {
             best_step: None,
             final_train_loss: None,
             train_accuracy: None,
+            final_validation_loss: None,
+            validation_accuracy: None,
             final_test_loss: None,
             test_accuracy: None,
             steps_done: None,
@@ -195,8 +201,10 @@ fn digest(outcome: &Outcome) -> String {
         hasher.update(words([step, epoch.to_bits(), loss.to_bits(), penalty.to_bits()]).as_flattened());
     }
     hasher.update(&length(outcome.evaluations.len()));
-    for &EvaluationRow { step, epoch, part, loss, accuracy } in &outcome.evaluations {
-        let row = words([step, epoch.to_bits(), loss.to_bits(), accuracy.to_bits()]);
+    for &EvaluationRow { step, epoch, part, loss, accuracy, rmse } in &outcome.evaluations {
+        // A row has one of the two.
+        let quality = accuracy.or(rmse).unwrap_or_default();
+        let row = words([step, epoch.to_bits(), loss.to_bits(), quality.to_bits()]);
         hasher.update(part.name().as_bytes()).update(row.as_flattened());
     }
     for table in Table::DATA {
@@ -272,7 +280,7 @@ pub(super) mod tests {
     }
 
     pub fn evaluation(step: u64, part: Part, loss: f64, accuracy: f64) -> EvaluationRow {
-        EvaluationRow { step, epoch: step as f64, part, loss, accuracy }
+        EvaluationRow { step, epoch: step as f64, part, loss, accuracy: Some(accuracy), rmse: None }
     }
 
     pub fn layer(step: u64, value: f64) -> LayerRow {
@@ -353,7 +361,7 @@ pub(super) mod tests {
             |outcome| outcome.history[1].loss = f64::from_bits(2.0f64.to_bits() + 1),
             |outcome| outcome.history[1].penalty = -0.0,
             |outcome| outcome.evaluations[0].part = Part::Test,
-            |outcome| outcome.evaluations[0].accuracy = 0.75,
+            |outcome| outcome.evaluations[0].accuracy = Some(0.75),
             |outcome| outcome.evaluations.clear(),
             |outcome| outcome.layers.push(layer(1, 0.5)),
             |outcome| outcome.layers.push(layer(1, -0.5)),

@@ -72,7 +72,7 @@ impl Table {
 fn schema(table: Table) -> SchemaRef {
     let columns: Vec<(&str, Kind, bool)> = match table {
         Table::Runs => run_columns().collect(),
-        data => tables::columns(data).into_iter().map(|(name, kind)| (name, kind, false)).collect(),
+        data => tables::columns(data),
     };
     let field = |(name, kind, nullable): (&str, Kind, bool)| Field::new(name, kind.data_type(), nullable);
     Arc::new(Schema::new(columns.into_iter().map(field).collect::<Vec<_>>()))
@@ -169,8 +169,17 @@ const IDENTITY: [Column; 6] = [
 pub const SETTING_COLUMNS: &[(&str, Kind)] = &[
     ("data", Kind::Text),
     ("train_rows", Kind::Int),
+    ("validation_rows", Kind::Int),
     ("test_rows", Kind::Int),
+    ("normalize", Kind::Text),
+    ("task", Kind::Text),
+    ("target", Kind::Text),
+    ("columns", Kind::Text),
+    ("features", Kind::Int),
+    ("rows", Kind::Int),
     ("classes", Kind::Int),
+    ("noise", Kind::Float),
+    ("data_seed", Kind::Int),
     ("function", Kind::Text),
     ("start", Kind::Text),
     ("coefficients", Kind::Text),
@@ -236,7 +245,7 @@ pub const SETTING_COLUMNS: &[(&str, Kind)] = &[
     ("gradient_checks_parameters", Kind::Int),
 ];
 
-const RESULT: [Column; 20] = [
+const RESULT: [Column; 22] = [
     always("settings", Kind::Document, |source| Some(settings_as_json(source.run).into())),
     always("data_fingerprint", Kind::Text, |source| Some(source.run.data_fingerprint.as_str().into())),
     always("numerics_version", Kind::Int, |_| Some(u64::from(NUMERICS_VERSION).into())),
@@ -250,6 +259,8 @@ const RESULT: [Column; 20] = [
     maybe("best_step", Kind::Int, |source| source.summary.best_step.map(Scalar::from)),
     maybe("final_train_loss", Kind::Float, |source| source.summary.final_train_loss.map(Scalar::from)),
     maybe("train_accuracy", Kind::Float, |source| source.summary.train_accuracy.map(Scalar::from)),
+    maybe("final_validation_loss", Kind::Float, |source| source.summary.final_validation_loss.map(Scalar::from)),
+    maybe("validation_accuracy", Kind::Float, |source| source.summary.validation_accuracy.map(Scalar::from)),
     maybe("final_test_loss", Kind::Float, |source| source.summary.final_test_loss.map(Scalar::from)),
     maybe("test_accuracy", Kind::Float, |source| source.summary.test_accuracy.map(Scalar::from)),
     maybe("steps_done", Kind::Int, |source| source.summary.steps_done.map(Scalar::from)),

@@ -29,6 +29,8 @@ trait Row: Sized + 'static {
 enum Cell<R> {
     Int(fn(&R) -> i64),
     Float(fn(&R) -> f64),
+    /// Null where there is none.
+    MaybeFloat(fn(&R) -> Option<f64>),
     Text(fn(&R) -> &str),
 }
 
@@ -48,7 +50,8 @@ impl Row for EvaluationRow {
         ("epoch", Cell::Float(|row| row.epoch)),
         ("split", Cell::Text(|row| row.part.name())),
         ("loss", Cell::Float(|row| row.loss)),
-        ("accuracy", Cell::Float(|row| row.accuracy)),
+        ("accuracy", Cell::MaybeFloat(|row| row.accuracy)),
+        ("rmse", Cell::MaybeFloat(|row| row.rmse)),
     ];
 }
 
@@ -135,10 +138,10 @@ static NOTHING: Outcome = Outcome {
     parameters_hash: String::new(),
 };
 
-/// The columns of a data table, those that say whose row it is included; none of another table.
-pub fn columns(table: Table) -> Vec<(&'static str, Kind)> {
-    fn of<R: Row>(_: &[R]) -> Vec<(&'static str, Kind)> {
-        R::COLUMNS.iter().map(|(name, cell)| (*name, cell.kind())).collect()
+/// Name, kind and nullability of the columns of a data table, those that say whose row it is included; none of another table.
+pub fn columns(table: Table) -> Vec<(&'static str, Kind, bool)> {
+    fn of<R: Row>(_: &[R]) -> Vec<(&'static str, Kind, bool)> {
+        R::COLUMNS.iter().map(|(name, cell)| (*name, cell.kind(), matches!(cell, Cell::MaybeFloat(_)))).collect()
     }
     let own = with_rows!(table, NOTHING, rows => of(rows)).unwrap_or_default();
     if own.is_empty() { own } else { [RUN.as_slice(), &own].concat() }
@@ -163,6 +166,11 @@ pub fn hash(table: Table, outcome: &Outcome, hasher: &mut blake3::Hasher) {
                 match cell {
                     Cell::Int(value) => hasher.update(&value(row).to_le_bytes()),
                     Cell::Float(value) => hasher.update(&value(row).to_bits().to_le_bytes()),
+                    // What is not there leaves no trace, so that it can be a column of later versions.
+                    Cell::MaybeFloat(value) => match value(row) {
+                        Some(value) => hasher.update(&value.to_bits().to_le_bytes()),
+                        None => hasher,
+                    },
                     Cell::Text(value) => {
                         hasher.update(&(value(row).len() as u64).to_le_bytes()).update(value(row).as_bytes())
                     }
@@ -179,13 +187,14 @@ pub fn count(table: Table, outcome: &Outcome) -> usize {
 }
 
 /// The columns that say whose rows these are.
-const RUN: [(&str, Kind); 3] = [("run_id", Kind::Text), ("label", Kind::Text), ("seed", Kind::Int)];
+const RUN: [(&str, Kind, bool); 3] =
+    [("run_id", Kind::Text, false), ("label", Kind::Text, false), ("seed", Kind::Int, false)];
 
 impl<R> Cell<R> {
     const fn kind(&self) -> Kind {
         match self {
             Self::Int(_) => Kind::Int,
-            Self::Float(_) => Kind::Float,
+            Self::Float(_) | Self::MaybeFloat(_) => Kind::Float,
             Self::Text(_) => Kind::Text,
         }
     }
@@ -201,16 +210,24 @@ fn arrays<R: Row>(run: &RunRow, rows: &[R]) -> Result<Vec<ArrayRef>, Error> {
         arrays.push(match cell {
             Cell::Int(value) => Arc::new(rows.iter().map(value).collect::<Int64Array>()),
             Cell::Float(value) => {
-                let finite = rows.iter().map(|row| match value(row) {
-                    value if value.is_finite() => Ok(value),
-                    value => Err(Error::NotFinite { run_id: run.run_id, column, step: Some(row.step()), value }),
-                });
+                let finite = rows.iter().map(|row| finite(run, column, row, value(row)));
                 Arc::new(Float64Array::from(finite.collect::<Result<Vec<f64>, Error>>()?))
+            }
+            Cell::MaybeFloat(value) => {
+                let finite = rows.iter().map(|row| value(row).map(|value| finite(run, column, row, value)).transpose());
+                Arc::new(Float64Array::from(finite.collect::<Result<Vec<Option<f64>>, Error>>()?))
             }
             Cell::Text(value) => Arc::new(rows.iter().map(value).collect::<DictionaryArray<Int32Type>>()),
         });
     }
     Ok(arrays)
+}
+
+fn finite<R: Row>(run: &RunRow, column: &'static str, row: &R, value: f64) -> Result<f64, Error> {
+    match value.is_finite() {
+        true => Ok(value),
+        false => Err(Error::NotFinite { run_id: run.run_id, column, step: Some(row.step()), value }),
+    }
 }
 
 fn repeated(text: &str, rows: usize) -> ArrayRef {

@@ -374,8 +374,17 @@ fn the_columns_of_this_format_version_are_these() {
     status Text
     data Text?
     train_rows Int64?
+    validation_rows Int64?
     test_rows Int64?
+    normalize Text?
+    task Text?
+    target Text?
+    columns Text?
+    features Int64?
+    rows Int64?
     classes Int64?
+    noise Float64?
+    data_seed Int64?
     function Text?
     start Text?
     coefficients Text?
@@ -449,6 +458,8 @@ fn the_columns_of_this_format_version_are_these() {
     best_step Int64?
     final_train_loss Float64?
     train_accuracy Float64?
+    final_validation_loss Float64?
+    validation_accuracy Float64?
     final_test_loss Float64?
     test_accuracy Float64?
     steps_done Int64?
@@ -478,7 +489,8 @@ fn the_columns_of_this_format_version_are_these() {
     epoch Float64
     split Text
     loss Float64
-    accuracy Float64
+    accuracy Float64?
+    rmse Float64?
     "#);
     insta::assert_snapshot!(list(Table::Layers), @r#"
     run_id Text
@@ -643,7 +655,8 @@ fn all_evaluations(root: &Path) -> BTreeMap<RunId, Vec<EvaluationRow>> {
                 epoch: epochs[row],
                 part: if splits[row] == "train" { Part::Train } else { Part::Test },
                 loss: losses[row],
-                accuracy: accuracies[row],
+                accuracy: Some(accuracies[row]),
+                rmse: None,
             });
         }
     }
@@ -659,7 +672,15 @@ fn any_outcome() -> impl Strategy<Value = (Vec<LossRow>, Vec<EvaluationRow>, Str
         .prop_map(|(step, epoch, loss, penalty, lr)| LossRow { step, epoch, loss, penalty, lr });
     let part = prop_oneof![Just(Part::Train), Just(Part::Test)];
     let evaluation = (0..1u64 << 53, any_float(), part, any_float(), 0.0..=1.0)
-        .prop_map(|(step, epoch, part, loss, accuracy)| EvaluationRow { step, epoch, part, loss, accuracy });
+        .prop_map(|(step, epoch, part, loss, accuracy)| (step, epoch, part, loss, Some(accuracy)))
+        .prop_map(|(step, epoch, part, loss, accuracy)| EvaluationRow {
+            step,
+            epoch,
+            part,
+            loss,
+            accuracy,
+            rmse: None,
+        });
     (prop::collection::vec(loss, 0..20), prop::collection::vec(evaluation, 0..6), "\\PC{0,12}")
 }
 

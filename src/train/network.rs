@@ -6,7 +6,7 @@ use self::moments::Rehearsal;
 use super::measure::{GradientChecks, HistogramCounts, LayerNumbers};
 use super::{Ending, Outcome};
 use crate::batches::Batches;
-use crate::data::{Dataset, Rows};
+use crate::data::{Dataset, Partition, Task, View, split};
 use crate::kernel::{Element, Instructions};
 use crate::nn::loss::{self, Targets};
 use crate::nn::{Network, NotFinite, Phase, parameters};
@@ -23,7 +23,9 @@ pub fn train_with<R: Element>(
     data: &Dataset,
     watch: &mut dyn FnMut(u64) -> ControlFlow<()>,
 ) -> Outcome {
-    let mut run = Run::<R>::new(instructions, spec, data);
+    let order = |rows| split::order(spec.seed, rows);
+    let data = Partition::new(data, &spec.info, spec.data.1.normalize, order);
+    let mut run = Run::<R>::new(instructions, spec, &data);
     let ending = run.all_steps(watch);
     run.history.shrink_to_fit();
     Outcome {
@@ -47,7 +49,10 @@ const RESERVED_LOSSES: u64 = 1 << 20;
 /// A run under way. All buffers are as long as they will ever be, so a step allocates nothing.
 struct Run<'a, R> {
     spec: &'a NetworkRun,
-    data: &'a Dataset,
+    /// The rows that this run trains on and is evaluated on.
+    data: &'a Partition<'a>,
+    /// The width of the network's output.
+    outputs: usize,
     network: Network<R>,
     /// Flat, as the network's layout says; so are the gradients and each accumulator.
     parameters: Vec<R>,
@@ -76,17 +81,25 @@ struct Input<R> {
     rows: Vec<usize>,
     /// [rows, features]
     x: Vec<R>,
+    targets: Buffer<R>,
+}
+
+/// What rows should come out as.
+enum Buffer<R> {
     /// [rows]
-    labels: Vec<u16>,
+    Classes(Vec<u16>),
+    /// [rows, outputs]
+    Values { values: Vec<R>, outputs: usize },
 }
 
 impl<'a, R: Element> Run<'a, R> {
-    fn new(instructions: Instructions, spec: &'a NetworkRun, data: &'a Dataset) -> Self {
+    fn new(instructions: Instructions, spec: &'a NetworkRun, data: &'a Partition) -> Self {
+        let (features, outputs) = (spec.info.features, spec.info.task.outputs());
         let batch = spec.batch_size.as_usize();
         let is_looked_at = spec.evaluations() > 0 || spec.record.histograms.is_some();
-        let checked = spec.record.gradient_checks.as_ref().map_or(0, |checks| checks.rows(data.train.len() as u64));
+        let checked = spec.record.gradient_checks.as_ref().map_or(0, |checks| checks.rows(data.train().len() as u64));
         let rows = batch.max(if is_looked_at { EVALUATION_ROWS } else { 0 }).max(checked as usize);
-        let network = Network::new(instructions, &spec.layers(), data.features, rows);
+        let network = Network::new(instructions, &spec.layers(), features, rows);
         let count = network.layout().len();
         let mut parameters = vec![R::zero(); count];
         spec.init.fill(spec.seed, network.layout(), &mut parameters);
@@ -102,18 +115,22 @@ impl<'a, R: Element> Run<'a, R> {
         Self {
             spec,
             data,
+            outputs,
             parameters,
             state: vec![R::zero(); network.state_layout().len()],
             dropouts: (0..network.dropout_layers()).map(|k| spec.seed.stream(Purpose::Dropout(k))).collect(),
             network,
             gradients: vec![R::zero(); count],
             slots: vec![R::zero(); spec.optimizer.slots() * count],
-            batches: Batches::new(spec.sampling, spec.seed, data.train.len()),
+            batches: Batches::new(spec.sampling, spec.seed, data.train().len()),
             input: Input {
-                features: data.features,
+                features,
                 rows: vec![0; rows],
-                x: vec![R::zero(); rows * data.features],
-                labels: vec![0; rows],
+                x: vec![R::zero(); rows * features],
+                targets: match spec.info.task {
+                    Task::Classification { .. } => Buffer::Classes(vec![0; rows]),
+                    Task::Regression { .. } => Buffer::Values { values: vec![R::zero(); rows * outputs], outputs },
+                },
             },
             history: Vec::with_capacity(spec.record.rows(spec.steps).min(RESERVED_LOSSES) as usize),
             evaluations: Vec::with_capacity(
@@ -145,7 +162,7 @@ impl<'a, R: Element> Run<'a, R> {
         let spec = self.spec;
         let batch = spec.batch_size.as_usize();
         self.batches.draw(step, &mut self.input.rows[..batch]);
-        self.input.gather(&self.data.train, batch);
+        self.input.gather(self.data.train(), batch);
 
         let loss_is_due = spec.record.loss_is_due(step, spec.steps);
         self.forward(step, batch)?;
@@ -188,14 +205,14 @@ impl<'a, R: Element> Run<'a, R> {
 
     fn compare(&mut self, rows: usize) {
         let (outputs, comparison) = self.network.output(rows);
-        self.spec.objective.compare(outputs, self.data.task.outputs(), self.input.targets(rows), comparison);
+        self.spec.objective.compare(outputs, self.outputs, self.input.targets(rows), comparison);
     }
 
     /// Computes the gradients of the input's first `rows` rows, which were compared last, after a pass for training.
     fn compute_gradients(&mut self, rows: usize) {
         let Self { spec, network, parameters, gradients, input, .. } = self;
         let comparison = network.output(rows).1;
-        spec.objective.gradient(comparison, self.data.task.outputs(), input.targets(rows));
+        spec.objective.gradient(comparison, self.outputs, input.targets(rows));
         network.backward(parameters, input.x(rows), gradients);
         spec.regularization.add_gradients(network.layout(), parameters, gradients);
     }
@@ -244,16 +261,16 @@ impl<'a, R: Element> Run<'a, R> {
     fn loss(&mut self, rows: usize) -> (f64, f64) {
         let penalty = self.spec.regularization.penalty(self.network.layout(), &self.parameters);
         let (comparison, targets) = (self.network.output(rows).1, self.input.targets(rows));
-        let sum = self.spec.objective.add_losses(0.0, comparison, self.data.task.outputs(), targets);
+        let sum = self.spec.objective.add_losses(0.0, comparison, self.outputs, targets);
         (sum / rows as f64 + penalty, penalty)
     }
 
     /// Writes down loss and accuracy on all rows of `part`, where it has any.
     fn evaluate(&mut self, step: u64, part: Part) -> Result<(), NotFinite> {
-        let data = self.data;
         let source = match part {
-            Part::Train => &data.train,
-            Part::Test => &data.test,
+            Part::Train => self.data.train(),
+            Part::Validation => self.data.validation(),
+            Part::Test => self.data.test(),
         };
         let total = source.len();
         if total == 0 {
@@ -265,11 +282,18 @@ impl<'a, R: Element> Run<'a, R> {
             self.predict(rows)?;
             let (outputs, comparison) = self.network.output(rows);
             let targets = self.input.targets(rows);
-            sum = self.spec.objective.add_losses(sum, comparison, data.task.outputs(), targets);
-            correct += loss::correct(outputs, data.task.outputs(), &self.input.labels[..rows]);
+            sum = self.spec.objective.add_losses(sum, comparison, self.outputs, targets);
+            if let Targets::Classes(labels) = targets {
+                correct += loss::correct(outputs, self.outputs, labels);
+            }
         }
-        let (loss, accuracy) = (finite_loss(sum / total as f64)?, correct as f64 / total as f64);
-        self.evaluations.push(EvaluationRow { step, epoch: self.spec.pace().epoch(step), part, loss, accuracy });
+        let loss = finite_loss(sum / total as f64)?;
+        let (accuracy, rmse) = match self.spec.info.task {
+            Task::Classification { .. } => (Some(correct as f64 / total as f64), None),
+            // The loss of values is their mean squared error.
+            Task::Regression { .. } => (None, Some(loss.sqrt())),
+        };
+        self.evaluations.push(EvaluationRow { step, epoch: self.spec.pace().epoch(step), part, loss, accuracy, rmse });
         Ok(())
     }
 }
@@ -281,7 +305,7 @@ fn finite_loss(loss: f64) -> Result<f64, NotFinite> {
 
 impl<R: Element> Input<R> {
     /// Fetches the rows from `first` on, up to `end`, as many as there is room for; how many these are.
-    fn gather_from(&mut self, source: &Rows, first: usize, end: usize) -> usize {
+    fn gather_from(&mut self, source: View, first: usize, end: usize) -> usize {
         let rows = self.rows.len().min(end - first);
         self.rows[..rows].iter_mut().zip(first..).for_each(|(row, index)| *row = index);
         self.gather(source, rows);
@@ -289,13 +313,22 @@ impl<R: Element> Input<R> {
     }
 
     /// Fetches the first `rows` of the rows that are asked for.
-    fn gather(&mut self, source: &Rows, rows: usize) {
-        source.gather(&self.rows[..rows], &mut self.x[..rows * self.features], &mut self.labels[..rows]);
+    fn gather(&mut self, source: View, rows: usize) {
+        source.gather_inputs(&self.rows[..rows], &mut self.x[..rows * self.features]);
+        match &mut self.targets {
+            Buffer::Classes(classes) => source.gather_classes(&self.rows[..rows], &mut classes[..rows]),
+            Buffer::Values { values, outputs } => {
+                source.gather_values(&self.rows[..rows], &mut values[..rows * *outputs]);
+            }
+        }
     }
 
     /// What the first `rows` rows should come out as.
     fn targets(&self, rows: usize) -> Targets<'_, R> {
-        Targets::Classes(&self.labels[..rows])
+        match &self.targets {
+            Buffer::Classes(classes) => Targets::Classes(&classes[..rows]),
+            Buffer::Values { values, outputs } => Targets::Values(&values[..rows * outputs]),
+        }
     }
 
     /// The first `rows` rows.

@@ -65,7 +65,13 @@ impl Scratch {
     }
 
     pub fn run(&self, arguments: &str) -> Ran {
-        Ran::new(self.command(arguments).output().expect("the program starts"))
+        self.run_with(arguments, &[])
+    }
+
+    /// The same with these environment variables.
+    pub fn run_with(&self, arguments: &str, variables: &[(&str, &str)]) -> Ran {
+        let mut command = self.command(arguments);
+        Ran::new(command.envs(variables.iter().copied()).output().expect("the program starts"))
     }
 
     /// Every file below `folder`, the lock left out, sorted, with the hash of what is in it.

@@ -29,6 +29,9 @@ STREAMS = [
     (7, "sweep regularization.weight_decay", 0, 99),
     (0, "dropout", 0, 0),
     (3, "dropout", 1, 2000),
+    (0, "split", 0, 0),
+    (7, "data", 0, 0),
+    (7, "data", 1, 0),
 ]
 
 

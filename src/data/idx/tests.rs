@@ -6,19 +6,19 @@ use proptest::prelude::*;
 use tempfile::TempDir;
 
 use super::*;
-use crate::data::{Data, Error, Limits, Source};
+use crate::data::{Data, Error, Limits, Preparation, Source};
 use crate::number::Count;
 use crate::settings::Settings;
 
 /// An IDX file.
-fn idx(sizes: &[u32], values: &[u8]) -> Vec<u8> {
+pub fn idx(sizes: &[u32], values: &[u8]) -> Vec<u8> {
     let mut file = vec![0, 0, 8, sizes.len() as u8];
     sizes.iter().for_each(|size| file.extend(size.to_be_bytes()));
     file.extend(values);
     file
 }
 
-fn gzip(content: &[u8]) -> Vec<u8> {
+pub fn gzip(content: &[u8]) -> Vec<u8> {
     let mut encoder = GzEncoder::new(Vec::new(), Compression::fast());
     encoder.write_all(content).unwrap();
     encoder.finish().unwrap()
@@ -43,7 +43,7 @@ const TEST: &str = "test_images = 'test-images'\ntest_labels = 'test-labels'\n";
 
 /// The data that these settings name in `folder`.
 fn data(folder: &TempDir, settings: &str, limits: Limits) -> Data {
-    let mut data = Data(limits, Source::Idx(toml::from_str(settings).unwrap()));
+    let mut data = Data(limits, Preparation::default(), Source::Idx(toml::from_str(settings).unwrap()));
     data.resolve(folder.path());
     data
 }
@@ -73,10 +73,8 @@ fn files_are_read_gzipped_or_not() {
     let folder = folder();
     let data = data(&folder, &format!("{TRAIN}{TEST}"), Limits::default());
     let dataset = data.load().unwrap();
-    assert_eq!(dataset.train.pixels, [0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 255]);
-    assert_eq!(dataset.train.labels, [2, 4, 0]);
-    assert_eq!(dataset.test.pixels, [9, 8, 7, 6, 5, 4, 3, 2]);
-    assert_eq!(dataset.test.labels, [1, 1]);
+    assert_eq!(dataset.train, Rows::of_images(vec![0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 255], &[2, 4, 0]));
+    assert_eq!(dataset.test, Rows::of_images(vec![9, 8, 7, 6, 5, 4, 3, 2], &[1, 1]));
     assert_eq!((dataset.features, dataset.task.outputs()), (4, 5));
     let info = data.info().unwrap();
     assert_eq!((info.train_rows, info.test_rows, info.features, info.task.outputs()), (3, 2, 4, 5));
@@ -88,8 +86,8 @@ fn limits_take_the_first_rows_and_leave_the_classes() {
     let rows = |rows| Some(Count::new(rows).unwrap());
     let few = data(&folder, &format!("{TRAIN}{TEST}"), Limits { train_rows: rows(1), test_rows: rows(1) });
     let dataset = few.load().unwrap();
-    assert_eq!((dataset.train.pixels, dataset.train.labels), (vec![0, 1, 2, 3], vec![2]));
-    assert_eq!((dataset.test.pixels, dataset.test.labels), (vec![9, 8, 7, 6], vec![1]));
+    assert_eq!(dataset.train, Rows::of_images(vec![0, 1, 2, 3], &[2]));
+    assert_eq!(dataset.test, Rows::of_images(vec![9, 8, 7, 6], &[1]));
     assert_eq!(dataset.task.outputs(), 5);
     let info = few.info().unwrap();
     assert_eq!((info.train_rows, info.test_rows, info.task.outputs()), (1, 1, 5));

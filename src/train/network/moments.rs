@@ -32,7 +32,7 @@ impl<R: Element> Run<'_, R> {
     }
 
     fn count_activations(&mut self, step: i64, histograms: &mut HistogramCounts) {
-        let rows = histograms.rows_needed(self.data.train.len() as u64) as usize;
+        let rows = histograms.rows_needed(self.data.train().len() as u64) as usize;
         if rows == 0 {
             return;
         }
@@ -49,7 +49,7 @@ impl<R: Element> Run<'_, R> {
     /// Sends the first `total` training rows through the network, and shows it to `look` after every so many.
     pub(super) fn show(&mut self, total: usize, mut look: impl FnMut(&Network<R>, usize)) -> Result<(), NotFinite> {
         for first in (0..total).step_by(self.input.rows.len()) {
-            let rows = self.input.gather_from(&self.data.train, first, total);
+            let rows = self.input.gather_from(self.data.train(), first, total);
             self.network.forward(Phase::Evaluation { state: &self.state }, &self.parameters, self.input.x(rows))?;
             look(&self.network, rows);
         }
@@ -67,8 +67,8 @@ impl<R: Element> Run<'_, R> {
         let Some(mut checks) = self.gradient_checks.take_if(|checks| checks.are_due(step, self.spec.steps)) else {
             return;
         };
-        let rows = checks.rows_needed(self.data.train.len() as u64) as usize;
-        self.input.gather_from(&self.data.train, 0, rows);
+        let rows = checks.rows_needed(self.data.train().len() as u64) as usize;
+        self.input.gather_from(self.data.train(), 0, rows);
         if self.rehearse(rehearsal, rows).is_ok() {
             self.compute_gradients(rows);
             checks.check(step, |index, h| {

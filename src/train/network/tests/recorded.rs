@@ -103,7 +103,8 @@ fn histograms_are_of_the_first_rows_in_a_given_range() {
     let spec = NetworkRun { record: Record { histograms: Some(histograms), ..Record::default() }, ..spec() };
     let rows = outcome(&spec).histograms;
     let data = dataset();
-    let mut run = Run::<f64>::new(Instructions::fastest(), &spec, &data);
+    let partition = Partition::new(&data, &spec.info, Normalize::None, |_| Vec::new());
+    let mut run = Run::<f64>::new(Instructions::fastest(), &spec, &partition);
     run.show(7, |_, _| ()).unwrap();
     for (layer, _, values) in run.network.activations(7) {
         let bins = bins(&rows, -1, layer, "activations");
@@ -121,8 +122,9 @@ fn histograms_are_of_the_first_rows_in_a_given_range() {
 fn histograms_do_not_depend_on_how_the_rows_are_cut() {
     let spec = NetworkRun { record: everything(), ..spec() };
     let data = dataset();
+    let partition = Partition::new(&data, &spec.info, Normalize::None, |_| Vec::new());
     let counted = |rows| {
-        let mut run = Run::<f32>::new(Instructions::fastest(), &spec, &data);
+        let mut run = Run::<f32>::new(Instructions::fastest(), &spec, &partition);
         run.input.rows.truncate(rows);
         run.look_into(-1);
         run.histograms.unwrap().rows

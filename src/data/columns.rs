@@ -1,0 +1,270 @@
+//! Tables of the user's own: which columns go in, which should come out, and what can be wrong with them. How a table is stored is the
+//! subject of [`csv`](super::csv) and [`parquet`](super::parquet).
+
+use std::collections::HashSet;
+use std::fmt;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use serde::de::{SeqAccess, Visitor};
+use serde::{Deserialize, Deserializer};
+use thiserror::Error;
+
+use super::dataset::{Dataset, Inputs, Rows};
+use super::target::{self, Column, Resolved, TargetError, TaskKind};
+use super::{Info, fingerprint};
+use crate::value::problem::{did_you_mean, one_of};
+
+/// One name, or a list of names, none twice.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct Names(Vec<String>);
+
+impl Names {
+    /// At least one.
+    pub fn get(&self) -> &[String] {
+        &self.0
+    }
+}
+
+impl<'de> Deserialize<'de> for Names {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct NamesVisitor;
+
+        impl<'de> Visitor<'de> for NamesVisitor {
+            type Value = Names;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("the name of a column in quotes, or a list of names")
+            }
+
+            fn visit_str<E: serde::de::Error>(self, name: &str) -> Result<Names, E> {
+                Ok(Names(vec![name.to_owned()]))
+            }
+
+            fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Names, A::Error> {
+                use serde::de::Error;
+                let mut names: Vec<String> = Vec::new();
+                while let Some(name) = list.next_element::<String>()? {
+                    if names.contains(&name) {
+                        return Err(A::Error::custom(format!("the column `{name}` stands here twice")));
+                    }
+                    names.push(name);
+                }
+                if names.is_empty() {
+                    return Err(A::Error::custom("at least one column is needed"));
+                }
+                Ok(Names(names))
+            }
+        }
+
+        deserializer.deserialize_any(NamesVisitor)
+    }
+}
+
+/// Which columns of a table are used, and for what.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct Columns {
+    pub target: Names,
+    /// Default: all columns but the target.
+    pub features: Option<Names>,
+    /// Default: what the target's type says, see [`target::resolve`].
+    pub task: Option<TaskKind>,
+}
+
+/// Where the chosen columns stand in a table.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Places {
+    pub features: Vec<usize>,
+    pub targets: Vec<usize>,
+}
+
+/// A part of the data, read: the chosen columns of a file.
+#[derive(Debug)]
+pub struct Part {
+    /// The setting that names the file.
+    pub key: &'static str,
+    pub path: PathBuf,
+    /// blake3 of the bytes on disk.
+    pub hash: blake3::Hash,
+    /// The names of all the file's columns.
+    pub names: Vec<String>,
+    /// [rows, features], row-major.
+    pub inputs: Vec<f64>,
+    /// One for each target, all of the same length.
+    pub targets: Vec<Column>,
+}
+
+/// A table that is not as it should be.
+#[derive(Debug, Error)]
+#[error("`{}`{place}: {fault}", path.display())]
+pub struct TableError {
+    /// The setting that is to blame.
+    pub key: &'static str,
+    pub path: PathBuf,
+    pub place: Place,
+    pub fault: Box<Fault>,
+}
+
+/// Where in a table.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Place {
+    /// Of a text, counted from 1.
+    pub line: Option<u64>,
+    /// Of anything else, counted from 0.
+    pub row: Option<u64>,
+    pub column: Option<String>,
+}
+
+impl fmt::Display for Place {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let Some(line) = self.line {
+            write!(f, ", line {line}")?;
+        }
+        if let Some(row) = self.row {
+            write!(f, ", row {row} (counted from 0)")?;
+        }
+        if let Some(column) = &self.column {
+            write!(f, ", column `{column}`")?;
+        }
+        Ok(())
+    }
+}
+
+/// What is wrong with a table.
+#[derive(Debug, Error)]
+pub enum Fault {
+    #[error("cannot be read: {0}")]
+    Unreadable(io::Error),
+    #[error("this is not a file, but the path of a file is expected")]
+    NotAFile,
+    #[error("{0}")]
+    Format(String),
+    #[error("there are no columns: the file is empty")]
+    NoHeader,
+    #[error("there are no rows")]
+    NoRows,
+    #[error("two columns are called `{name}`")]
+    SameName { name: String },
+    #[error("there is no column `{name}`{}; there are {}", meant(name, there), shortened(there))]
+    NoColumn { name: String, there: Vec<String> },
+    #[error("the column `{name}` is the target and cannot be a feature, too")]
+    TargetAsFeature { name: String },
+    #[error("there is no column left for a feature beside the target")]
+    NoFeatures,
+    #[error("found {found} fields, expected {expected} as in the first line")]
+    Ragged { found: u64, expected: u64 },
+    #[error("the value is missing; fill it in or leave the row out")]
+    Missing,
+    #[error("found `{found}`, expected a number; leave the column out: `features` lists the columns that are used")]
+    NotANumber { found: String },
+    #[error("found {found}, expected a finite number")]
+    NotFinite { found: String },
+    #[error(
+        "found `{found}` among numbers; correct it, or say `task = \"classification\"` where the numbers are names of classes"
+    )]
+    MixedTarget { found: String },
+    #[error("the column holds {found}, expected {expected}")]
+    ColumnType { found: String, expected: &'static str },
+    #[error(transparent)]
+    Target(#[from] TargetError),
+}
+
+fn meant(name: &str, there: &[String]) -> String {
+    did_you_mean(name, there.iter().map(String::as_str))
+        .map(|name| format!(" (did you mean `{name}`?)"))
+        .unwrap_or_default()
+}
+
+/// The names, or the first of them where they are many.
+fn shortened(names: &[String]) -> String {
+    const MOST: usize = 12;
+    match names {
+        names if names.len() > MOST => {
+            let first = names[..MOST].iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ");
+            format!("{first} and {} more", names.len() - MOST)
+        }
+        names => one_of(names.iter().map(String::as_str)).replace(" or ", " and "),
+    }
+}
+
+impl Columns {
+    /// Where the columns stand among `names`; or the key that is to blame, and why.
+    pub fn places(&self, names: &[String]) -> Result<Places, (&'static str, Fault)> {
+        if names.is_empty() {
+            return Err(("path", Fault::NoHeader));
+        }
+        let mut seen = HashSet::new();
+        if let Some(name) = names.iter().find(|name| !seen.insert(*name)) {
+            return Err(("path", Fault::SameName { name: name.clone() }));
+        }
+        let find = |key, wanted: &[String]| {
+            let place = |name: &String| match names.iter().position(|there| there == name) {
+                Some(place) => Ok(place),
+                None => Err((key, Fault::NoColumn { name: name.clone(), there: names.to_vec() })),
+            };
+            wanted.iter().map(place).collect::<Result<Vec<usize>, _>>()
+        };
+        let targets = find("target", self.target.get())?;
+        let features = match &self.features {
+            Some(wanted) => find("features", wanted.get())?,
+            None => (0..names.len()).filter(|place| !targets.contains(place)).collect(),
+        };
+        if let Some(&both) = features.iter().find(|place| targets.contains(place)) {
+            return Err(("features", Fault::TargetAsFeature { name: names[both].clone() }));
+        }
+        if features.is_empty() {
+            return Err(("target", Fault::NoFeatures));
+        }
+        Ok(Places { features, targets })
+    }
+
+    /// Whether `features` says what its default would, given all columns' names.
+    fn are_all(&self, names: &[String]) -> bool {
+        let others = names.iter().filter(|name| !self.target.get().contains(name));
+        self.features.as_ref().is_none_or(|features| features.get().iter().eq(others))
+    }
+
+    /// What is fed and learned, made of the parts of a table. `reading` names the way in which the bytes were read, where there is more
+    /// than one.
+    pub fn dataset(&self, train: Part, test: Option<Part>, reading: &str) -> Result<(Dataset, Info), TableError> {
+        let features = train.inputs.len() / train.rows();
+        let resolved = target::resolve(&train.targets, test.as_ref().map(|test| test.targets.as_slice()), self.task);
+        let Resolved { task, train: train_targets, test: test_targets, class_names } = resolved.map_err(|error| {
+            let (key, path) = match (&error, &test) {
+                (TargetError::UnknownClass { .. }, Some(test)) => (test.key, &test.path),
+                _ => ("target", &train.path),
+            };
+            let column = self.target.get().first().filter(|_| self.target.get().len() == 1).cloned();
+            let place = Place { column, ..Place::default() };
+            TableError { key, path: path.clone(), place, fault: Box::new(error.into()) }
+        })?;
+        // Which columns are used stands in the settings, unless it is all of them.
+        let hashes = [Some(train.hash), test.as_ref().map(|test| test.hash)];
+        let fingerprint = fingerprint(&hashes, reading);
+        let all_columns = self.are_all(&train.names);
+        let rows = |inputs, targets| Rows { inputs: Inputs::Numbers(inputs), targets };
+        let test = test.zip(test_targets).map(|(test, targets)| rows(test.inputs, targets)).unwrap_or_default();
+        let train = rows(train.inputs, train_targets);
+        let info = Info {
+            class_names,
+            all_columns,
+            ..Info::unsplit(train.len() as u64, test.len() as u64, features, task, fingerprint)
+        };
+        Ok((Dataset { train, test, features, task }, info))
+    }
+}
+
+impl Part {
+    /// How many rows the part has.
+    pub fn rows(&self) -> usize {
+        self.targets.first().map_or(0, Column::len)
+    }
+}
+
+/// The bytes of the file at `path`. A folder cannot be read, a pipe only once, and a device may never end.
+pub fn read_file(path: &Path) -> Result<Vec<u8>, Fault> {
+    if !std::fs::metadata(path).map_err(Fault::Unreadable)?.is_file() {
+        return Err(Fault::NotAFile);
+    }
+    std::fs::read(path).map_err(Fault::Unreadable)
+}

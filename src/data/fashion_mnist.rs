@@ -1,0 +1,251 @@
+//! Fashion-MNIST: pictures of clothes in the format of MNIST, and harder (Xiao, Rasul and Vollgraf 2017, arXiv:1708.07747, MIT license).
+//!
+//! 30 MB that are not built in: they are fetched once, from the address that the authors' page names
+//! (<https://github.com/zalandoresearch/fashion-mnist>, "Get the Data"), into the user's folder for caches; or they are read from a folder
+//! that the file names. Either way a file is what was published, or an error. The page gives MD5 sums; the SHA-256 sums here are those
+//! that TensorFlow Datasets checks its downloads against (`url_checksums/fashion_mnist.txt`), with the sizes.
+//!
+//! Nothing is fetched to check or to plan: what a plan needs to know of the data is known.
+
+use std::path::{Path, PathBuf};
+
+use serde::Deserialize;
+use thiserror::Error;
+
+use super::dataset::{Dataset, Task};
+use super::fetch::{self, FetchError, Published};
+use super::{FileError, Idx, Info};
+
+/// The settings of `source = "fashion-mnist"`.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct FashionMnist {
+    /// A folder that holds the four files under the names they were published with. A path is relative to the experiment file. Default: the
+    /// user's folder for caches, where missing files are fetched to.
+    folder: Option<PathBuf>,
+}
+
+/// Training images, training labels, test images, test labels.
+const FILES: [Published; 4] = [
+    Published {
+        name: "train-images-idx3-ubyte.gz",
+        size: 26_421_880,
+        sha256: "3aede38d61863908ad78613f6a32ed271626dd12800ba2636569512369268a84",
+    },
+    Published {
+        name: "train-labels-idx1-ubyte.gz",
+        size: 29_515,
+        sha256: "a04f17134ac03560a47e3764e11b92fc97de4d1bfaf8ba1a3aa29af54cc90845",
+    },
+    Published {
+        name: "t10k-images-idx3-ubyte.gz",
+        size: 4_422_102,
+        sha256: "346e55b948d973a97e58d2351dde16a484bd415d4595297633bb08f03db6a073",
+    },
+    Published {
+        name: "t10k-labels-idx1-ubyte.gz",
+        size: 5_148,
+        sha256: "67da17c76eaffca5446c3361aaab5c3cd6d1c2608764d35dfb1850b086bf8dd5",
+    },
+];
+
+/// Where the files are published. An S3 website has no TLS: that the files are the right ones is what the sums say.
+const ADDRESS: &str = "http://fashion-mnist.s3-website.eu-central-1.amazonaws.com";
+/// A mirror to fetch from instead, such as an institute's.
+const ADDRESS_VARIABLE: &str = "PARIBUS_FASHION_MNIST_URL";
+
+/// The files cannot be had.
+#[derive(Debug, Error)]
+pub enum FashionMnistError {
+    #[error("{cause}\nfetch the four files by hand ({ADDRESS}/{} and so on, or data/fashion of https://github.com/zalandoresearch/fashion-mnist), and name their folder: `folder = \"...\"`", FILES[0].name)]
+    Fetch { cause: FetchError },
+    #[error("{cause}\nthe folder must hold the four files as they were published, gzipped: {}", names())]
+    Folder { cause: FetchError },
+    #[error(
+        "the system names no folder for caches; set PARIBUS_CACHE, or fetch the files by hand and name their `folder`"
+    )]
+    NoCache,
+    #[error(transparent)]
+    File(#[from] FileError),
+}
+
+fn names() -> String {
+    FILES.map(|file| file.name).join(", ")
+}
+
+/// All of Fashion-MNIST, as it is known without reading.
+pub fn info() -> Info {
+    let task = Task::Classification { classes: 10 };
+    let class_names =
+        ["T-shirt/top", "Trouser", "Pullover", "Dress", "Coat", "Sandal", "Shirt", "Sneaker", "Bag", "Ankle boot"];
+    Info {
+        class_names: class_names.map(str::to_owned).to_vec(),
+        ..Info::unsplit(60_000, 10_000, 28 * 28, task, super::fingerprint_of(&FILES.map(|file| file.sha256).concat()))
+    }
+}
+
+impl FashionMnist {
+    /// Makes a relative path start at `folder`.
+    pub fn resolve(&mut self, folder: &Path) {
+        if let Some(own) = &mut self.folder {
+            *own = folder.join(&own);
+        }
+    }
+
+    /// Reads all rows. What is missing in the user's folder for caches is fetched first.
+    ///
+    /// # Errors
+    /// [`FashionMnistError`]
+    pub fn load(&self) -> Result<Dataset, FashionMnistError> {
+        let address = std::env::var(ADDRESS_VARIABLE).ok().filter(|address| !address.is_empty());
+        let cache = || Some(fetch::cache()?.join("fashion-mnist"));
+        self.load_from(&FILES, address.as_deref().unwrap_or(ADDRESS), cache)
+    }
+
+    fn load_from(
+        &self,
+        files: &[Published; 4],
+        address: &str,
+        cache: impl Fn() -> Option<PathBuf>,
+    ) -> Result<Dataset, FashionMnistError> {
+        let folder = match &self.folder {
+            Some(folder) => {
+                for file in files {
+                    file.read(folder).map_err(|cause| FashionMnistError::Folder { cause })?;
+                }
+                folder.clone()
+            }
+            None => {
+                let folder = cache().ok_or(FashionMnistError::NoCache)?;
+                for file in files {
+                    keep(file, address, &folder)?;
+                }
+                folder
+            }
+        };
+        let [train_images, train_labels, test_images, test_labels] = files.map(|file| folder.join(file.name));
+        Ok(Idx::of_ten_classes([train_images, train_labels, test_images, test_labels]).read()?.0)
+    }
+}
+
+/// Makes sure that `folder` holds the file.
+fn keep(file: &Published, address: &str, folder: &Path) -> Result<(), FashionMnistError> {
+    match file.read(folder) {
+        Ok(_) => return Ok(()),
+        Err(FetchError::Unreadable { cause, .. }) if cause.kind() == std::io::ErrorKind::NotFound => {}
+        Err(error) => tracing::warn!("{error}; it is fetched again"),
+    }
+    tracing::warn!("fetching {address}/{} ({} bytes) into {}", file.name, file.size, folder.display());
+    file.fetch(address, folder).map(drop).map_err(|cause| FashionMnistError::Fetch { cause })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    use sha2::{Digest, Sha256};
+
+    use super::*;
+    use crate::data::fetch::tests::{send, server};
+    use crate::data::{Rows, idx};
+
+    /// Two training images and one test image of 2 × 1, in files as those that were published.
+    fn small() -> ([Published; 4], [Vec<u8>; 4]) {
+        let contents = [
+            idx::tests::idx(&[2, 2, 1], &[0, 51, 102, 255]),
+            idx::tests::idx(&[2], &[9, 3]),
+            idx::tests::idx(&[1, 2, 1], &[7, 8]),
+            idx::tests::idx(&[1], &[1]),
+        ]
+        .map(|content| idx::tests::gzip(&content));
+        let mut files = FILES;
+        for (file, content) in files.iter_mut().zip(&contents) {
+            let sha256: String = Sha256::digest(content).iter().map(|byte| format!("{byte:02x}")).collect();
+            (file.size, file.sha256) = (content.len() as u64, sha256.leak());
+        }
+        (files, contents)
+    }
+
+    /// A server that has these contents, and how often it was asked.
+    fn serving(contents: [Vec<u8>; 4]) -> (String, Arc<AtomicUsize>) {
+        let asked = Arc::new(AtomicUsize::new(0));
+        let count = asked.clone();
+        let base = server(move |path, stream| {
+            count.fetch_add(1, Ordering::Relaxed);
+            let file = FILES.iter().position(|file| path == format!("/some/where/{}", file.name));
+            match file {
+                Some(file) => send(stream, "200 OK", contents[file].len(), &contents[file]),
+                None => send(stream, "404 Not Found", 0, b""),
+            }
+        });
+        (base, asked)
+    }
+
+    #[test]
+    fn what_is_fetched_once_is_read_from_then_on() {
+        let (files, contents) = small();
+        let (base, asked) = serving(contents);
+        let folder = tempfile::tempdir().unwrap();
+        let cache = || Some(folder.path().join("fashion-mnist"));
+        let load = || FashionMnist::default().load_from(&files, &base, cache).unwrap();
+        let data = load();
+        assert_eq!(data.train, Rows::of_images(vec![0, 51, 102, 255], &[9, 3]));
+        assert_eq!(data.test, Rows::of_images(vec![7, 8], &[1]));
+        assert_eq!((data.features, data.task), (2, Task::Classification { classes: 10 }));
+        assert_eq!(asked.load(Ordering::Relaxed), 4);
+        assert_eq!(load(), data);
+        assert_eq!(asked.load(Ordering::Relaxed), 4);
+
+        // A file that was damaged since is fetched again, and no other.
+        std::fs::write(cache().unwrap().join(files[1].name), "damaged").unwrap();
+        assert_eq!(load(), data);
+        assert_eq!(asked.load(Ordering::Relaxed), 5);
+    }
+
+    #[test]
+    fn a_wrong_file_says_what_to_do_and_is_not_kept() {
+        let (files, mut contents) = small();
+        contents[2][20] ^= 1;
+        let (base, _) = serving(contents);
+        let folder = tempfile::tempdir().unwrap();
+        let error = FashionMnist::default().load_from(&files, &base, || Some(folder.path().to_owned())).unwrap_err();
+        let error = error.to_string();
+        assert!(error.contains(&format!("what {base}/{} sends is not the published file", files[2].name)), "{error}");
+        assert!(error.contains("name their folder: `folder = \"...\"`"), "{error}");
+        // The two files before it are good and stay; of the wrong one there is nothing.
+        let mut names: Vec<_> =
+            std::fs::read_dir(folder.path()).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+        names.sort();
+        assert_eq!(names, [files[0].name, files[1].name]);
+    }
+
+    #[test]
+    fn files_of_a_folder_are_checked_and_nothing_is_fetched() {
+        let (files, contents) = small();
+        let (base, asked) = serving(contents.clone());
+        let folder = tempfile::tempdir().unwrap();
+        for (file, content) in files.iter().zip(&contents) {
+            std::fs::write(folder.path().join(file.name), content).unwrap();
+        }
+        let mut source: FashionMnist = toml::from_str("folder = \".\"").unwrap();
+        source.resolve(folder.path());
+        let load = |files| source.load_from(files, &base, || panic!("no cache is needed"));
+        assert_eq!(load(&files).unwrap().train.len(), 2);
+        // The true files are others.
+        let error = load(&FILES).unwrap_err().to_string();
+        assert!(error.contains("train-images-idx3-ubyte.gz` is not the published file"), "{error}");
+        std::fs::remove_file(folder.path().join(files[3].name)).unwrap();
+        let error = load(&files).unwrap_err().to_string();
+        assert!(error.contains("t10k-labels-idx1-ubyte.gz` cannot be read"), "{error}");
+        assert!(error.contains("must hold the four files"), "{error}");
+        assert_eq!(asked.load(Ordering::Relaxed), 0);
+    }
+
+    #[test]
+    fn what_is_known_needs_no_file() {
+        let info = info();
+        assert_eq!((info.train_rows, info.test_rows, info.features, info.class_names.len()), (60_000, 10_000, 784, 10));
+        assert_eq!(info.fingerprint.len(), 16);
+    }
+}

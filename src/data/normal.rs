@@ -1,0 +1,102 @@
+//! Gaussian noise with classes that have nothing to do with it. There is nothing to learn but by heart: what a network does on such data
+//! says how signals and gradients flow through it, as in the book's histograms of activations.
+
+use serde::Deserialize;
+
+use super::dataset::{Rows, Task};
+use super::synthetic::{Classes, Synthetic, classified};
+use crate::number::{Count, in_range};
+use crate::seed::{Purpose, Seed};
+use crate::settings::Settings;
+
+/// The settings of `source = "normal"`.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Normal {
+    /// How many numbers make a row, each standard Gaussian.
+    features: Count,
+    /// How many rows there are.
+    rows: Count,
+    /// Row i is of class i mod `classes`. Default: 10.
+    #[serde(default = "ten")]
+    classes: Classes,
+    /// Which numbers are drawn. Default: 0.
+    #[serde(default)]
+    seed: Seed,
+}
+
+fn ten() -> Classes {
+    in_range(10_i64)
+}
+
+impl Normal {
+    /// The rows whose numbers are what `gaussian` gives, row after row.
+    pub fn from_gaussians(&self, mut gaussian: impl FnMut() -> f64) -> Rows {
+        let (rows, features) = (self.rows.as_usize(), self.features.as_usize());
+        let inputs = (0..rows * features).map(|_| gaussian()).collect();
+        classified(inputs, (0..rows).map(|row| row % self.classes.get()))
+    }
+}
+
+impl Synthetic for Normal {
+    const NAME: &'static str = "normal";
+
+    fn rows(&self) -> Count {
+        self.rows
+    }
+
+    fn features(&self) -> usize {
+        self.features.as_usize()
+    }
+
+    fn task(&self) -> Task {
+        Task::Classification { classes: self.classes.get() }
+    }
+
+    fn draw(&self) -> Rows {
+        let mut generator = self.seed.stream(Purpose::Data(0)).at(0);
+        self.from_gaussians(|| generator.gaussian())
+    }
+
+    fn settings(&self, settings: &mut Settings) {
+        settings.set("features", self.features.get());
+        settings.set("rows", self.rows.get());
+        settings.set("classes", self.classes.get() as u64);
+        settings.set("data_seed", self.seed.get());
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::data::{Inputs, Targets};
+
+    #[test]
+    fn the_numbers_are_one_sequence_row_after_row() {
+        let normal: Normal = toml::from_str("features = 3\nrows = 12").unwrap();
+        let mut next = 0.0;
+        let rows = normal.from_gaussians(|| {
+            next += 1.0;
+            next
+        });
+        let Inputs::Numbers(inputs) = rows.inputs else { panic!("numbers") };
+        assert_eq!(inputs, (1..=36).map(f64::from).collect::<Vec<_>>());
+        assert_eq!(rows.targets, Targets::Classes(vec![0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 0, 1]));
+    }
+
+    #[test]
+    fn they_are_standard_gaussians_and_hang_on_the_seed() {
+        let draw = |settings: &str| {
+            let normal: Normal = toml::from_str(&format!("features = 100\nrows = 500\n{settings}")).unwrap();
+            let Inputs::Numbers(inputs) = normal.draw().inputs else { panic!("numbers") };
+            inputs
+        };
+        let inputs = draw("");
+        assert_eq!(inputs, draw("seed = 0"));
+        assert_ne!(inputs, draw("seed = 1"));
+        let mean = inputs.iter().sum::<f64>() / 5e4;
+        let square = inputs.iter().map(|x| x * x).sum::<f64>() / 5e4;
+        // Five standard errors of 50,000 numbers.
+        assert!(mean.abs() < 0.023 && (square - 1.0).abs() < 0.032, "{mean} {square}");
+    }
+}

@@ -1,0 +1,466 @@
+//! The user's own data: arrays that NumPy saved (`numpy.save`), one for the inputs and one for the targets.
+//!
+//! A file is the bytes `93 NUMPY`, two bytes for the version, the header's length (16 bits in version 1, 32 bits later, little-endian), the header, and
+//! the values (NumPy Enhancement Proposal 1, <https://numpy.org/doc/stable/reference/generated/numpy.lib.format.html>). The header is a Python
+//! dictionary that says of which type the values are, whether the first index runs fastest, and what the shape is.
+
+use std::path::{Path, PathBuf};
+
+use serde::Deserialize;
+use thiserror::Error;
+
+use super::dataset::{Dataset, Inputs, Rows};
+use super::target::{self, Column, Resolved, TargetError, TaskKind};
+use super::{Info, fingerprint};
+use crate::number::shortest;
+
+/// The settings of `source = "npy"`.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Deserialize)]
+#[serde(try_from = "Keys")]
+pub struct Npy {
+    train: Pair,
+    test: Option<Pair>,
+    pub task: Option<TaskKind>,
+}
+
+/// The settings as they are written.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Keys {
+    /// The training inputs: an array of numbers, [rows, ...]; what belongs to a row is fed in C order. A path is relative to the
+    /// experiment file.
+    features: PathBuf,
+    /// The training targets: an array of one dimension, or of two in a regression with several targets.
+    targets: PathBuf,
+    /// The test inputs, of the same shape but for the number of rows. Default: no test data but what `test_share` sets aside.
+    test_features: Option<PathBuf>,
+    /// The test targets. Default: as above.
+    test_targets: Option<PathBuf>,
+    /// `"classification"` or `"regression"`. Default: what the targets hold, see [`super::target::resolve`].
+    task: Option<TaskKind>,
+}
+
+/// Inputs and the targets that belong to them.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+struct Pair {
+    features: PathBuf,
+    targets: PathBuf,
+}
+
+/// One half of the test data without the other.
+#[derive(Debug, Error)]
+#[error("`{given}` is given without `{missing}`: test data needs both")]
+struct HalfOfTestData {
+    given: &'static str,
+    missing: &'static str,
+}
+
+impl TryFrom<Keys> for Npy {
+    type Error = HalfOfTestData;
+
+    fn try_from(keys: Keys) -> Result<Self, HalfOfTestData> {
+        let test = match (keys.test_features, keys.test_targets) {
+            (Some(features), Some(targets)) => Some(Pair { features, targets }),
+            (None, None) => None,
+            (Some(_), None) => return Err(HalfOfTestData { given: "test_features", missing: "test_targets" }),
+            (None, Some(_)) => return Err(HalfOfTestData { given: "test_targets", missing: "test_features" }),
+        };
+        Ok(Self { train: Pair { features: keys.features, targets: keys.targets }, test, task: keys.task })
+    }
+}
+
+/// An array that is not as it should be.
+#[derive(Debug, Error)]
+#[error("`{}`: {fault}", path.display())]
+pub struct NpyError {
+    /// The setting that is to blame.
+    pub key: &'static str,
+    pub path: PathBuf,
+    pub fault: Box<Fault>,
+}
+
+/// What is wrong with an array.
+#[derive(Debug, Error)]
+pub enum Fault {
+    #[error(transparent)]
+    File(super::columns::Fault),
+    #[error("this is no .npy file: it does not begin with the bytes 93 4e 55 4d 50 59 (`numpy.save` writes them)")]
+    Magic,
+    #[error("the file is of version {0} of the format, and 1 to 3 are read")]
+    Version(u8),
+    #[error("the header cannot be read: {0}")]
+    Header(String),
+    #[error("the values are of type `{0}`, expected whole numbers, floats of 32 or 64 bits, or true and false")]
+    ValueType(String),
+    #[error("found an array of shape {}, expected {expected}", shape(.found))]
+    Shape { found: Vec<usize>, expected: String },
+    #[error("some of the values are above {}, and no whole number beyond that is read", i64::MAX)]
+    Large,
+    #[error("the file has {found} bytes, expected {expected}: {} values behind a header of {header} bytes", shape(.sizes))]
+    Length { found: usize, expected: u128, sizes: Vec<usize>, header: usize },
+    #[error("found {found} at {}, expected a finite number", shape(.index))]
+    NotFinite { found: String, index: Vec<usize> },
+    #[error("{targets} rows of targets do not belong to the {features} rows of `{}`", of.display())]
+    Count { targets: usize, features: usize, of: PathBuf },
+    #[error(transparent)]
+    Target(#[from] TargetError),
+}
+
+/// `(28, 28)`, as Python writes it.
+fn shape(sizes: &[usize]) -> String {
+    match sizes {
+        [only] => format!("({only},)"),
+        sizes => format!("({})", sizes.iter().map(usize::to_string).collect::<Vec<_>>().join(", ")),
+    }
+}
+
+impl Npy {
+    /// Makes relative paths start at `folder`.
+    pub fn resolve(&mut self, folder: &Path) {
+        for pair in std::iter::once(&mut self.train).chain(&mut self.test) {
+            pair.features = folder.join(&pair.features);
+            pair.targets = folder.join(&pair.targets);
+        }
+    }
+
+    /// Reads the files, checks them, and returns all rows and what is known of them.
+    ///
+    /// # Errors
+    /// The first thing that is wrong, in the training data before the test data, inputs before targets.
+    pub fn read(&self) -> Result<(Dataset, Info), NpyError> {
+        let train = self.train.read("features", "targets")?;
+        let test = self.test.as_ref().map(|test| test.read("test_features", "test_targets")).transpose()?;
+        if let (Some(test), Some(pair)) = (&test, &self.test)
+            && test.features != train.features
+        {
+            let expected = format!("{} numbers a row as in `{}`", train.features, self.train.features.display());
+            let fault = Box::new(Fault::Shape { found: test.shape.clone(), expected });
+            return Err(NpyError { key: "test_features", path: pair.features.clone(), fault });
+        }
+        let resolved = target::resolve(&train.targets, test.as_ref().map(|test| test.targets.as_slice()), self.task);
+        let Resolved { task, train: train_targets, test: test_targets, class_names } = resolved.map_err(|error| {
+            let (key, path) = match (&error, &self.test) {
+                (TargetError::UnknownClass { .. } | TargetError::Different { .. }, Some(test)) => {
+                    ("test_targets", &test.targets)
+                }
+                _ => ("targets", &self.train.targets),
+            };
+            NpyError { key, path: path.clone(), fault: Box::new(error.into()) }
+        })?;
+        let hashes = |part: Option<&Part>| [part.map(|part| part.hashes[0]), part.map(|part| part.hashes[1])];
+        let fingerprint = fingerprint([hashes(Some(&train)), hashes(test.as_ref())].as_flattened(), "");
+        let features = train.features;
+        let test =
+            test.zip(test_targets).map(|(test, targets)| Rows { inputs: test.inputs, targets }).unwrap_or_default();
+        let train = Rows { inputs: train.inputs, targets: train_targets };
+        let info = Info::unsplit(train.len() as u64, test.len() as u64, features, task, fingerprint);
+        Ok((Dataset { train, test, features, task }, Info { class_names, ..info }))
+    }
+}
+
+/// A part of the data, read.
+struct Part {
+    /// blake3 of the bytes on disk, inputs and targets.
+    hashes: [blake3::Hash; 2],
+    features: usize,
+    shape: Vec<usize>,
+    inputs: Inputs,
+    targets: Vec<Column>,
+}
+
+impl Pair {
+    fn read(&self, features_key: &'static str, targets_key: &'static str) -> Result<Part, NpyError> {
+        let wrong = |key, path: &Path, fault| NpyError { key, path: path.to_owned(), fault: Box::new(fault) };
+        let of_features = |fault| wrong(features_key, &self.features, fault);
+        let of_targets = |fault| wrong(targets_key, &self.targets, fault);
+
+        let (array, features_hash) = Array::read(&self.features).map_err(of_features)?;
+        let shape = array.shape.clone();
+        let (rows, features) = match shape.as_slice() {
+            [rows, of_row @ ..] if !of_row.is_empty() && shape.iter().all(|size| *size > 0) => {
+                (*rows, of_row.iter().product())
+            }
+            _ => {
+                let expected = "two dimensions or more, rows first, and none of size 0".to_owned();
+                return Err(of_features(Fault::Shape { found: shape, expected }));
+            }
+        };
+        let inputs = array.into_inputs().map_err(of_features)?;
+
+        let (array, targets_hash) = Array::read(&self.targets).map_err(of_targets)?;
+        if !matches!(array.shape.as_slice(), [_] | [_, _]) || array.shape.contains(&0) {
+            let expected = "one dimension, or two (rows and targets), and none of size 0".to_owned();
+            return Err(of_targets(Fault::Shape { found: array.shape, expected }));
+        }
+        if array.shape[0] != rows {
+            let (targets, of) = (array.shape[0], self.features.clone());
+            return Err(of_targets(Fault::Count { targets, features: rows, of }));
+        }
+        let targets = array.into_columns().map_err(of_targets)?;
+        Ok(Part { hashes: [features_hash, targets_hash], features, shape, inputs, targets })
+    }
+}
+
+/// A file, read and checked, its values in C order.
+#[derive(Debug, PartialEq)]
+struct Array {
+    shape: Vec<usize>,
+    values: Values,
+}
+
+#[derive(Debug, PartialEq)]
+enum Values {
+    Bools(Vec<bool>),
+    Bytes(Vec<u8>),
+    Integers(Vec<i64>),
+    Floats(Vec<f64>),
+}
+
+/// What a header says.
+#[derive(Debug, PartialEq)]
+struct Header {
+    descr: String,
+    fortran_order: bool,
+    shape: Vec<usize>,
+}
+
+impl Array {
+    fn read(path: &Path) -> Result<(Self, blake3::Hash), Fault> {
+        let bytes = super::columns::read_file(path).map_err(Fault::File)?;
+        Ok((Self::parse(&bytes)?, blake3::hash(&bytes)))
+    }
+
+    fn parse(bytes: &[u8]) -> Result<Self, Fault> {
+        let (header, begin) = header(bytes)?;
+        let Header { descr, fortran_order, shape } = header;
+        let (order, code) = descr.split_at_checked(1).unwrap_or_default();
+        let is_big = match order {
+            "<" | "|" => false,
+            ">" => true,
+            _ => return Err(Fault::ValueType(descr)),
+        };
+        let width = match code {
+            "b1" | "i1" | "u1" => 1,
+            "i2" | "u2" => 2,
+            "i4" | "u4" | "f4" => 4,
+            "i8" | "u8" | "f8" => 8,
+            _ => return Err(Fault::ValueType(descr)),
+        };
+        let values = shape.iter().try_fold(width as u128, |product, &size| product.checked_mul(size as u128));
+        let content = &bytes[begin..];
+        match values {
+            Some(length) if length == content.len() as u128 => {}
+            length => {
+                let expected = length.unwrap_or(u128::MAX).saturating_add(begin as u128);
+                return Err(Fault::Length { found: bytes.len(), expected, sizes: shape, header: begin });
+            }
+        }
+        // A value's bytes, the least significant one first.
+        let mut places = Places::new(&shape, fortran_order);
+        let mut each = |visit: &mut dyn FnMut([u8; 8])| {
+            while let Some(place) = places.next() {
+                let mut word = [0; 8];
+                word[..width].copy_from_slice(&content[place * width..][..width]);
+                if is_big {
+                    word[..width].reverse();
+                }
+                visit(word);
+            }
+        };
+        let count = content.len() / width;
+        let values = match code {
+            "b1" => {
+                let mut values = Vec::with_capacity(count);
+                each(&mut |word| values.push(word[0] != 0));
+                Values::Bools(values)
+            }
+            "u1" => {
+                let mut values = Vec::with_capacity(count);
+                each(&mut |word| values.push(word[0]));
+                Values::Bytes(values)
+            }
+            "f4" | "f8" => {
+                let mut values = Vec::with_capacity(count);
+                each(&mut |word| {
+                    let bits = u64::from_le_bytes(word);
+                    values.push(if width == 4 { f64::from(f32::from_bits(bits as u32)) } else { f64::from_bits(bits) });
+                });
+                Values::Floats(values)
+            }
+            _ => {
+                let (unused, signed) = (64 - 8 * width as u32, code.starts_with('i'));
+                let (mut values, mut too_large) = (Vec::with_capacity(count), false);
+                each(&mut |word| {
+                    let bits = u64::from_le_bytes(word);
+                    too_large |= !signed && bits > i64::MAX as u64;
+                    values.push(if signed { (bits << unused) as i64 >> unused } else { bits as i64 });
+                });
+                if too_large {
+                    return Err(Fault::Large);
+                }
+                Values::Integers(values)
+            }
+        };
+        Ok(Self { shape, values })
+    }
+
+    /// As what goes in. Bytes stay bytes; whole numbers beyond 2^53 are rounded.
+    fn into_inputs(self) -> Result<Inputs, Fault> {
+        Ok(match self.values {
+            Values::Bytes(values) => Inputs::Bytes { values, full: 1 },
+            Values::Bools(values) => Inputs::Bytes { values: values.into_iter().map(u8::from).collect(), full: 1 },
+            Values::Integers(values) => Inputs::Numbers(values.into_iter().map(|value| value as f64).collect()),
+            Values::Floats(values) => Inputs::Numbers(finite(values, &self.shape)?),
+        })
+    }
+
+    /// As targets, one column for each: [rows] or [rows, targets].
+    fn into_columns(self) -> Result<Vec<Column>, Fault> {
+        fn columns<T: Clone>(values: &[T], targets: usize) -> impl Iterator<Item = Vec<T>> {
+            (0..targets).map(move |target| values.iter().skip(target).step_by(targets).cloned().collect())
+        }
+        let targets = self.shape.get(1).copied().unwrap_or(1);
+        Ok(match self.values {
+            Values::Bools(values) => columns(&values, targets).map(Column::Bools).collect(),
+            Values::Bytes(values) => {
+                let values: Vec<i64> = values.into_iter().map(i64::from).collect();
+                columns(&values, targets).map(Column::Integers).collect()
+            }
+            Values::Integers(values) => columns(&values, targets).map(Column::Integers).collect(),
+            Values::Floats(values) => columns(&finite(values, &self.shape)?, targets).map(Column::Floats).collect(),
+        })
+    }
+}
+
+/// The values, where all are finite; the first that is not, and its index.
+fn finite(values: Vec<f64>, shape: &[usize]) -> Result<Vec<f64>, Fault> {
+    let Some(mut place) = values.iter().position(|value| !value.is_finite()) else { return Ok(values) };
+    let found = shortest(values[place]);
+    let mut index = vec![0; shape.len()];
+    for (index, size) in index.iter_mut().zip(shape).rev() {
+        *index = place % size;
+        place /= size;
+    }
+    Err(Fault::NotFinite { found, index })
+}
+
+/// Where the values of an array stand in the file, in C order: the last index runs fastest.
+struct Places<'a> {
+    shape: &'a [usize],
+    /// How far apart two values are that differ by one in an index.
+    strides: Vec<usize>,
+    index: Vec<usize>,
+    next: Option<usize>,
+}
+
+impl<'a> Places<'a> {
+    fn new(shape: &'a [usize], fortran_order: bool) -> Self {
+        let mut strides = vec![1; shape.len()];
+        let mut stride = 1;
+        let mut set = |(size, of): (&usize, &mut usize)| {
+            *of = stride;
+            // No product of sizes is too large but that of an array without values.
+            stride = stride.wrapping_mul(*size);
+        };
+        if fortran_order {
+            shape.iter().zip(&mut strides).for_each(&mut set);
+        } else {
+            shape.iter().zip(&mut strides).rev().for_each(&mut set);
+        }
+        let next = shape.iter().all(|size| *size > 0).then_some(0);
+        Self { shape, strides, index: vec![0; shape.len()], next }
+    }
+}
+
+impl Iterator for Places<'_> {
+    type Item = usize;
+
+    fn next(&mut self) -> Option<usize> {
+        let place = self.next?;
+        let mut following = place;
+        self.next = None;
+        for dimension in (0..self.shape.len()).rev() {
+            self.index[dimension] += 1;
+            following += self.strides[dimension];
+            if self.index[dimension] < self.shape[dimension] {
+                self.next = Some(following);
+                break;
+            }
+            following -= self.strides[dimension] * self.shape[dimension];
+            self.index[dimension] = 0;
+        }
+        Some(place)
+    }
+}
+
+/// The header, and where the values begin.
+fn header(bytes: &[u8]) -> Result<(Header, usize), Fault> {
+    if !bytes.starts_with(b"\x93NUMPY") {
+        return Err(Fault::Magic);
+    }
+    let ends = || Fault::Header("the file ends within it".to_owned());
+    let (length, begin) = match *bytes.get(6).ok_or_else(ends)? {
+        1 => {
+            let length = bytes.get(8..10).ok_or_else(ends)?;
+            (u32::from(length[0]) | u32::from(length[1]) << 8, 10)
+        }
+        2 | 3 => {
+            let length = bytes.get(8..12).ok_or_else(ends)?;
+            (u32::from_le_bytes([length[0], length[1], length[2], length[3]]), 12)
+        }
+        version => return Err(Fault::Version(version)),
+    };
+    let end = begin + length as usize;
+    let text = std::str::from_utf8(bytes.get(begin..end).ok_or_else(ends)?);
+    let text = text.map_err(|_| Fault::Header("it is not text".to_owned()))?;
+    Ok((dictionary(text).map_err(Fault::Header)?, end))
+}
+
+/// Reads `{'descr': '<f8', 'fortran_order': False, 'shape': (3, 4), }`, the keys in any order.
+fn dictionary(text: &str) -> Result<Header, String> {
+    let (mut descr, mut fortran_order, mut shape) = (None, None, None);
+    let mut rest = text.trim().strip_prefix('{').ok_or("it does not begin with `{`")?.trim_start();
+    while !rest.starts_with('}') {
+        let (key, after) = quoted(rest).ok_or_else(|| format!("expected a key at `{rest}`"))?;
+        rest = after.trim_start().strip_prefix(':').ok_or_else(|| format!("expected `:` at `{after}`"))?.trim_start();
+        let unknown = |rest: &str| format!("`{key}` has the value `{rest}`, which is not understood");
+        match key {
+            "descr" => {
+                let (text, after) = quoted(rest).ok_or_else(|| unknown(rest))?;
+                (descr, rest) = (Some(text.to_owned()), after);
+            }
+            "fortran_order" => {
+                let truth = [("True", true), ("False", false)]
+                    .into_iter()
+                    .find_map(|(word, truth)| rest.strip_prefix(word).map(|after| (truth, after)));
+                let (truth, after) = truth.ok_or_else(|| unknown(rest))?;
+                (fortran_order, rest) = (Some(truth), after);
+            }
+            "shape" => {
+                let (sizes, after) =
+                    rest.strip_prefix('(').and_then(|rest| rest.split_once(')')).ok_or_else(|| unknown(rest))?;
+                let sizes = sizes.split(',').map(str::trim).filter(|size| !size.is_empty());
+                let sizes = sizes.map(|size| size.parse().map_err(|_| unknown(rest))).collect::<Result<_, _>>()?;
+                (shape, rest) = (Some(sizes), after);
+            }
+            _ => return Err(format!("the key `{key}` is not known")),
+        }
+        rest = rest.trim_start();
+        rest = rest.strip_prefix(',').unwrap_or(rest).trim_start();
+    }
+    let lacks = |key: &str| format!("it lacks the key `{key}`");
+    Ok(Header {
+        descr: descr.ok_or_else(|| lacks("descr"))?,
+        fortran_order: fortran_order.ok_or_else(|| lacks("fortran_order"))?,
+        shape: shape.ok_or_else(|| lacks("shape"))?,
+    })
+}
+
+/// The text in quotes at the start, and what follows it.
+fn quoted(text: &str) -> Option<(&str, &str)> {
+    let quote = text.chars().next().filter(|c| matches!(c, '\'' | '"'))?;
+    text[1..].split_once(quote)
+}
+
+#[cfg(test)]
+mod tests;

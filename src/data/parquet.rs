@@ -1,0 +1,221 @@
+//! The user's own data: Parquet files, as pandas, Polars and DuckDB write them, uncompressed or compressed with Snappy, gzip or Zstandard.
+
+use std::fs::File;
+use std::path::{Path, PathBuf};
+
+use arrow::array::{Array, ArrayRef, AsArray};
+use arrow::compute::cast;
+use arrow::datatypes::{DataType, Float64Type, Int64Type, Schema};
+use parquet::arrow::ProjectionMask;
+use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
+use serde::Deserialize;
+
+use super::Info;
+use super::columns::{Columns, Fault, Names, Part, Place, Places, TableError};
+use super::dataset::Dataset;
+use super::target::{Column, TaskKind};
+use crate::number::shortest;
+
+/// The settings of `source = "parquet"`.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Deserialize)]
+#[serde(from = "Keys")]
+pub struct Parquet {
+    path: PathBuf,
+    test_path: Option<PathBuf>,
+    pub columns: Columns,
+}
+
+/// The settings as they are written.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Keys {
+    /// The training data. A path is relative to the experiment file.
+    path: PathBuf,
+    /// The test data, with columns of the same names. Default: no test data but what `test_share` sets aside.
+    test_path: Option<PathBuf>,
+    /// The column to learn, or a list of columns in a regression.
+    target: Names,
+    /// The columns to learn from. Default: all but the target. Each must hold numbers, or true and false (1 and 0).
+    features: Option<Names>,
+    /// `"classification"` or `"regression"`. Default: what the target holds, see [`super::target::resolve`].
+    task: Option<TaskKind>,
+}
+
+impl From<Keys> for Parquet {
+    fn from(Keys { path, test_path, target, features, task }: Keys) -> Self {
+        Self { path, test_path, columns: Columns { target, features, task } }
+    }
+}
+
+impl Parquet {
+    /// Makes relative paths start at `folder`.
+    pub fn resolve(&mut self, folder: &Path) {
+        for path in std::iter::once(&mut self.path).chain(&mut self.test_path) {
+            *path = folder.join(&path);
+        }
+    }
+
+    /// Reads the files, checks them, and returns all rows and what is known of them.
+    ///
+    /// # Errors
+    /// The first thing that is wrong, in the training data before the test data.
+    pub fn read(&self) -> Result<(Dataset, Info), TableError> {
+        let train = self.part("path", &self.path)?;
+        let test = self.test_path.as_ref().map(|path| self.part("test_path", path)).transpose()?;
+        self.columns.dataset(train, test, "")
+    }
+
+    fn part(&self, key: &'static str, path: &Path) -> Result<Part, TableError> {
+        let error = |key, place, fault| TableError { key, path: path.to_owned(), place, fault: Box::new(fault) };
+        let of_file = |fault| error(key, Place::default(), fault);
+        let (file, hash) = open(path).map_err(of_file)?;
+        let not_parquet =
+            |cause: &dyn std::fmt::Display| of_file(Fault::Format(format!("this is not Parquet: {cause}")));
+        let builder = ParquetRecordBatchReaderBuilder::try_new(file).map_err(|cause| not_parquet(&cause))?;
+        let schema = builder.schema().clone();
+        let names: Vec<String> = schema.fields().iter().map(|field| field.name().clone()).collect();
+        let Places { features, targets } = self
+            .columns
+            .places(&names)
+            .map_err(|(of, fault)| error(if of == "path" { key } else { of }, Place::default(), fault))?;
+        for &column in &features {
+            let found = schema.field(column).data_type();
+            if !is_number(found) {
+                let fault = Fault::ColumnType { found: type_name(found), expected: NUMBERS };
+                let place = Place { column: Some(names[column].clone()), ..Place::default() };
+                return Err(error(if self.columns.features.is_some() { "features" } else { key }, place, fault));
+            }
+        }
+        let mut typed =
+            targets.iter().map(|&column| Ok(column_of(&schema, column)?)).collect::<Result<Vec<_>, _>>().map_err(
+                |(column, fault)| {
+                    let place = Place { column: Some(names[column].clone()), ..Place::default() };
+                    error("target", place, fault)
+                },
+            )?;
+
+        let used: Vec<usize> = features.iter().chain(&targets).copied().collect();
+        let mask = ProjectionMask::roots(builder.parquet_schema(), used.iter().copied());
+        let reader = builder.with_projection(mask).build().map_err(|cause| not_parquet(&cause))?;
+        let (mut inputs, mut rows) = (Vec::new(), 0);
+        for batch in reader {
+            let batch = batch.map_err(|cause| not_parquet(&cause))?;
+            // What is read stands in the order of the file, whatever was asked for.
+            let column = |place: usize| {
+                let before = used.iter().filter(|&&other| other < place).count();
+                batch.column(before)
+            };
+            let wrong = |place: usize, row: usize, fault| {
+                let place = Place { row: Some(rows + row as u64), column: Some(names[place].clone()), line: None };
+                error(key, place, fault)
+            };
+            let mut numbers = Vec::with_capacity(features.len());
+            for &place in &features {
+                numbers.push(finite(column(place)).map_err(|(row, fault)| wrong(place, row, fault))?);
+            }
+            for row in 0..batch.num_rows() {
+                inputs.extend(numbers.iter().map(|numbers| numbers[row]));
+            }
+            for (&place, typed) in targets.iter().zip(&mut typed) {
+                extend(typed, column(place)).map_err(|(row, fault)| wrong(place, row, fault))?;
+            }
+            rows += batch.num_rows() as u64;
+        }
+        if rows == 0 {
+            return Err(of_file(Fault::NoRows));
+        }
+        Ok(Part { key, path: path.to_owned(), hash, names, inputs, targets: typed })
+    }
+}
+
+const NUMBERS: &str = "numbers, or true and false; `features` lists the columns that are used";
+
+/// The file, and the hash of its bytes.
+fn open(path: &Path) -> Result<(File, blake3::Hash), Fault> {
+    // A folder cannot be read, a pipe only once, and a device may never end.
+    if !std::fs::metadata(path).map_err(Fault::Unreadable)?.is_file() {
+        return Err(Fault::NotAFile);
+    }
+    let file = File::open(path).map_err(Fault::Unreadable)?;
+    let mut hasher = blake3::Hasher::new();
+    hasher.update_reader(&file).map_err(Fault::Unreadable)?;
+    Ok((file, hasher.finalize()))
+}
+
+/// Whether values of this type are numbers, or true and false.
+fn is_number(of: &DataType) -> bool {
+    of.is_numeric() || *of == DataType::Boolean
+}
+
+/// The type as the user's program may have called it.
+fn type_name(of: &DataType) -> String {
+    match of {
+        DataType::Utf8 | DataType::LargeUtf8 | DataType::Utf8View => "texts".to_owned(),
+        DataType::Dictionary(_, values) => type_name(values),
+        DataType::Date32 | DataType::Date64 => "dates".to_owned(),
+        DataType::Timestamp(..) => "times".to_owned(),
+        other => format!("values of type {other}"),
+    }
+}
+
+/// The target in this column of `schema`, no rows yet; or the column, and why it cannot be a target.
+fn column_of(schema: &Schema, column: usize) -> Result<Column, (usize, Fault)> {
+    fn of(data_type: &DataType) -> Option<Column> {
+        match data_type {
+            DataType::Boolean => Some(Column::Bools(Vec::new())),
+            integer if integer.is_integer() => Some(Column::Integers(Vec::new())),
+            number if number.is_numeric() => Some(Column::Floats(Vec::new())),
+            DataType::Utf8 | DataType::LargeUtf8 | DataType::Utf8View => Some(Column::Texts(Vec::new())),
+            DataType::Dictionary(_, values) => of(values),
+            _ => None,
+        }
+    }
+    let found = schema.field(column).data_type();
+    let fault = || Fault::ColumnType { found: type_name(found), expected: "texts, numbers, or true and false" };
+    of(found).ok_or_else(|| (column, fault()))
+}
+
+/// The first row whose value is missing.
+fn missing(array: &dyn Array) -> Option<(usize, Fault)> {
+    (0..array.len()).find(|&row| array.is_null(row)).map(|row| (row, Fault::Missing))
+}
+
+/// `array` as another type, where every value has its place there.
+fn converted(array: &ArrayRef, to: &DataType) -> Result<ArrayRef, (usize, Fault)> {
+    let array = cast(array, to).map_err(|cause| (0, Fault::Format(cause.to_string())))?;
+    // What has no place in the other type becomes missing.
+    missing(&array).map_or(Ok(array), Err)
+}
+
+/// The values as finite numbers; or the row where that is not so, and why.
+fn finite(array: &ArrayRef) -> Result<Vec<f64>, (usize, Fault)> {
+    let numbers = converted(array, &DataType::Float64)?;
+    let numbers = numbers.as_primitive::<Float64Type>().values();
+    match numbers.iter().position(|number| !number.is_finite()) {
+        Some(row) => Err((row, Fault::NotFinite { found: shortest(numbers[row]) })),
+        None => Ok(numbers.to_vec()),
+    }
+}
+
+/// Appends the values of `array` to a target of its type.
+fn extend(target: &mut Column, array: &ArrayRef) -> Result<(), (usize, Fault)> {
+    match target {
+        Column::Bools(values) => {
+            let array = converted(array, &DataType::Boolean)?;
+            values.extend(array.as_boolean().iter().flatten());
+        }
+        Column::Integers(values) => {
+            let array = converted(array, &DataType::Int64)?;
+            values.extend(array.as_primitive::<Int64Type>().values());
+        }
+        Column::Floats(values) => values.extend(finite(array)?),
+        Column::Texts(values) => {
+            let array = converted(array, &DataType::Utf8)?;
+            values.extend(array.as_string::<i32>().iter().flatten().map(str::to_owned));
+        }
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests;

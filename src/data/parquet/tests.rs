@@ -1,0 +1,148 @@
+use std::sync::Arc;
+
+use arrow::array::{
+    BooleanArray, Date32Array, DictionaryArray, Float32Array, Float64Array, Int64Array, RecordBatch, StringArray,
+    StringViewArray, UInt8Array,
+};
+use arrow::datatypes::Int32Type;
+use parquet::arrow::ArrowWriter;
+use parquet::basic::Compression;
+use parquet::file::properties::WriterProperties;
+use tempfile::TempDir;
+
+use super::*;
+use crate::data::{Inputs, Targets, Task};
+
+fn columns() -> Vec<(&'static str, ArrayRef)> {
+    vec![
+        ("sepal", Arc::new(Float64Array::from(vec![5.1, 7.0, 6.3]))),
+        ("wild", Arc::new(BooleanArray::from(vec![true, false, true]))),
+        ("petal", Arc::new(Float32Array::from(vec![1.5, 4.75, 6.0]))),
+        ("species", Arc::new(["b", "a", "b"].into_iter().collect::<DictionaryArray<Int32Type>>())),
+        ("count", Arc::new(UInt8Array::from(vec![3, 2, 3]))),
+    ]
+}
+
+fn write(folder: &TempDir, name: &str, columns: &[(&'static str, ArrayRef)], compression: Compression) {
+    let batch = RecordBatch::try_from_iter(columns.iter().cloned()).unwrap();
+    let properties =
+        WriterProperties::builder().set_compression(compression).set_max_row_group_row_count(Some(2)).build();
+    let file = File::create(folder.path().join(name)).unwrap();
+    let mut writer = ArrowWriter::try_new(file, batch.schema(), Some(properties)).unwrap();
+    writer.write(&batch).unwrap();
+    writer.close().unwrap();
+}
+
+fn read_columns(settings: &str, columns: &[(&'static str, ArrayRef)]) -> Result<(Dataset, Info), String> {
+    let folder = tempfile::tempdir().unwrap();
+    write(&folder, "x.parquet", columns, Compression::SNAPPY);
+    read_in(&folder, settings)
+}
+
+fn read_in(folder: &TempDir, settings: &str) -> Result<(Dataset, Info), String> {
+    let mut source: Parquet = toml::from_str(&format!("path = 'x.parquet'\n{settings}")).unwrap();
+    source.resolve(folder.path());
+    source
+        .read()
+        .map_err(|error| format!("{}: {error}", error.key).replace(&format!("{}/", folder.path().display()), ""))
+}
+
+/// The iris columns with another one in the place of `petal`.
+fn with_petal(petal: ArrayRef) -> Vec<(&'static str, ArrayRef)> {
+    let mut columns = columns();
+    columns[2].1 = petal;
+    columns
+}
+
+#[test]
+fn numbers_and_truths_go_in_and_names_come_out() {
+    let (data, info) = read_columns("target = 'species'", &columns()).unwrap();
+    assert_eq!(data.train.inputs, Inputs::Numbers(vec![5.1, 1.0, 1.5, 3.0, 7.0, 0.0, 4.75, 2.0, 6.3, 1.0, 6.0, 3.0]));
+    assert_eq!(data.train.targets, Targets::Classes(vec![1, 0, 1]));
+    assert_eq!((info.task, info.features, info.train_rows), (Task::Classification { classes: 2 }, 4, 3));
+    assert_eq!(info.class_names, ["a", "b"]);
+}
+
+#[test]
+fn columns_stand_in_the_order_of_the_setting() {
+    let settings = "target = ['petal', 'count']\nfeatures = ['wild', 'sepal']";
+    let (data, info) = read_columns(settings, &columns()).unwrap();
+    assert_eq!(data.train.inputs, Inputs::Numbers(vec![1.0, 5.1, 0.0, 7.0, 1.0, 6.3]));
+    assert_eq!(data.train.targets, Targets::Values { values: vec![1.5, 3.0, 4.75, 2.0, 6.0, 3.0], targets: 2 });
+    assert!(!info.all_columns);
+}
+
+#[test]
+fn the_type_of_the_target_decides_the_task() {
+    let task = |settings: &str| read_columns(&format!("features = ['sepal']\n{settings}"), &columns()).unwrap().1.task;
+    assert_eq!(task("target = 'petal'"), Task::Regression { targets: 1 });
+    assert_eq!(task("target = 'count'"), Task::Classification { classes: 2 });
+    assert_eq!(task("target = 'count'\ntask = 'regression'"), Task::Regression { targets: 1 });
+    assert_eq!(task("target = 'wild'"), Task::Classification { classes: 2 });
+}
+
+#[test]
+fn texts_are_texts_however_they_are_stored() {
+    for texts in [
+        Arc::new(StringArray::from(vec!["b", "a", "b"])) as ArrayRef,
+        Arc::new(StringViewArray::from(vec!["b", "a", "b"])),
+    ] {
+        let settings = "target = 'petal'\nfeatures = ['sepal']";
+        let (data, _) = read_columns(settings, &with_petal(texts)).unwrap();
+        assert_eq!(data.train.targets, Targets::Classes(vec![1, 0, 1]));
+    }
+}
+
+#[test]
+fn compressed_files_are_read() {
+    let expected = read_columns("target = 'species'", &columns()).unwrap().0;
+    for compression in
+        [Compression::UNCOMPRESSED, Compression::ZSTD(Default::default()), Compression::GZIP(Default::default())]
+    {
+        let folder = tempfile::tempdir().unwrap();
+        write(&folder, "x.parquet", &columns(), compression);
+        write(&folder, "test.parquet", &columns(), compression);
+        let (data, info) = read_in(&folder, "target = 'species'\ntest_path = 'test.parquet'").unwrap();
+        assert_eq!(data.train, expected.train);
+        assert_eq!((data.test, info.test_rows), (expected.train.clone(), 3));
+    }
+}
+
+#[test]
+fn what_is_wrong_is_said_with_its_row_and_column() {
+    let said = |settings: &str, petal: ArrayRef| read_columns(settings, &with_petal(petal)).unwrap_err();
+    let missing = || Arc::new(Float64Array::from(vec![Some(1.0), Some(2.0), None])) as ArrayRef;
+    let texts = || Arc::new(StringArray::from(vec!["b", "a", "b"])) as ArrayRef;
+    let folder = tempfile::tempdir().unwrap();
+    let no_file = read_in(&folder, "target = 'x'").unwrap_err();
+    std::fs::write(folder.path().join("x.parquet"), "a,b\n1,2\n").unwrap();
+    let no_parquet = read_in(&folder, "target = 'x'").unwrap_err();
+    let empty: ArrayRef = Arc::new(Int64Array::from(Vec::<i64>::new()));
+    insta::assert_snapshot!(
+        [
+            no_file,
+            no_parquet,
+            said("target = 'species'", missing()),
+            said("target = 'petal'\nfeatures = ['sepal']", missing()),
+            said("target = 'species'", Arc::new(Float64Array::from(vec![1.0, f64::NAN, 2.0]))),
+            said("target = 'species'", texts()),
+            said("target = 'species'\nfeatures = ['petal']", texts()),
+            said("target = 'petal'", Arc::new(Date32Array::from(vec![1, 2, 3]))),
+            said("target = 'specis'", texts()),
+            read_columns("target = 'a'", &[("a", empty.clone()), ("b", empty)]).unwrap_err(),
+        ]
+        .join("\n"),
+        @r#"
+        path: `x.parquet`: cannot be read: No such file or directory (os error 2)
+        path: `x.parquet`: this is not Parquet: Parquet error: Invalid Parquet file. Corrupt footer
+        path: `x.parquet`, row 2 (counted from 0), column `petal`: the value is missing; fill it in or leave the row out
+        path: `x.parquet`, row 2 (counted from 0), column `petal`: the value is missing; fill it in or leave the row out
+        path: `x.parquet`, row 1 (counted from 0), column `petal`: found NaN, expected a finite number
+        path: `x.parquet`, column `petal`: the column holds texts, expected numbers, or true and false; `features` lists the columns that are used
+        features: `x.parquet`, column `petal`: the column holds texts, expected numbers, or true and false; `features` lists the columns that are used
+        path: `x.parquet`, column `species`: the column holds texts, expected numbers, or true and false; `features` lists the columns that are used
+        target: `x.parquet`: there is no column `specis` (did you mean `species`?); there are `sepal`, `wild`, `petal`, `species` and `count`
+        path: `x.parquet`: there are no rows
+        "#
+    );
+}

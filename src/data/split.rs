@@ -1,0 +1,294 @@
+//! Splits: which of the training rows are set aside for validation, which for a test, and which are left to train on.
+
+use serde::Deserialize;
+use thiserror::Error;
+
+use super::Info;
+use super::dataset::{Dataset, View};
+use super::normalize::{Normalize, Scaling};
+use crate::number::{Count, Fraction};
+use crate::seed::{Purpose, Seed};
+
+/// What is set aside of the training rows, after limits.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Default)]
+pub struct Split {
+    /// `validation_rows` or `validation_share`.
+    validation: Option<Amount>,
+    /// `test_share`.
+    test: Option<Fraction>,
+}
+
+/// So many rows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+enum Amount {
+    Rows(Count),
+    /// Of the training rows, rounded to the nearest whole number.
+    Share(Fraction),
+}
+
+/// The settings as they are written.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Keys {
+    /// So many training rows, drawn at random, are not trained on but kept for validation. Default: none.
+    validation_rows: Option<Count>,
+    /// The same as a share of the training rows: at least 0, below 1.
+    validation_share: Option<Fraction>,
+    /// Where a source has no test data of its own: this share of its rows, drawn at random, becomes the test data.
+    test_share: Option<Fraction>,
+    /// How each feature is scaled: `"none"` (the default), `"standard"` or `"min-max"`.
+    #[serde(default)]
+    normalize: Normalize,
+}
+
+/// What a run does with its rows before it trains on them.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Default, Deserialize)]
+#[serde(try_from = "Keys")]
+pub struct Preparation {
+    pub split: Split,
+    pub normalize: Normalize,
+}
+
+/// The validation rows, given twice.
+#[derive(Debug, Error)]
+#[error("`validation_rows` and `validation_share` are both given: one of them says how many rows validation has")]
+pub struct BothGiven;
+
+impl TryFrom<Keys> for Preparation {
+    type Error = BothGiven;
+
+    fn try_from(keys: Keys) -> Result<Self, BothGiven> {
+        let validation = match (keys.validation_rows, keys.validation_share) {
+            (Some(_), Some(_)) => return Err(BothGiven),
+            (rows, share) => rows.map(Amount::Rows).or(share.map(Amount::Share)),
+        };
+        Ok(Self { split: Split { validation, test: keys.test_share }, normalize: keys.normalize })
+    }
+}
+
+/// A split that cannot be made.
+#[derive(Debug, Error, PartialEq)]
+pub enum SplitError {
+    #[error(
+        "{validation} validation rows{} leave nothing to train on: there are {rows} rows", and_test(*.test)
+    )]
+    NothingLeft { key: &'static str, validation: u64, test: u64, rows: u64 },
+    #[error("`{key}` comes to no row at all: there are {rows} rows")]
+    NoRows { key: &'static str, rows: u64 },
+    #[error("`test_share` is given, but the source has test data of its own: {rows} rows")]
+    TestDataIsThere { rows: u64 },
+}
+
+fn and_test(test: u64) -> String {
+    if test > 0 { format!(" and {test} test rows") } else { String::new() }
+}
+
+impl SplitError {
+    /// The key of the `[data]` section that the error is about.
+    pub fn key(&self) -> &'static str {
+        match self {
+            Self::NothingLeft { key, .. } | Self::NoRows { key, .. } => key,
+            Self::TestDataIsThere { .. } => "test_share",
+        }
+    }
+
+    /// What to do.
+    pub fn help(&self) -> &'static str {
+        match self {
+            Self::NothingLeft { .. } => "take fewer rows, a smaller share, or more `train_rows`",
+            Self::NoRows { .. } => "take a larger share, or leave it out",
+            Self::TestDataIsThere { .. } => {
+                "leave `test_share` out, or take `validation_share`, which sets rows aside beside the test data"
+            }
+        }
+    }
+}
+
+impl Split {
+    /// `whole`, of which this much is set aside.
+    ///
+    /// # Errors
+    /// [`SplitError`]
+    pub(super) fn apply(&self, whole: Info) -> Result<Info, SplitError> {
+        let rows = whole.train_rows;
+        let share = |key, share: Fraction| match (share.get() * rows as f64).round() as u64 {
+            0 if share.get() > 0.0 => Err(SplitError::NoRows { key, rows }),
+            count => Ok(count),
+        };
+        let (key, validation) = match self.validation {
+            None => ("test_share", 0),
+            Some(Amount::Rows(count)) => ("validation_rows", count.get()),
+            Some(Amount::Share(of)) => ("validation_share", share("validation_share", of)?),
+        };
+        let test = match self.test {
+            None => 0,
+            Some(_) if whole.test_rows > 0 => return Err(SplitError::TestDataIsThere { rows: whole.test_rows }),
+            Some(of) => share("test_share", of)?,
+        };
+        if validation.saturating_add(test) >= rows {
+            return Err(SplitError::NothingLeft { key, validation, test, rows });
+        }
+        let test_rows = whole.test_rows + test;
+        Ok(Info { train_rows: rows - validation - test, validation_rows: validation, test_rows, ..whole })
+    }
+}
+
+/// A dataset as one run sees it: shared rows, and which of them this run trains on and is evaluated on.
+#[derive(Debug, Clone)]
+pub struct Partition<'a> {
+    data: &'a Dataset,
+    /// The training rows, shuffled: first those for validation, then those for the test, then those to train on. Empty
+    /// where nothing is set aside.
+    order: Vec<usize>,
+    validation: usize,
+    /// How many of the rows in `order` are for the test.
+    test: usize,
+    scaling: Option<Scaling>,
+}
+
+/// The order in which the rows of a source are set aside in runs with this seed: a shuffle of 0, 1, 2, …
+pub fn order(seed: Seed, rows: usize) -> Vec<usize> {
+    let mut order: Vec<usize> = (0..rows).collect();
+    seed.stream(Purpose::Split).at(0).shuffle(&mut order);
+    order
+}
+
+impl<'a> Partition<'a> {
+    /// `data` for a run of which `info` is known. Only where something is set aside is `order` asked to put the source's
+    /// training rows, of which it is told the number, in a random order: see [`order`].
+    ///
+    /// # Panics
+    /// Where `info` is not of this data.
+    pub fn new(data: &'a Dataset, info: &Info, normalize: Normalize, order: impl FnOnce(usize) -> Vec<usize>) -> Self {
+        let test = if data.test.is_empty() { info.test_rows as usize } else { 0 };
+        let validation = info.validation_rows as usize;
+        let order = if validation + test > 0 { order(data.train.len()) } else { Vec::new() };
+        let mut partition = Self { data, order, validation, test, scaling: None };
+        assert_eq!(partition.train().len() as u64, info.train_rows, "the data is the one that was planned");
+        partition.scaling = normalize.measure(partition.train());
+        partition
+    }
+
+    /// The rows to train on.
+    pub fn train(&self) -> View<'_> {
+        match self.order.get(self.validation + self.test..) {
+            Some(order) if !self.order.is_empty() => self.shuffled(order),
+            _ => self.view(&self.data.train, None),
+        }
+    }
+
+    /// The rows for validation; none where none are set aside.
+    pub fn validation(&self) -> View<'_> {
+        self.shuffled(&self.order[..self.validation])
+    }
+
+    /// The rows for the test: the source's own, or those set aside.
+    pub fn test(&self) -> View<'_> {
+        if self.data.test.is_empty() {
+            self.shuffled(&self.order[self.validation..][..self.test])
+        } else {
+            self.view(&self.data.test, None)
+        }
+    }
+
+    fn shuffled<'s>(&'s self, order: &'s [usize]) -> View<'s> {
+        self.view(&self.data.train, Some(order))
+    }
+
+    fn view<'s>(&'s self, rows: &'s super::Rows, order: Option<&'s [usize]>) -> View<'s> {
+        View { rows, order, scaling: self.scaling.as_ref() }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::data::{Inputs, Rows, Targets, Task};
+
+    fn info(train_rows: u64, test_rows: u64) -> Info {
+        Info { train_rows, test_rows, ..Info::unsplit(0, 0, 1, Task::Classification { classes: 10 }, "") }
+    }
+
+    fn preparation(settings: &str) -> Preparation {
+        toml::from_str(settings).unwrap()
+    }
+
+    fn split(settings: &str, whole: Info) -> Result<(u64, u64, u64), SplitError> {
+        let info = preparation(settings).split.apply(whole)?;
+        Ok((info.train_rows, info.validation_rows, info.test_rows))
+    }
+
+    /// Row i holds the number i.
+    fn rows(count: usize) -> Rows {
+        Rows {
+            inputs: Inputs::Numbers((0..count).map(|i| i as f64).collect()),
+            targets: Targets::Classes(vec![0; count]),
+        }
+    }
+
+    fn inputs(view: View) -> Vec<usize> {
+        let mut inputs = vec![0.0; view.len()];
+        view.gather_inputs(&(0..view.len()).collect::<Vec<_>>(), &mut inputs);
+        inputs.into_iter().map(|x| x as usize).collect()
+    }
+
+    #[test]
+    fn rows_and_shares_come_to_counts() {
+        assert_eq!(split("", info(500, 7)), Ok((500, 0, 7)));
+        assert_eq!(split("validation_rows = 100", info(500, 7)), Ok((400, 100, 7)));
+        assert_eq!(split("validation_share = 0.2", info(500, 7)), Ok((400, 100, 7)));
+        assert_eq!(split("validation_share = 0.2\ntest_share = 0.3", info(501, 0)), Ok((251, 100, 150)));
+        assert_eq!(split("validation_share = 0", info(500, 0)), Ok((500, 0, 0)));
+    }
+
+    #[test]
+    fn what_leaves_nothing_to_train_on_is_refused() {
+        let said = |settings, whole| split(settings, whole).unwrap_err().to_string();
+        assert_eq!(
+            said("validation_share = 0.999", info(100, 0)),
+            "100 validation rows leave nothing to train on: there are 100 rows"
+        );
+        assert_eq!(
+            said("validation_rows = 60\ntest_share = 0.4", info(100, 0)),
+            "60 validation rows and 40 test rows leave nothing to train on: there are 100 rows"
+        );
+        assert_eq!(said("test_share = 0.001", info(100, 0)), "`test_share` comes to no row at all: there are 100 rows");
+        assert!(said("test_share = 0.5", info(100, 7)).contains("has test data of its own: 7 rows"));
+        assert!(toml::from_str::<Preparation>("validation_rows = 1\nvalidation_share = 0.5").is_err());
+        assert!(toml::from_str::<Preparation>("validation_share = 1.0").is_err());
+    }
+
+    #[test]
+    fn the_parts_of_a_partition_are_every_row_once() {
+        let data =
+            Dataset { train: rows(10), test: Rows::default(), features: 1, task: Task::Classification { classes: 1 } };
+        let info = preparation("validation_rows = 3\ntest_share = 0.2").split.apply(info(10, 0)).unwrap();
+        let seed = Seed::default();
+        let partition = Partition::new(&data, &info, Normalize::None, |rows| order(seed, rows));
+        let (train, validation, test) = (partition.train(), partition.validation(), partition.test());
+        assert_eq!((train.len(), validation.len(), test.len()), (5, 3, 2));
+        let expected = order(seed, 10);
+        assert_ne!(expected, (0..10).collect::<Vec<_>>());
+        assert_eq!([inputs(validation), inputs(test), inputs(train)].concat(), expected);
+        assert_ne!(order(Seed::try_from(1).unwrap(), 10), expected);
+    }
+
+    #[test]
+    fn where_nothing_is_set_aside_rows_stay_as_they_are() {
+        let data = Dataset { train: rows(5), test: rows(2), features: 1, task: Task::Classification { classes: 1 } };
+        let partition = Partition::new(&data, &info(5, 2), Normalize::None, |_| panic!("no order is needed"));
+        assert_eq!(inputs(partition.train()), [0, 1, 2, 3, 4]);
+        assert_eq!(inputs(partition.test()), [0, 1]);
+        assert!(partition.validation().is_empty());
+    }
+
+    #[test]
+    fn validation_rows_leave_the_test_rows_alone() {
+        let data = Dataset { train: rows(5), test: rows(2), features: 1, task: Task::Classification { classes: 1 } };
+        let info = preparation("validation_rows = 2").split.apply(info(5, 2)).unwrap();
+        let partition = Partition::new(&data, &info, Normalize::None, |_| vec![4, 3, 2, 1, 0]);
+        assert_eq!(inputs(partition.validation()), [4, 3]);
+        assert_eq!(inputs(partition.train()), [2, 1, 0]);
+        assert_eq!(inputs(partition.test()), [0, 1]);
+    }
+}

@@ -1,0 +1,64 @@
+//! Data that is computed, not read: points whose shape and noise the file decides. The same settings give the same rows, to
+//! the last bit, on any machine.
+//!
+//! Random numbers hang on the data's own `seed`, not on a run's: all runs of an experiment see the same points. There are no test
+//! rows but those that `test_share` sets aside.
+
+use serde::Deserialize;
+
+use super::dataset::{Inputs, Rows, Targets, Task};
+use super::{Info, fingerprint_of};
+use crate::number::{Count, OutOfRange};
+use crate::settings::Settings;
+
+/// What the sources of this kind have in common.
+pub trait Synthetic {
+    /// The source's name in the file.
+    const NAME: &'static str;
+
+    /// How many rows there are, all of them training rows.
+    fn rows(&self) -> Count;
+    /// How many numbers make a row.
+    fn features(&self) -> usize;
+    /// What is asked about a row.
+    fn task(&self) -> Task;
+    /// The rows.
+    fn draw(&self) -> Rows;
+    /// Writes everything that decides the rows: there is no file whose bytes would.
+    fn settings(&self, settings: &mut Settings);
+}
+
+/// What the plan needs to know of `source`.
+pub fn info<S: Synthetic>(source: &S) -> Info {
+    Info::unsplit(source.rows().get(), 0, source.features(), source.task(), fingerprint_of(S::NAME))
+}
+
+/// As many classes as there can be: 2 to 65536.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Deserialize)]
+#[serde(try_from = "i64")]
+pub struct Classes(u32);
+
+impl Classes {
+    /// How many there are.
+    pub const fn get(self) -> usize {
+        self.0 as usize
+    }
+}
+
+impl TryFrom<i64> for Classes {
+    type Error = OutOfRange;
+
+    fn try_from(value: i64) -> Result<Self, OutOfRange> {
+        match u32::try_from(value) {
+            Ok(classes @ 2..=65536) => Ok(Self(classes)),
+            _ => Err(OutOfRange::new(value, "a whole number from 2 to 65536")),
+        }
+    }
+}
+
+/// Rows of numbers with classes.
+pub(super) fn classified(inputs: Vec<f64>, classes: impl Iterator<Item = usize>) -> Rows {
+    // `Classes` ends where u16 does.
+    let classes = classes.map(|class| class as u16).collect();
+    Rows { inputs: Inputs::Numbers(inputs), targets: Targets::Classes(classes) }
+}
