@@ -23,6 +23,7 @@ fn spec(data: &Data, precision: Precision, loss: &str) -> NetworkRun {
     }
     NetworkRun {
         seed: Seed::try_from(0).expect("0 is a seed"),
+        script: None,
         data: data.clone(),
         info: data.info().expect("what is built in can be read"),
         model: section::<nn::Section>(r#"{"hidden": [100, 100, 100, 100]}"#).model(None).expect("layers"),

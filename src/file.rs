@@ -11,6 +11,7 @@ use crate::function::Function;
 use crate::nn::{self, Init, Regularization};
 use crate::number::Count;
 use crate::optim::Optimizer;
+use crate::random::Rng;
 use crate::record::Record;
 use crate::seed::Seed;
 use crate::train;
@@ -42,6 +43,9 @@ pub struct File {
     /// How many times each setting is run: `3` means the seeds 0, 1 and 2; a list means exactly those. Default: 1.
     #[serde(default)]
     pub seeds: Seeds,
+    /// Where random numbers come from: `"paribus"` (the default) or `"numpy"`.
+    #[serde(default)]
+    pub rng: Rng,
     /// What a network is trained on.
     pub data: Option<Data>,
     pub network: Option<nn::Section>,
@@ -151,12 +155,15 @@ pub struct Experiment {
     pub name: Name,
     pub description: Option<String>,
     pub seeds: Seeds,
+    pub rng: Rng,
     /// The text as it stands in the file.
     pub text: String,
     /// Relative paths in the file start here.
     pub folder: PathBuf,
     /// How each key was read.
     pub readings: Vec<Reading>,
+    /// The tree before its axes were combined.
+    declared: Tree,
     /// What was rejected: it reads as if it were not there, so that what else is wrong is found, too.
     dropped: HashSet<NodeId>,
     problems: Vec<Problem>,
@@ -216,7 +223,8 @@ impl Experiment {
         problems.extend(found.into_iter().map(|problem| shared.explain(problem)));
         problems.extend(misplaced_axes(&tree.root));
         let readings = reading::readings(&sources, &tree, &places);
-        problems.extend(sweep::combine(&mut tree, &dropped));
+        let declared = tree.clone();
+        problems.extend(sweep::combine(&mut tree, &dropped, None));
         let mut reported = HashSet::new();
         problems.retain(|problem| reported.insert(problem.clone()));
         for problem in &mut problems {
@@ -228,9 +236,11 @@ impl Experiment {
             name: Name("unnamed".to_owned()),
             description: None,
             seeds: Seeds::default(),
+            rng: Rng::default(),
             text,
             folder,
             readings,
+            declared,
             dropped,
             problems,
         };
@@ -240,6 +250,7 @@ impl Experiment {
         };
         experiment.description = file.description;
         experiment.seeds = file.seeds;
+        experiment.rng = file.rng;
         match file.name.map_or_else(|| Name::try_from(stem.to_owned()), Ok) {
             Ok(name) => experiment.name = name,
             Err(message) => experiment.problems.push(
@@ -248,6 +259,26 @@ impl Experiment {
             ),
         }
         Ok(experiment)
+    }
+
+    /// The same file, with trials that draw from `uniform` in [0, 1).
+    pub fn with_draws(&self, uniform: sweep::Uniform) -> Self {
+        let mut tree = self.declared.clone();
+        // It is known what is wrong.
+        sweep::combine(&mut tree, &self.dropped, Some(uniform));
+        Self { tree, ..self.clone() }
+    }
+
+    /// The keys that a trial draws values for, in the order of the file.
+    pub fn drawn_keys(&self) -> Vec<String> {
+        let mut keys: Vec<String> = Vec::new();
+        self.with_draws(&mut |key, _| {
+            if keys.iter().all(|known| known != key) {
+                keys.push(key.to_owned());
+            }
+            0.0
+        });
+        keys
     }
 
     /// The file under its first choice. Where a section lacks what was left out of it, the least that it can say stands in, so
@@ -376,10 +407,11 @@ fn add_example(sources: &mut Sources, tree: &mut Tree, section: &str, example: &
 /// Says of a key that stands in a section and belongs to the top of the file or to another section where it belongs; and what
 /// `seed` becomes.
 fn explain_place(problem: &mut Problem) {
-    const TOP: [&str; 13] = [
+    const TOP: [&str; 14] = [
         "name",
         "description",
         "seeds",
+        "rng",
         "data",
         "network",
         "function",
@@ -429,7 +461,7 @@ fn misplaced_axes(root: &Node) -> Vec<Problem> {
 fn misplaced_axis(key: &str, value: &Node) -> Option<Problem> {
     let reason = match (key, &value.kind) {
         ("optimizer", _) => return None,
-        ("name" | "description" | "seeds", Kind::Axis(_)) => {
+        ("name" | "description" | "seeds" | "rng", Kind::Axis(_)) => {
             format!("`{key}` holds for all runs of a file and cannot be an axis")
         }
         (_, Kind::Axis(_)) => format!("[{key}] is a section and cannot be an axis; the keys in it can"),

@@ -21,6 +21,7 @@
 //! | [`optim`] | optimizers, one file each |
 //! | [`record`] | what is measured, and when |
 //! | [`batches`] | which rows make the batch of a step |
+//! | [`random`] | where a run takes its random numbers from: streams of its own, or a NumPy script |
 //! | [`spec`] | one run, fully typed |
 //! | [`train`] | one run, from specification to outcome |
 //! | [`store`] | tables, the commit protocol, the archive |
@@ -53,6 +54,7 @@ pub mod nn;
 pub mod number;
 pub mod optim;
 pub mod plan;
+pub mod random;
 pub mod real;
 pub mod record;
 pub mod runner;

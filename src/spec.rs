@@ -9,6 +9,7 @@ use crate::nn::loss::Objective;
 use crate::nn::{Init, LayerSpec, Model, Regularization};
 use crate::number::Count;
 use crate::optim::Optimizer;
+use crate::random::Script;
 use crate::record::{Pace, Record};
 use crate::seed::Seed;
 use crate::settings::Settings;
@@ -24,6 +25,8 @@ pub enum RunSpec {
 #[derive(Debug, Clone, PartialEq)]
 pub struct NetworkRun {
     pub seed: Seed,
+    /// The NumPy script that the run is a part of; none where it draws from streams of its own.
+    pub script: Option<Script>,
     pub data: Data,
     /// What is known of the data that the run will be given.
     pub info: Info,
@@ -72,7 +75,12 @@ impl RunSpec {
     pub fn with_seed(&self, seed: Seed) -> Self {
         let mut run = self.clone();
         match &mut run {
-            Self::Network(run) => run.seed = seed,
+            Self::Network(run) => {
+                run.seed = seed;
+                if run.script.is_some() {
+                    run.data.draw_in_script(seed);
+                }
+            }
             Self::Function(run) => run.seed = seed,
         }
         run
@@ -148,6 +156,9 @@ impl NetworkRun {
         settings.set("objective", self.objective.name());
         settings.set("precision", self.precision.name());
         self.record.settings(&mut settings);
+        if let Some(script) = &self.script {
+            script.settings(&mut settings);
+        }
         settings
     }
 

@@ -92,6 +92,7 @@ fn a_step_allocates_nothing() {
                     let pacing: Pacing = serde_json::from_str(pacing).unwrap();
                     let spec = NetworkRun {
                         seed: Seed::try_from(0).unwrap(),
+                        script: None,
                         data: Data(Limits::default(), Preparation::default(), Source::Mnist),
                         info: Info::unsplit(ROWS as u64, 30, FEATURES, Task::Classification { classes: 3 }, ""),
                         model: network.clone(),

@@ -21,6 +21,7 @@ fn spec(data: &Data, precision: Precision) -> NetworkRun {
     }
     NetworkRun {
         seed: Seed::try_from(0).unwrap(),
+        script: None,
         data: data.clone(),
         info: data.info().unwrap(),
         model: section::<nn::Section>(r#"{"hidden": [100, 100, 100, 100]}"#).model(None).unwrap(),

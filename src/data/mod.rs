@@ -43,6 +43,7 @@ use self::sine::Sine;
 use self::spiral::Spiral;
 use self::synthetic::Synthetic;
 use crate::number::Count;
+use crate::seed::Seed;
 use crate::settings::Settings;
 
 /// The `[data]` section: a source, how much of it, and what each run does with the rows before it trains on them.
@@ -292,6 +293,30 @@ impl Data {
         dataset.train.truncate(train_rows as usize);
         dataset.test.truncate(test_rows as usize);
         Ok((dataset, whole.fingerprint))
+    }
+
+    /// How many rows are put in a random order to set some of them aside; 0 where none are.
+    pub fn rows_in_order(&self, info: &Info) -> u64 {
+        let set_aside_for_test = if self.1.split.makes_test_data() { info.test_rows } else { 0 };
+        match info.validation_rows + set_aside_for_test {
+            0 => 0,
+            set_aside => info.train_rows + set_aside,
+        }
+    }
+
+    /// How many Gaussians a NumPy script draws for the data: those of noise, which [`draw_in_script`](Self::draw_in_script) makes the script's.
+    pub fn drawn_by_scripts(&self) -> u64 {
+        match &self.2 {
+            Source::Normal(normal) => normal.count(),
+            _ => 0,
+        }
+    }
+
+    /// Makes noise what a NumPy script with this seed draws first. Other data stays what it is.
+    pub fn draw_in_script(&mut self, seed: Seed) {
+        if let Source::Normal(normal) = &mut self.2 {
+            normal.draw_in_script(seed);
+        }
     }
 
     /// Writes `data`, the numbers of rows that limits and splits come to, `normalize`, and what a source has settings for and

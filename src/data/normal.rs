@@ -6,7 +6,7 @@ use serde::Deserialize;
 use super::dataset::{Rows, Task};
 use super::synthetic::{Classes, Synthetic, classified};
 use crate::number::{Count, in_range};
-use crate::seed::{Purpose, Seed};
+use crate::seed::{Purpose, Seed, numpy};
 use crate::settings::Settings;
 
 /// The settings of `source = "normal"`.
@@ -23,6 +23,9 @@ pub struct Normal {
     /// Which numbers are drawn. Default: 0.
     #[serde(default)]
     seed: Seed,
+    /// Of the NumPy script that draws them, instead.
+    #[serde(skip)]
+    script: Option<Seed>,
 }
 
 fn ten() -> Classes {
@@ -30,6 +33,16 @@ fn ten() -> Classes {
 }
 
 impl Normal {
+    /// How many numbers there are.
+    pub fn count(&self) -> u64 {
+        self.rows.get().saturating_mul(self.features.get())
+    }
+
+    /// Makes the rows what a NumPy script with this seed draws first.
+    pub fn draw_in_script(&mut self, seed: Seed) {
+        self.script = Some(seed);
+    }
+
     /// The rows whose numbers are what `gaussian` gives, row after row.
     pub fn from_gaussians(&self, mut gaussian: impl FnMut() -> f64) -> Rows {
         let (rows, features) = (self.rows.as_usize(), self.features.as_usize());
@@ -54,8 +67,13 @@ impl Synthetic for Normal {
     }
 
     fn draw(&self) -> Rows {
-        let mut generator = self.seed.stream(Purpose::Data(0)).at(0);
-        self.from_gaussians(|| generator.gaussian())
+        match self.script.and_then(numpy::seed).map(numpy::Generator::new) {
+            Some(mut generator) => self.from_gaussians(|| generator.gaussian()),
+            None => {
+                let mut generator = self.seed.stream(Purpose::Data(0)).at(0);
+                self.from_gaussians(|| generator.gaussian())
+            }
+        }
     }
 
     fn settings(&self, settings: &mut Settings) {

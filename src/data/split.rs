@@ -7,7 +7,6 @@ use super::Info;
 use super::dataset::{Dataset, View};
 use super::normalize::{Normalize, Scaling};
 use crate::number::{Count, Fraction};
-use crate::seed::{Purpose, Seed};
 
 /// What is set aside of the training rows, after limits.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Default)]
@@ -105,6 +104,11 @@ impl SplitError {
 }
 
 impl Split {
+    /// Whether rows are set aside for the test.
+    pub(super) fn makes_test_data(&self) -> bool {
+        self.test.is_some()
+    }
+
     /// `whole`, of which this much is set aside.
     ///
     /// # Errors
@@ -146,16 +150,9 @@ pub struct Partition<'a> {
     scaling: Option<Scaling>,
 }
 
-/// The order in which the rows of a source are set aside in runs with this seed: a shuffle of 0, 1, 2, …
-pub fn order(seed: Seed, rows: usize) -> Vec<usize> {
-    let mut order: Vec<usize> = (0..rows).collect();
-    seed.stream(Purpose::Split).at(0).shuffle(&mut order);
-    order
-}
-
 impl<'a> Partition<'a> {
     /// `data` for a run of which `info` is known. Only where something is set aside is `order` asked to put the source's
-    /// training rows, of which it is told the number, in a random order: see [`order`].
+    /// training rows, of which it is told the number, in a random order.
     ///
     /// # Panics
     /// Where `info` is not of this data.
@@ -203,6 +200,13 @@ impl<'a> Partition<'a> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::random::Random;
+    use crate::seed::Seed;
+
+    fn order(seed: Seed, rows: usize) -> Vec<usize> {
+        Random::new(seed, None).order(rows)
+    }
+
     use crate::data::{Inputs, Rows, Targets, Task};
 
     fn info(train_rows: u64, test_rows: u64) -> Info {

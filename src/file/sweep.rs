@@ -133,8 +133,12 @@ struct Declared<'t> {
     origin: &'t Origin,
 }
 
-/// Does to the tree what its `[sweep]` says; returns what is wrong with it. `dropped` is what was rejected before.
-pub fn combine(tree: &mut Tree, dropped: &HashSet<NodeId>) -> Vec<Problem> {
+/// Where the trials' numbers come from: one in [0, 1) for a key and a 0-based trial, as for [`trials::draw`].
+pub type Uniform<'a> = &'a mut dyn FnMut(&str, u32) -> f64;
+
+/// Does to the tree what its `[sweep]` says; returns what is wrong with it. `dropped` is what was rejected before. Trials draw from the
+/// streams of the section's seed, or from `uniform` where that is given.
+pub fn combine(tree: &mut Tree, dropped: &HashSet<NodeId>, uniform: Option<Uniform>) -> Vec<Problem> {
     let section = tree.root.entry("sweep").map(|entry| (entry.key_origin.clone(), entry.value.clone()));
     let sweep = match &section {
         Some((_, value)) => match deserialize::<Sweep>(value, &Choice::default(), dropped) {
@@ -195,13 +199,16 @@ pub fn combine(tree: &mut Tree, dropped: &HashSet<NodeId>) -> Vec<Problem> {
         (Some(trials), _) => {
             let seed = sweep.seed.unwrap_or_default();
             let mut streams: HashMap<String, Stream> = HashMap::new();
-            let mut uniform = |key: &str, trial: u32| {
+            let mut of_section = |key: &str, trial: u32| {
                 if !streams.contains_key(key) {
                     streams.insert(key.to_owned(), seed.stream(Purpose::Sweep(key)));
                 }
                 streams[key].at(u64::from(trial)).uniform()
             };
-            trials::draw(tree, trials, &sampled, &mut uniform);
+            match uniform {
+                Some(uniform) => trials::draw(tree, trials, &sampled, uniform),
+                None => trials::draw(tree, trials, &sampled, &mut of_section),
+            }
         }
     }
     problems

@@ -8,8 +8,8 @@ use serde::{Deserialize, Deserializer};
 
 use super::parameters::{Layout, Role};
 use crate::number::{Finite, OutOfRange, Positive};
+use crate::random::{self, Draws, Random};
 use crate::real::Real;
-use crate::seed::{Purpose, Seed};
 use crate::settings::Settings;
 
 /// The `[init]` section. It holds for every layer, the output layer too.
@@ -81,9 +81,9 @@ impl Init {
         settings.set("init_bias", self.bias.get());
     }
 
-    /// Fills `parameters` as `layout` says: γ with 1 and β with 0, whatever the section says. The k-th weight matrix is drawn from [`Purpose::Init(k)`](Purpose::Init), row by row, in
+    /// Fills `parameters` as `layout` says: γ with 1 and β with 0, whatever the section says. The k-th weight matrix is drawn from `random.weights(k)`, row by row, in
     /// `f64`, scaled there and rounded once.
-    pub fn fill<R: Real>(&self, seed: Seed, layout: &Layout, parameters: &mut [R]) {
+    pub fn fill<R: Real>(&self, random: &mut Random, layout: &Layout, parameters: &mut [R]) {
         let mut matrix = 0;
         for view in layout.views() {
             let values = &mut parameters[view.range.clone()];
@@ -92,7 +92,7 @@ impl Init {
                 Role::Gamma => values.fill(R::one()),
                 Role::Beta | Role::RunningMean | Role::RunningVariance => values.fill(R::zero()),
                 Role::Weight => {
-                    self.weights.fill(seed, matrix, view.shape[0], view.shape[1], values);
+                    self.weights.fill(random.weights(matrix), view.shape[0], view.shape[1], values);
                     matrix += 1;
                 }
             }
@@ -116,7 +116,17 @@ impl Weights {
         }
     }
 
-    fn fill<R: Real>(self, seed: Seed, matrix: u32, inputs: usize, outputs: usize, values: &mut [R]) {
+    /// What a NumPy script draws for a matrix of [inputs, outputs].
+    pub fn draws(self, inputs: usize, outputs: usize) -> Draws {
+        let count = inputs as u64 * outputs as u64;
+        match self {
+            Self::He | Self::Xavier | Self::Glorot | Self::Lecun | Self::Normal(_) => Draws::gaussians(count),
+            Self::Uniform(_) => Draws::uniforms(count),
+            Self::Zeros => Draws::default(),
+        }
+    }
+
+    fn fill<R: Real>(self, mut drawn: random::Weights, inputs: usize, outputs: usize, values: &mut [R]) {
         let (inputs, outputs) = (inputs as f64, outputs as f64);
         let standard_deviation = match self {
             Self::He => (2.0 / inputs).sqrt(),
@@ -125,13 +135,10 @@ impl Weights {
             Self::Normal(normal) => normal.std.get(),
             Self::Zeros => return values.fill(R::zero()),
             Self::Uniform(uniform) => {
-                let mut generator = seed.stream(Purpose::Init(matrix)).at(0);
-                let bound = uniform.bound.get();
-                return values.fill_with(|| R::from_f64((2.0 * generator.uniform() - 1.0) * bound));
+                return values.fill_with(|| R::from_f64(drawn.within(uniform.bound.get())));
             }
         };
-        let mut generator = seed.stream(Purpose::Init(matrix)).at(0);
-        values.fill_with(|| R::from_f64(generator.gaussian() * standard_deviation));
+        values.fill_with(|| R::from_f64(drawn.gaussian() * standard_deviation));
     }
 }
 
@@ -176,9 +183,10 @@ mod tests {
     use serde::de::value::Error;
 
     use super::*;
+    use crate::seed::Seed;
 
-    fn seed(seed: i64) -> Seed {
-        Seed::try_from(seed).unwrap()
+    fn random() -> Random<'static> {
+        Random::new(Seed::try_from(3).unwrap(), None)
     }
 
     /// The weights of a layer with 300 inputs and 100 outputs, the second in its network.
@@ -189,7 +197,7 @@ mod tests {
         let range = layout.add("affine2", Role::Weight, &[300, 100]);
         let mut parameters = vec![R::from_f64(f64::NAN); layout.len()];
         let init = Init { weights, bias: Finite::new(0.25).unwrap() };
-        init.fill(seed(3), &layout, &mut parameters);
+        init.fill(&mut random(), &layout, &mut parameters);
         assert!(parameters[600..900].iter().all(|bias| bias.to_f64() == 0.25));
         parameters[range].to_vec()
     }
@@ -256,7 +264,7 @@ mod tests {
         layout.add("affine1", Role::Weight, &[7, 300]);
         let range = layout.add("affine2", Role::Weight, &[300, 100]);
         let mut parameters = vec![0.0; layout.len()];
-        Init::default().fill(seed(3), &layout, &mut parameters);
+        Init::default().fill(&mut random(), &layout, &mut parameters);
         assert_eq!(parameters[range], drawn::<f64>(Weights::He));
     }
 

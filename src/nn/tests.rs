@@ -8,6 +8,7 @@ use super::model::Item;
 use super::parameters::Role;
 use super::*;
 use crate::number::{Finite, Fraction, NonNegative, Ratio};
+use crate::random::Random;
 use crate::seed::{Generator, Purpose, Seed};
 
 fn seed() -> Seed {
@@ -93,7 +94,7 @@ impl Case {
         let mut network = Network::<f64>::new(Instructions::fastest(), &self.layers, FEATURES, LABELS.len());
         let mut parameters = vec![0.0; network.layout().len()];
         let init = Init { bias: Finite::new(0.05).unwrap(), ..Init::default() };
-        init.fill(seed(), network.layout(), &mut parameters);
+        init.fill(&mut Random::new(seed(), None), network.layout(), &mut parameters);
         // γ = 1 and β = 0 would hide what is multiplied and added.
         for view in network.layout().views().iter().filter(|view| matches!(view.role, Role::Gamma | Role::Beta)) {
             for (index, value) in parameters[view.range.clone()].iter_mut().enumerate() {
@@ -256,7 +257,7 @@ fn fewer_rows_than_there_is_room_for_give_the_same_bits() {
     let layers = layers("hidden = [7, 6]\nactivation = \"gelu\"\nbatch_norm = true\ndropout = 0.2");
     let mut network = Network::<f64>::new(Instructions::fastest(), &layers, 5, 20);
     let mut parameters = vec![0.0; network.layout().len()];
-    Init::default().fill(seed(), network.layout(), &mut parameters);
+    Init::default().fill(&mut Random::new(seed(), None), network.layout(), &mut parameters);
     let x = inputs(20 * 5);
     evaluate(&mut network, &parameters, &x).unwrap();
     let all = network.output(20).0.to_vec();

@@ -120,6 +120,7 @@ pub fn lower(file: File, info: Option<&Info>) -> Result<RunSpec, Vec<Contradicti
             });
             let spec = NetworkRun {
                 seed: Seed::default(),
+                script: None,
                 data,
                 info: info.clone(),
                 model,

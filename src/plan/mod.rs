@@ -1,7 +1,9 @@
 //! The plan: every run that a file declares, with its id, label and specification, before anything is trained.
 
+mod cell;
 mod cost;
 mod lower;
+mod script;
 mod select;
 mod space;
 #[cfg(test)]
@@ -18,6 +20,7 @@ use crate::spec::RunSpec;
 use crate::value::Origin;
 use crate::value::problem::Problem;
 
+use cell::Cell;
 pub use cost::Cost;
 pub use select::{Selection, SelectionError};
 pub use space::{Alternative, Axis, Space};
@@ -79,6 +82,10 @@ impl Plan {
     /// Every mistake in the file: values that are not accepted, contradictions between those that are, data that cannot be
     /// read.
     pub fn new(experiment: Experiment) -> Result<Self, Mistakes> {
+        let experiment = match script::with_drawn_trials(&experiment) {
+            Ok(drawn) => drawn.unwrap_or(experiment),
+            Err(problems) => return Err(experiment.into_mistakes(problems)),
+        };
         match expand(&experiment) {
             Ok((space, runs, duplicates)) if experiment.is_sound() => Ok(Self { experiment, space, runs, duplicates }),
             Ok(_) => Err(experiment.into_mistakes(Vec::new())),
@@ -97,18 +104,50 @@ impl Plan {
 type Expansion = (Space, Vec<PlannedRun>, Vec<Duplicate>);
 
 fn expand(experiment: &Experiment) -> Result<Expansion, Vec<Problem>> {
-    let seeds = experiment.seeds.get();
+    let (space, mut cells) = cells(experiment)?;
+    script::assign(experiment, &mut cells)?;
+    let mut runs: Vec<PlannedRun> = Vec::new();
+    let mut labels: HashMap<RunId, usize> = HashMap::new();
+    let mut duplicates = Vec::new();
+    for Cell { label, varies, optimizer_name, spec, .. } in cells {
+        let cost = Cost::of(&spec);
+        for &seed in experiment.seeds.get() {
+            let spec = spec.with_seed(seed);
+            let settings = spec.settings();
+            let id = settings.run_id(spec.fingerprint());
+            if let Some(&first) = labels.get(&id) {
+                duplicates.push(Duplicate { label: label.clone(), same_as: runs[first].label.clone() });
+                continue;
+            }
+            labels.insert(id, runs.len());
+            runs.push(PlannedRun {
+                id,
+                trajectory_id: settings.trajectory_id(spec.fingerprint()),
+                label: label.clone(),
+                varies: varies.clone(),
+                optimizer_name: optimizer_name.clone(),
+                spec,
+                settings,
+                cost,
+            });
+        }
+    }
+    // Once for each label, not for each seed.
+    duplicates.dedup();
+    Ok((space, runs, duplicates))
+}
+
+/// Every cell of the file, in its order, those of a file with mistakes as far as they can be had.
+fn cells(experiment: &Experiment) -> Result<(Space, Vec<Cell>), Vec<Problem>> {
     let too_many = || vec![Problem::new(format!("the file declares more than {MOST_RUNS} runs"))];
     let space = Space::of(&experiment.tree.root).ok_or_else(too_many)?;
-    let cells = within_bounds(&space, seeds.len()).map_err(|problem| vec![problem])?;
+    let count = within_bounds(&space, experiment.seeds.get().len()).map_err(|problem| vec![problem])?;
 
     let mut sources: HashMap<Data, Result<Info, data::Error>> = HashMap::new();
     let mut problems: Vec<Problem> = Vec::new();
     let mut reported: HashSet<(Option<Origin>, String)> = HashSet::new();
-    let mut runs: Vec<PlannedRun> = Vec::new();
-    let mut labels: HashMap<RunId, usize> = HashMap::new();
-    let mut duplicates = Vec::new();
-    for index in 0..cells {
+    let mut cells = Vec::new();
+    for index in 0..count {
         let (mut choice, mut taken) = (experiment.tree.first_choice(), Vec::new());
         space.decode(index, &mut choice, &mut taken);
         // What one trial has drawn wrong, others draw wrong by other numbers.
@@ -136,42 +175,19 @@ fn expand(experiment: &Experiment) -> Result<Expansion, Vec<Problem>> {
             Ok(info) => lower::lower(file, info),
             Err(error) => Err(lower::without_data(file, error)),
         };
-        let spec = match lowered {
-            Ok(spec) => spec,
-            Err(contradictions) => {
-                contradictions
-                    .into_iter()
-                    .filter_map(|contradiction| contradiction.into_problem(experiment, &choice))
-                    .for_each(report);
-                continue;
+        match lowered {
+            Ok(spec) => {
+                let digits = space.digits(index).into_iter().map(|digit| digit as usize);
+                let places = space.axes.iter().map(|axis| axis.name.clone()).zip(digits).collect();
+                cells.push(Cell::new(spec, &taken, places));
             }
-        };
-        let cost = Cost::of(&spec);
-        let (label, varies, optimizer_name) = names(&spec, &taken);
-        for &seed in seeds {
-            let spec = spec.with_seed(seed);
-            let settings = spec.settings();
-            let id = settings.run_id(spec.fingerprint());
-            if let Some(&first) = labels.get(&id) {
-                duplicates.push(Duplicate { label: label.clone(), same_as: runs[first].label.clone() });
-                continue;
-            }
-            labels.insert(id, runs.len());
-            runs.push(PlannedRun {
-                id,
-                trajectory_id: settings.trajectory_id(spec.fingerprint()),
-                label: label.clone(),
-                varies: varies.clone(),
-                optimizer_name: optimizer_name.clone(),
-                spec,
-                settings,
-                cost,
-            });
+            Err(contradictions) => contradictions
+                .into_iter()
+                .filter_map(|contradiction| contradiction.into_problem(experiment, &choice))
+                .for_each(report),
         }
     }
-    // Once for each label, not for each seed.
-    duplicates.dedup();
-    if problems.is_empty() { Ok((space, runs, duplicates)) } else { Err(problems) }
+    if problems.is_empty() { Ok((space, cells)) } else { Err(problems) }
 }
 
 /// The number of cells, where the runs are not too many.
@@ -188,17 +204,4 @@ fn within_bounds(space: &Space, seeds: usize) -> Result<u128, Problem> {
                 .help(format!("they are {}", factors.join(" × "))))
         }
     }
-}
-
-/// A cell's label, what varies in it, and the name of its optimizer.
-fn names(spec: &RunSpec, taken: &[(&Axis, &Alternative)]) -> (String, Vec<(String, String)>, String) {
-    let optimizer = taken.iter().find(|(axis, _)| axis.name == "optimizer");
-    let optimizer_name =
-        optimizer.map_or_else(|| spec.optimizer().kind().to_owned(), |(_, alternative)| alternative.value.clone());
-    let declared: Vec<_> = taken.iter().filter(|(axis, _)| axis.is_declared).collect();
-    let labels = declared.iter().map(|(_, alternative)| alternative.label.as_str());
-    let label = labels.filter(|label| !label.is_empty()).collect::<Vec<_>>().join(", ");
-    let label = if label.is_empty() { optimizer_name.clone() } else { label };
-    let varies = declared.iter().map(|(axis, alternative)| (axis.name.clone(), alternative.value.clone())).collect();
-    (label, varies, optimizer_name)
 }

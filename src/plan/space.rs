@@ -69,11 +69,11 @@ impl Space {
         self.axes.iter().try_fold(1, |size: u128, axis| size.checked_mul(axis.size()?))
     }
 
-    /// Takes the alternatives of the cell `index`, and returns them in the order of the file.
+    /// Which cell of each axis the cell `index` takes, those within an axis counted.
     ///
     /// # Panics
-    /// Where `index` is not below [`size`](Self::size).
-    pub fn decode<'s>(&'s self, mut index: u128, choice: &mut Choice, taken: &mut Vec<(&'s Axis, &'s Alternative)>) {
+    /// As [`decode`](Self::decode).
+    pub fn digits(&self, mut index: u128) -> Vec<u128> {
         let mut digits = vec![0; self.axes.len()];
         for (digit, axis) in digits.iter_mut().zip(&self.axes).rev() {
             let size = axis.size().expect("an index below the size exists only where the size does");
@@ -81,7 +81,15 @@ impl Space {
             index /= size;
         }
         assert_eq!(index, 0, "the space has no such cell");
-        for (digit, axis) in digits.into_iter().zip(&self.axes) {
+        digits
+    }
+
+    /// Takes the alternatives of the cell `index`, and returns them in the order of the file.
+    ///
+    /// # Panics
+    /// Where `index` is not below [`size`](Self::size).
+    pub fn decode<'s>(&'s self, index: u128, choice: &mut Choice, taken: &mut Vec<(&'s Axis, &'s Alternative)>) {
+        for (digit, axis) in self.digits(index).into_iter().zip(&self.axes) {
             let ends = axis.ends.as_deref().expect("a part is not larger than the whole");
             let position = ends.partition_point(|end| *end <= digit);
             let begin = if position == 0 { 0 } else { ends[position - 1] };

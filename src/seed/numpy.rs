@@ -10,6 +10,7 @@
 
 use rand_mt::Mt;
 
+use super::Seed;
 use crate::real;
 
 /// Draws what `numpy.random` draws.
@@ -100,6 +101,11 @@ impl Generator {
     }
 }
 
+/// The seed as `numpy.random.seed` takes it, where it does: a number of 32 bits.
+pub fn seed(seed: Seed) -> Option<u32> {
+    u32::try_from(seed.get()).ok()
+}
+
 #[cfg(test)]
 mod tests {
     use serde::Deserialize;
@@ -156,13 +162,19 @@ mod tests {
     }
 
     #[test]
+    fn seeds_have_32_bits() {
+        assert_eq!(seed(Seed::try_from(i64::from(u32::MAX)).unwrap()), Some(u32::MAX));
+        assert_eq!(seed(Seed::try_from(1 << 32).unwrap()), None);
+    }
+
+    #[test]
     fn skipping_gaussians_leaves_the_generator_where_drawing_them_does() {
         for before in 0..3 {
             for count in [0, 1, 2, 7, 1000] {
                 let mut drawn = Generator::new(5);
-                (0..before).for_each(|_| drop(drawn.gaussian()));
+                (0..before).for_each(|_| _ = drawn.gaussian());
                 let mut skipped = drawn.clone();
-                (0..count).for_each(|_| drop(drawn.gaussian()));
+                (0..count).for_each(|_| _ = drawn.gaussian());
                 skipped.skip_gaussians(count);
                 assert_eq!(drawn, skipped, "{count} after {before}");
             }

@@ -227,6 +227,8 @@ pub const SETTING_COLUMNS: &[(&str, Kind)] = &[
     ("sampling", Kind::Text),
     ("objective", Kind::Text),
     ("precision", Kind::Text),
+    ("rng", Kind::Text),
+    ("transcript", Kind::Text),
     ("loss_at", Kind::Text),
     ("loss_every", Kind::Int),
     ("evaluate_on", Kind::Text),

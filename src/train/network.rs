@@ -5,14 +5,13 @@ use std::ops::ControlFlow;
 use self::moments::Rehearsal;
 use super::measure::{GradientChecks, HistogramCounts, LayerNumbers};
 use super::{Ending, Outcome};
-use crate::batches::Batches;
-use crate::data::{Dataset, Partition, Task, View, split};
+use crate::data::{Dataset, Partition, Task, View};
 use crate::kernel::{Element, Instructions};
 use crate::nn::loss::{self, Targets};
 use crate::nn::{Network, NotFinite, Phase, parameters};
 use crate::optim;
+use crate::random::Random;
 use crate::record::{EvaluationRow, LossAt, LossRow, Part};
-use crate::seed::{Purpose, Stream};
 use crate::spec::NetworkRun;
 
 /// [`super::network`] in a precision and with instructions of the caller's choice. Instructions change the speed and no bit of
@@ -23,9 +22,9 @@ pub fn train_with<R: Element>(
     data: &Dataset,
     watch: &mut dyn FnMut(u64) -> ControlFlow<()>,
 ) -> Outcome {
-    let order = |rows| split::order(spec.seed, rows);
-    let data = Partition::new(data, &spec.info, spec.data.1.normalize, order);
-    let mut run = Run::<R>::new(instructions, spec, &data);
+    let mut random = Random::new(spec.seed, spec.script.as_ref());
+    let data = Partition::new(data, &spec.info, spec.data.1.normalize, |rows| random.order(rows));
+    let mut run = Run::<R>::new(instructions, spec, &data, random);
     let ending = run.all_steps(watch);
     run.history.shrink_to_fit();
     Outcome {
@@ -61,9 +60,7 @@ struct Run<'a, R> {
     gradients: Vec<R>,
     /// The optimizer's accumulators, one after the other.
     slots: Vec<R>,
-    batches: Batches,
-    /// What each dropout layer draws from.
-    dropouts: Vec<Stream>,
+    random: Random<'a>,
     input: Input<R>,
     history: Vec<LossRow>,
     evaluations: Vec<EvaluationRow>,
@@ -93,7 +90,7 @@ enum Buffer<R> {
 }
 
 impl<'a, R: Element> Run<'a, R> {
-    fn new(instructions: Instructions, spec: &'a NetworkRun, data: &'a Partition) -> Self {
+    fn new(instructions: Instructions, spec: &'a NetworkRun, data: &'a Partition, mut random: Random<'a>) -> Self {
         let (features, outputs) = (spec.info.features, spec.info.task.outputs());
         let batch = spec.batch_size.as_usize();
         let is_looked_at = spec.evaluations() > 0 || spec.record.histograms.is_some();
@@ -102,7 +99,9 @@ impl<'a, R: Element> Run<'a, R> {
         let network = Network::new(instructions, &spec.layers(), features, rows);
         let count = network.layout().len();
         let mut parameters = vec![R::zero(); count];
-        spec.init.fill(spec.seed, network.layout(), &mut parameters);
+        random.before_weights();
+        spec.init.fill(&mut random, network.layout(), &mut parameters);
+        random.after_weights(spec.sampling, data.train().len(), network.dropout_layers());
         let layers = spec.record.layers.as_ref().map(|layers| {
             let steps = layers.every.count(spec.steps, spec.pace());
             LayerNumbers::new(&layers.what, &network, steps)
@@ -118,11 +117,10 @@ impl<'a, R: Element> Run<'a, R> {
             outputs,
             parameters,
             state: vec![R::zero(); network.state_layout().len()],
-            dropouts: (0..network.dropout_layers()).map(|k| spec.seed.stream(Purpose::Dropout(k))).collect(),
+            random,
             network,
             gradients: vec![R::zero(); count],
             slots: vec![R::zero(); spec.optimizer.slots() * count],
-            batches: Batches::new(spec.sampling, spec.seed, data.train().len()),
             input: Input {
                 features,
                 rows: vec![0; rows],
@@ -161,7 +159,7 @@ impl<'a, R: Element> Run<'a, R> {
     fn step(&mut self, step: u64) -> Result<(), NotFinite> {
         let spec = self.spec;
         let batch = spec.batch_size.as_usize();
-        self.batches.draw(step, &mut self.input.rows[..batch]);
+        self.random.batch(step, &mut self.input.rows[..batch]);
         self.input.gather(self.data.train(), batch);
 
         let loss_is_due = spec.record.loss_is_due(step, spec.steps);
@@ -186,12 +184,10 @@ impl<'a, R: Element> Run<'a, R> {
     /// The forward pass that the update of `step` starts from: computes the outputs for the batch and compares them with the
     /// targets.
     fn forward(&mut self, step: u64, batch: usize) -> Result<(), NotFinite> {
-        let Self { network, parameters, state, dropouts, input, .. } = self;
-        let mut draw = |layer: u32, uniforms: &mut [f64]| {
-            let mut generator = dropouts[layer as usize].at(step);
-            uniforms.iter_mut().for_each(|uniform| *uniform = generator.uniform());
-        };
+        let Self { network, parameters, state, random, input, .. } = self;
+        let mut draw = |layer: u32, uniforms: &mut [f64]| random.uniforms(step, layer, uniforms);
         network.forward(Phase::Training { state, draw: &mut draw }, parameters, input.x(batch))?;
+        random.after_step();
         self.compare(batch);
         Ok(())
     }

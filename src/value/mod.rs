@@ -270,6 +270,11 @@ impl Node {
         }
     }
 
+    /// Whether this is that text.
+    pub fn is_text(&self, text: &str) -> bool {
+        matches!(&self.kind, Kind::Text(found) if found == text)
+    }
+
     /// The entry of this key, where this is a table that has it.
     pub fn entry(&self, key: &str) -> Option<&Entry> {
         self.entries()?.iter().find(|entry| entry.key == key)

@@ -3,6 +3,7 @@
 mod recorded;
 
 use super::*;
+use crate::batches::Batches;
 use crate::batches::Sampling;
 use crate::data::{Data, Info, Limits, Normalize, Preparation, Rows, Source, Task};
 use crate::kernel::Precision;
@@ -48,6 +49,7 @@ fn dataset() -> Dataset {
 fn spec() -> NetworkRun {
     NetworkRun {
         seed: Seed::try_from(0).unwrap(),
+        script: None,
         data: Data(Limits::default(), Preparation::default(), Source::Mnist),
         info: Info::unsplit(90, 40, FEATURES, Task::Classification { classes: CLASSES }, "0123456789abcdef"),
         model: Model::read("hidden = [8, 6]"),
@@ -153,7 +155,7 @@ fn a_loss_after_the_update_is_that_of_the_new_parameters() {
     let recorded = outcome(&spec).history;
     for step in [0, 1, 7] {
         let partition = Partition::new(&data, &spec.info, Normalize::None, |_| Vec::new());
-        let mut run = Run::<f64>::new(Instructions::fastest(), &spec, &partition);
+        let mut run = Run::<f64>::new(Instructions::fastest(), &spec, &partition, Random::new(spec.seed, None));
         (0..=step).for_each(|step| run.step(step).unwrap());
         let mut rows = vec![0; 16];
         Batches::new(spec.sampling, spec.seed, 90).draw(step, &mut rows);
@@ -187,8 +189,8 @@ fn an_evaluation_does_not_depend_on_how_it_is_cut() {
     let spec = NetworkRun { record: Record { evaluate, ..Record::default() }, ..spec() };
     let data = dataset();
     let partition = Partition::new(&data, &spec.info, Normalize::None, |_| Vec::new());
-    let mut whole = Run::<f32>::new(Instructions::fastest(), &spec, &partition);
-    let mut cut = Run::<f32>::new(Instructions::fastest(), &spec, &partition);
+    let mut whole = Run::<f32>::new(Instructions::fastest(), &spec, &partition, Random::new(spec.seed, None));
+    let mut cut = Run::<f32>::new(Instructions::fastest(), &spec, &partition, Random::new(spec.seed, None));
     cut.input.rows.truncate(17);
     for part in [Part::Train, Part::Test] {
         whole.evaluate(0, part).unwrap();

@@ -104,7 +104,7 @@ fn histograms_are_of_the_first_rows_in_a_given_range() {
     let rows = outcome(&spec).histograms;
     let data = dataset();
     let partition = Partition::new(&data, &spec.info, Normalize::None, |_| Vec::new());
-    let mut run = Run::<f64>::new(Instructions::fastest(), &spec, &partition);
+    let mut run = Run::<f64>::new(Instructions::fastest(), &spec, &partition, Random::new(spec.seed, None));
     run.show(7, |_, _| ()).unwrap();
     for (layer, _, values) in run.network.activations(7) {
         let bins = bins(&rows, -1, layer, "activations");
@@ -124,7 +124,7 @@ fn histograms_do_not_depend_on_how_the_rows_are_cut() {
     let data = dataset();
     let partition = Partition::new(&data, &spec.info, Normalize::None, |_| Vec::new());
     let counted = |rows| {
-        let mut run = Run::<f32>::new(Instructions::fastest(), &spec, &partition);
+        let mut run = Run::<f32>::new(Instructions::fastest(), &spec, &partition, Random::new(spec.seed, None));
         run.input.rows.truncate(rows);
         run.look_into(-1);
         run.histograms.unwrap().rows

@@ -1,0 +1,43 @@
+//! A cell: one combination of a file's values, lowered, before it is multiplied by the seeds.
+
+use super::space::{Alternative, Axis};
+use crate::spec::{NetworkRun, RunSpec};
+
+/// One combination of the values of all axes.
+#[derive(Debug, Clone)]
+pub struct Cell {
+    /// The outermost axes: name, and which of its cells this is, those within it counted.
+    pub places: Vec<(String, usize)>,
+    /// Names the declared axes only.
+    pub label: String,
+    /// What the declared axes are here: name and value.
+    pub varies: Vec<(String, String)>,
+    /// The name that the file gives the optimizer; its kind where it gives none.
+    pub optimizer_name: String,
+    /// With the first seed.
+    pub spec: RunSpec,
+}
+
+impl Cell {
+    /// The cell in which the axes `taken` come to `spec`. `places` are those of the outermost ones.
+    pub fn new(spec: RunSpec, taken: &[(&Axis, &Alternative)], places: Vec<(String, usize)>) -> Self {
+        let optimizer = taken.iter().find(|(axis, _)| axis.name == "optimizer");
+        let optimizer_name =
+            optimizer.map_or_else(|| spec.optimizer().kind().to_owned(), |(_, alternative)| alternative.value.clone());
+        let declared: Vec<_> = taken.iter().filter(|(axis, _)| axis.is_declared).collect();
+        let labels = declared.iter().map(|(_, alternative)| alternative.label.as_str());
+        let label = labels.filter(|label| !label.is_empty()).collect::<Vec<_>>().join(", ");
+        let label = if label.is_empty() { optimizer_name.clone() } else { label };
+        let varies =
+            declared.iter().map(|(axis, alternative)| (axis.name.clone(), alternative.value.clone())).collect();
+        Self { places, label, varies, optimizer_name, spec }
+    }
+
+    /// The network that is trained, where there is one.
+    pub fn network(&self) -> Option<&NetworkRun> {
+        match &self.spec {
+            RunSpec::Network(run) => Some(run),
+            RunSpec::Function(_) => None,
+        }
+    }
+}

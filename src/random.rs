@@ -1,0 +1,242 @@
+//! Where a run's random numbers come from: streams of its own, or the one stream of a script that draws them with NumPy.
+//!
+//! By default every purpose has a stream keyed by the run's seed ([`crate::seed`]), so that nothing that one run draws changes
+//! what another one does. A script that calls `numpy.random.seed` once and then draws everything in the order in which it
+//! needs it works the other way round: what a network is given depends on everything that was drawn before, also for other
+//! networks. `rng = "numpy"` reproduces that. A run then carries its [`Script`]: what the rest of the script draws before and between
+//! its own draws. It draws that, too, and throws it away, so it still trains alone.
+
+mod script;
+
+use serde::Deserialize;
+
+pub use self::script::{Draws, Earlier, Script};
+use crate::batches::{Batches, Sampling};
+use crate::seed::{self, Purpose, Seed, Stream, numpy};
+
+/// The key `rng`: `"paribus"` (the default), `"numpy"`, or `{ kind = "numpy", group = ["optimizer"], chain = ["weights"] }`.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Rng {
+    /// Streams keyed by seed and purpose.
+    #[default]
+    Paribus,
+    /// NumPy's legacy generator, drawn from in the order of the book's scripts.
+    Numpy(Arrangement),
+}
+
+/// How the runs of a file share a script. Without a word, each one is a script of its own: it begins with its seed.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Arrangement {
+    /// Axes whose values are trained side by side, in the order in which the file lists them: all networks draw their weights, then
+    /// all are trained on the same batches, each of which is drawn once.
+    pub group: Vec<String>,
+    /// Axes whose values are trained one after the other: the next one goes on where the one before it ended. With `"trial"`, a
+    /// trial's values are drawn in between.
+    pub chain: Vec<String>,
+}
+
+/// A run's random numbers. What is asked for has to be asked for in this order: the order of the rows, if it is needed; weights; then
+/// for each step the batch, then uniforms for dropout.
+#[derive(Debug, Clone)]
+pub struct Random<'a>(Source<'a>);
+
+#[derive(Debug, Clone)]
+enum Source<'a> {
+    Keyed { seed: Seed, batches: Option<Batches>, masks: Vec<Stream> },
+    Script { script: &'a Script, generator: numpy::Generator, rows: u64 },
+}
+
+/// Draws a run's initial weights.
+#[derive(Debug)]
+pub enum Weights<'a> {
+    Keyed(seed::Generator),
+    Script(&'a mut numpy::Generator),
+}
+
+impl<'a> Random<'a> {
+    /// The numbers of a run with this seed, which is a part of `script` where there is one.
+    ///
+    /// # Panics
+    /// Where there is a script and NumPy has no such seed.
+    pub fn new(seed: Seed, script: Option<&'a Script>) -> Self {
+        Self(match script {
+            None => Source::Keyed { seed, batches: None, masks: Vec::new() },
+            Some(script) => {
+                let seed = numpy::seed(seed).expect("seeds are checked when runs are planned");
+                let mut generator = numpy::Generator::new(seed);
+                script.data.skip(&mut generator);
+                Source::Script { script, generator, rows: 0 }
+            }
+        })
+    }
+
+    /// The order in which `rows` rows are set aside.
+    pub fn order(&mut self, rows: usize) -> Vec<usize> {
+        match &mut self.0 {
+            Source::Keyed { seed, .. } => {
+                let mut order: Vec<usize> = (0..rows).collect();
+                seed.stream(Purpose::Split).at(0).shuffle(&mut order);
+                order
+            }
+            Source::Script { generator, .. } => generator.permutation(rows),
+        }
+    }
+
+    /// Draws what comes before the run's own weights.
+    pub fn before_weights(&mut self) {
+        if let Source::Script { script, generator, .. } = &mut self.0 {
+            script.earlier.blocks().iter().for_each(|draws| draws.skip(generator));
+            script.before_weights.skip(generator);
+        }
+    }
+
+    /// The numbers of the `matrix`-th weight matrix, from 0.
+    pub fn weights(&mut self, matrix: u32) -> Weights<'_> {
+        match &mut self.0 {
+            Source::Keyed { seed, .. } => Weights::Keyed(seed.stream(Purpose::Init(matrix)).at(0)),
+            Source::Script { generator, .. } => Weights::Script(generator),
+        }
+    }
+
+    /// Draws what comes after the run's own weights, and gets ready to draw from `rows` training rows and for so many layers of
+    /// dropout.
+    pub fn after_weights(&mut self, sampling: Sampling, rows: usize, dropout_layers: u32) {
+        match &mut self.0 {
+            Source::Keyed { seed, batches, masks } => {
+                *batches = Some(Batches::new(sampling, *seed, rows));
+                *masks = (0..dropout_layers).map(|layer| seed.stream(Purpose::Dropout(layer))).collect();
+            }
+            Source::Script { script, generator, rows: all } => {
+                script.after_weights.skip(generator);
+                *all = rows as u64;
+            }
+        }
+    }
+
+    /// Fills `batch` with the rows of the batch of `step`.
+    ///
+    /// # Panics
+    /// Before [`after_weights`](Self::after_weights).
+    pub fn batch(&mut self, step: u64, batch: &mut [usize]) {
+        match &mut self.0 {
+            Source::Keyed { batches, .. } => {
+                batches.as_mut().expect("weights are drawn before batches").draw(step, batch);
+            }
+            Source::Script { script, generator, rows } => {
+                batch.fill_with(|| generator.below(*rows) as usize);
+                script.before_masks.skip(generator);
+            }
+        }
+    }
+
+    /// Fills `uniforms` for the `layer`-th dropout layer, from 0, in `step`.
+    ///
+    /// # Panics
+    /// Where there is no such layer.
+    pub fn uniforms(&mut self, step: u64, layer: u32, uniforms: &mut [f64]) {
+        match &mut self.0 {
+            Source::Keyed { masks, .. } => {
+                let mut generator = masks[layer as usize].at(step);
+                uniforms.fill_with(|| generator.uniform());
+            }
+            Source::Script { generator, .. } => uniforms.fill_with(|| generator.uniform()),
+        }
+    }
+
+    /// Draws what comes after the run's own draws of a step.
+    pub fn after_step(&mut self) {
+        if let Source::Script { script, generator, .. } = &mut self.0 {
+            script.after_masks.skip(generator);
+        }
+    }
+}
+
+impl Weights<'_> {
+    /// A standard Gaussian.
+    pub fn gaussian(&mut self) -> f64 {
+        match self {
+            Self::Keyed(generator) => generator.gaussian(),
+            Self::Script(generator) => generator.gaussian(),
+        }
+    }
+
+    /// A uniform number in [−bound, bound). In a script it is computed as NumPy's `uniform` does, which rounds elsewhere.
+    pub fn within(&mut self, bound: f64) -> f64 {
+        match self {
+            Self::Keyed(generator) => (2.0 * generator.uniform() - 1.0) * bound,
+            Self::Script(generator) => -bound + 2.0 * bound * generator.uniform(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn seed() -> Seed {
+        Seed::try_from(3).unwrap()
+    }
+
+    /// What a run of two rows a step and one dropout layer of three numbers draws in `steps` steps.
+    fn drawn(random: &mut Random, weights: usize, steps: u64) -> (Vec<usize>, Vec<f64>, Vec<usize>, Vec<f64>) {
+        let order = random.order(5);
+        random.before_weights();
+        let gaussians = (0..weights).map(|_| random.weights(0).gaussian()).collect();
+        random.after_weights(Sampling::WithReplacement, 4, 1);
+        let (mut rows, mut uniforms) = (Vec::new(), Vec::new());
+        for step in 0..steps {
+            let (mut batch, mut mask) = ([0; 2], [0.0; 3]);
+            random.batch(step, &mut batch);
+            random.uniforms(step, 0, &mut mask);
+            random.after_step();
+            rows.extend(batch);
+            uniforms.extend(mask);
+        }
+        (order, gaussians, rows, uniforms)
+    }
+
+    #[test]
+    fn a_script_of_one_run_draws_in_the_order_of_the_book() {
+        let script = Script::default();
+        let (order, gaussians, rows, uniforms) = drawn(&mut Random::new(seed(), Some(&script)), 3, 2);
+        let mut generator = numpy::Generator::new(3);
+        assert_eq!(order, generator.permutation(5));
+        assert_eq!(gaussians, [(); 3].map(|()| generator.gaussian()));
+        for step in 0..2 {
+            assert_eq!(rows[2 * step..][..2], [(); 2].map(|()| generator.below(4) as usize));
+            assert_eq!(uniforms[3 * step..][..3], [(); 3].map(|()| generator.uniform()));
+        }
+    }
+
+    #[test]
+    fn what_others_draw_is_drawn_and_thrown_away() {
+        let block = Draws::gaussians(9).then(Draws::choice(7, 3).repeated(2));
+        let script = Script {
+            data: Draws::gaussians(1),
+            before_weights: Draws::uniforms(2).then(Draws::gaussians(4)),
+            after_weights: Draws::gaussians(5),
+            before_masks: Draws::uniforms(6),
+            after_masks: Draws::uniforms(1),
+            earlier: Earlier::of(&[block.clone(), block].into(), 1),
+        };
+        let (order, gaussians, rows, uniforms) = drawn(&mut Random::new(seed(), Some(&script)), 1, 2);
+
+        let mut generator = numpy::Generator::new(3);
+        generator.gaussian();
+        assert_eq!(order, generator.permutation(5));
+        (0..9).for_each(|_| _ = generator.gaussian());
+        (0..6).for_each(|_| _ = generator.below(7));
+        (0..2).for_each(|_| _ = generator.uniform());
+        (0..4).for_each(|_| _ = generator.gaussian());
+        assert_eq!(gaussians, [generator.gaussian()]);
+        (0..5).for_each(|_| _ = generator.gaussian());
+        for step in 0..2 {
+            assert_eq!(rows[2 * step..][..2], [(); 2].map(|()| generator.below(4) as usize));
+            (0..6).for_each(|_| _ = generator.uniform());
+            assert_eq!(uniforms[3 * step..][..3], [(); 3].map(|()| generator.uniform()));
+            generator.uniform();
+        }
+    }
+}

@@ -1,0 +1,205 @@
+//! What a script draws from NumPy's one stream beside what a run draws itself.
+
+use std::fmt;
+use std::sync::Arc;
+
+use crate::seed::numpy::Generator;
+use crate::settings::Settings;
+
+/// The rest of the script that a run is a part of: everything that is drawn before and between the run's own draws.
+///
+/// A script draws synthetic data, the order in which rows are set aside, then one *block* after the other. A block draws its trial's values, the
+/// weights of all of its networks, then for each step one batch and each network's dropout.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Script {
+    /// The data.
+    pub data: Draws,
+    /// The blocks before the run's own.
+    pub earlier: Earlier,
+    /// The values of the run's trial, and the weights of networks of its block that are listed before it.
+    pub before_weights: Draws,
+    /// The weights of networks of its block that are listed after it.
+    pub after_weights: Draws,
+    /// In every step, the dropout of networks listed before it, and after it.
+    pub before_masks: Draws,
+    pub after_masks: Draws,
+}
+
+/// The first blocks of a script: runs share the list of all of them.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Earlier {
+    blocks: Arc<[Draws]>,
+    count: usize,
+}
+
+/// Numbers that are drawn one after the other.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Draws(Vec<Draw>);
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Draw {
+    /// `rand(n)`
+    Uniforms(u64),
+    /// `randn(n)`
+    Gaussians(u64),
+    /// `choice(bound, n)`
+    Choice {
+        bound: u64,
+        count: u64,
+    },
+    Repeat {
+        times: u64,
+        draws: Draws,
+    },
+}
+
+impl Earlier {
+    /// The first `count` of `blocks`.
+    ///
+    /// # Panics
+    /// Where there are fewer.
+    pub fn of(blocks: &Arc<[Draws]>, count: usize) -> Self {
+        assert!(count <= blocks.len(), "a run's block is one of its script");
+        Self { blocks: Arc::clone(blocks), count }
+    }
+
+    /// One after the other.
+    pub fn blocks(&self) -> &[Draws] {
+        &self.blocks[..self.count]
+    }
+}
+
+impl Script {
+    /// Writes `rng`, and `transcript`, a hash of all that others draw, where they draw anything.
+    pub fn settings(&self, settings: &mut Settings) {
+        settings.set("rng", "numpy");
+        let Self { data, earlier, before_weights, after_weights, before_masks, after_masks } = self;
+        let earlier: String = earlier.blocks().iter().map(|draws| format!("{draws}; ")).collect();
+        let others = [after_weights, before_masks, after_masks];
+        if earlier.is_empty() && others.iter().all(|draws| draws.0.is_empty()) && before_weights.0.is_empty() {
+            return;
+        }
+        let text = format!("{data} | {earlier}| {before_weights} | {after_weights} | {before_masks} | {after_masks}");
+        settings.set("transcript", &blake3::hash(text.as_bytes()).to_hex()[..16]);
+    }
+}
+
+impl Draws {
+    /// `rand(count)`
+    pub fn uniforms(count: u64) -> Self {
+        Self::of(Draw::Uniforms(count), count)
+    }
+
+    /// `randn(count)`
+    pub fn gaussians(count: u64) -> Self {
+        Self::of(Draw::Gaussians(count), count)
+    }
+
+    /// `choice(bound, count)`
+    pub fn choice(bound: u64, count: u64) -> Self {
+        Self::of(Draw::Choice { bound, count }, count)
+    }
+
+    fn of(draw: Draw, count: u64) -> Self {
+        Self(if count == 0 { Vec::new() } else { vec![draw] })
+    }
+
+    /// These, then `more`.
+    pub fn then(mut self, more: Self) -> Self {
+        for draw in more.0 {
+            match (self.0.last_mut(), draw) {
+                (Some(Draw::Uniforms(count)), Draw::Uniforms(more)) => *count += more,
+                (Some(Draw::Gaussians(count)), Draw::Gaussians(more)) => *count += more,
+                (_, draw) => self.0.push(draw),
+            }
+        }
+        self
+    }
+
+    /// These, so many times.
+    pub fn repeated(self, times: u64) -> Self {
+        if self.0.is_empty() || times == 0 { Self::default() } else { Self(vec![Draw::Repeat { times, draws: self }]) }
+    }
+
+    /// Draws them and throws them away.
+    pub fn skip(&self, generator: &mut Generator) {
+        for draw in &self.0 {
+            match *draw {
+                Draw::Uniforms(count) => (0..count).for_each(|_| _ = generator.uniform()),
+                Draw::Gaussians(count) => generator.skip_gaussians(count),
+                Draw::Choice { bound, count } => (0..count).for_each(|_| _ = generator.below(bound)),
+                Draw::Repeat { times, ref draws } => (0..times).for_each(|_| draws.skip(generator)),
+            }
+        }
+    }
+}
+
+impl fmt::Display for Draws {
+    /// `randn(78400) 2000x(choice(60000,128))`
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (index, draw) in self.0.iter().enumerate() {
+            if index > 0 {
+                f.write_str(" ")?;
+            }
+            match draw {
+                Draw::Uniforms(count) => write!(f, "rand({count})")?,
+                Draw::Gaussians(count) => write!(f, "randn({count})")?,
+                Draw::Choice { bound, count } => write!(f, "choice({bound},{count})")?,
+                Draw::Repeat { times, draws } => write!(f, "{times}x({draws})")?,
+            }
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn transcript(script: &Script) -> Option<String> {
+        let mut settings = Settings::default();
+        script.settings(&mut settings);
+        assert_eq!(settings.get("rng"), Some(&"numpy".into()));
+        settings.get("transcript").map(ToString::to_string)
+    }
+
+    #[test]
+    fn a_script_of_one_run_has_no_transcript() {
+        assert_eq!(transcript(&Script::default()), None);
+        assert_eq!(transcript(&Script { data: Draws::gaussians(3), ..Script::default() }), None);
+    }
+
+    #[test]
+    fn every_draw_of_others_is_in_the_transcript() {
+        let draws = || Draws::gaussians(3);
+        let chain = |blocks: usize, count| {
+            let earlier = Earlier::of(&vec![draws(); blocks].into(), count);
+            Script { earlier, ..Script::default() }
+        };
+        let scripts = [
+            Script { before_weights: draws(), ..Script::default() },
+            Script { after_weights: draws(), ..Script::default() },
+            Script { before_masks: draws(), ..Script::default() },
+            Script { after_masks: draws(), ..Script::default() },
+            Script { after_masks: Draws::gaussians(4), ..Script::default() },
+            chain(3, 1),
+            chain(3, 2),
+        ];
+        let mut transcripts: Vec<_> = scripts.iter().map(|script| transcript(script).unwrap()).collect();
+        transcripts.sort();
+        transcripts.dedup();
+        assert_eq!(transcripts.len(), scripts.len());
+        // What comes later is no part of it.
+        assert_eq!(transcript(&chain(2, 1)), transcript(&chain(3, 1)));
+        assert_eq!(transcript(&chain(3, 0)), None);
+    }
+
+    #[test]
+    fn draws_read_as_numpy_writes_them() {
+        let draws = Draws::gaussians(4)
+            .then(Draws::gaussians(6))
+            .then(Draws::choice(9, 2).then(Draws::uniforms(1)).repeated(5));
+        assert_eq!(draws.to_string(), "randn(10) 5x(choice(9,2) rand(1))");
+        assert_eq!(Draws::gaussians(0).then(Draws::uniforms(3).repeated(0)), Draws::default());
+    }
+}

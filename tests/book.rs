@@ -1,0 +1,238 @@
+//! The book's own numbers: every experiment of chapter 6 under `rng = "numpy"`, against what the book's scripts plot.
+//!
+//! tests/goldens/book holds what they plot after `numpy.random.seed(0)`: series, x and y. The files of experiments/ are taken as they
+//! stand, with the changes that they name themselves.
+
+use std::collections::BTreeMap;
+use std::ops::ControlFlow;
+use std::path::PathBuf;
+
+use arrow::array::{Array, AsArray};
+use arrow::datatypes::{DataType, Float64Type};
+use paribus::file::Experiment;
+use paribus::plan::{Plan, PlannedRun};
+use paribus::record::Part;
+use paribus::spec::RunSpec;
+use paribus::train::{self, Outcome};
+use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
+use rayon::prelude::*;
+
+/// A run of an experiment, with what came of it.
+struct Trained {
+    run: PlannedRun,
+    outcome: Outcome,
+}
+
+/// The file of experiments/ with the changes that turn it into the book's script.
+fn twin(text: &str) -> String {
+    let text = text.replace("\n# rng = ", "\nrng = ").replace("precision = \"f32\"", "precision = \"f64\"");
+    assert!(text.contains("\nrng = "), "the file has a line that turns NumPy on");
+    text
+}
+
+/// Trains all runs of the text.
+fn train(text: &str) -> Vec<Trained> {
+    let experiment = Experiment::parse("book.toml", text.to_owned(), "book", PathBuf::new());
+    let plan = experiment.and_then(Plan::new).unwrap_or_else(|mistakes| panic!("{}", mistakes.render(false)));
+    let one = |run: PlannedRun| {
+        let mut watch = |_| ControlFlow::Continue(());
+        let outcome = match &run.spec {
+            RunSpec::Network(spec) => train::network(spec, &spec.data.load().unwrap(), &mut watch),
+            RunSpec::Function(spec) => train::function(spec, &mut watch),
+        };
+        Trained { run, outcome }
+    };
+    plan.runs.into_par_iter().map(one).collect()
+}
+
+/// The y of each series of a golden file, x ascending.
+fn golden(name: &str) -> BTreeMap<String, Vec<f64>> {
+    let path = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join(format!("tests/goldens/book/{name}.parquet"));
+    let file = std::fs::File::open(path).unwrap();
+    let mut series: BTreeMap<String, Vec<(f64, f64)>> = BTreeMap::new();
+    for batch in ParquetRecordBatchReaderBuilder::try_new(file).unwrap().build().unwrap() {
+        let batch = batch.unwrap();
+        let column = |name| arrow::compute::cast(batch.column_by_name(name).unwrap(), &DataType::Float64).unwrap();
+        let names = arrow::compute::cast(batch.column_by_name("series").unwrap(), &DataType::Utf8).unwrap();
+        let (names, x, y) = (names.as_string::<i32>(), column("x"), column("y"));
+        let (x, y) = (x.as_primitive::<Float64Type>(), y.as_primitive::<Float64Type>());
+        for row in 0..names.len() {
+            series.entry(names.value(row).to_owned()).or_default().push((x.value(row), y.value(row)));
+        }
+    }
+    let sorted = |mut points: Vec<(f64, f64)>| {
+        points.sort_by(|a, b| a.0.total_cmp(&b.0));
+        points.into_iter().map(|(_, y)| y).collect()
+    };
+    series.into_iter().map(|(name, points)| (name, sorted(points))).collect()
+}
+
+fn of<'a>(trained: &'a [Trained], label: &str) -> &'a Trained {
+    trained.iter().find(|one| one.run.label == label).unwrap_or_else(|| panic!("no run `{label}`"))
+}
+
+/// The recorded losses are `expected`, one for each step, within `tolerance`, relatively.
+#[track_caller]
+fn assert_losses(trained: &Trained, expected: &[f64], tolerance: f64) {
+    let history = &trained.outcome.history;
+    assert!(history.len() >= expected.len(), "{}: {} losses", trained.run.label, history.len());
+    let mut worst = 0.0_f64;
+    for (row, expected) in history.iter().zip(expected) {
+        let error = (row.loss / expected - 1.0).abs();
+        worst = worst.max(error);
+        assert!(error <= tolerance, "{}, step {}: {}, the book has {expected}", trained.run.label, row.step, row.loss);
+    }
+    println!("{}: {worst:e} off at most", trained.run.label);
+}
+
+/// The accuracies on `part` at the steps 0, `every`, 2 · `every`, … are `expected`, but for one row in a thousand, whose best outputs
+/// may be closer than rounding. Once a network has diverged, the book takes every row for a 0, of which there are `zeros` among `rows`.
+#[track_caller]
+fn assert_accuracies(trained: &Trained, part: Part, every: u64, expected: &[f64], rows: f64, zeros: f64) {
+    let mut wrong = 0.0;
+    for (step, expected) in (0..).step_by(every as usize).zip(expected) {
+        let row = trained.outcome.evaluations.iter().find(|row| row.part == part && row.step == step);
+        let accuracy = row.map_or(zeros / rows, |row| row.accuracy.expect("classes have an accuracy"));
+        let rows_off = ((accuracy - expected) * rows).abs().round();
+        assert!(
+            rows_off <= (rows / 1000.0).ceil(),
+            "{}, step {step}: {accuracy}, the book has {expected}",
+            trained.run.label
+        );
+        wrong += rows_off;
+    }
+    let evaluated = rows * expected.len() as f64;
+    assert!(wrong <= evaluated / 1000.0, "{}: {wrong} rows of {evaluated}", trained.run.label);
+    println!("{}, {}: {wrong} rows of {evaluated} off", trained.run.label, part.name());
+}
+
+#[test]
+fn optimizers_walk_down_the_parabola_as_in_the_book() {
+    let (trained, golden) =
+        (train(include_str!("../experiments/optimizer_compare_naive.toml")), golden("optimizer_compare_naive"));
+    for (label, name) in [("sgd", "SGD"), ("momentum", "Momentum"), ("adagrad", "AdaGrad"), ("adam", "Adam")] {
+        let trajectory = &of(&trained, label).outcome.trajectory;
+        let (x, y) = (&golden[&format!("{name}/x")], &golden[&format!("{name}/y")]);
+        assert_eq!((trajectory.len(), x.len()), (30, 30));
+        for ((row, x), y) in trajectory.iter().zip(x).zip(y) {
+            assert!(
+                (row.x - x).abs() < 1e-12 && (row.y - y).abs() < 1e-12,
+                "{label}: {row:?}, the book has ({x}, {y})"
+            );
+        }
+    }
+}
+
+#[test]
+fn four_optimizers_learn_mnist_as_in_the_book() {
+    let (trained, golden) =
+        (train(&twin(include_str!("../experiments/optimizer_compare_mnist.toml"))), golden("optimizer_compare_mnist"));
+    for (label, name) in [("sgd", "SGD"), ("momentum", "Momentum"), ("adagrad", "AdaGrad"), ("adam", "Adam")] {
+        assert_eq!(golden[name].len(), 2000);
+        assert_losses(of(&trained, label), &golden[name], 1e-9);
+    }
+}
+
+#[test]
+fn six_optimizers_learn_mnist_as_in_the_memo() {
+    let text = twin(include_str!("../experiments/ch6.toml")).replace("[train]", "[train]\nprecision = \"f64\"");
+    let (trained, golden) = (train(&text), golden("memo_six_optimizers"));
+    for (label, name) in
+        [("sgd", "SGD"), ("momentum", "Momentum"), ("nesterov", "Nesterov"), ("adagrad", "AdaGrad"), ("adam", "Adam")]
+    {
+        assert_eq!(golden[name].len(), 2001);
+        assert_losses(of(&trained, label), &golden[name], 1e-9);
+    }
+    // Chaotic: rounding decides what it does after some hundred steps, also between two builds of NumPy.
+    assert_losses(of(&trained, "rmsprop"), &golden["RMSprop"][..100], 1e-5);
+}
+
+#[test]
+fn three_initializations_learn_mnist_as_in_the_book() {
+    let (trained, golden) =
+        (train(&twin(include_str!("../experiments/weight_init_compare.toml"))), golden("weight_init_compare"));
+    for (label, name) in [("weights=0.01", "std=0.01"), ("xavier", "Xavier"), ("he", "He")] {
+        assert_eq!(golden[name].len(), 2000);
+        assert_losses(of(&trained, label), &golden[name], 1e-9);
+    }
+}
+
+#[test]
+fn activations_are_spread_as_in_the_book() {
+    let text = twin(include_str!("../experiments/weight_init_activation_histogram.toml"));
+    let (trained, golden) = (train(&text), golden("weight_init_activation_histogram"));
+    let histograms = &of(&trained, "sigmoid, weights=1").outcome.histograms;
+    for layer in 1..=5 {
+        let counts: Vec<f64> = histograms
+            .iter()
+            .filter(|row| *row.layer == *format!("sigmoid{layer}"))
+            .map(|row| row.count as f64)
+            .collect();
+        let expected = &golden[&format!("layer{layer}")];
+        assert_eq!((counts.len(), expected.len()), (30, 30));
+        for (found, expected) in counts.iter().zip(expected) {
+            assert!((found - expected).abs() <= 1.0, "layer {layer}: {counts:?}, the book has {expected:?}");
+        }
+    }
+}
+
+#[test]
+fn batch_normalization_learns_from_every_scale_as_in_the_book() {
+    let (trained, golden) =
+        (train(&twin(include_str!("../experiments/batch_norm_test.toml"))), golden("batch_norm_test"));
+    assert_eq!((trained.len(), golden.len()), (32, 32));
+    for (name, expected) in &golden {
+        let (scale, kind) = name.strip_prefix("W:").and_then(|rest| rest.split_once('/')).unwrap();
+        let scale: f64 = scale.parse().unwrap();
+        let is_it = |one: &&Trained| {
+            let RunSpec::Network(_) = &one.run.spec else { return false };
+            let std = one.run.settings.get("weight_std") == Some(&scale.into());
+            std && (one.run.settings.get("batch_norm") == Some(&true.into())) == (kind == "bn")
+        };
+        let one = trained.iter().find(is_it).unwrap_or_else(|| panic!("no run has the scale {scale}"));
+        assert_eq!(expected.len(), 20);
+        assert_accuracies(one, Part::Train, 10, expected, 1000.0, 97.0);
+    }
+}
+
+#[test]
+fn weight_decay_holds_back_as_in_the_book() {
+    let text = twin(include_str!("../experiments/overfit_weight_decay.toml")).replace("[0.0, 0.1]", "[0.1]");
+    let (trained, golden) = (train(&text), golden("overfit_weight_decay"));
+    assert_eq!((golden["train_acc"].len(), golden["test_acc"].len()), (201, 201));
+    assert_accuracies(&trained[0], Part::Train, 3, &golden["train_acc"], 300.0, f64::NAN);
+    assert_accuracies(&trained[0], Part::Test, 3, &golden["test_acc"], 10_000.0, f64::NAN);
+}
+
+#[test]
+fn dropout_holds_back_as_in_the_book() {
+    let text = twin(include_str!("../experiments/overfit_dropout.toml")).replace("[0.0, 0.2]", "[0.2]");
+    let (trained, golden) = (train(&text), golden("overfit_dropout"));
+    assert_eq!((golden["train_acc"].len(), golden["train_loss"].len()), (301, 903));
+    assert_losses(&trained[0], &golden["train_loss"], 1e-9);
+    assert_accuracies(&trained[0], Part::Train, 3, &golden["train_acc"], 300.0, f64::NAN);
+    assert_accuracies(&trained[0], Part::Test, 3, &golden["test_acc"], 10_000.0, f64::NAN);
+}
+
+#[test]
+fn a_hundred_trials_are_the_books() {
+    let text = twin(include_str!("../experiments/hyperparameter_optimization.toml"));
+    let (trained, golden) = (train(&text), golden("hyperparameter_optimization"));
+    assert_eq!((trained.len(), golden.len()), (100, 200));
+    for (name, expected) in &golden {
+        let numbers = name.strip_prefix("lr:").and_then(|rest| rest.split_once(", weight decay:"));
+        let (lr, rest) = numbers.unwrap();
+        let (weight_decay, part) = rest.split_once('/').unwrap();
+        let is = |one: &Trained, setting: &str, expected: &str| {
+            let found: f64 = one.run.settings.get(setting).unwrap().to_string().parse().unwrap();
+            (found / expected.parse::<f64>().unwrap() - 1.0).abs() < 1e-15
+        };
+        let one = trained.iter().find(|one| is(one, "lr", lr) && is(one, "weight_decay", weight_decay));
+        let one = one.unwrap_or_else(|| panic!("no trial has the learning rate {lr}"));
+        assert_eq!(expected.len(), 50);
+        match part {
+            "val" => assert_accuracies(one, Part::Validation, 4, expected, 100.0, f64::NAN),
+            _ => assert_accuracies(one, Part::Train, 4, expected, 400.0, f64::NAN),
+        }
+    }
+}
