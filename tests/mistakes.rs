@@ -303,3 +303,30 @@ fn clothes_that_cannot_be_fetched() {
     assert!(!scratch.path().join("cache").exists(), "something was left behind");
     insta::assert_snapshot!(ran.stderr);
 }
+
+#[test]
+fn a_schedule_that_does_not_suit_its_run() {
+    let schedule = "lr = 0.1\nschedule = [\"one-cycle\", { kind = \"cosine\", min_lr = 0.2, over = 10 }]\nwarm_up = 30";
+    insta::assert_snapshot!(mistakes(&with("lr = 0.1", schedule)));
+}
+
+#[test]
+fn names_of_other_programs() {
+    let settings = r#"
+lr_scheduler = "cosine"
+weight_decay = 0.1
+[optimizer.adamw]
+weight_decay = 0.1
+warmup_steps = -1
+schedule = { kind = "step", step_size = 10, gamma = 0.5 }
+[optimizer.lion]
+schedule = ["linear", "exponential", 3]
+warm_up = 1.5
+"#;
+    insta::assert_snapshot!(mistakes(&with("lr = 0.1", settings)));
+    insta::assert_snapshot!(mistakes(&with(
+        "[train]",
+        "[regularization]\nclipnorm = 1\n[train]\nschedule = \"cosine\""
+    )));
+    insta::assert_snapshot!(mistakes(&with("[train]", "[regularization]\nclip_norm = 0\n[train]")));
+}

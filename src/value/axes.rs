@@ -211,6 +211,8 @@ mod tests {
         rule: Option<Rule>,
         #[serde(default)]
         data: Option<Shared>,
+        #[serde(default)]
+        bounded: Option<Bounded>,
     }
 
     #[derive(Debug, Deserialize)]
@@ -239,6 +241,10 @@ mod tests {
     #[derive(Debug, Deserialize)]
     #[allow(dead_code)]
     struct Shared(Limits, Source);
+
+    #[derive(Debug, Deserialize)]
+    #[allow(dead_code)]
+    struct Bounded(Rule, Limits);
 
     #[derive(Debug, Deserialize)]
     #[serde(deny_unknown_fields)]
@@ -339,5 +345,24 @@ paths = "x"
     #[test]
     fn a_section_that_lacks_something_says_what() {
         insta::assert_snapshot!(mistakes("[net]\nlr = 1\n[data]\nrows = 1\n[rule]\nby = 1"));
+    }
+
+    #[test]
+    fn a_name_stands_for_a_shared_table_that_says_nothing_else() {
+        assert_eq!(axes("net.hidden = []\nbounded = \"plain\""), []);
+        assert_eq!(
+            axes("net.hidden = []\nbounded = [\"plain\", { kind = \"scaled\", by = 1, rows = [2, 3] }]"),
+            [("bounded".into(), 2), ("rows".into(), 2)]
+        );
+    }
+
+    #[test]
+    fn mistakes_in_a_shared_table_are_located() {
+        insta::assert_snapshot!(mistakes(
+            r#"
+net.hidden = []
+bounded = ["plane", 3, { kind = "scaled", bye = 2 }, { by = 2 }, { kind = "plain", by = 1, rows = 0 }]
+"#
+        ));
     }
 }

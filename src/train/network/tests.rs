@@ -9,9 +9,10 @@ use crate::data::{Data, Info, Limits, Normalize, Preparation, Rows, Source, Task
 use crate::kernel::Precision;
 use crate::nn::init::{Normal, Weights};
 use crate::nn::loss::Objective;
+use crate::nn::parameters::Role;
 use crate::nn::{Init, Model, Phase, Regularization};
-use crate::number::{Count, NonNegative, Positive};
-use crate::optim::{Adam, Algorithm, Momentum, Optimizer, Sgd};
+use crate::number::{Count, Finite, NonNegative, Positive};
+use crate::optim::{Adam, AdamW, Algorithm, Momentum, Optimizer, Sgd};
 use crate::record::{Evaluate, Every, LossRecord, Record};
 use crate::seed::{Purpose, Seed};
 use crate::train::network;
@@ -300,4 +301,42 @@ fn a_penalty_can_overflow_before_the_network_does() {
     let outcome = outcome(&NetworkRun { regularization, init, model, ..spec() });
     assert_eq!(outcome.ending, Ending::Diverged { step: 0, layer: "penalty".to_owned() });
     assert_eq!(outcome.history, []);
+}
+
+/// One step without and with a decay of the optimizer's own, from the same initial parameters.
+#[test]
+fn a_decoupled_decay_shrinks_weights_and_no_biases() {
+    let after_a_step = |strength| {
+        let rule = AdamW { decoupled_weight_decay: NonNegative::new(strength).unwrap(), ..AdamW::default() };
+        let init = Init { bias: Finite::new(1.0).unwrap(), ..Init::default() };
+        let spec = NetworkRun { optimizer: rule.into(), init, ..spec() };
+        let data = dataset();
+        let partition = Partition::new(&data, &spec.info, Normalize::None, |_| Vec::new());
+        let mut run = Run::<f64>::new(Instructions::fastest(), &spec, &partition);
+        let before = run.parameters.clone();
+        run.step(0).unwrap();
+        (before, run.parameters.clone(), run.network.layout().clone())
+    };
+    let ((before, plain, layout), (_, decayed, _)) = (after_a_step(0.0), after_a_step(100.0));
+    for view in layout.views() {
+        let share = if view.role == Role::Weight { 0.1 } else { 0.0 };
+        for at in view.range.clone() {
+            // lr · strength = 0.001 · 100
+            assert!((plain[at] - decayed[at] - share * before[at]).abs() < 1e-14, "{}", view.name);
+        }
+    }
+}
+
+#[test]
+fn clipped_gradients_make_a_step_of_their_norm() {
+    let regularization = Regularization { clip_norm: Some(Positive::new(0.01).unwrap()), ..Regularization::default() };
+    let spec = NetworkRun { regularization, optimizer: sgd(1.0), ..spec() };
+    let data = dataset();
+    let partition = Partition::new(&data, &spec.info, Normalize::None, |_| Vec::new());
+    let mut run = Run::<f64>::new(Instructions::fastest(), &spec, &partition);
+    let before = run.parameters.clone();
+    run.step(0).unwrap();
+    let squares = before.iter().zip(&run.parameters).map(|(before, after)| (before - after) * (before - after));
+    let length = squares.sum::<f64>().sqrt();
+    assert!((length - 0.01).abs() < 1e-6, "{length}");
 }
