@@ -102,6 +102,33 @@ fn every_synthetic_source_trains() {
 }
 
 #[test]
+fn a_regression_is_learned_and_measured_by_its_error() {
+    let data = "source = \"sine\"\nnoise = 0.1\ntest_share = 0.2\nvalidation_share = 0.1";
+    let file = experiment(data, "[\"train\", \"validation\", \"test\"]")
+        .replace("steps = 60", "steps = 600\nobjective = \"mse\"")
+        .replace("hidden = [20]", "hidden = [20]\nactivation = \"tanh\"")
+        .replace("every = 20", "every = 200");
+    let scratch = Scratch::with(&file);
+    scratch.run("run small.toml").well();
+    let mut errors = Vec::new();
+    for (path, _) in scratch.files("results/small/evaluations") {
+        let file = std::fs::File::open(path).unwrap();
+        for batch in ParquetRecordBatchReaderBuilder::try_new(file).unwrap().build().unwrap() {
+            let batch = batch.unwrap();
+            let column = |name| batch.column_by_name(name).unwrap().as_primitive::<Float64Type>().iter();
+            assert!(column("accuracy").all(|accuracy| accuracy.is_none()));
+            errors.extend(column("loss").flatten().zip(column("rmse").flatten()));
+        }
+    }
+    // Four runs, evaluated on three parts after the steps 0, 200, 400 and 599.
+    assert_eq!(errors.len(), 48);
+    assert!(errors.iter().all(|(loss, rmse)| *rmse == loss.sqrt()));
+    for loss in runs(&scratch, "final_test_loss").iter().filter(|(run, _)| run.starts_with("adam")) {
+        assert!(loss.1.parse::<f64>().unwrap() < 0.1, "{loss:?}");
+    }
+}
+
+#[test]
 fn a_table_is_normalized_learned_and_its_classes_are_named() {
     let scratch = Scratch::with(&experiment(
         "source = \"csv\"\npath = \"table.csv\"\ntarget = \"kind\"\nnormalize = \"standard\"\nvalidation_rows = 20",

@@ -47,7 +47,7 @@ impl Normalize {
         if self == Self::None {
             return None;
         }
-        let spread = spread(features, &each_row);
+        let spread = spread(features, each_row);
         let (shift, scale) = match self {
             Self::None | Self::MinMax => spread.iter().map(|(min, max)| (*min, max - min)).unzip(),
             Self::Standard => {

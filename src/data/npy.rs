@@ -256,9 +256,8 @@ impl Array {
             }
         }
         // A value's bytes, the least significant one first.
-        let mut places = Places::new(&shape, fortran_order);
-        let mut each = |visit: &mut dyn FnMut([u8; 8])| {
-            while let Some(place) = places.next() {
+        let each = |visit: &mut dyn FnMut([u8; 8])| {
+            for place in Places::new(&shape, fortran_order) {
                 let mut word = [0; 8];
                 word[..width].copy_from_slice(&content[place * width..][..width]);
                 if is_big {

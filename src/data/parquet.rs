@@ -87,7 +87,7 @@ impl Parquet {
             }
         }
         let mut typed =
-            targets.iter().map(|&column| Ok(column_of(&schema, column)?)).collect::<Result<Vec<_>, _>>().map_err(
+            targets.iter().map(|&column| column_of(&schema, column)).collect::<Result<Vec<_>, _>>().map_err(
                 |(column, fault)| {
                     let place = Place { column: Some(names[column].clone()), ..Place::default() };
                     error("target", place, fault)

@@ -17,7 +17,7 @@ import pyarrow.parquet as pq
 
 TABLES = {
     "history": ["run_id", "label", "seed", "step", "epoch", "loss", "penalty", "lr"],
-    "evaluations": ["run_id", "label", "seed", "step", "epoch", "split", "loss", "accuracy"],
+    "evaluations": ["run_id", "label", "seed", "step", "epoch", "split", "loss", "accuracy", "rmse"],
     "layers": ["run_id", "label", "seed", "step", "layer", "what", "value"],
     "histograms": ["run_id", "label", "seed", "step", "layer", "what", "bin_low", "bin_high", "count"],
     "trajectories": ["run_id", "label", "seed", "step", "x", "y", "value"],
