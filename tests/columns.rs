@@ -21,7 +21,7 @@ activation = ["relu", "leaky-relu", "elu"]
 dropout = 0.5
 output = ["identity", "leaky-relu", "elu"]
 [init]
-weights = ["he", "xavier", "glorot", "lecun", "zeros", 0.1, { kind = "uniform", bound = 0.1 }]
+weights = ["he", "xavier", "glorot", "lecun", "orthogonal", "zeros", 0.1, { kind = "uniform", bound = 0.1 }]
 [regularization]
 weight_decay = 0.1
 l1 = 0.1

@@ -302,6 +302,53 @@ fn clothes_that_cannot_be_fetched() {
     assert_eq!(ran.code, 1, "{ran:#?}");
     assert!(!scratch.path().join("cache").exists(), "something was left behind");
     insta::assert_snapshot!(ran.stderr);
+
+fn layers_are_said_once_and_fit_the_data() {
+    let network = |text: &str| mistakes(&with("hidden = [20, 10]", text));
+    insta::assert_snapshot!(network("hidden = [20]\nbatch_norm = true\nlayers = [\"affine\"]"));
+    insta::assert_snapshot!(network(
+        "layers = [{ kind = \"affine\", width = 20 }, \"relu\", { kind = \"affine\", width = 9 }]"
+    ));
+    insta::assert_snapshot!(network("layers = [\"affine\", \"relu\", \"affine\"]"));
+    insta::assert_snapshot!(network("layers = [\"relu\"]"));
+    insta::assert_snapshot!(network("activation = \"tanh\""));
+}
+
+#[test]
+fn layers_by_other_names() {
+    insta::assert_snapshot!(mistakes(&with(
+        "hidden = [20, 10]",
+        "hidden = [20]\nbatchnorm = true\ndrop_out = 0.5\nuse_dropout = true\nactivation = \"leaky_relu\"\noutput = \"linear\""
+    )
+    .replace("steps = 30", "steps = 30\nobjective = \"MSE\"")));
+    insta::assert_snapshot!(mistakes(&with(
+        "hidden = [20, 10]",
+        "layers = [\"linear\", \"lrelu\", { kind = \"batch_norm\" }, { kind = \"relu\", slope = 1 }, { kind = \"dense\", units = 3 }, { kind = \"affine\", units = 3 }, 7, { width = 3 }]"
+    )));
+}
+
+#[test]
+fn no_axes_inside_a_list_of_layers() {
+    let layers = "layers = [{ kind = \"affine\", width = [10, 20] }, { kind = \"dropout\", ratio = { values = [0.1] } }, \"affine\"]";
+    insta::assert_snapshot!(mistakes(&with("hidden = [20, 10]", layers)));
+}
+
+#[test]
+fn ratios_and_slopes_out_of_range() {
+    insta::assert_snapshot!(mistakes(&with(
+        "hidden = [20, 10]",
+        "hidden = [20]\ndropout = [0.5, 1, -0.1, \"half\"]\nactivation = [{ kind = \"leaky-relu\", slope = 1 }, { kind = \"elu\", alpha = 0 }]\noutput = { kind = \"elu\", alpha = 1e39 }"
+    )));
+    insta::assert_snapshot!(mistakes(&with(
+        "hidden = [20, 10]",
+        "hidden = [20]\noutput = { kind = \"elu\", alpha = 1e39 }"
+    )));
+}
+
+#[test]
+fn a_batch_of_one_row_that_is_to_be_normalized() {
+    let normalized = with("hidden = [20, 10]", "hidden = [20, 10]\nbatch_norm = [false, true]");
+    insta::assert_snapshot!(mistakes(&normalized.replace("batch_size = 50", "batch_size = 1")));
 }
 
 #[test]

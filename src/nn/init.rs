@@ -1,11 +1,14 @@
 //! Initial parameters.
 
+mod orthogonal;
+
 use std::fmt;
 
 use serde::de::value::EnumAccessDeserializer;
 use serde::de::{EnumAccess, Visitor};
 use serde::{Deserialize, Deserializer};
 
+use self::orthogonal::orthogonalize;
 use super::parameters::{Layout, Role};
 use crate::number::{Finite, OutOfRange, Positive};
 use crate::random::{self, Draws, Random};
@@ -16,7 +19,7 @@ use crate::settings::Settings;
 #[derive(Debug, Clone, Copy, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Init {
-    /// How weights are drawn: `"he"` (the default), `"xavier"`, `"glorot"`, `"lecun"`, `"zeros"`, a number (the standard
+    /// How weights are drawn: `"he"` (the default), `"xavier"`, `"glorot"`, `"lecun"`, `"orthogonal"`, `"zeros"`, a number (the standard
     /// deviation of a Gaussian), `{ kind = "normal", std = 0.01 }` or `{ kind = "uniform", bound = 0.1 }`.
     ///
     /// PyTorch's default for a linear layer is uniform with bound √(1/inputs).
@@ -45,6 +48,9 @@ pub enum Weights {
     Glorot,
     /// Gaussian with standard deviation √(1/inputs) (LeCun et al. 1998, "Efficient BackProp").
     Lecun,
+    /// A random orthogonal matrix: what goes through it keeps its length, or loses what does not fit into fewer outputs (Saxe et al.
+    /// 2014). Made of the Gaussian draws, so it varies with the seed as they do.
+    Orthogonal,
     /// All weights are zero, so all units of a layer stay equal: the book's example of what not to do.
     Zeros,
     /// Gaussian with a given standard deviation. A plain number means the same.
@@ -101,7 +107,7 @@ impl Init {
 }
 
 impl Weights {
-    const KINDS: [&'static str; 7] = ["he", "xavier", "glorot", "lecun", "zeros", "normal", "uniform"];
+    const KINDS: [&'static str; 8] = ["he", "xavier", "glorot", "lecun", "orthogonal", "zeros", "normal", "uniform"];
 
     /// As the experiment file writes it.
     pub const fn kind(self) -> &'static str {
@@ -110,6 +116,7 @@ impl Weights {
             Self::Xavier => "xavier",
             Self::Glorot => "glorot",
             Self::Lecun => "lecun",
+            Self::Orthogonal => "orthogonal",
             Self::Zeros => "zeros",
             Self::Normal(_) => "normal",
             Self::Uniform(_) => "uniform",
@@ -120,18 +127,22 @@ impl Weights {
     pub fn draws(self, inputs: usize, outputs: usize) -> Draws {
         let count = inputs as u64 * outputs as u64;
         match self {
-            Self::He | Self::Xavier | Self::Glorot | Self::Lecun | Self::Normal(_) => Draws::gaussians(count),
+            Self::He | Self::Xavier | Self::Glorot | Self::Lecun | Self::Orthogonal | Self::Normal(_) => Draws::gaussians(count),
             Self::Uniform(_) => Draws::uniforms(count),
             Self::Zeros => Draws::default(),
         }
     }
 
     fn fill<R: Real>(self, mut drawn: random::Weights, inputs: usize, outputs: usize, values: &mut [R]) {
-        let (inputs, outputs) = (inputs as f64, outputs as f64);
         let standard_deviation = match self {
-            Self::He => (2.0 / inputs).sqrt(),
-            Self::Xavier | Self::Lecun => (1.0 / inputs).sqrt(),
-            Self::Glorot => (2.0 / (inputs + outputs)).sqrt(),
+            Self::He => (2.0 / inputs as f64).sqrt(),
+            Self::Xavier | Self::Lecun => (1.0 / inputs as f64).sqrt(),
+            Self::Glorot => (2.0 / (inputs as f64 + outputs as f64)).sqrt(),
+            Self::Orthogonal => {
+                let mut exact: Vec<f64> = values.iter().map(|_| drawn.gaussian()).collect();
+                orthogonalize(&mut exact, inputs, outputs);
+                return values.iter_mut().zip(exact).for_each(|(value, exact)| *value = R::from_f64(exact));
+            }
             Self::Normal(normal) => normal.std.get(),
             Self::Zeros => return values.fill(R::zero()),
             Self::Uniform(uniform) => {
@@ -252,10 +263,22 @@ mod tests {
 
     #[test]
     fn single_precision_is_double_rounded_once() {
-        for weights in [Weights::He, normal(0.3), Weights::Uniform(Uniform { bound: Positive::new(0.1).unwrap() })] {
+        for weights in [
+            Weights::He,
+            normal(0.3),
+            Weights::Orthogonal,
+            Weights::Uniform(Uniform { bound: Positive::new(0.1).unwrap() }),
+        ] {
             let rounded: Vec<f32> = drawn::<f64>(weights).iter().map(|x| *x as f32).collect();
             assert_eq!(drawn::<f32>(weights), rounded);
         }
+    }
+
+    #[test]
+    fn an_orthogonal_matrix_keeps_the_length_of_what_fits() {
+        let w = drawn::<f64>(Weights::Orthogonal);
+        let squares: f64 = w.chunks(100).map(|row| row.iter().sum::<f64>().powi(2)).sum();
+        assert!((squares - 100.0).abs() < 1e-11, "{squares}: the length of 100 ones");
     }
 
     #[test]

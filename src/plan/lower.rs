@@ -6,8 +6,8 @@ use crate::batches::Sampling;
 use crate::data::{self, Info, Source, Task};
 use crate::file::{Experiment, File, short_name};
 use crate::kernel::Precision;
-use crate::nn::Model;
 use crate::nn::loss::Objective;
+use crate::nn::{LayerSpec, Model};
 use crate::number::{Count, Whole, shortest};
 use crate::optim::{Misfit, Optimizer};
 use crate::record::{Moments, Part, Subject};
@@ -217,6 +217,19 @@ fn within_a_network(spec: &NetworkRun) -> Vec<Contradiction> {
             .help("take a smaller `batch_size`, more `train_rows`, or `sampling = \"with-replacement\"`"),
         );
     }
+    let beyond = |layer: &LayerSpec| match layer {
+        LayerSpec::Activation(activation) => {
+            activation.number().filter(|(_, number)| is_beyond_single_precision(*number))
+        }
+        _ => None,
+    };
+    // Those of a stack are settings of their own.
+    if let (Precision::F32, Model::List(_)) = (spec.precision, &spec.model) {
+        contradictions.extend(spec.layers().iter().filter_map(beyond).map(|(name, number)| {
+            let message = format!("`{name}`: `{}` is beyond the range of f32", shortest(number));
+            Contradiction::new(["network", "layers"], message).help(IN_SINGLE_PRECISION)
+        }));
+    }
     if batch_size == 1 && spec.model.normalizes_batches() {
         contradictions.push(
             Contradiction::new(["train", "batch_size"], "batch normalization needs batches of two rows at least")
@@ -330,17 +343,21 @@ fn beyond_single_precision(spec: &RunSpec) -> Vec<Contradiction> {
         _ => None,
     });
     floats
-        .filter(|(_, value)| {
-            let rounded = *value as f32;
-            rounded.is_infinite() || (rounded.abs() < f32::MIN_POSITIVE && *value != 0.0)
-        })
+        .filter(|(_, value)| is_beyond_single_precision(*value))
         .map(|(name, value)| Contradiction {
             place: Place::Setting(name),
             message: format!("`{name}`: `{}` is beyond the range of f32", shortest(value)),
-            help: Some("take a number from about 1e-38 to 1e38, or `precision = \"f64\"` in [train]".to_owned()),
+            help: Some(IN_SINGLE_PRECISION.to_owned()),
         })
         .collect()
 }
+
+fn is_beyond_single_precision(value: f64) -> bool {
+    let rounded = value as f32;
+    rounded.is_infinite() || (rounded.abs() < f32::MIN_POSITIVE && value != 0.0)
+}
+
+const IN_SINGLE_PRECISION: &str = "take a number from about 1e-38 to 1e38, or `precision = \"f64\"` in [train]";
 
 /// Where `path` stands under `choice`; the closest table above it where the file does not write it.
 fn locate<'t>(root: &'t Node, choice: &Choice, path: &[&str]) -> Option<(Origin, &'t Node)> {

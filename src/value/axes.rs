@@ -30,8 +30,24 @@ pub fn find<T: DeserializeOwned>(tree: &mut Tree, rejected: Rejected) -> Rejecte
             finder.read::<T>(choice);
         }
     }
-    finder.rejected
+    let Finder { tree, mut rejected, .. } = finder;
+    refuse_in_lists(&tree.root, false, &mut rejected);
+    rejected
 }
+
+/// A list that is a value has one value at every place in it.
+fn refuse_in_lists(node: &Node, is_in_list: bool, rejected: &mut Rejected) {
+    if is_in_list && matches!(node.kind, Kind::Axis(_)) {
+        let problem = Problem::new("there are no axes inside a list").at(node.origin.clone());
+        rejected.problems.push(problem.label("expected one value").help(LISTS_AS_AXES));
+        rejected.dropped.insert(node.id);
+        return;
+    }
+    let is_in_list = is_in_list || matches!(node.kind, Kind::List(_));
+    node.children().for_each(|child| refuse_in_lists(child, is_in_list, rejected));
+}
+
+const LISTS_AS_AXES: &str = "the whole list can be an axis: a list of lists";
 
 struct Finder<'t> {
     tree: &'t mut Tree,
@@ -91,9 +107,19 @@ impl Finder<'_> {
             None if unwanted_list && self.is_empty_list(node) => {
                 problem.help("a list of values makes an axis, which needs one value at least")
             }
+            None if unwanted_list && self.is_in_table_of_list(node) => {
+                problem.help(format!("there are no axes inside a list; {LISTS_AS_AXES}"))
+            }
             None if unwanted_list => problem.help("the lists are nested too deeply here"),
             _ => problem,
         }
+    }
+
+    fn is_in_table_of_list(&self, node: NodeId) -> bool {
+        let mut values = Vec::new();
+        collect_values(&self.tree.root, &mut values);
+        let around = values.into_iter().find(|(_, value)| matches!(value.kind, Kind::List(_)) && value.holds(node));
+        around.is_some_and(|(_, list)| !holds_in_lists(list, node))
     }
 
     fn is_empty_list(&self, node: NodeId) -> bool {
@@ -169,9 +195,15 @@ fn value_around(node: &Node, target: NodeId) -> Option<NodeId> {
     let mut values = Vec::new();
     collect_values(node, &mut values);
     values.into_iter().find_map(|(_, value)| match value.kind {
-        Kind::List(_) if value.holds(target) => Some(value.id),
+        Kind::List(_) if holds_in_lists(value, target) => Some(value.id),
         _ => None,
     })
+}
+
+/// Whether `target` is `node` or an item of it, of its items, and so on. What stands in a table is no item.
+fn holds_in_lists(node: &Node, target: NodeId) -> bool {
+    node.id == target
+        || matches!(&node.kind, Kind::List(items) if items.iter().any(|item| holds_in_lists(item, target)))
 }
 
 /// Every key that lists are not around, with its value. A patched key has several.

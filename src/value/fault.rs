@@ -72,7 +72,8 @@ impl Fault {
             What::UnknownName { found, expected } => {
                 let known = || expected.iter().map(String::as_str);
                 let problem = Problem::new(format!("{of_key}`{found}` is not one of the accepted names"));
-                let problem = match did_you_mean(&found, known()) {
+                let meant = name_synonyms(&found).iter().copied().find(|name| known().any(|known| known == *name));
+                let problem = match meant.or_else(|| did_you_mean(&found, known())) {
                     Some(meant) => problem.label(format!("did you mean `{meant}`?")),
                     None => problem.label("unknown name"),
                 };
@@ -202,11 +203,32 @@ fn synonym(key: &str) -> Option<&'static str> {
         "minibatch" | "batch" | "mini_batch_size" => "batch_size",
         "iterations" | "max_iterations" => "steps",
         "layers" | "hidden_size_list" | "hidden_sizes" => "hidden",
+        "use_batchnorm" | "batch_normalization" | "bn" => "batch_norm",
+        "dropout_ratio" | "dropout_ration" | "use_dropout" => "dropout",
+        "nonlinearity" | "activation_function" => "activation",
+        "units" | "size" | "neurons" => "width",
+        "p" | "rate" => "ratio",
+        "negative_slope" => "slope",
         "weight_init_std" => "weights",
         "optimiser" | "optimizers" => "optimizer",
         "model" => "network",
         _ => return None,
     })
+}
+
+/// What other programs and books call a value; the first that is accepted where it stands is meant.
+fn name_synonyms(name: &str) -> &'static [&'static str] {
+    match name {
+        "dense" | "fully-connected" | "fc" => &["affine"],
+        "linear" | "none" => &["affine", "identity"],
+        "bn" | "batch_normalization" | "batch-normalization" => &["batch-norm"],
+        "lrelu" | "leaky" => &["leaky-relu"],
+        "logistic" => &["sigmoid"],
+        "mean-squared-error" | "mean_squared_error" | "squared-error" | "l2" => &["mse"],
+        "softmax" | "nll" => &["cross-entropy"],
+        "kaiming" => &["he"],
+        _ => &[],
+    }
 }
 
 /// serde's names of types in the words of the documentation.
