@@ -303,6 +303,7 @@ fn clothes_that_cannot_be_fetched() {
     assert!(!scratch.path().join("cache").exists(), "something was left behind");
     insta::assert_snapshot!(ran.stderr);
 
+#[test]
 fn layers_are_said_once_and_fit_the_data() {
     let network = |text: &str| mistakes(&with("hidden = [20, 10]", text));
     insta::assert_snapshot!(network("hidden = [20]\nbatch_norm = true\nlayers = [\"affine\"]"));
