@@ -302,6 +302,7 @@ fn clothes_that_cannot_be_fetched() {
     assert_eq!(ran.code, 1, "{ran:#?}");
     assert!(!scratch.path().join("cache").exists(), "something was left behind");
     insta::assert_snapshot!(ran.stderr);
+}
 
 #[test]
 fn layers_are_said_once_and_fit_the_data() {

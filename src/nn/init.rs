@@ -127,7 +127,9 @@ impl Weights {
     pub fn draws(self, inputs: usize, outputs: usize) -> Draws {
         let count = inputs as u64 * outputs as u64;
         match self {
-            Self::He | Self::Xavier | Self::Glorot | Self::Lecun | Self::Orthogonal | Self::Normal(_) => Draws::gaussians(count),
+            Self::He | Self::Xavier | Self::Glorot | Self::Lecun | Self::Orthogonal | Self::Normal(_) => {
+                Draws::gaussians(count)
+            }
             Self::Uniform(_) => Draws::uniforms(count),
             Self::Zeros => Draws::default(),
         }

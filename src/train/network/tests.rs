@@ -312,7 +312,7 @@ fn a_decoupled_decay_shrinks_weights_and_no_biases() {
         let spec = NetworkRun { optimizer: rule.into(), init, ..spec() };
         let data = dataset();
         let partition = Partition::new(&data, &spec.info, Normalize::None, |_| Vec::new());
-        let mut run = Run::<f64>::new(Instructions::fastest(), &spec, &partition);
+        let mut run = Run::<f64>::new(Instructions::fastest(), &spec, &partition, Random::new(spec.seed, None));
         let before = run.parameters.clone();
         run.step(0).unwrap();
         (before, run.parameters.clone(), run.network.layout().clone())
@@ -333,7 +333,7 @@ fn clipped_gradients_make_a_step_of_their_norm() {
     let spec = NetworkRun { regularization, optimizer: sgd(1.0), ..spec() };
     let data = dataset();
     let partition = Partition::new(&data, &spec.info, Normalize::None, |_| Vec::new());
-    let mut run = Run::<f64>::new(Instructions::fastest(), &spec, &partition);
+    let mut run = Run::<f64>::new(Instructions::fastest(), &spec, &partition, Random::new(spec.seed, None));
     let before = run.parameters.clone();
     run.step(0).unwrap();
     let squares = before.iter().zip(&run.parameters).map(|(before, after)| (before - after) * (before - after));
