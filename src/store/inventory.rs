@@ -132,7 +132,7 @@ fn read_area(root: &Path, area: Area) -> Result<BTreeMap<RunId, Known>, Error> {
 }
 
 /// The columns that [`read_batch`] needs.
-const COLUMNS: [&str; 19] = [
+const COLUMNS: [&str; 22] = [
     "run_id",
     "label",
     "seed",
@@ -142,10 +142,13 @@ const COLUMNS: [&str; 19] = [
     "best_step",
     "final_train_loss",
     "train_accuracy",
+    "train_rmse",
     "final_validation_loss",
     "validation_accuracy",
+    "validation_rmse",
     "final_test_loss",
     "test_accuracy",
+    "test_rmse",
     "steps_done",
     "diverged_step",
     "diverged_layer",
@@ -181,10 +184,13 @@ fn known(cells: &Cells, batch: BatchName) -> Result<Known, String> {
         best_step: cells.maybe_count("best_step")?,
         final_train_loss: cells.maybe_float("final_train_loss")?,
         train_accuracy: cells.maybe_float("train_accuracy")?,
+        train_rmse: cells.maybe_float("train_rmse")?,
         final_validation_loss: cells.maybe_float("final_validation_loss")?,
         validation_accuracy: cells.maybe_float("validation_accuracy")?,
+        validation_rmse: cells.maybe_float("validation_rmse")?,
         final_test_loss: cells.maybe_float("final_test_loss")?,
         test_accuracy: cells.maybe_float("test_accuracy")?,
+        test_rmse: cells.maybe_float("test_rmse")?,
         steps_done: cells.maybe_count("steps_done")?,
         diverged_step: cells.maybe_count("diverged_step")?,
         diverged_layer: cells.maybe_text("diverged_layer")?.map(str::to_owned),

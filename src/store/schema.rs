@@ -247,7 +247,7 @@ pub const SETTING_COLUMNS: &[(&str, Kind)] = &[
     ("gradient_checks_parameters", Kind::Int),
 ];
 
-const RESULT: [Column; 22] = [
+const RESULT: [Column; 25] = [
     always("settings", Kind::Document, |source| Some(settings_as_json(source.run).into())),
     always("data_fingerprint", Kind::Text, |source| Some(source.run.data_fingerprint.as_str().into())),
     always("numerics_version", Kind::Int, |_| Some(u64::from(NUMERICS_VERSION).into())),
@@ -261,10 +261,13 @@ const RESULT: [Column; 22] = [
     maybe("best_step", Kind::Int, |source| source.summary.best_step.map(Scalar::from)),
     maybe("final_train_loss", Kind::Float, |source| source.summary.final_train_loss.map(Scalar::from)),
     maybe("train_accuracy", Kind::Float, |source| source.summary.train_accuracy.map(Scalar::from)),
+    maybe("train_rmse", Kind::Float, |source| source.summary.train_rmse.map(Scalar::from)),
     maybe("final_validation_loss", Kind::Float, |source| source.summary.final_validation_loss.map(Scalar::from)),
     maybe("validation_accuracy", Kind::Float, |source| source.summary.validation_accuracy.map(Scalar::from)),
+    maybe("validation_rmse", Kind::Float, |source| source.summary.validation_rmse.map(Scalar::from)),
     maybe("final_test_loss", Kind::Float, |source| source.summary.final_test_loss.map(Scalar::from)),
     maybe("test_accuracy", Kind::Float, |source| source.summary.test_accuracy.map(Scalar::from)),
+    maybe("test_rmse", Kind::Float, |source| source.summary.test_rmse.map(Scalar::from)),
     maybe("steps_done", Kind::Int, |source| source.summary.steps_done.map(Scalar::from)),
     maybe("diverged_step", Kind::Int, |source| source.summary.diverged_step.map(Scalar::from)),
     maybe("diverged_layer", Kind::Text, |source| source.summary.diverged_layer.clone().map(Scalar::from)),

@@ -458,10 +458,13 @@ fn the_columns_of_this_format_version_are_these() {
     best_step Int64?
     final_train_loss Float64?
     train_accuracy Float64?
+    train_rmse Float64?
     final_validation_loss Float64?
     validation_accuracy Float64?
+    validation_rmse Float64?
     final_test_loss Float64?
     test_accuracy Float64?
+    test_rmse Float64?
     steps_done Int64?
     diverged_step Int64?
     diverged_layer Text?

@@ -23,14 +23,23 @@ pub fn table(runs: &[&PlannedRun], inventory: &Inventory) -> String {
         let known = inventory.runs.get(&run.id).map(|known| &known.summary);
         by_label.entry(&run.label).or_default().extend(known);
     }
+    // Of classes there is an accuracy, of numbers an error.
+    let has = |value: fn(&Summary) -> Option<f64>| by_label.values().flatten().any(|run| value(run).is_some());
+    let accuracy = has(|run| run.train_accuracy.or(run.validation_accuracy).or(run.test_accuracy));
+    let quality = match (accuracy, has(|run| run.train_rmse.or(run.validation_rmse).or(run.test_rmse))) {
+        (_, false) => "accuracy",
+        (false, true) => "rmse",
+        (true, true) => "accuracy or rmse",
+    };
+    let quality = ["train", "validation", "test"].map(|part| format!("{part} {quality}"));
     let mut table = Table::new([
         ("label", false),
         ("runs", true),
         ("final loss", true),
         ("best", true),
-        ("train accuracy", true),
-        ("validation accuracy", true),
-        ("test accuracy", true),
+        (quality[0].as_str(), true),
+        (quality[1].as_str(), true),
+        (quality[2].as_str(), true),
         ("seconds", true),
         ("", false),
     ]);
@@ -53,9 +62,9 @@ pub fn table(runs: &[&PlannedRun], inventory: &Inventory) -> String {
             known.len().to_string(),
             mean_and_deviation(&column(|run| run.final_loss), significant),
             column(|run| run.best_loss).into_iter().reduce(f64::min).map(significant).unwrap_or_default(),
-            mean_and_deviation(&column(|run| run.train_accuracy), percent),
-            mean_and_deviation(&column(|run| run.validation_accuracy), percent),
-            mean_and_deviation(&column(|run| run.test_accuracy), percent),
+            either(&column(|run| run.train_accuracy), &column(|run| run.train_rmse)),
+            either(&column(|run| run.validation_accuracy), &column(|run| run.validation_rmse)),
+            either(&column(|run| run.test_accuracy), &column(|run| run.test_rmse)),
             mean(&seconds).map(|seconds| format!("{seconds:.1}")).unwrap_or_default(),
             remarks(known),
         ]);
@@ -65,6 +74,14 @@ pub fn table(runs: &[&PlannedRun], inventory: &Inventory) -> String {
         text += &format!("the best {shown} of {} labels; all are in the table `runs`\n", labels.len());
     }
     text
+}
+
+/// The accuracy of runs that tell classes, the error of runs that tell numbers.
+fn either(accuracies: &[f64], errors: &[f64]) -> String {
+    match errors {
+        [] => mean_and_deviation(accuracies, percent),
+        _ => mean_and_deviation(errors, significant),
+    }
 }
 
 /// How one run ended: `loss 0.0431`, `diverged at step 12 in affine2`, `failed: ...`.
