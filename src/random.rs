@@ -45,11 +45,12 @@ pub struct Random<'a>(Source<'a>);
 #[derive(Debug, Clone)]
 enum Source<'a> {
     Keyed { seed: Seed, batches: Option<Batches>, masks: Vec<Stream> },
-    Script { script: &'a Script, generator: numpy::Generator, rows: u64 },
+    Script { script: &'a Script, generator: Box<numpy::Generator>, rows: u64 },
 }
 
 /// Draws a run's initial weights.
 #[derive(Debug)]
+#[expect(clippy::large_enum_variant, reason = "there is one at a time, on the stack")]
 pub enum Weights<'a> {
     Keyed(seed::Generator),
     Script(&'a mut numpy::Generator),
@@ -65,7 +66,7 @@ impl<'a> Random<'a> {
             None => Source::Keyed { seed, batches: None, masks: Vec::new() },
             Some(script) => {
                 let seed = numpy::seed(seed).expect("seeds are checked when runs are planned");
-                let mut generator = numpy::Generator::new(seed);
+                let mut generator = Box::new(numpy::Generator::new(seed));
                 script.data.skip(&mut generator);
                 Source::Script { script, generator, rows: 0 }
             }

@@ -135,7 +135,7 @@ fn four_optimizers_learn_mnist_as_in_the_book() {
 
 #[test]
 fn six_optimizers_learn_mnist_as_in_the_memo() {
-    let text = twin(include_str!("../experiments/ch6.toml")).replace("[train]", "[train]\nprecision = \"f64\"");
+    let text = twin(include_str!("../experiments/ch6.toml")).replace("\n[train]\n", "\n[train]\nprecision = \"f64\"\n");
     let (trained, golden) = (train(&text), golden("memo_six_optimizers"));
     for (label, name) in
         [("sgd", "SGD"), ("momentum", "Momentum"), ("nesterov", "Nesterov"), ("adagrad", "AdaGrad"), ("adam", "Adam")]
