@@ -96,6 +96,14 @@ steps = 1
 [optimizer.sgd]
 "#;
 
+const SCRIPT: &str = r#"
+rng = { kind = "numpy", group = ["optimizer"] }
+data.source = "mnist"
+network.hidden = []
+train.steps = 1
+optimizer = ["sgd", "adam"]
+"#;
+
 const QUADRATIC: &str = r#"
 [function]
 kind = "quadratic"
@@ -122,7 +130,7 @@ fn every_setting_has_a_column_of_its_type_and_every_column_a_setting() {
     std::fs::write(scratch.path().join("labels"), [0, 0, 8, 1, 0, 0, 0, 1, 0]).unwrap();
     scratch.write("table.csv", "x,y,class\n1,2,a\n3,4,b\n");
     let mut written: BTreeMap<&str, Kind> = BTreeMap::new();
-    let runs = [EVERYTHING, NORMALIZED, LISTED, TABLE, BLOBS, QUADRATIC, ROSENBROCK].map(|text| {
+    let runs = [EVERYTHING, NORMALIZED, LISTED, TABLE, BLOBS, SCRIPT, QUADRATIC, ROSENBROCK].map(|text| {
         scratch.write("experiment.toml", text);
         let experiment = Experiment::read(&scratch.path().join("experiment.toml"));
         experiment.and_then(Plan::new).unwrap_or_else(|mistakes| panic!("{}", mistakes.render(false))).runs

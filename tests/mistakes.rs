@@ -379,3 +379,39 @@ warm_up = 1.5
     )));
     insta::assert_snapshot!(mistakes(&with("[train]", "[regularization]\nclip_norm = 0\n[train]")));
 }
+
+#[test]
+fn scripts_that_numpy_cannot_be() {
+    let rng = |line: &str| mistakes(&with("seeds = 2", &format!("seeds = 2\n{line}")));
+    insta::assert_snapshot!(rng("rng = \"nunpy\""));
+    insta::assert_snapshot!(rng("rng = { kind = \"numpy\", group = [\"optimiser\"], chain = [\"weights\"] }"));
+    insta::assert_snapshot!(rng("rng = { kind = \"numpy\", group = [\"optimizer\"], chain = [\"optimizer\"] }"));
+    insta::assert_snapshot!(mistakes(
+        &with("seeds = 2", "seeds = [4294967296]\nrng = \"numpy\"")
+            .replace("steps = 30", "steps = 30\nsampling = \"shuffle\"")
+    ));
+    insta::assert_snapshot!(mistakes(
+        &with("seeds = 2", "rng = { kind = \"numpy\", group = [\"batch_size\"] }")
+            .replace("batch_size = 50", "batch_size = [25, 50]")
+    ));
+    insta::assert_snapshot!(mistakes(
+        "rng = \"numpy\"\n[function]\nkind = \"beale\"\nstart = [1, 1]\n[train]\nsteps = 3\n[optimizer.sgd]\n"
+    ));
+}
+
+#[test]
+fn trials_that_a_script_cannot_draw() {
+    let sweep = |rng: &str, seeds: &str, lr: &str| {
+        format!(
+            "rng = {rng}\nseeds = {seeds}\n[sweep]\ntrials = 3\n[data]\nsource = \"mnist\"\ntrain_rows = 100\n[network]\nhidden = [5]\n\
+             [train]\nsteps = 3\n{lr}"
+        )
+    };
+    let chain = "{ kind = \"numpy\", chain = [\"trial\"] }";
+    insta::assert_snapshot!(mistakes(&sweep(chain, "2", "[optimizer.sgd]\nlr = { uniform = [0.1, 0.2] }")));
+    insta::assert_snapshot!(mistakes(&sweep(
+        chain,
+        "1",
+        "batch_size = { int_uniform = [10, 20] }\n[optimizer.sgd]\nlr = { uniform = [0.1, 0.2] }"
+    )));
+}

@@ -81,8 +81,8 @@ impl FromStr for Status {
 #[derive(Debug, Clone, PartialEq)]
 pub struct Summary {
     pub status: Status,
-    /// The mean of the last [`FINAL_LOSSES`] recorded losses; +∞ for a diverged run, so that it ranks last. None where
-    /// nothing was recorded or the run failed.
+    /// The mean of the last [`FINAL_LOSSES`] recorded losses, or the value of a function at the end; +∞ for a diverged run, so that
+    /// it ranks last. None where nothing was recorded or the run failed.
     pub final_loss: Option<f64>,
     /// The smallest recorded loss, and the first step that has it.
     pub best_loss: Option<f64>,
@@ -125,13 +125,13 @@ impl Summary {
     }
 
     fn of_outcome(outcome: &Outcome, settings: &Settings, seconds: f64) -> Self {
-        let best = outcome.history.iter().min_by(|a, b| a.loss.total_cmp(&b.loss));
+        let best = best(outcome);
         let last = |part| outcome.evaluations.iter().rfind(|row| row.part == part);
         let (train, validation, test) = (last(Part::Train), last(Part::Validation), last(Part::Test));
         let summary = Self {
-            final_loss: mean_of_last(&outcome.history),
-            best_loss: best.map(|row| row.loss),
-            best_step: best.map(|row| row.step),
+            final_loss: mean_of_last(&outcome.history).or_else(|| outcome.trajectory.last().map(|row| row.value)),
+            best_loss: best.map(|(loss, _)| loss),
+            best_step: best.and_then(|(_, step)| step),
             final_train_loss: train.map(|row| row.loss),
             train_accuracy: train.and_then(|row| row.accuracy),
             train_rmse: train.and_then(|row| row.rmse),
@@ -181,6 +181,13 @@ impl Summary {
             seconds,
         }
     }
+}
+
+/// The smallest recorded loss, or the smallest value of a function, and the first step that has it; no step where that is the start.
+fn best(outcome: &Outcome) -> Option<(f64, Option<u64>)> {
+    let losses = outcome.history.iter().map(|row| (row.loss, Some(row.step)));
+    let values = outcome.trajectory.iter().map(|row| (row.value, u64::try_from(row.step).ok()));
+    losses.chain(values).min_by(|a, b| a.0.total_cmp(&b.0))
 }
 
 /// Shares are added up, not losses, so that the sum of finite losses is finite.
@@ -238,6 +245,7 @@ fn short_hash(hasher: &blake3::Hasher) -> String {
 #[cfg(test)]
 pub(super) mod tests {
     use super::*;
+    use crate::record::TrajectoryRow;
     use crate::record::{GradientCheckRow, HistogramRow, LayerRow, TrajectoryRow};
 
     /// A finished run with `losses` at the steps 0, 1, ...; `number` decides its ids.
@@ -319,6 +327,16 @@ pub(super) mod tests {
     fn best_loss_is_the_smallest_at_its_first_step() {
         let summary = Summary::of(&run(1, &[2.0, 0.5, 0.5, 1.0]));
         assert_eq!((summary.best_loss, summary.best_step), (Some(0.5), Some(1)));
+    }
+
+    #[test]
+    fn the_loss_of_a_function_is_its_value() {
+        let point = |step, value| TrajectoryRow { step, x: 0.0, y: 0.0, value };
+        let along = |rows: Vec<TrajectoryRow>| Summary::of(&run_with(1, &[], |outcome| outcome.trajectory = rows));
+        let summary = along(vec![point(-1, 3.0), point(0, 1.0), point(1, 2.0)]);
+        assert_eq!((summary.final_loss, summary.best_loss, summary.best_step), (Some(2.0), Some(1.0), Some(0)));
+        let uphill = along(vec![point(-1, 3.0), point(0, 4.0)]);
+        assert_eq!((uphill.final_loss, uphill.best_loss, uphill.best_step), (Some(4.0), Some(3.0), None));
     }
 
     #[test]

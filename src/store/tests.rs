@@ -432,6 +432,8 @@ fn the_columns_of_this_format_version_are_these() {
     sampling Text?
     objective Text?
     precision Text?
+    rng Text?
+    transcript Text?
     loss_at Text?
     loss_every Int64?
     evaluate_on Text?

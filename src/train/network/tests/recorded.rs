@@ -146,12 +146,12 @@ fn gradients_are_checked_against_slopes() {
         let views = [
             "affine1.weight",
             "affine1.bias",
-            "batch_norm1.scale",
-            "batch_norm1.shift",
+            "batch_norm1.gamma",
+            "batch_norm1.beta",
             "affine2.weight",
             "affine2.bias",
-            "batch_norm2.scale",
-            "batch_norm2.shift",
+            "batch_norm2.gamma",
+            "batch_norm2.beta",
             "affine3.weight",
             "affine3.bias",
         ];
