@@ -245,7 +245,6 @@ fn short_hash(hasher: &blake3::Hasher) -> String {
 #[cfg(test)]
 pub(super) mod tests {
     use super::*;
-    use crate::record::TrajectoryRow;
     use crate::record::{GradientCheckRow, HistogramRow, LayerRow, TrajectoryRow};
 
     /// A finished run with `losses` at the steps 0, 1, ...; `number` decides its ids.
