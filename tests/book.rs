@@ -236,3 +236,26 @@ fn a_hundred_trials_are_the_books() {
         }
     }
 }
+
+/// Other seeds, networks, orders: tests/goldens/scripts.py.
+#[test]
+fn scripts_that_are_not_the_books_are_reproduced_as_well() {
+    #[derive(serde::Deserialize)]
+    struct Script {
+        experiment: String,
+        /// Of each run, in the order of the plan.
+        losses: Vec<Vec<f64>>,
+    }
+    #[derive(serde::Deserialize)]
+    struct Scripts {
+        script: Vec<Script>,
+    }
+    let scripts: Scripts = toml::from_str(include_str!("goldens/scripts.toml")).unwrap();
+    for Script { experiment, losses } in scripts.script {
+        let trained = train(&experiment);
+        assert_eq!(trained.len(), losses.len());
+        for (one, expected) in trained.iter().zip(losses) {
+            assert_losses(one, &expected, 1e-11);
+        }
+    }
+}

@@ -6,8 +6,8 @@ use crate::spec::{NetworkRun, RunSpec};
 /// One combination of the values of all axes.
 #[derive(Debug, Clone)]
 pub struct Cell {
-    /// The outermost axes: name, and which of its cells this is, those within it counted.
-    pub places: Vec<(String, usize)>,
+    /// The outermost declared axes: name, and which of its cells this is, those within it counted.
+    pub places: Vec<(String, u128)>,
     /// Names the declared axes only.
     pub label: String,
     /// What the declared axes are here: name and value.
@@ -20,7 +20,7 @@ pub struct Cell {
 
 impl Cell {
     /// The cell in which the axes `taken` come to `spec`. `places` are those of the outermost ones.
-    pub fn new(spec: RunSpec, taken: &[(&Axis, &Alternative)], places: Vec<(String, usize)>) -> Self {
+    pub fn new(spec: RunSpec, taken: &[(&Axis, &Alternative)], places: Vec<(String, u128)>) -> Self {
         let optimizer = taken.iter().find(|(axis, _)| axis.name == "optimizer");
         let optimizer_name =
             optimizer.map_or_else(|| spec.optimizer().kind().to_owned(), |(_, alternative)| alternative.value.clone());

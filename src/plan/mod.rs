@@ -177,9 +177,7 @@ fn cells(experiment: &Experiment) -> Result<(Space, Vec<Cell>), Vec<Problem>> {
         };
         match lowered {
             Ok(spec) => {
-                let digits = space.digits(index).into_iter().map(|digit| digit as usize);
-                let places = space.axes.iter().map(|axis| axis.name.clone()).zip(digits).collect();
-                cells.push(Cell::new(spec, &taken, places));
+                cells.push(Cell::new(spec, &taken, space.places(index)));
             }
             Err(contradictions) => contradictions
                 .into_iter()

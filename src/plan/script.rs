@@ -118,16 +118,16 @@ pub fn assign(experiment: &Experiment, cells: &mut [Cell]) -> Result<(), Vec<Pro
 
 /// The cells of each script, block by block, as indices, in the order of the plan.
 fn scripts(cells: &[Cell], arrangement: &Arrangement) -> Vec<Vec<Vec<usize>>> {
-    type Places<'a> = Vec<(&'a str, usize)>;
+    type Places<'a> = Vec<(&'a str, u128)>;
     let mut scripts: Vec<Vec<Vec<usize>>> = Vec::new();
     let mut known: HashMap<Places, (usize, HashMap<Places, usize>)> = HashMap::new();
     for (index, cell) in cells.iter().enumerate() {
         let named = |names: &[String]| -> Places {
-            let is_named = |place: &&(String, usize)| names.contains(&place.0);
+            let is_named = |place: &&(String, u128)| names.contains(&place.0);
             cell.places.iter().filter(is_named).map(|(name, position)| (name.as_str(), *position)).collect()
         };
         let is_free =
-            |place: &&(String, usize)| !arrangement.group.contains(&place.0) && !arrangement.chain.contains(&place.0);
+            |place: &&(String, u128)| !arrangement.group.contains(&place.0) && !arrangement.chain.contains(&place.0);
         let rest = cell.places.iter().filter(is_free).map(|(name, position)| (name.as_str(), *position)).collect();
         let (script, blocks) = known.entry(rest).or_insert_with(|| {
             scripts.push(Vec::new());

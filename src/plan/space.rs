@@ -73,7 +73,7 @@ impl Space {
     ///
     /// # Panics
     /// As [`decode`](Self::decode).
-    pub fn digits(&self, mut index: u128) -> Vec<u128> {
+    fn digits(&self, mut index: u128) -> Vec<u128> {
         let mut digits = vec![0; self.axes.len()];
         for (digit, axis) in digits.iter_mut().zip(&self.axes).rev() {
             let size = axis.size().expect("an index below the size exists only where the size does");
@@ -82,6 +82,22 @@ impl Space {
         }
         assert_eq!(index, 0, "the space has no such cell");
         digits
+    }
+
+    /// The outermost declared axes, each with the name and which of its cells the cell `index` takes, those within it counted.
+    ///
+    /// # Panics
+    /// As [`decode`](Self::decode).
+    pub fn places(&self, index: u128) -> Vec<(String, u128)> {
+        let mut places = Vec::new();
+        for (digit, axis) in self.digits(index).into_iter().zip(&self.axes) {
+            match axis.alternatives.as_slice() {
+                // One optimizer alone is no axis, but what it holds may be.
+                [only] if !axis.is_declared => places.extend(only.inner.places(digit)),
+                _ => places.push((axis.name.clone(), digit)),
+            }
+        }
+        places
     }
 
     /// Takes the alternatives of the cell `index`, and returns them in the order of the file.
