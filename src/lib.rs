@@ -34,7 +34,8 @@
 //!
 //! - `nn`, `optim` and `train` do no I/O; `store` takes ids and rows, never plans.
 //! - A run's recorded values are the same bits whatever the number of threads, their order, or what was there before. Random
-//!   numbers are keyed by (seed, purpose, position), never by the run.
+//!   numbers are keyed by (seed, purpose, position), never by the run; a NumPy script, which draws all from one stream, is the one
+//!   exception ([`random`]).
 //! - A run is committed when its row in `runs/` is; nothing that is committed is lost, and no id is ever there twice.
 //! - Each module owns its part of the file's format (a serde type) beside what that part does.
 //! - Adding an optimizer is one file, one variant with its arm and one row in the contract tests; a setting that no other
