@@ -14,14 +14,14 @@
 //! | [`real`] | `f32` and `f64` behind one trait; elementary functions with the same bits everywhere |
 //! | [`settings`] | what a run is, as one sorted map; ids |
 //! | [`seed`] | seeds and random streams |
+//! | [`batches`] | which rows make the batch of a step |
+//! | [`random`] | where a run takes its random numbers from: streams of its own, or a NumPy script |
 //! | [`kernel`] | matrix products and sums |
 //! | [`function`] | functions of two numbers, to watch an optimizer walk over |
 //! | [`data`] | where data comes from, and what a network is fed |
 //! | [`nn`] | layers, activations, initialization, loss, penalties |
 //! | [`optim`] | optimizers, one file each |
 //! | [`record`] | what is measured, and when |
-//! | [`batches`] | which rows make the batch of a step |
-//! | [`random`] | where a run takes its random numbers from: streams of its own, or a NumPy script |
 //! | [`spec`] | one run, fully typed |
 //! | [`train`] | one run, from specification to outcome |
 //! | [`store`] | tables, the commit protocol, the archive |
