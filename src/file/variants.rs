@@ -23,10 +23,11 @@ pub struct Variants {
 }
 
 /// What holds for all runs of a file, with the reason why no variant changes it.
-const FIXED: [(&str, &str); 6] = [
+const FIXED: [(&str, &str); 7] = [
     ("name", "it names the whole file"),
     ("description", "it describes the whole file"),
     ("seeds", "all settings are run with the same seeds"),
+    ("rng", "it says what the runs of the whole file draw from"),
     ("record", "all runs of a file are recorded alike"),
     ("sweep", "it says how the axes of the whole file combine"),
     (VARIANT, "write each combination as a variant of its own"),
