@@ -311,9 +311,9 @@ impl Experiment {
         Mistakes { sources: self.sources, problems }
     }
 
-    /// Whether something below `node` was rejected, and reads as if it were not there.
-    pub fn lacks_part_of(&self, node: &Node) -> bool {
-        node.children().any(|child| self.dropped.contains(&child.id) || self.lacks_part_of(child))
+    /// Whether `node` or something below it was rejected, and reads as if it were not there.
+    pub fn lacks(&self, node: &Node) -> bool {
+        self.dropped.contains(&node.id) || node.children().any(|child| self.lacks(child))
     }
 
     /// Whether every value is accepted where it stands.

@@ -79,15 +79,20 @@ impl Function {
     /// Writes `function`, `start` (`"-7,2"`) and the function's own numbers.
     pub fn settings(&self, settings: &mut Settings) {
         settings.set("function", self.1.kind());
-        settings.set("start", self.0.start.text());
-        match &self.1 {
-            Surface::Quadratic(quadratic) => settings.set("coefficients", quadratic.coefficients.text()),
-            Surface::Rosenbrock(rosenbrock) => {
-                settings.set("a", rosenbrock.a.get());
-                settings.set("b", rosenbrock.b.get());
-            }
-            Surface::Beale | Surface::Himmelblau => {}
+        self.pairs().into_iter().for_each(|(name, pair)| settings.set(name, pair.text()));
+        if let Surface::Rosenbrock(rosenbrock) = &self.1 {
+            settings.set("a", rosenbrock.a.get());
+            settings.set("b", rosenbrock.b.get());
         }
+    }
+
+    /// The settings that are pairs of numbers, by their names.
+    pub fn pairs(&self) -> Vec<(&'static str, Pair)> {
+        let coefficients = match &self.1 {
+            Surface::Quadratic(quadratic) => Some(("coefficients", quadratic.coefficients)),
+            Surface::Rosenbrock(_) | Surface::Beale | Surface::Himmelblau => None,
+        };
+        std::iter::once(("start", self.0.start)).chain(coefficients).collect()
     }
 }
 

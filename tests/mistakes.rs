@@ -128,6 +128,9 @@ fn numbers_that_single_precision_cannot_hold() {
     insta::assert_snapshot!(mistakes(&tiny));
     let scratch = Scratch::with(&tiny.replace("[train]", "[train]\nprecision = \"f64\""));
     scratch.run("check small.toml").well();
+    insta::assert_snapshot!(mistakes(
+        "[function]\nkind = \"quadratic\"\nstart = [1e39, 0]\ncoefficients = [1, 1e-50]\n[train]\nsteps = 3\n[optimizer.sgd]\n"
+    ));
 }
 
 #[test]
@@ -298,7 +301,7 @@ fn clothes_that_cannot_be_fetched() {
     let variables = [("PARIBUS_FASHION_MNIST_URL", "http://127.0.0.1:9"), ("PARIBUS_CACHE", "cache")];
     scratch.run_with("check small.toml", &variables).well();
     scratch.run_with("plan small.toml", &variables).well();
-    let ran = scratch.run_with("run small.toml", &variables);
+    let ran = scratch.run_with("run --jobs 2 small.toml", &variables);
     assert_eq!(ran.code, 1, "{ran:#?}");
     assert!(!scratch.path().join("cache").exists(), "something was left behind");
     insta::assert_snapshot!(ran.stderr);
@@ -400,6 +403,68 @@ fn scripts_that_numpy_cannot_be() {
 }
 
 #[test]
+fn a_script_draws_from_one_seed_alone() {
+    let rng = "seeds = 2\nrng = \"numpy\"";
+    insta::assert_snapshot!(mistakes(
+        &with("seeds = 2", rng)
+            .replace("source = \"mnist\"", "source = \"normal\"\nrows = 100\nfeatures = 5\nseed = [1, 2]")
+            .replace("train_rows = 500\n", "")
+            .replace("test_rows = 100\n", "")
+            .replace("[\"train\", \"test\"]", "[\"train\"]")
+    ));
+}
+
+#[test]
+fn axes_within_axes_are_no_parts_of_a_script() {
+    let several = |rng: &str, optimizers: &str| {
+        with("seeds = 2", &format!("rng = {{ kind = \"numpy\", {rng} }}"))
+            .replace("[optimizer.sgd]\nlr = 0.1\n", optimizers)
+    };
+    let lr = "[optimizer.sgd]\nlr = [0.1, 0.2]\n";
+    insta::assert_snapshot!(mistakes(&several("group = [\"optimizer\", \"lr\"]", lr)));
+    let drawn = "[sweep]\ntrials = 2\n[optimizer]\nlr = { uniform = [0.1, 0.2] }\n[optimizer.sgd]\n";
+    insta::assert_snapshot!(mistakes(&several("group = [\"optimizer\"], chain = [\"trial\"]", drawn)));
+}
+
+#[test]
+fn one_mistake_and_not_what_follows_from_it() {
+    let evaluated = |line: &str| {
+        mistakes(
+            &with("train_rows = 500", line)
+                .replace("[\"train\", \"test\"]", "[\"validation\"]")
+                .replace("source = \"mnist\"", "source = \"digits\""),
+        )
+    };
+    insta::assert_snapshot!(evaluated("validation_share = 1.5"));
+    insta::assert_snapshot!(mistakes(
+        &with("batch_size = 50", "batch_size = \"50\"\nsampling = \"shuffle\"")
+            .replace("train_rows = 500", "train_rows = 100")
+    ));
+    insta::assert_snapshot!(mistakes(
+        &with("steps = 30", "steps = \"many\"")
+            .replace("seeds = 2", "rng = { kind = \"numpy\", group = [\"optimizer\"] }")
+    ));
+    insta::assert_snapshot!(mistakes(
+        &with("seeds = 2", "[sweep]\ntrials = 3").replace("lr = 0.1", "lr = { uniform = [1, 0.1] }")
+    ));
+    insta::assert_snapshot!(mistakes(&on_table("target = \"y\"").replace("steps = 30", "epochs = 3")));
+}
+
+#[test]
+fn a_split_that_leaves_less_than_a_batch() {
+    insta::assert_snapshot!(mistakes(&with("train_rows = 500", "validation_share = 0.9995")));
+}
+
+#[test]
+fn a_mistake_of_one_variant_names_it() {
+    insta::assert_snapshot!(mistakes(&with(
+        "[train]",
+        "[variant.plain]\n[variant.listed]\nnetwork.layers = [\"affine\"]\n[variant.again]\nnetwork.layers = [\"affine\"]\n[train]"
+    )));
+    insta::assert_snapshot!(mistakes(&with("[train]", "[variant.book]\nrng = \"numpy\"\n[variant.other]\n[train]")));
+}
+
+#[test]
 fn trials_that_a_script_cannot_draw() {
     let sweep = |rng: &str, seeds: &str, lr: &str| {
         format!(
@@ -414,4 +479,10 @@ fn trials_that_a_script_cannot_draw() {
         "1",
         "batch_size = { int_uniform = [10, 20] }\n[optimizer.sgd]\nlr = { uniform = [0.1, 0.2] }"
     )));
+    // A number that only some trials draw.
+    let nested = "[optimizer.sgd]\nlr = { choice = [0.1, { uniform = [0.1, 0.2] }] }";
+    insta::assert_snapshot!(mistakes(&sweep(chain, "1", nested)));
+    let seeded = sweep(chain, "1", "[optimizer.sgd]\nlr = { uniform = [0.1, 0.2] }")
+        .replace("trials = 3", "trials = 3\nseed = 4");
+    insta::assert_snapshot!(mistakes(&seeded));
 }

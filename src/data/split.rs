@@ -104,6 +104,17 @@ impl SplitError {
 }
 
 impl Split {
+    /// The setting that sets the most rows aside, where any does.
+    pub fn key(&self) -> Option<&'static str> {
+        match (self.validation, self.test) {
+            (Some(Amount::Rows(_)), _) => Some("validation_rows"),
+            (Some(Amount::Share(validation)), test) if test.is_none_or(|test| test.get() <= validation.get()) => {
+                Some("validation_share")
+            }
+            (_, test) => test.map(|_| "test_share"),
+        }
+    }
+
     /// Whether rows are set aside for the test.
     pub(super) fn makes_test_data(&self) -> bool {
         self.test.is_some()

@@ -188,6 +188,8 @@ pub fn combine(tree: &mut Tree, dropped: &HashSet<NodeId>, uniform: Option<Unifo
                     .push(problem.at(node.origin.clone()).help("write `trials = 100` in [sweep], or drop this line"));
             }
         }
+        // A distribution may be among what was rejected.
+        (Some(_), None) if sweep.draw.is_empty() && !dropped.is_empty() => {}
         (Some(trials), None) if sweep.draw.is_empty() => {
             let problem = Problem::new(format!("`trials`: there is nothing to draw {} times", trials.get()));
             let origin = value_of("trials").map(|node| node.origin.clone());

@@ -14,7 +14,7 @@ use crate::record::{Moments, Part, Subject};
 use crate::seed::Seed;
 use crate::settings::Scalar;
 use crate::spec::{FunctionRun, NetworkRun, RunSpec};
-use crate::train;
+use crate::train::{self, StepsError};
 use crate::value::problem::Problem;
 use crate::value::{Choice, Node, Origin};
 
@@ -24,6 +24,8 @@ pub struct Contradiction {
     place: Place,
     message: String,
     help: Option<String>,
+    /// The keys that lead to what else it comes of.
+    reads: &'static [&'static [&'static str]],
 }
 
 /// What to change first.
@@ -37,7 +39,20 @@ enum Place {
 
 impl Contradiction {
     fn new(path: impl Into<Vec<&'static str>>, message: impl Into<String>) -> Self {
-        Self { place: Place::Path(path.into()), message: message.into(), help: None }
+        Self::at(Place::Path(path.into()), message)
+    }
+
+    fn of_setting(name: &'static str, message: impl Into<String>) -> Self {
+        Self::at(Place::Setting(name), message)
+    }
+
+    fn at(place: Place, message: impl Into<String>) -> Self {
+        Self { place, message: message.into(), help: None, reads: &[] }
+    }
+
+    /// Says what else the contradiction comes of than what stands at its place.
+    fn reads(self, reads: &'static [&'static [&'static str]]) -> Self {
+        Self { reads, ..self }
     }
 
     fn help(self, help: impl Into<String>) -> Self {
@@ -46,7 +61,7 @@ impl Contradiction {
 
     /// Data that cannot be had.
     pub fn of_data(error: &data::Error) -> Self {
-        let contradiction = Self::new(["data", error.key()], error.to_string());
+        let contradiction = Self::new(["data", error.key()], error.to_string()).reads(&[DATA]);
         match error.help() {
             Some(help) => contradiction.help(help),
             None => contradiction,
@@ -63,17 +78,18 @@ impl Contradiction {
                 ("schedule_min_lr", "take a lower `min_lr`: a share of the lowest `lr` of the file")
             }
         };
-        Self { place: Place::Setting(setting), message: misfit.to_string(), help: Some(help.to_owned()) }
+        Self::of_setting(setting, misfit.to_string()).help(help).reads(&[OPTIMIZER, TRAIN])
     }
 
-    /// At the place in the file; nothing where a part of the section was left out, which may be why.
+    /// At the place in the file; nothing where a part of what it comes of was rejected, which may be why.
     pub fn into_problem(self, experiment: &Experiment, choice: &Choice) -> Option<Problem> {
         let root = &experiment.tree.root;
         let place = match &self.place {
             Place::Path(path) => locate(root, choice, path),
             Place::Setting(name) => locate_setting(root, choice, name, &mut Vec::new()),
         };
-        if place.as_ref().is_some_and(|(_, node)| experiment.lacks_part_of(node)) {
+        let read = self.reads.iter().filter_map(|path| locate(root, choice, path));
+        if place.iter().cloned().chain(read).any(|(_, node)| experiment.lacks(node)) {
             return None;
         }
         let mut problem = Problem::new(self.message);
@@ -82,6 +98,13 @@ impl Contradiction {
         Some(problem)
     }
 }
+
+const DATA: &[&str] = &["data"];
+const NETWORK: &[&str] = &["network"];
+const OPTIMIZER: &[&str] = &["optimizer"];
+const TRAIN: &[&str] = &["train"];
+const PRECISION: &[&str] = &["train", "precision"];
+const BATCH_SIZE: &[&str] = &["train", "batch_size"];
 
 /// More recorded rows than this in one run are refused: they would take gigabytes of memory.
 const MOST_ROWS: u64 = 50_000_000;
@@ -148,7 +171,11 @@ pub fn lower(file: File, info: Option<&Info>) -> Result<RunSpec, Vec<Contradicti
 
 fn steps(train: &train::Section, rows: u64, contradictions: &mut Vec<Contradiction>) -> u64 {
     train.steps(rows).unwrap_or_else(|error| {
-        contradictions.push(Contradiction::new(["train"], error.to_string()));
+        contradictions.push(match error {
+            StepsError::Neither => Contradiction::new(TRAIN, error.to_string()),
+            StepsError::Both => Contradiction::new(["train", "epochs"], error.to_string()),
+            StepsError::TooMany(..) => Contradiction::new(["train", "epochs"], error.to_string()).reads(&[DATA]),
+        });
         1
     })
 }
@@ -208,13 +235,23 @@ fn beside_a_function(file: &File) -> Vec<Contradiction> {
 fn within_a_network(spec: &NetworkRun) -> Vec<Contradiction> {
     let mut contradictions = Vec::new();
     let (batch_size, info) = (spec.batch_size.get(), &spec.info);
+    let whole = spec.data.rows_in_order(info);
+    if let Some(key) = spec.data.1.split.key().filter(|_| info.train_rows < batch_size && batch_size <= whole) {
+        let message = format!("`{key}` leaves {} of {whole} rows to train on, not even a batch", info.train_rows);
+        contradictions.push(
+            Contradiction::new(["data", key], message)
+                .help(format!("set fewer rows aside, or take a `batch_size` smaller than {batch_size}"))
+                .reads(&[DATA, BATCH_SIZE]),
+        );
+    }
     if spec.sampling == Sampling::Shuffle && batch_size > info.train_rows {
         contradictions.push(
             Contradiction::new(
                 ["train", "batch_size"],
                 format!("a batch of {batch_size} rows cannot be shuffled out of {} training rows", info.train_rows),
             )
-            .help("take a smaller `batch_size`, more `train_rows`, or `sampling = \"with-replacement\"`"),
+            .help("take a smaller `batch_size`, more `train_rows`, or `sampling = \"with-replacement\"`")
+            .reads(&[DATA]),
         );
     }
     let beyond = |layer: &LayerSpec| match layer {
@@ -227,40 +264,48 @@ fn within_a_network(spec: &NetworkRun) -> Vec<Contradiction> {
     if let (Precision::F32, Model::List(_)) = (spec.precision, &spec.model) {
         contradictions.extend(spec.layers().iter().filter_map(beyond).map(|(name, number)| {
             let message = format!("`{name}`: `{}` is beyond the range of f32", shortest(number));
-            Contradiction::new(["network", "layers"], message).help(IN_SINGLE_PRECISION)
+            Contradiction::new(["network", "layers"], message).help(IN_SINGLE_PRECISION).reads(&[PRECISION])
         }));
     }
     if batch_size == 1 && spec.model.normalizes_batches() {
         contradictions.push(
             Contradiction::new(["train", "batch_size"], "batch normalization needs batches of two rows at least")
-                .help("a single row is its own mean, and nothing of it would be left: take a larger `batch_size`"),
+                .help("a single row is its own mean, and nothing of it would be left: take a larger `batch_size`")
+                .reads(&[NETWORK]),
         );
     }
     if let (Objective::CrossEntropy, Task::Regression { .. }) = (spec.objective, info.task) {
         contradictions.push(
             Contradiction::new(["train", "objective"], "cross-entropy is of classes, and the data is a regression")
-                .help("take `objective = \"mse\"` in [train], or `task = \"classification\"` in [data] where the target names classes"),
+                .help("take `objective = \"mse\"` in [train], or `task = \"classification\"` in [data] where the target names classes")
+                .reads(&[DATA]),
         );
     }
     if info.test_rows == 0 && spec.record.evaluates(Part::Test) {
-        contradictions.push(Contradiction::new(["record", "evaluate"], "there is no test data to evaluate on").help(
-            match spec.data.2 {
-                Source::Idx(_) => "name `test_images` and `test_labels` in [data], or evaluate on = [\"train\"] alone",
-                _ => "set rows aside with `test_share` in [data], or evaluate on = [\"train\"] alone",
-            },
-        ));
+        contradictions.push(
+            Contradiction::new(["record", "evaluate"], "there is no test data to evaluate on")
+                .help(match spec.data.2 {
+                    Source::Idx(_) => {
+                        "name `test_images` and `test_labels` in [data], or evaluate on = [\"train\"] alone"
+                    }
+                    _ => "set rows aside with `test_share` in [data], or evaluate on = [\"train\"] alone",
+                })
+                .reads(&[DATA]),
+        );
     }
     if info.validation_rows == 0 && spec.record.evaluates(Part::Validation) {
         contradictions.push(
             Contradiction::new(["record", "evaluate"], "there is no validation data to evaluate on")
-                .help("set rows aside with `validation_rows` or `validation_share` in [data]"),
+                .help("set rows aside with `validation_rows` or `validation_share` in [data]")
+                .reads(&[DATA]),
         );
     }
     let rows = spec.record.rows(spec.steps);
     if rows > MOST_ROWS {
         contradictions.push(
             Contradiction::new(["record"], format!("a run would record {rows} losses, more than {MOST_ROWS}"))
-                .help("write `loss = { at = \"before-update\", every = 100 }` in [record]"),
+                .help("write `loss = { at = \"before-update\", every = 100 }` in [record]")
+                .reads(&[DATA, TRAIN]),
         );
     }
     let recorded = recorded_apart(spec);
@@ -272,7 +317,9 @@ fn within_a_network(spec: &NetworkRun) -> Vec<Contradiction> {
             spec.parameters()
         );
         contradictions.push(
-            Contradiction::new(["network"], message).help("take smaller `hidden` layers or a smaller `batch_size`"),
+            Contradiction::new(["network"], message)
+                .help("take smaller `hidden` layers or a smaller `batch_size`")
+                .reads(&[BATCH_SIZE, DATA]),
         );
     }
     contradictions
@@ -286,7 +333,7 @@ fn recorded_apart(spec: &NetworkRun) -> Vec<Contradiction> {
     let mut too_many = |key, rows: u64, what: &str, help: &str| {
         if rows > MOST_ROWS {
             let message = format!("a run would record {rows} {what}, more than {MOST_ROWS}");
-            contradictions.push(Contradiction::new(["record", key], message).help(help));
+            contradictions.push(Contradiction::new(["record", key], message).help(help).reads(&[DATA, NETWORK, TRAIN]));
         }
     };
     let rows = record.layer_rows(steps, spec.pace(), layers.affine, layers.relu);
@@ -299,11 +346,12 @@ fn recorded_apart(spec: &NetworkRun) -> Vec<Contradiction> {
         if let Some(step) = at.beyond(steps) {
             let message = format!("there is no step {step}: {steps} steps are made, the first one is step 0");
             let help = "take a smaller number, more `steps`, or \"end\", the last step";
-            contradictions.push(Contradiction::new(["record", key, "at"], message).help(help));
+            contradictions.push(Contradiction::new(["record", key, "at"], message).help(help).reads(&[DATA, TRAIN]));
         }
         if let Some(rows) = rows.filter(|rows| rows.get() > info.train_rows) {
             let message = format!("there are {} training rows, and {} are asked for", info.train_rows, rows.get());
-            contradictions.push(Contradiction::new(["record", key, "rows"], message).help("take fewer `rows`"));
+            let contradiction = Contradiction::new(["record", key, "rows"], message).help("take fewer `rows`");
+            contradictions.push(contradiction.reads(&[DATA]));
         }
     };
     if let Some(checks) = &record.gradient_checks {
@@ -314,13 +362,16 @@ fn recorded_apart(spec: &NetworkRun) -> Vec<Contradiction> {
     if histograms.of.get() == [Subject::Gradients] && histograms.at.are_before_training(steps) {
         contradictions.push(
             Contradiction::new(["record", "histograms", "at"], "before training no batch has given any gradients")
-                .help("step 0 has those of the initial weights: write `at = [0]`"),
+                .help("step 0 has those of the initial weights: write `at = [0]`")
+                .reads(&[TRAIN]),
         );
     }
     if !histograms.has_room() {
         let message = format!("the range is too narrow for {} bins", histograms.bins.get());
         contradictions.push(
-            Contradiction::new(["record", "histograms", "bins"], message).help("take fewer `bins` or a wider `range`"),
+            Contradiction::new(["record", "histograms", "bins"], message)
+                .help("take fewer `bins` or a wider `range`")
+                .reads(&[&["record", "histograms"]]),
         );
     }
     contradictions
@@ -329,9 +380,11 @@ fn recorded_apart(spec: &NetworkRun) -> Vec<Contradiction> {
 /// What is wrong where the data cannot be had: that, and every contradiction that does not depend on it.
 pub fn without_data(file: File, error: &data::Error) -> Vec<Contradiction> {
     let task = Task::Classification { classes: 1 };
+    // What comes of the number of rows comes of rows that are not there.
     let plenty = Info { validation_rows: 1 << 40, ..Info::unsplit(1 << 40, 1 << 40, 1, task, "") };
     let mut contradictions = vec![Contradiction::of_data(error)];
-    contradictions.extend(lower(file, Some(&plenty)).err().into_iter().flatten());
+    let found = lower(file, Some(&plenty)).err().into_iter().flatten();
+    contradictions.extend(found.filter(|contradiction| !contradiction.reads.contains(&DATA)));
     contradictions
 }
 
@@ -342,12 +395,16 @@ fn beyond_single_precision(spec: &RunSpec) -> Vec<Contradiction> {
         Scalar::Float(value) => Some((name, *value)),
         _ => None,
     });
+    let in_pairs = match spec {
+        RunSpec::Function(run) => run.function.pairs(),
+        RunSpec::Network(_) => Vec::new(),
+    };
     floats
+        .chain(in_pairs.into_iter().flat_map(|(name, pair)| pair.get().map(|number| (name, number))))
         .filter(|(_, value)| is_beyond_single_precision(*value))
-        .map(|(name, value)| Contradiction {
-            place: Place::Setting(name),
-            message: format!("`{name}`: `{}` is beyond the range of f32", shortest(value)),
-            help: Some(IN_SINGLE_PRECISION.to_owned()),
+        .map(|(name, value)| {
+            let message = format!("`{name}`: `{}` is beyond the range of f32", shortest(value));
+            Contradiction::of_setting(name, message).help(IN_SINGLE_PRECISION).reads(&[PRECISION])
         })
         .collect()
 }

@@ -2,6 +2,7 @@
 
 mod cell;
 mod cost;
+mod findings;
 mod lower;
 mod script;
 mod select;
@@ -11,17 +12,17 @@ mod sweep_tests;
 #[cfg(test)]
 mod tests;
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 
 use crate::data::{self, Data, Info};
 use crate::file::{Experiment, Mistakes};
 use crate::settings::{RunId, Settings};
 use crate::spec::RunSpec;
-use crate::value::Origin;
 use crate::value::problem::Problem;
 
 use cell::Cell;
 pub use cost::Cost;
+use findings::Findings;
 pub use select::{Selection, SelectionError};
 pub use space::{Alternative, Axis, Space};
 
@@ -144,26 +145,18 @@ fn cells(experiment: &Experiment) -> Result<(Space, Vec<Cell>), Vec<Problem>> {
     let count = within_bounds(&space, experiment.seeds.get().len()).map_err(|problem| vec![problem])?;
 
     let mut sources: HashMap<Data, Result<Info, data::Error>> = HashMap::new();
-    let mut problems: Vec<Problem> = Vec::new();
-    let mut reported: HashSet<(Option<Origin>, String)> = HashSet::new();
+    let mut findings = Findings::default();
     let mut cells = Vec::new();
     for index in 0..count {
         let (mut choice, mut taken) = (experiment.tree.first_choice(), Vec::new());
         space.decode(index, &mut choice, &mut taken);
-        // What one trial has drawn wrong, others draw wrong by other numbers.
-        let is_trial = taken.iter().any(|(axis, _)| axis.name == "trial");
-        let mut report = |problem: Problem| {
-            let message = if is_trial { String::new() } else { problem.message.clone() };
-            if reported.insert((problem.origin.clone(), message)) {
-                problems.push(problem);
-            }
-        };
+        let mut findings = findings.cell(&taken);
         let file = match experiment.file_under(&choice) {
             Ok(file) => file,
             // In a file with mistakes this may come of what was left out.
             Err(_) if !experiment.is_sound() => continue,
             Err(problem) => {
-                report(problem);
+                findings.report(problem);
                 continue;
             }
         };
@@ -182,9 +175,10 @@ fn cells(experiment: &Experiment) -> Result<(Space, Vec<Cell>), Vec<Problem>> {
             Err(contradictions) => contradictions
                 .into_iter()
                 .filter_map(|contradiction| contradiction.into_problem(experiment, &choice))
-                .for_each(report),
+                .for_each(|problem| findings.report(problem)),
         }
     }
+    let problems = findings.into_problems();
     if problems.is_empty() { Ok((space, cells)) } else { Err(problems) }
 }
 

@@ -31,8 +31,16 @@ pub fn with_drawn_trials(experiment: &Experiment) -> Result<Option<Experiment>, 
         return Ok(None);
     }
     let refuse = |message: &str, help: &str| Err(vec![Problem::new(message).at(origin(experiment, None)).help(help)]);
+    if let Some(seed) = experiment.tree.root.entry("sweep").and_then(|sweep| sweep.value.entry("seed")) {
+        let problem =
+            Problem::new("`seed`: the trials are drawn from NumPy's stream, which begins with the seed in `seeds`");
+        return Err(vec![
+            problem.at(seed.value.origin.clone()).help("drop this line, or leave `\"trial\"` out of `chain`"),
+        ]);
+    }
     // How much a trial draws is needed before what it draws: any values will do to find out.
     let (_, cells) = super::cells(experiment)?;
+    check_names(experiment, arrangement, &cells)?;
     let scripts = scripts(&cells, arrangement);
     let ([seed], [script]) = (experiment.seeds.get(), scripts.as_slice()) else {
         return refuse(
@@ -59,7 +67,18 @@ pub fn with_drawn_trials(experiment: &Experiment) -> Result<Option<Experiment>, 
         }
         draws.skip(&mut generator);
     }
-    let experiment = experiment.with_draws(&mut |key, trial| drawn.get(&(key, trial)).copied().unwrap_or_default());
+    let mut asked: HashSet<(String, u32)> = HashSet::new();
+    let experiment = experiment.with_draws(&mut |key, trial| {
+        asked.insert((key.to_owned(), trial));
+        drawn.get(&(key, trial)).copied().unwrap_or_default()
+    });
+    if asked.len() != drawn.len() || asked.iter().any(|(key, trial)| !drawn.contains_key(&(key.as_str(), *trial))) {
+        return refuse(
+            "`rng`: not every trial draws the same settings, and NumPy's stream has no place for those that some draw",
+            "give each drawn setting one distribution in all of the file, without `draw` and without a distribution in a `choice`, \
+             or leave `\"trial\"` out of `chain`",
+        );
+    }
     if blocks(&super::cells(&experiment)?.1) != draws {
         return refuse(
             "`rng`: what trials draw from NumPy's stream changes how much their networks draw",
@@ -201,6 +220,10 @@ fn origin(experiment: &Experiment, name: Option<(&str, &str)>) -> Origin {
 }
 
 fn check_names(experiment: &Experiment, arrangement: &Arrangement, cells: &[Cell]) -> Result<(), Vec<Problem>> {
+    if cells.is_empty() {
+        // What is wrong with the file is known, and which axes it has is not.
+        return Ok(());
+    }
     let mut axes: Vec<&str> = Vec::new();
     for (name, _) in cells.iter().flat_map(|cell| &cell.places) {
         if !axes.contains(&name.as_str()) {
@@ -211,7 +234,17 @@ fn check_names(experiment: &Experiment, arrangement: &Arrangement, cells: &[Cell
     let mut problems = Vec::new();
     for (key, names) in [("group", &arrangement.group), ("chain", &arrangement.chain)] {
         for name in names {
-            let problem = if !axes.contains(&name.as_str()) {
+            let is_inner = cells.iter().flat_map(|cell| &cell.varies).any(|(inner, _)| inner == name);
+            let problem = if is_inner && !axes.contains(&name.as_str()) {
+                let message =
+                    format!("`{key}`: `{name}` varies within another axis, and a script is made of the outermost ones");
+                Problem::new(message).help(match name.as_str() {
+                    TRIAL => {
+                        "take one optimizer, or draw it with the rest: `draw = [\"optimizer\"]` in [sweep]".to_owned()
+                    }
+                    _ => format!("accepted here: {}", one_of(axes.iter().copied()).replace(" or ", ", ")),
+                })
+            } else if !axes.contains(&name.as_str()) {
                 let problem = Problem::new(format!("`{key}`: `{name}` is no axis of this file"));
                 match did_you_mean(name, axes.iter().copied()) {
                     Some(meant) => problem.label(format!("did you mean `{meant}`?")),
@@ -238,6 +271,14 @@ fn contradictions(experiment: &Experiment, cells: &[Cell]) -> Vec<Problem> {
     if cells.iter().any(|cell| matches!(cell.spec, RunSpec::Function(_))) {
         let problem = at(Problem::new("`rng`: the path over a function draws no random numbers"));
         problems.push(problem.help("leave `rng` out"));
+    }
+    let data_seed = experiment.tree.root.entry("data").and_then(|data| data.value.entry("seed"));
+    let draws_data = |run: &NetworkRun| run.data.drawn_by_scripts() > 0;
+    if let Some(seed) = data_seed.filter(|_| cells.iter().filter_map(Cell::network).any(draws_data)) {
+        let problem = Problem::new(
+            "`seed`: with `rng` the data is drawn from NumPy's stream, which begins with the seed in `seeds`",
+        );
+        problems.push(problem.at(seed.value.origin.clone()).help("drop this line, or leave `rng` out"));
     }
     if cells.iter().filter_map(Cell::network).any(|run| run.sampling == Sampling::Shuffle) {
         let problem =

@@ -7,6 +7,7 @@
 use std::collections::{HashMap, HashSet, VecDeque};
 
 use crate::file::{VARIANT, short_name};
+use crate::number::shortest;
 use crate::value::{self, AxisId, Choice, Form, Kind, Node};
 
 /// The product of its axes, the last one fastest.
@@ -142,14 +143,33 @@ impl<'t> Place<'t> {
         places
     }
 
+    /// What stands between the items of a list: widths are written as everyone writes them.
+    fn separator(&self) -> &'static str {
+        if short_name(&self.path) == "hidden" { "-" } else { "," }
+    }
+
     fn is_declared(&self) -> bool {
         self.axis.alternatives.len() > 1 || short_name(&self.path) != "optimizer"
+    }
+
+    /// A number that nobody wrote, with the three digits that tell it apart; nothing where an earlier one has the same.
+    fn in_short(&self, position: usize) -> Option<String> {
+        let Form::Spaced(_) = self.axis.form else { return None };
+        let rounded = |alternative: &value::Alternative| match alternative.value.kind {
+            Kind::Float(number) => format!("{number:.2e}").parse().ok().map(shortest),
+            Kind::Int(number) => Some(number.to_string()),
+            _ => None,
+        };
+        let mine = rounded(&self.axis.alternatives[position])?;
+        let is_taken = self.axis.alternatives[..position].iter().any(|other| rounded(other).as_ref() == Some(&mine));
+        (!is_taken).then_some(mine)
     }
 
     /// One of the alternatives, without what opens up below it.
     fn alternative(&self, position: usize) -> Alternative {
         let alternative = &self.axis.alternatives[position];
-        let value = alternative.name.clone().unwrap_or_else(|| written(&alternative.value));
+        let value = alternative.name.clone().unwrap_or_else(|| written(&alternative.value, self.separator()));
+        let in_short = self.in_short(position).unwrap_or_else(|| value.clone());
         let speaks_for_itself = alternative.name.is_some()
             || matches!(alternative.value.kind, Kind::Text(_))
             || alternative.value.entry("kind").is_some();
@@ -158,7 +178,7 @@ impl<'t> Place<'t> {
         } else if speaks_for_itself {
             value.clone()
         } else {
-            format!("{}={value}", short_name(&self.path))
+            format!("{}={in_short}", short_name(&self.path))
         };
         Alternative { position, label, value, inner: Space::default() }
     }
@@ -304,8 +324,8 @@ impl Axis {
     }
 }
 
-/// A value as labels write it.
-fn written(node: &Node) -> String {
+/// A value as labels write it, `separator` between the items of a list.
+fn written(node: &Node, separator: &str) -> String {
     use crate::settings::Scalar;
     match &node.kind {
         Kind::Bool(value) => value.to_string(),
@@ -313,17 +333,13 @@ fn written(node: &Node) -> String {
         Kind::Float(value) => Scalar::Float(*value).to_string(),
         Kind::Text(value) | Kind::Date(value) => value.clone(),
         Kind::List(items) if items.is_empty() => "none".to_owned(),
-        Kind::List(items) => {
-            // Widths as everyone writes them; numbers with signs and fractions apart.
-            let are_widths = items.iter().all(|item| matches!(item.kind, Kind::Int(0..)));
-            items.iter().map(written).collect::<Vec<_>>().join(if are_widths { "-" } else { "," })
-        }
+        Kind::List(items) => items.iter().map(|item| written(item, separator)).collect::<Vec<_>>().join(separator),
         Kind::Table(entries) => {
-            let kind = entries.iter().find(|entry| entry.key == "kind").map(|entry| written(&entry.value));
+            let kind = entries.iter().find(|entry| entry.key == "kind").map(|entry| written(&entry.value, separator));
             let settings: Vec<_> = entries
                 .iter()
                 .filter(|entry| entry.key != "kind" && !matches!(entry.value.kind, Kind::Axis(_)))
-                .map(|entry| format!("{}={}", entry.key, written(&entry.value)))
+                .map(|entry| format!("{}={}", entry.key, written(&entry.value, separator)))
                 .collect();
             match (kind, settings.is_empty()) {
                 (Some(kind), true) => kind,

@@ -41,6 +41,28 @@ fn regular_distances_make_an_axis() {
 }
 
 #[test]
+fn spaced_numbers_have_three_digits_in_labels() {
+    let text = |count| {
+        with(&format!("optimizer = 'sgd'\ntrain.steps = 1\ninit.weights = {{ geomspace = [1.0, 1e-4, {count}] }}"))
+    };
+    assert_eq!(labels(&text(16))[..4], ["weights=1", "weights=0.541", "weights=0.293", "weights=0.158"]);
+    // Those that are too close for that are written out.
+    let close = with("optimizer = 'sgd'\ntrain.steps = 1\ninit.weights = { linspace = [1.0, 1.001, 3] }");
+    assert_eq!(labels(&close), ["weights=1", "weights=1.0005", "weights=1.001"]);
+    // What was written stands as it was written.
+    let listed = with("optimizer = 'sgd'\ntrain.steps = 1\ninit.weights = [0.12345, 0.12346]");
+    assert_eq!(labels(&listed), ["weights=0.12345", "weights=0.12346"]);
+}
+
+#[test]
+fn a_section_of_one_variant_leaves_that_of_another_alone() {
+    let text = "data.source = 'mnist'\noptimizer = 'sgd'\ntrain.steps = 1\n[network]\nhidden = [12, 9]\n[variant.plain]\n\
+                [variant.drop]\nnetwork.dropout = 0.3\n[variant.other]\nnetwork = { hidden = [7], batch_norm = true }\n";
+    assert_eq!(values(text, "hidden"), ["12-9", "12-9", "7"]);
+    assert_eq!(values(text, "dropout"), ["", "0.3", ""]);
+}
+
+#[test]
 fn zipped_axes_move_together() {
     let text = with(
         "train = { steps = [1, 2], batch_size = [16, 32] }\n[optimizer.sgd]\nlr = [0.1, 0.2]\n[sweep]\nzip = ['batch_size', 'lr']",
