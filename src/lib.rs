@@ -10,8 +10,8 @@
 //! | module | what it is |
 //! |---|---|
 //! | [`number`] | numbers that carry proof of their range |
-//! | [`value`] | TOML text as a tree of values with places, axes, located mistakes; knows no section |
 //! | [`real`] | `f32` and `f64` behind one trait; elementary functions with the same bits everywhere |
+//! | [`value`] | TOML text as a tree of values with places, axes, located mistakes; knows no section |
 //! | [`settings`] | what a run is, as one sorted map; ids |
 //! | [`seed`] | seeds and random streams |
 //! | [`batches`] | which rows make the batch of a step |

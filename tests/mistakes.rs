@@ -195,6 +195,9 @@ steps = -1
 lr = 0.95
 "#
     ));
+    insta::assert_snapshot!(mistakes(
+        "seeds = 3\n[function]\nkind = \"beale\"\nstart = [1, 1]\n[train]\nsteps = 3\n[optimizer.sgd]\n"
+    ));
 }
 
 #[test]
@@ -354,6 +357,10 @@ fn ratios_and_slopes_out_of_range() {
 fn a_batch_of_one_row_that_is_to_be_normalized() {
     let normalized = with("hidden = [20, 10]", "hidden = [20, 10]\nbatch_norm = [false, true]");
     insta::assert_snapshot!(mistakes(&normalized.replace("batch_size = 50", "batch_size = 1")));
+    insta::assert_snapshot!(mistakes(
+        &with("hidden = [20, 10]", "hidden = [20, 10]\nbatch_norm = true")
+            .replace("[record]", "[record]\ngradient_checks = { rows = 1 }")
+    ));
 }
 
 #[test]

@@ -223,7 +223,14 @@ fn beside_a_function(file: &File) -> Vec<Contradiction> {
         let message = format!("`{key}` belongs to a network, and this file descends a function");
         Contradiction::new(["train", key], message).help("a function needs `steps` alone, and perhaps `precision`")
     }));
-    let rows = file.train.steps.map_or(0, Whole::get);
+    let seeds = file.seeds.get().len();
+    if seeds > 1 {
+        let message = format!(
+            "the path over a function draws no random numbers: with {seeds} seeds it is the same {seeds} times"
+        );
+        contradictions.push(Contradiction::new(["seeds"], message).help("leave `seeds` out"));
+    }
+    let rows = file.train.steps.map_or(0, Whole::get) + 1;
     if rows > MOST_ROWS {
         let message = format!("a run would record {rows} points, more than {MOST_ROWS}");
         contradictions.push(Contradiction::new(["train", "steps"], message).help("take fewer `steps`"));
@@ -272,6 +279,17 @@ fn within_a_network(spec: &NetworkRun) -> Vec<Contradiction> {
             Contradiction::new(["train", "batch_size"], "batch normalization needs batches of two rows at least")
                 .help("a single row is its own mean, and nothing of it would be left: take a larger `batch_size`")
                 .reads(&[NETWORK]),
+        );
+    }
+    let checked = spec.record.gradient_checks.as_ref().map(|checks| checks.rows(info.train_rows));
+    if checked == Some(1) && spec.model.normalizes_batches() {
+        contradictions.push(
+            Contradiction::new(
+                ["record", "gradient_checks", "rows"],
+                "batch normalization is checked on two rows at least",
+            )
+            .help("a single row is its own mean, and nothing of it would be left: take more `rows`")
+            .reads(&[NETWORK, DATA]),
         );
     }
     if let (Objective::CrossEntropy, Task::Regression { .. }) = (spec.objective, info.task) {
