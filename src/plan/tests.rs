@@ -132,6 +132,46 @@ proptest! {
     }
 
     #[test]
+    fn a_script_of_each_run_is_planned_as_runs_are(axes in axes(), seeds in 1_u64..3) {
+        let text = written(&axes, seeds);
+        let scripts = ids(&format!("rng = 'numpy'\n{text}"));
+        prop_assert_eq!(&scripts, &ids(&format!("rng = {{ kind = 'numpy', group = [], chain = [] }}\n{text}")));
+        let own = ids(&text);
+        prop_assert_eq!(scripts.len(), own.len());
+        prop_assert!(scripts.iter().all(|id| !own.contains(id)));
+    }
+
+    #[test]
+    fn what_stands_behind_in_a_chain_changes_no_id(
+        lr in prop::collection::btree_set(1_u32..99, 3..6), decay in prop::collection::btree_set(1_u32..99, 2..4), group in any::<bool>(),
+    ) {
+        let listed = |values: Vec<u32>| values.iter().map(|value| format!("0.{value:02}")).collect::<Vec<_>>().join(", ");
+        let group = if group { ", group = ['weight_decay']" } else { "" };
+        let chained = |count: usize| {
+            let (lr, decay) = (listed(lr.iter().copied().take(count).collect()), listed(decay.iter().copied().collect()));
+            ids(&with(&format!(
+                "rng = {{ kind = 'numpy', chain = ['lr']{group} }}\noptimizer.sgd.lr = [{lr}]\nregularization.weight_decay = [{decay}]"
+            )))
+        };
+        let (before, after) = (chained(2), chained(lr.len()));
+        prop_assert_eq!((before.len(), after.len()), (2 * decay.len(), lr.len() * decay.len()));
+        prop_assert!(before.iter().all(|id| after.contains(id)));
+    }
+
+    #[test]
+    fn a_function_is_planned_as_a_network_is(starts in prop::collection::btree_set((-9_i32..9, -9_i32..9), 2..4), steps in 0_u32..90) {
+        let starts: Vec<String> = starts.iter().map(|(x, y)| format!("[{x}, {y}]")).collect();
+        let text = |starts: &[String]| {
+            format!("function = {{ kind = 'rosenbrock', start = [{}] }}\ntrain.steps = {steps}\noptimizer = ['sgd', 'adam']\n", starts.join(", "))
+        };
+        let all = ids(&text(&starts));
+        prop_assert_eq!(all.len(), 2 * starts.len());
+        let spelled_out = text(&starts).replace("'rosenbrock'", "'rosenbrock', a = 1.0, b = 100");
+        prop_assert_eq!(&ids(&spelled_out), &all);
+        prop_assert!(ids(&text(&starts[..1])).iter().all(|id| all.contains(id)));
+    }
+
+    #[test]
     fn the_order_of_keys_changes_no_id(axes in axes(), rotation in 0_usize..4) {
         let mut turned = axes.clone();
         turned.rotate_left(rotation);
