@@ -11,7 +11,7 @@ use arrow::array::{Array, AsArray};
 use arrow::datatypes::{DataType, Float64Type};
 use paribus::file::Experiment;
 use paribus::plan::{Plan, PlannedRun};
-use paribus::record::Part;
+use paribus::record::{Part, Word};
 use paribus::spec::RunSpec;
 use paribus::train::{self, Outcome};
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
