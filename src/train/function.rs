@@ -24,17 +24,20 @@ pub fn descend<R: Element>(spec: &FunctionRun, watch: &mut dyn FnMut(u64) -> Con
         }
         all_finite
     };
-    let diverged = |step| Ending::Diverged { step, layer: "function".to_owned() };
+    let diverged = |step, layer: &str| Ending::Diverged { step, layer: layer.to_owned() };
     let mut all_steps = || {
         if !record(-1, point) {
-            return diverged(0);
+            return diverged(0, "function");
         }
         for step in 0..spec.steps {
+            if !spec.optimizer.lr(step).is_finite() {
+                return diverged(step, "lr");
+            }
             let gradient = surface.gradient(point);
             optim::shrink(&mut point, spec.optimizer.decoupled_decay(step));
             spec.optimizer.update(step, &mut point, &gradient, &mut slots);
             if !record(step as i64, point) || !kernel::all_finite(&slots) {
-                return diverged(step);
+                return diverged(step, "function");
             }
             if watch(step + 1).is_break() && step + 1 < spec.steps {
                 return Ending::Interrupted;
@@ -51,7 +54,7 @@ mod tests {
     use super::*;
     use crate::kernel::Precision;
     use crate::number::Positive;
-    use crate::optim::{Algorithm, Sgd};
+    use crate::optim::{Algorithm, Optimizer, Sgd};
     use crate::seed::Seed;
 
     fn run(json: &str, optimizer: &str, steps: u64) -> Outcome {
@@ -82,6 +85,24 @@ mod tests {
         let outcome = run(r#"{"quadratic": {"coefficients": [1.0, 1.0]}}"#, r#"{"sgd": {"lr": 1e200}}"#, 10);
         assert_eq!(outcome.ending, Ending::Diverged { step: 0, layer: "function".to_owned() });
         assert_eq!(outcome.trajectory.len(), 1);
+    }
+
+    #[test]
+    fn a_learning_rate_that_is_not_finite_ends_the_run() {
+        let pacing = serde_json::from_str(r#"{"schedule": {"exponential": {"factor": 1e100}}}"#).unwrap();
+        let spec = FunctionRun {
+            seed: Seed::default(),
+            // From the minimum, where no rate leads away.
+            function: crate::function::tests::read(
+                r#"{"quadratic": {"start": [0.0, 0.0], "coefficients": [1.0, 1.0]}}"#,
+            ),
+            optimizer: Optimizer(Algorithm::Sgd(Sgd { lr: Positive::new(1.0).unwrap() }), pacing),
+            steps: 9,
+            precision: Precision::F64,
+        };
+        let outcome = descend::<f64>(&spec, &mut |_| ControlFlow::Continue(()));
+        assert_eq!(outcome.ending, Ending::Diverged { step: 4, layer: "lr".to_owned() });
+        assert_eq!(outcome.trajectory.len(), 5);
     }
 
     #[test]

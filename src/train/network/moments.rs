@@ -75,7 +75,7 @@ impl<R: Element> Run<'_, R> {
                 let value = self.parameters[index];
                 let mut loss_with = |run: &mut Self, value| {
                     run.parameters[index] = value;
-                    run.rehearse(rehearsal, rows).map_or(f64::NAN, |()| run.loss(rows).0)
+                    run.rehearse(rehearsal, rows).and_then(|()| run.loss(rows)).map_or(f64::NAN, |loss| loss.total)
                 };
                 let above = loss_with(self, value + R::from_f64(h));
                 let below = loss_with(self, value - R::from_f64(h));
