@@ -92,10 +92,8 @@ mod tests {
         let pacing = serde_json::from_str(r#"{"schedule": {"exponential": {"factor": 1e100}}}"#).unwrap();
         let spec = FunctionRun {
             seed: Seed::default(),
-            // From the minimum, where no rate leads away.
-            function: crate::function::tests::read(
-                r#"{"quadratic": {"start": [0.0, 0.0], "coefficients": [1.0, 1.0]}}"#,
-            ),
+            // Without a slope, no rate leads away.
+            function: crate::function::tests::read(r#"{"quadratic": {"coefficients": [0.0, 0.0]}}"#),
             optimizer: Optimizer(Algorithm::Sgd(Sgd { lr: Positive::new(1.0).unwrap() }), pacing),
             steps: 9,
             precision: Precision::F64,

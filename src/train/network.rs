@@ -151,12 +151,16 @@ impl<'a, R: Element> Run<'a, R> {
 
     fn all_steps(&mut self, watch: &mut dyn FnMut(u64) -> ControlFlow<()>) -> Ending {
         let steps = self.spec.steps;
-        self.look_into(-1);
+        if self.look_into(-1, watch).is_break() {
+            return Ending::Interrupted;
+        }
         for step in 0..steps {
             if let Err(NotFinite { layer }) = self.step(step) {
                 return Ending::Diverged { step, layer };
             }
-            self.look_into(step as i64);
+            if self.look_into(step as i64, watch).is_break() {
+                return Ending::Interrupted;
+            }
             if watch(step + 1).is_break() && step + 1 < steps {
                 return Ending::Interrupted;
             }
