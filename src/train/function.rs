@@ -9,12 +9,15 @@ use crate::optim;
 use crate::record::TrajectoryRow;
 use crate::spec::FunctionRun;
 
+/// Points that a run makes room for before its first step, at most: 32 MiB. A longer path grows as it must.
+const RESERVED_POINTS: u64 = 1 << 20;
+
 /// Updates the point `steps` times; the point is recorded before the first update and after each.
 pub fn descend<R: Element>(spec: &FunctionRun, watch: &mut dyn FnMut(u64) -> ControlFlow<()>) -> Outcome {
     let surface = &spec.function.1;
     let mut point: [R; 2] = spec.function.0.start.get().map(R::from_f64);
     let mut slots = vec![R::zero(); spec.optimizer.slots() * point.len()];
-    let mut trajectory = Vec::new();
+    let mut trajectory = Vec::with_capacity((spec.steps + 1).min(RESERVED_POINTS) as usize);
     let mut record = |step: i64, point: [R; 2]| {
         let value = surface.value(point);
         let all_finite = value.is_finite() && kernel::all_finite(&point);
@@ -46,6 +49,7 @@ pub fn descend<R: Element>(spec: &FunctionRun, watch: &mut dyn FnMut(u64) -> Con
         Ending::Finished
     };
     let ending = all_steps();
+    trajectory.shrink_to_fit();
     Outcome { trajectory, ending, parameters_hash: parameters::hash(&[&point]), ..Outcome::default() }
 }
 
