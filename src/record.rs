@@ -1,6 +1,11 @@
 //! What a run measures, and at which steps.
 //!
-//! `step` is the 0-based number of the update just made. What is recorded never changes what is trained.
+//! `step` is the 0-based number of the update just made.
+//!
+//! What is recorded never changes what is trained. A run ends where its training meets a number that is not finite: in the learning
+//! rate, the pass that gradients come from, the loss of that pass (written down or not), the gradients' norm where they are clipped, or
+//! what the update makes. Where only what is looked at is not finite (a loss after the update, an evaluation, a norm), it is left out
+//! and the run goes on.
 
 mod gradient_checks;
 mod histograms;
@@ -63,20 +68,15 @@ pub enum LossAt {
 }
 
 /// Loss and accuracy on whole parts of the data.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Evaluate {
     /// The parts: `"train"`, `"validation"`, `"test"`, or several. Default: `["train", "test"]`.
-    pub on: Parts,
+    pub on: Words<Part>,
     /// `"epoch"` (the default): at the first step, whenever another multiple of all training rows has been drawn, and at the last
     /// step. A number n: at the steps 0, n, 2n, … and at the last one.
     pub every: Every,
 }
-
-/// One or more parts of the data, none twice.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
-#[serde(try_from = "Vec<Part>")]
-pub struct Parts(Vec<Part>);
 
 /// How often a network is evaluated.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
@@ -146,8 +146,7 @@ impl Record {
         settings.set("loss_at", self.loss.at.name());
         settings.set("loss_every", self.loss.every.get());
         if let Some(evaluate) = &self.evaluate {
-            let parts: Vec<_> = evaluate.on.get().iter().map(|part| part.name()).collect();
-            settings.set("evaluate_on", parts.join("-"));
+            settings.set("evaluate_on", evaluate.on.to_string());
             settings.set("evaluate_every", evaluate.every.to_string());
         }
         if let Some(histograms) = &self.histograms {
@@ -274,9 +273,10 @@ impl LossAt {
     }
 }
 
-impl Part {
-    /// As the experiment file writes it.
-    pub const fn name(self) -> &'static str {
+impl Word for Part {
+    const ALL: &'static [Self] = &[Self::Train, Self::Validation, Self::Test];
+
+    fn name(self) -> &'static str {
         match self {
             Self::Train => "train",
             Self::Validation => "validation",
@@ -285,34 +285,9 @@ impl Part {
     }
 }
 
-impl Parts {
-    /// Sorted.
-    pub fn get(&self) -> &[Part] {
-        &self.0
-    }
-}
-
-impl Default for Parts {
+impl Default for Evaluate {
     fn default() -> Self {
-        Self(vec![Part::Train, Part::Test])
-    }
-}
-
-impl TryFrom<Vec<Part>> for Parts {
-    type Error = String;
-
-    fn try_from(mut parts: Vec<Part>) -> Result<Self, String> {
-        parts.sort_unstable();
-        if let Some(pair) = parts.windows(2).find(|pair| pair[0] == pair[1]) {
-            return Err(format!("`{}` stands here twice", pair[0].name()));
-        }
-        if parts.is_empty() {
-            return Err(
-                "at least one of \"train\", \"validation\" and \"test\" is needed; leave `evaluate` out for none"
-                    .to_owned(),
-            );
-        }
-        Ok(Self(parts))
+        Self { on: Words::of(&[Part::Train, Part::Test]), every: Every::default() }
     }
 }
 
@@ -421,7 +396,7 @@ mod tests {
         assert_eq!(evaluate(r#"{"on": ["test", "train"], "every": "epoch"}"#).unwrap(), Evaluate::default());
         assert_eq!(evaluate(r#"{"on": ["test"]}"#).unwrap().on.get(), [Part::Test]);
         let error = |json| evaluate(json).unwrap_err().to_string();
-        assert!(error(r#"{"on": []}"#).starts_with("at least one of"));
+        assert!(error(r#"{"on": []}"#).starts_with("at least one is needed of \"train\", \"validation\", \"test\""));
         assert!(error(r#"{"on": ["test", "test"]}"#).starts_with("`test` stands here twice"));
         assert!(error(r#"{"every": "epochs"}"#).starts_with("unknown variant `epochs`, expected `epoch`"));
     }

@@ -100,6 +100,28 @@ fn threads_order_and_earlier_runs_change_no_bit() {
     }
 }
 
+/// Each of the runs draws from its script's one stream what the others draw before and between its own numbers.
+#[test]
+fn a_run_of_a_script_is_the_same_alone_as_in_the_whole() {
+    let experiment = SMALL
+        .replace("seeds = 2", "seeds = 2\nrng = { kind = \"numpy\", chain = [\"weights\"], group = [\"optimizer\"] }")
+        .replace("hidden = [20, 10]", "hidden = [20, 10]\ndropout = 0.2\n\n[init]\nweights = [\"he\", \"xavier\"]");
+    let scratch = Scratch::with(&experiment);
+    scratch.run("run small.toml --results whole").well();
+    let whole = digests(&scratch, "whole");
+    assert_eq!(whole.len(), 8);
+    // The first and the last one of the script.
+    for (results, only) in
+        [("first", "weights=he,optimizer=sgd,seed=1"), ("last", "weights=xavier,optimizer=adam,seed=1")]
+    {
+        let only = only.replace(',', " --only ");
+        scratch.run(&format!("run small.toml --results {results} --only {only}")).well();
+        let alone = digests(&scratch, results);
+        assert_eq!(alone.len(), 1);
+        assert!(alone.iter().all(|(run_id, digest)| whole[run_id] == *digest), "{only}");
+    }
+}
+
 #[test]
 fn runs_of_one_seed_share_weights_and_batches() {
     // A rate too small to move anything: whatever the optimizer, the loss is that of the same weights on the same batch.

@@ -44,11 +44,27 @@ impl LayerSpec {
     }
 }
 
-/// A number that is not finite, in the output of a layer.
+/// A number that is not finite.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct NotFinite {
-    /// The first such layer in forward order: `affine2`.
+    /// The first layer in forward order in whose output, parameters or gradients it is: `affine2`. Where it is in none of them, what
+    /// it is itself: `loss`, `lr`.
     pub layer: String,
+}
+
+impl NotFinite {
+    /// In `layer`.
+    pub fn of(layer: impl Into<String>) -> Self {
+        Self { layer: layer.into() }
+    }
+
+    /// `value`, where it is finite.
+    ///
+    /// # Errors
+    /// Where it is not: it is called `what`.
+    pub fn check(value: f64, what: &str) -> Result<f64, Self> {
+        if value.is_finite() { Ok(value) } else { Err(Self::of(what)) }
+    }
 }
 
 /// What a forward pass is for. It makes a difference to batch normalization and to dropout. `state` holds the running
@@ -211,7 +227,7 @@ impl<R: Element> Network<R> {
                 }
             };
             if !is_finite {
-                return Err(NotFinite { layer: name.clone() });
+                return Err(NotFinite::of(name.as_str()));
             }
         }
         Ok(())

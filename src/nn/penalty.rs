@@ -2,8 +2,9 @@
 
 use serde::Deserialize;
 
+use super::NotFinite;
 use super::parameters::Layout;
-use crate::kernel;
+use crate::kernel::{self, Element};
 use crate::number::{NonNegative, Positive};
 use crate::real::{Real, sign};
 use crate::settings::Settings;
@@ -74,15 +75,25 @@ impl Regularization {
     ///
     /// The norm is the root of the sum of all squares, summed in `f64` by [`kernel::sum_by`], parameter after parameter. The
     /// small number is PyTorch's.
-    pub fn clip<R: Real>(&self, layout: &Layout, gradients: &mut [R]) {
-        let Some(largest) = self.clip_norm else { return };
+    ///
+    /// # Errors
+    /// Where the norm is not finite, which would scale all gradients down to 0: in the first layer with such a gradient, or, where the
+    /// gradients are finite and their squares are not, in `clip_norm`.
+    pub fn clip<R: Element>(&self, layout: &Layout, gradients: &mut [R]) -> Result<(), NotFinite> {
+        let Some(largest) = self.clip_norm else { return Ok(()) };
         let square = |g: R| g.to_f64() * g.to_f64();
         let squares = layout.views().iter().map(|view| kernel::sum_by(&gradients[view.range.clone()], square));
-        let scale = largest.get() / (squares.sum::<f64>().sqrt() + 1e-6);
+        let norm = squares.sum::<f64>().sqrt();
+        if !norm.is_finite() {
+            let layer = layout.first_not_finite(gradients).map_or("clip_norm", |view| view.layer());
+            return Err(NotFinite::of(layer));
+        }
+        let scale = largest.get() / (norm + 1e-6);
         if scale < 1.0 {
             let scale = R::from_f64(scale);
             gradients.iter_mut().for_each(|g| *g *= scale);
         }
+        Ok(())
     }
 }
 
@@ -127,7 +138,7 @@ mod tests {
             let regularization =
                 Regularization { clip_norm: Some(Positive::new(largest).unwrap()), ..Default::default() };
             let mut clipped = gradients;
-            regularization.clip(&layout(), &mut clipped);
+            regularization.clip(&layout(), &mut clipped).unwrap();
             clipped
         };
         // 1 + 4 + 16 + 4 + 0 + 0 = 25
@@ -154,7 +165,8 @@ mod tests {
         let goldens: Goldens = toml::from_str(include_str!("../../tests/goldens/pytorch.toml")).unwrap();
         assert_eq!(goldens.clipping.len(), 9);
         for Golden { clip_norm, mut gradients, clipped } in goldens.clipping {
-            Regularization { clip_norm: Some(clip_norm), ..Regularization::default() }.clip(&layout(), &mut gradients);
+            let regularization = Regularization { clip_norm: Some(clip_norm), ..Regularization::default() };
+            regularization.clip(&layout(), &mut gradients).unwrap();
             for (ours, theirs) in gradients.iter().zip(&clipped) {
                 assert!((ours - theirs).abs() <= 1e-15 * theirs.abs(), "{gradients:?} {clipped:?}");
             }
@@ -166,9 +178,19 @@ mod tests {
         let regularization = Regularization { clip_norm: Some(Positive::new(1.0).unwrap()), ..Default::default() };
         for bad in [f32::NAN, f32::INFINITY] {
             let mut gradients = [1.0, 2.0, bad, 4.0, 5.0, 6.0];
-            regularization.clip(&layout(), &mut gradients);
-            assert!(!gradients[2].is_finite());
+            assert_eq!(regularization.clip(&layout(), &mut gradients), Err(NotFinite::of("affine1")));
         }
+    }
+
+    #[test]
+    fn gradients_whose_norm_overflows_are_not_scaled_to_nothing() {
+        let regularization = Regularization { clip_norm: Some(Positive::new(1.0).unwrap()), ..Default::default() };
+        let gradients = [1.0, 2.0, 1e160_f64, 4.0, 5.0, 6.0];
+        assert_eq!(regularization.clip(&layout(), &mut gradients.clone()), Err(NotFinite::of("clip_norm")));
+        // In f32, what is finite has a norm.
+        let mut gradients = gradients.map(|g| g.min(3e38) as f32);
+        regularization.clip(&layout(), &mut gradients).unwrap();
+        assert!((gradients[2] - 1.0).abs() < 1e-6);
     }
 
     #[test]

@@ -10,7 +10,8 @@ const HALF_PI: [f64; 3] = [
     f64::from_bits(0x3ba3_198a_2e03_7073),
 ];
 
-/// The sine and the cosine of x, for |x| up to 2^20, both at most 1 ulp off; beyond, the error grows with x.
+/// The sine and the cosine of x: both at most 0.77 ulp off for |x| up to 100, and 1.54 ulp for |x| up to 2^20; beyond, the error
+/// grows with x.
 ///
 /// x = k π / 2 + r with whole k and |r| ≤ π / 4, r as a rounded number and what the rounding lost. Sine and cosine of r are
 /// their Taylor series to r^17 / 17! and r^16 / 16!, whose next terms are below 2^−58 of them.
@@ -63,15 +64,10 @@ pub fn sin_cos(x: f64) -> (f64, f64) {
 mod tests {
     use super::*;
 
+    // How far they are from the exact values: `real`'s own tests, as for the other functions.
+
     #[test]
-    fn both_are_what_they_should_be() {
-        // The C library's are within 1 ulp of the exact values, too; they only differ between platforms.
-        for step in -400_000..=400_000 {
-            let x = f64::from(step) * 1.234_567e-3;
-            let (sine, cosine) = sin_cos(x);
-            assert!((sine - x.sin()).abs() <= 2.0 * f64::EPSILON * x.sin().abs().max(1e-3), "sin {x}: {sine}");
-            assert!((cosine - x.cos()).abs() <= 2.0 * f64::EPSILON * x.cos().abs().max(1e-3), "cos {x}: {cosine}");
-        }
+    fn quarter_turns_are_exact() {
         assert_eq!(sin_cos(0.0), (0.0, 1.0));
         assert_eq!(sin_cos(std::f64::consts::FRAC_PI_2).0, 1.0);
         assert_eq!(sin_cos(std::f64::consts::PI).1, -1.0);

@@ -97,7 +97,7 @@ impl Histograms {
 impl Default for Histograms {
     fn default() -> Self {
         Self {
-            of: Words::one(Subject::Activations),
+            of: Words::of(&[Subject::Activations]),
             at: Moments::start_and_end(),
             bins: Count::new(30).expect("30 is a count"),
             range: None,

@@ -19,9 +19,12 @@ pub trait Word: Copy + Ord + 'static {
 }
 
 impl<W: Word> Words<W> {
-    /// That word alone.
-    pub fn one(word: W) -> Self {
-        Self(vec![word])
+    /// These words.
+    ///
+    /// # Panics
+    /// Where there are none, or one of them twice.
+    pub fn of(words: &[W]) -> Self {
+        Self::try_from(words.to_vec()).expect("different words")
     }
 
     /// All words that there are.

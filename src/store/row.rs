@@ -6,7 +6,7 @@ use std::time::SystemTime;
 
 use super::schema::Table;
 use super::tables;
-use crate::record::{EvaluationRow, LossRow, Part};
+use crate::record::{EvaluationRow, LossRow, Part, Word};
 use crate::settings::{RunId, Scalar, Settings};
 use crate::train::{Ending, Outcome};
 

@@ -10,7 +10,7 @@ use arrow::datatypes::Int32Type;
 use super::error::Error;
 use super::row::RunRow;
 use super::schema::{Kind, Table};
-use crate::record::{EvaluationRow, GradientCheckRow, HistogramRow, LayerRow, LossRow, TrajectoryRow};
+use crate::record::{EvaluationRow, GradientCheckRow, HistogramRow, LayerRow, LossRow, TrajectoryRow, Word};
 use crate::train::{Ending, Outcome};
 
 /// A row of a data table.

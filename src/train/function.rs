@@ -9,12 +9,15 @@ use crate::optim;
 use crate::record::TrajectoryRow;
 use crate::spec::FunctionRun;
 
+/// Points that a run makes room for before its first step, at most: 32 MiB. A longer path grows as it must.
+const RESERVED_POINTS: u64 = 1 << 20;
+
 /// Updates the point `steps` times; the point is recorded before the first update and after each.
 pub fn descend<R: Element>(spec: &FunctionRun, watch: &mut dyn FnMut(u64) -> ControlFlow<()>) -> Outcome {
     let surface = &spec.function.1;
     let mut point: [R; 2] = spec.function.0.start.get().map(R::from_f64);
     let mut slots = vec![R::zero(); spec.optimizer.slots() * point.len()];
-    let mut trajectory = Vec::new();
+    let mut trajectory = Vec::with_capacity((spec.steps + 1).min(RESERVED_POINTS) as usize);
     let mut record = |step: i64, point: [R; 2]| {
         let value = surface.value(point);
         let all_finite = value.is_finite() && kernel::all_finite(&point);
@@ -24,17 +27,20 @@ pub fn descend<R: Element>(spec: &FunctionRun, watch: &mut dyn FnMut(u64) -> Con
         }
         all_finite
     };
-    let diverged = |step| Ending::Diverged { step, layer: "function".to_owned() };
+    let diverged = |step, layer: &str| Ending::Diverged { step, layer: layer.to_owned() };
     let mut all_steps = || {
         if !record(-1, point) {
-            return diverged(0);
+            return diverged(0, "function");
         }
         for step in 0..spec.steps {
+            if !spec.optimizer.lr(step).is_finite() {
+                return diverged(step, "lr");
+            }
             let gradient = surface.gradient(point);
             optim::shrink(&mut point, spec.optimizer.decoupled_decay(step));
             spec.optimizer.update(step, &mut point, &gradient, &mut slots);
             if !record(step as i64, point) || !kernel::all_finite(&slots) {
-                return diverged(step);
+                return diverged(step, "function");
             }
             if watch(step + 1).is_break() && step + 1 < spec.steps {
                 return Ending::Interrupted;
@@ -43,6 +49,7 @@ pub fn descend<R: Element>(spec: &FunctionRun, watch: &mut dyn FnMut(u64) -> Con
         Ending::Finished
     };
     let ending = all_steps();
+    trajectory.shrink_to_fit();
     Outcome { trajectory, ending, parameters_hash: parameters::hash(&[&point]), ..Outcome::default() }
 }
 
@@ -51,7 +58,7 @@ mod tests {
     use super::*;
     use crate::kernel::Precision;
     use crate::number::Positive;
-    use crate::optim::{Algorithm, Sgd};
+    use crate::optim::{Algorithm, Optimizer, Sgd};
     use crate::seed::Seed;
 
     fn run(json: &str, optimizer: &str, steps: u64) -> Outcome {
@@ -82,6 +89,22 @@ mod tests {
         let outcome = run(r#"{"quadratic": {"coefficients": [1.0, 1.0]}}"#, r#"{"sgd": {"lr": 1e200}}"#, 10);
         assert_eq!(outcome.ending, Ending::Diverged { step: 0, layer: "function".to_owned() });
         assert_eq!(outcome.trajectory.len(), 1);
+    }
+
+    #[test]
+    fn a_learning_rate_that_is_not_finite_ends_the_run() {
+        let pacing = serde_json::from_str(r#"{"schedule": {"exponential": {"factor": 1e100}}}"#).unwrap();
+        let spec = FunctionRun {
+            seed: Seed::default(),
+            // Without a slope, no rate leads away.
+            function: crate::function::tests::read(r#"{"quadratic": {"coefficients": [0.0, 0.0]}}"#),
+            optimizer: Optimizer(Algorithm::Sgd(Sgd { lr: Positive::new(1.0).unwrap() }), pacing),
+            steps: 9,
+            precision: Precision::F64,
+        };
+        let outcome = descend::<f64>(&spec, &mut |_| ControlFlow::Continue(()));
+        assert_eq!(outcome.ending, Ending::Diverged { step: 4, layer: "lr".to_owned() });
+        assert_eq!(outcome.trajectory.len(), 5);
     }
 
     #[test]

@@ -71,6 +71,14 @@ struct Run<'a, R> {
     rehearsal: Option<Rehearsal<R>>,
 }
 
+/// The mean loss of rows.
+#[derive(Debug, Clone, Copy)]
+struct Loss {
+    /// With the penalty.
+    total: f64,
+    penalty: f64,
+}
+
 /// What goes into the network.
 struct Input<R> {
     features: usize,
@@ -143,10 +151,15 @@ impl<'a, R: Element> Run<'a, R> {
 
     fn all_steps(&mut self, watch: &mut dyn FnMut(u64) -> ControlFlow<()>) -> Ending {
         let steps = self.spec.steps;
-        self.look_into(-1);
+        if self.look_into(-1, watch).is_break() {
+            return Ending::Interrupted;
+        }
         for step in 0..steps {
             if let Err(NotFinite { layer }) = self.step(step) {
                 return Ending::Diverged { step, layer };
+            }
+            if self.look_into(step as i64, watch).is_break() {
+                return Ending::Interrupted;
             }
             if watch(step + 1).is_break() && step + 1 < steps {
                 return Ending::Interrupted;
@@ -155,29 +168,34 @@ impl<'a, R: Element> Run<'a, R> {
         Ending::Finished
     }
 
-    /// One update, and what is recorded with it.
+    /// One update, with its losses and the evaluations after it.
+    ///
+    /// # Errors
+    /// Where the training meets a number that is not finite. What is only written down makes no error: its row is left out.
     fn step(&mut self, step: u64) -> Result<(), NotFinite> {
         let spec = self.spec;
         let batch = spec.batch_size.as_usize();
+        NotFinite::check(spec.optimizer.lr(step), "lr")?;
         self.random.batch(step, &mut self.input.rows[..batch]);
         self.input.gather(self.data.train(), batch);
 
         let loss_is_due = spec.record.loss_is_due(step, spec.steps);
         self.forward(step, batch)?;
+        // Also where nobody asks for it: a run that ends by its loss ends with every record.
+        let loss = self.loss(batch)?;
         if loss_is_due && spec.record.loss.at == LossAt::BeforeUpdate {
-            self.record_loss(step)?;
+            self.record_loss(step, loss);
         }
         self.update(step, batch)?;
-        if loss_is_due && spec.record.loss.at == LossAt::AfterUpdate {
-            self.predict(batch)?;
-            self.record_loss(step)?;
+        if loss_is_due
+            && spec.record.loss.at == LossAt::AfterUpdate
+            && let Ok(loss) = self.predict(batch).and_then(|()| self.loss(batch))
+        {
+            self.record_loss(step, loss);
         }
         if spec.record.evaluation_is_due(step, spec.steps, spec.pace()) {
-            for part in spec.record.parts() {
-                self.evaluate(step, *part)?;
-            }
+            spec.record.parts().iter().for_each(|part| self.evaluate(step, *part));
         }
-        self.look_into(step as i64);
         Ok(())
     }
 
@@ -219,7 +237,7 @@ impl<'a, R: Element> Run<'a, R> {
     fn update(&mut self, step: u64, batch: usize) -> Result<(), NotFinite> {
         self.compute_gradients(batch);
         let Self { spec, network, parameters, gradients, slots, layers, .. } = self;
-        spec.regularization.clip(network.layout(), gradients);
+        spec.regularization.clip(network.layout(), gradients)?;
         let mut layers = layers.as_mut().filter(|_| spec.record.layers_are_due(step, spec.steps, spec.pace()));
         if let Some(layers) = &mut layers {
             layers.before_update(network, batch, parameters);
@@ -233,7 +251,7 @@ impl<'a, R: Element> Run<'a, R> {
         let buffers = std::iter::once(parameters.as_slice()).chain(slots.chunks(parameters.len()));
         let views = buffers.filter_map(|values| network.layout().first_not_finite(values));
         if let Some(view) = views.min_by_key(|view| view.range.start) {
-            return Err(NotFinite { layer: view.layer().to_owned() });
+            return Err(NotFinite::of(view.layer()));
         }
         if let Some(layers) = layers {
             layers.after_update(step, parameters, gradients);
@@ -241,28 +259,26 @@ impl<'a, R: Element> Run<'a, R> {
         Ok(())
     }
 
-    /// Writes down the loss of the batch that was compared last.
-    fn record_loss(&mut self, step: u64) -> Result<(), NotFinite> {
-        let (loss, penalty) = self.loss(self.spec.batch_size.as_usize());
-        // Squares of finite weights can overflow.
-        if !penalty.is_finite() {
-            return Err(NotFinite { layer: "penalty".to_owned() });
-        }
-        let (loss, lr) = (finite_loss(loss)?, self.spec.optimizer.lr(step));
-        self.history.push(LossRow { step, epoch: self.spec.pace().epoch(step), loss, penalty, lr });
-        Ok(())
+    /// Writes down a loss of the batch of `step`.
+    fn record_loss(&mut self, step: u64, Loss { total, penalty }: Loss) {
+        let (epoch, lr) = (self.spec.pace().epoch(step), self.spec.optimizer.lr(step));
+        self.history.push(LossRow { step, epoch, loss: total, penalty, lr });
     }
 
-    /// The loss of the input's first `rows` rows, which were compared last, and how much of it is the penalty.
-    fn loss(&mut self, rows: usize) -> (f64, f64) {
+    /// The loss of the input's first `rows` rows, which were compared last.
+    ///
+    /// # Errors
+    /// The squares of finite weights can overflow, and those of finite errors; a cross-entropy of finite outputs is finite.
+    fn loss(&mut self, rows: usize) -> Result<Loss, NotFinite> {
         let penalty = self.spec.regularization.penalty(self.network.layout(), &self.parameters);
+        let penalty = NotFinite::check(penalty, "penalty")?;
         let (comparison, targets) = (self.network.output(rows).1, self.input.targets(rows));
         let sum = self.spec.objective.add_losses(0.0, comparison, self.outputs, targets);
-        (sum / rows as f64 + penalty, penalty)
+        Ok(Loss { total: NotFinite::check(sum / rows as f64 + penalty, "loss")?, penalty })
     }
 
-    /// Writes down loss and accuracy on all rows of `part`, where it has any.
-    fn evaluate(&mut self, step: u64, part: Part) -> Result<(), NotFinite> {
+    /// Writes down loss and accuracy on all rows of `part`, where it has any and all outputs and the loss are finite.
+    fn evaluate(&mut self, step: u64, part: Part) {
         let source = match part {
             Part::Train => self.data.train(),
             Part::Validation => self.data.validation(),
@@ -270,12 +286,14 @@ impl<'a, R: Element> Run<'a, R> {
         };
         let total = source.len();
         if total == 0 {
-            return Ok(());
+            return;
         }
         let (mut sum, mut correct) = (0.0, 0);
         for first in (0..total).step_by(self.input.rows.len()) {
             let rows = self.input.gather_from(source, first, total);
-            self.predict(rows)?;
+            if self.predict(rows).is_err() {
+                return;
+            }
             let (outputs, comparison) = self.network.output(rows);
             let targets = self.input.targets(rows);
             sum = self.spec.objective.add_losses(sum, comparison, self.outputs, targets);
@@ -283,20 +301,17 @@ impl<'a, R: Element> Run<'a, R> {
                 correct += loss::correct(outputs, self.outputs, labels);
             }
         }
-        let loss = finite_loss(sum / total as f64)?;
+        let loss = sum / total as f64;
+        if !loss.is_finite() {
+            return;
+        }
         let (accuracy, rmse) = match self.spec.info.task {
             Task::Classification { .. } => (Some(correct as f64 / total as f64), None),
             // The loss of values is their mean squared error.
             Task::Regression { .. } => (None, Some(loss.sqrt())),
         };
         self.evaluations.push(EvaluationRow { step, epoch: self.spec.pace().epoch(step), part, loss, accuracy, rmse });
-        Ok(())
     }
-}
-
-/// The cross-entropy of finite outputs is finite; their squared errors can overflow.
-fn finite_loss(loss: f64) -> Result<f64, NotFinite> {
-    if loss.is_finite() { Ok(loss) } else { Err(NotFinite { layer: "loss".to_owned() }) }
 }
 
 impl<R: Element> Input<R> {

@@ -20,7 +20,7 @@ pub struct Section {
     pub epochs: Option<Count>,
     /// How batches are drawn: `"with-replacement"` (the default, as the book does it) or `"shuffle"`.
     pub sampling: Option<Sampling>,
-    /// What is made small: `"cross-entropy"`.
+    /// What is made small: `"cross-entropy"` (the default) or `"mse"`.
     pub objective: Option<Objective>,
     /// The numbers that are computed with: `"f32"` (the default) or `"f64"`.
     #[serde(default)]

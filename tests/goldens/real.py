@@ -26,6 +26,8 @@ FUNCTIONS = {
     "exp_m1": mpmath.expm1,
     "ln_1p": mpmath.log1p,
     "normal_cdf": lambda x: mpmath.erfc(-x / mpmath.sqrt(2)) / 2,
+    "sin": mpmath.sin,
+    "cos": mpmath.cos,
 }
 INFINITY = math.inf
 
@@ -46,7 +48,7 @@ def rounded(exact, precision):
 
 
 def row(function, x, precision):
-    at_zero = {"exp": 1.0, "ln": -INFINITY, "exp10": 1.0, "log10": -INFINITY, "cos_pi": 1.0, "normal_cdf": 0.5}
+    at_zero = {"exp": 1.0, "ln": -INFINITY, "exp10": 1.0, "log10": -INFINITY, "cos_pi": 1.0, "normal_cdf": 0.5, "cos": 1.0}
     at_infinity = {
         "exp": max(x, 0.0),
         "ln": x,
@@ -143,6 +145,18 @@ def points():
             yield function, x, "f64"
         for x in narrow:
             yield function, struct.unpack("f", struct.pack("f", x))[0], "f32"
+
+    # Near multiples of pi / 2, where sine or cosine is small, and at both ends of the range.
+    quarters = [1, 2, 3, 4, 5, 100, 101, 65535, 65536, 667543, 667544] + [draw.randint(6, 667543) for _ in range(40)]
+    turns = [0.0, -0.5, 1e-9, 1.0, 100.0, -(2.0**20), 2.0**20]
+    turns += [sign * x for k in quarters for x in neighbours(k * math.pi / 2) for sign in (1.0, -1.0)]
+    turns += [sign * x for k in (0, 1, 7, 400000) for x in neighbours((k + 0.5) * math.pi / 2) for sign in (1.0, -1.0)]
+    turns += uniform(-1.0, 1.0, 60) + uniform(-100.0, 100.0, 200) + uniform(-(2.0**20), 2.0**20, 400)
+    turns += [1044690.3294507582, -1020325.68]
+    turns += [sign * x for x in magnitudes(-60, -3, 20) for sign in (1.0, -1.0)]
+    for function in ("sin", "cos"):
+        for x in turns:
+            yield function, x, "f64"
 
 
 if __name__ == "__main__":

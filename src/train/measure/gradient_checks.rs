@@ -1,6 +1,6 @@
 //! Comparing gradients with central differences.
 
-use std::ops::Range;
+use std::ops::{ControlFlow, Range};
 use std::sync::Arc;
 
 use super::RESERVED_ROWS;
@@ -36,13 +36,13 @@ impl GradientChecks {
     }
 
     /// Writes down, for every range, the mean and the largest of the errors that `error` finds: of one parameter's gradient, with
-    /// the h that the parameter is to be moved by.
-    pub fn check(&mut self, step: i64, mut error: impl FnMut(usize, f64) -> f64) {
+    /// the h that the parameter is to be moved by. Where it breaks off, so does the check.
+    pub fn check(&mut self, step: i64, mut error: impl FnMut(usize, f64) -> ControlFlow<(), f64>) -> ControlFlow<()> {
         for (parameter, range) in &self.views {
             let chosen = range.len().min(self.what.parameters.as_usize());
             let (mut sum, mut max_error) = (0.0, 0.0_f64);
             for index in 0..chosen {
-                let error = error(range.start + spread(index, chosen, range.len()), self.what.h.get());
+                let error = error(range.start + spread(index, chosen, range.len()), self.what.h.get())?;
                 sum += error;
                 max_error = if error > max_error { error } else { max_error };
             }
@@ -52,6 +52,7 @@ impl GradientChecks {
                 self.rows.push(GradientCheckRow { step, parameter: parameter.clone(), mean_error, max_error });
             }
         }
+        ControlFlow::Continue(())
     }
 }
 

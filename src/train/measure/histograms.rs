@@ -12,8 +12,9 @@ use crate::record::{Bins, HistogramRow, Histograms, Subject, Word};
 #[derive(Debug)]
 pub struct HistogramCounts {
     what: Histograms,
+    /// Empty where they are not counted.
     activations: Vec<Counter>,
-    /// One after the other, each on all of its numbers at once.
+    /// One after the other, each on all of its numbers at once. Empty where neither they nor gradients are counted.
     weights: Vec<(Counter, Range<usize>)>,
     pub rows: Vec<HistogramRow>,
 }
@@ -39,9 +40,14 @@ impl HistogramCounts {
             bins: Bins::new(what.bins.as_usize()),
             is_open: false,
         };
-        let activations: Vec<_> = network.activations(1).map(|(name, ..)| counter(name.into())).collect();
-        let weights: Vec<_> =
-            super::weights(network.layout()).into_iter().map(|(name, range)| (counter(name), range)).collect();
+        // Bins can be many: only what is asked for has any.
+        let (mut activations, mut weights) = (Vec::new(), Vec::new());
+        if what.of.contain(Subject::Activations) {
+            activations.extend(network.activations(1).map(|(name, ..)| counter(name.into())));
+        }
+        if what.of.contain(Subject::Weights) || what.of.contain(Subject::Gradients) {
+            weights.extend(super::weights(network.layout()).into_iter().map(|(name, range)| (counter(name), range)));
+        }
         let rows = what.count(steps, activations.len() as u64, weights.len() as u64);
         let rows = Vec::with_capacity(rows.min(RESERVED_ROWS) as usize);
         Self { what: what.clone(), activations, weights, rows }
@@ -60,6 +66,11 @@ impl HistogramCounts {
     /// Whether all activations have to be [looked over](Self::look_over) before they are counted.
     pub fn need_range(&self) -> bool {
         self.what.range.is_none()
+    }
+
+    /// Gets ready to look all activations over.
+    pub fn forget(&mut self) {
+        self.activations.iter_mut().for_each(Counter::forget);
     }
 
     /// Notes the extremes of what the last `rows` rows that went through `network` gave.
@@ -98,6 +109,7 @@ impl HistogramCounts {
         for (counter, range) in &mut self.weights {
             let values = &values[range.clone()];
             if given.is_none() {
+                counter.forget();
                 counter.look_over(values);
             }
             counter.open(given);
@@ -112,6 +124,10 @@ impl HistogramCounts {
 }
 
 impl Counter {
+    fn forget(&mut self) {
+        (self.smallest, self.largest) = (f64::INFINITY, f64::NEG_INFINITY);
+    }
+
     fn look_over<R: Element>(&mut self, values: &[R]) {
         for value in values.iter().map(|value| value.to_f64()) {
             self.smallest = self.smallest.min(value);
@@ -119,11 +135,10 @@ impl Counter {
         }
     }
 
-    /// Empties the bins and spreads them over the range that is given, or else over what was looked over, which is then forgotten.
+    /// Empties the bins and spreads them over the range that is given, or else over what was looked over.
     fn open(&mut self, range: Option<(f64, f64)>) {
         let (low, high) = range.unwrap_or((self.smallest, self.largest));
         self.is_open = self.bins.span(low, high);
-        (self.smallest, self.largest) = (f64::INFINITY, f64::NEG_INFINITY);
     }
 
     fn count<R: Element>(&mut self, values: &[R]) {

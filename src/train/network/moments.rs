@@ -1,5 +1,7 @@
 //! What a run looks at in single moments: how values are distributed, and whether gradients are slopes.
 
+use std::ops::ControlFlow;
+
 use super::Run;
 use crate::kernel::Element;
 use crate::nn::{Network, NotFinite, Phase};
@@ -12,9 +14,12 @@ impl<R: Element> Run<'_, R> {
     ///
     /// It leaves parameters, accumulators and everything else that is trained as they were. The buffers for inputs and gradients
     /// are filled anew by the next step.
-    pub(super) fn look_into(&mut self, step: i64) {
+    ///
+    /// A check of gradients can take longer than all steps: between two of its passes `watch` is told again how many are done, and says
+    /// whether to go on.
+    pub(super) fn look_into(&mut self, step: i64, watch: &mut dyn FnMut(u64) -> ControlFlow<()>) -> ControlFlow<()> {
         self.count_values(step);
-        self.check_gradients(step);
+        self.check_gradients(step, watch)
     }
 
     fn count_values(&mut self, step: i64) {
@@ -37,8 +42,11 @@ impl<R: Element> Run<'_, R> {
             return;
         }
         // Outputs that are not finite are nothing to count.
-        if histograms.need_range() && self.show(rows, |network, rows| histograms.look_over(network, rows)).is_err() {
-            return;
+        if histograms.need_range() {
+            histograms.forget();
+            if self.show(rows, |network, rows| histograms.look_over(network, rows)).is_err() {
+                return;
+            }
         }
         histograms.open();
         if self.show(rows, |network, rows| histograms.count(network, rows)).is_ok() {
@@ -57,33 +65,42 @@ impl<R: Element> Run<'_, R> {
     }
 
     /// Compares the gradients of the first training rows with central differences of their loss in training.
-    fn check_gradients(&mut self, step: i64) {
-        let Some(mut rehearsal) = self.rehearsal.take() else { return };
-        self.check_in(&mut rehearsal, step);
+    fn check_gradients(&mut self, step: i64, watch: &mut dyn FnMut(u64) -> ControlFlow<()>) -> ControlFlow<()> {
+        let Some(mut rehearsal) = self.rehearsal.take() else { return ControlFlow::Continue(()) };
+        let done = self.check_in(&mut rehearsal, step, watch);
         self.rehearsal = Some(rehearsal);
+        done
     }
 
-    fn check_in(&mut self, rehearsal: &mut Rehearsal<R>, step: i64) {
+    fn check_in(
+        &mut self,
+        rehearsal: &mut Rehearsal<R>,
+        step: i64,
+        watch: &mut dyn FnMut(u64) -> ControlFlow<()>,
+    ) -> ControlFlow<()> {
         let Some(mut checks) = self.gradient_checks.take_if(|checks| checks.are_due(step, self.spec.steps)) else {
-            return;
+            return ControlFlow::Continue(());
         };
+        let mut done = ControlFlow::Continue(());
         let rows = checks.rows_needed(self.data.train().len() as u64) as usize;
         self.input.gather_from(self.data.train(), 0, rows);
         if self.rehearse(rehearsal, rows).is_ok() {
             self.compute_gradients(rows);
-            checks.check(step, |index, h| {
+            done = checks.check(step, |index, h| {
+                watch((step + 1) as u64)?;
                 let value = self.parameters[index];
                 let mut loss_with = |run: &mut Self, value| {
                     run.parameters[index] = value;
-                    run.rehearse(rehearsal, rows).map_or(f64::NAN, |()| run.loss(rows).0)
+                    run.rehearse(rehearsal, rows).and_then(|()| run.loss(rows)).map_or(f64::NAN, |loss| loss.total)
                 };
                 let above = loss_with(self, value + R::from_f64(h));
                 let below = loss_with(self, value - R::from_f64(h));
                 self.parameters[index] = value;
-                (self.gradients[index].to_f64() - (above - below) / (2.0 * h)).abs()
+                ControlFlow::Continue((self.gradients[index].to_f64() - (above - below) / (2.0 * h)).abs())
             });
         }
         self.gradient_checks = Some(checks);
+        done
     }
 
     /// The pass for training of the input's first `rows` rows, compared with their targets.

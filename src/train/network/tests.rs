@@ -1,5 +1,6 @@
 //! What a run of a network promises.
 
+mod divergence;
 mod recorded;
 
 use super::*;
@@ -12,7 +13,8 @@ use crate::nn::loss::Objective;
 use crate::nn::parameters::Role;
 use crate::nn::{Init, Model, Phase, Regularization};
 use crate::number::{Count, Finite, NonNegative, Positive};
-use crate::optim::{Adam, AdamW, Algorithm, Momentum, Optimizer, Sgd};
+use crate::optim::{Adam, AdamW, Momentum, Optimizer, Sgd};
+use crate::random::Script;
 use crate::record::{Evaluate, Every, LossRecord, Record};
 use crate::seed::{Purpose, Seed};
 use crate::train::network;
@@ -98,19 +100,30 @@ fn a_network_learns() {
 
 #[test]
 fn what_is_recorded_never_changes_what_is_trained() {
-    let expected = outcome(&spec()).parameters_hash;
+    // What remembers and what draws could be disturbed by a look: running statistics, accumulators, dropout, a script's one stream.
+    let model = Model::read("hidden = [8, 6]\nactivation = 'tanh'\nbatch_norm = true\ndropout = 0.3");
+    let normalized = NetworkRun { model, optimizer: Adam::default().into(), ..spec() };
+    let shuffled = NetworkRun { sampling: Sampling::Shuffle, precision: Precision::F32, ..normalized.clone() };
+    let script = NetworkRun { script: Some(Script::default()), ..normalized.clone() };
     let evaluate = Some(Evaluate::default());
-    for record in [
-        loss(LossAt::BeforeUpdate, 7),
-        loss(LossAt::AfterUpdate, 1),
-        loss(LossAt::AfterUpdate, 3),
-        Record { evaluate: evaluate.clone(), ..loss(LossAt::BeforeUpdate, 1) },
-        Record { evaluate, ..loss(LossAt::AfterUpdate, 5) },
-        recorded::everything(),
-        Record { evaluate: None, ..recorded::everything() },
-        Record { layers: None, histograms: None, ..recorded::everything() },
-    ] {
-        assert_eq!(outcome(&NetworkRun { record, ..spec() }).parameters_hash, expected);
+    for spec in [spec(), normalized, shuffled, script] {
+        let expected = outcome(&spec);
+        for record in [
+            loss(LossAt::BeforeUpdate, 7),
+            loss(LossAt::AfterUpdate, 1),
+            loss(LossAt::AfterUpdate, 3),
+            Record { evaluate: evaluate.clone(), ..loss(LossAt::BeforeUpdate, 1) },
+            Record { evaluate: evaluate.clone(), ..loss(LossAt::AfterUpdate, 5) },
+            recorded::everything(),
+            Record { evaluate: None, ..recorded::everything() },
+            Record { layers: None, histograms: None, ..recorded::everything() },
+        ] {
+            let outcome = outcome(&NetworkRun { record, ..spec.clone() });
+            assert_eq!(
+                (outcome.ending, outcome.parameters_hash),
+                (expected.ending.clone(), expected.parameters_hash.clone())
+            );
+        }
     }
 }
 
@@ -194,8 +207,8 @@ fn an_evaluation_does_not_depend_on_how_it_is_cut() {
     let mut cut = Run::<f32>::new(Instructions::fastest(), &spec, &partition, Random::new(spec.seed, None));
     cut.input.rows.truncate(17);
     for part in [Part::Train, Part::Test] {
-        whole.evaluate(0, part).unwrap();
-        cut.evaluate(0, part).unwrap();
+        whole.evaluate(0, part);
+        cut.evaluate(0, part);
     }
     assert_eq!(whole.evaluations.len(), 2);
     assert_eq!(whole.evaluations, cut.evaluations);
@@ -237,70 +250,6 @@ fn a_run_can_be_interrupted_after_any_step_but_the_last() {
     assert_eq!(early.ending, Ending::Interrupted);
     assert_eq!(early.history, all.history[..5]);
     assert_eq!(stop_at(20), all);
-}
-
-#[test]
-fn the_first_layer_whose_output_overflows_names_the_divergence() {
-    for (precision, std) in [(Precision::F32, 1e25), (Precision::F64, 1e200)] {
-        for at in [LossAt::BeforeUpdate, LossAt::AfterUpdate] {
-            let weights = Weights::Normal(Normal { std: Positive::new(std).unwrap() });
-            let init = Init { weights, ..Init::default() };
-            let outcome = outcome(&NetworkRun { init, precision, record: loss(at, 1), ..spec() });
-            assert_eq!(outcome.ending, Ending::Diverged { step: 0, layer: "affine2".to_owned() });
-            assert_eq!(outcome.history, []);
-        }
-    }
-}
-
-/// With lr · λ far above 2, every update multiplies the weights by about −lr · λ.
-#[test]
-fn the_update_that_makes_parameters_infinite_is_the_step_of_the_divergence() {
-    let weight_decay = NonNegative::new(1e15).unwrap();
-    let regularization = Regularization { weight_decay, ..Regularization::default() };
-    let model = Model::linear();
-    let spec = NetworkRun { optimizer: sgd(1.0), regularization, model, precision: Precision::F32, ..spec() };
-    for (at, recorded) in [(LossAt::BeforeUpdate, 3), (LossAt::AfterUpdate, 2)] {
-        let outcome = outcome(&NetworkRun { record: loss(at, 1), ..spec.clone() });
-        assert_eq!(outcome.ending, Ending::Diverged { step: 2, layer: "affine1".to_owned() });
-        assert_eq!(outcome.history.len(), recorded);
-        assert!(outcome.history.iter().all(|row| row.loss.is_finite() && row.penalty.is_finite()));
-    }
-}
-
-#[test]
-fn a_learning_rate_can_be_too_large_for_one_update() {
-    for (precision, lr) in [(Precision::F32, 1e300), (Precision::F64, f64::MAX)] {
-        for (at, recorded) in [(LossAt::BeforeUpdate, 1), (LossAt::AfterUpdate, 0)] {
-            let init =
-                Init { weights: Weights::Normal(Normal { std: Positive::new(100.0).unwrap() }), ..Init::default() };
-            let outcome = outcome(&NetworkRun { optimizer: sgd(lr), init, precision, record: loss(at, 1), ..spec() });
-            assert_eq!(outcome.ending, Ending::Diverged { step: 0, layer: "affine1".to_owned() });
-            assert_eq!(outcome.history.len(), recorded);
-        }
-    }
-}
-
-#[test]
-fn an_accumulator_that_overflows_ends_the_run() {
-    // Gradients of about 1e22 are finite in f32, their squares are not.
-    let regularization = Regularization { weight_decay: NonNegative::new(1e22).unwrap(), ..Default::default() };
-    for kind in ["adagrad", "rmsprop", "adam", "adamw", "nadam", "amsgrad", "adadelta"] {
-        let algorithm: Algorithm = serde_json::from_value(serde_json::json!({ kind: {} })).unwrap();
-        let optimizer = algorithm.into();
-        let outcome = outcome(&NetworkRun { optimizer, regularization, precision: Precision::F32, ..spec() });
-        assert_eq!(outcome.ending, Ending::Diverged { step: 0, layer: "affine1".to_owned() });
-    }
-}
-
-#[test]
-fn a_penalty_can_overflow_before_the_network_does() {
-    let weight_decay = NonNegative::new(1e-300).unwrap();
-    let regularization = Regularization { weight_decay, ..Regularization::default() };
-    let init = Init { weights: Weights::Normal(Normal { std: Positive::new(1e160).unwrap() }), ..Init::default() };
-    let model = Model::read("hidden = []\nbias = false");
-    let outcome = outcome(&NetworkRun { regularization, init, model, ..spec() });
-    assert_eq!(outcome.ending, Ending::Diverged { step: 0, layer: "penalty".to_owned() });
-    assert_eq!(outcome.history, []);
 }
 
 /// One step without and with a decay of the optimizer's own, from the same initial parameters.

@@ -126,7 +126,7 @@ fn histograms_do_not_depend_on_how_the_rows_are_cut() {
     let counted = |rows| {
         let mut run = Run::<f32>::new(Instructions::fastest(), &spec, &partition, Random::new(spec.seed, None));
         run.input.rows.truncate(rows);
-        run.look_into(-1);
+        run.look_into(-1, &mut |_| ControlFlow::Continue(())).continue_value().unwrap();
         run.histograms.unwrap().rows
     };
     assert_eq!(counted(17), counted(90));
@@ -183,4 +183,50 @@ fn what_is_not_finite_is_left_out_and_the_run_ends_as_it_would() {
     assert!(outcome.histograms.iter().all(|row| row.what == "weights" && row.step == -1));
     assert_eq!(outcome.histograms.len(), 30 * 3);
     assert!(outcome.layers.is_empty() && outcome.gradient_checks.is_empty());
+}
+
+#[test]
+fn a_look_that_failed_leaves_no_range_to_the_next() {
+    // One bright row among dark ones, the last.
+    let mut pixels = vec![1; 40 * FEATURES];
+    pixels[39 * FEATURES..].fill(255);
+    let train = Rows::of_images(pixels, &[0; 40]);
+    let info = Info::unsplit(40, 40, FEATURES, Task::Classification { classes: CLASSES }, "0123456789abcdef");
+    let data = Dataset { train, ..dataset() };
+    let record = Record { histograms: Some(histograms()), ..Record::default() };
+    let spec = NetworkRun { record, info, ..spec() };
+    let partition = Partition::new(&data, &spec.info, Normalize::None, |_| Vec::new());
+    let activations_after = |first_weight| {
+        let mut run = Run::<f32>::new(Instructions::fastest(), &spec, &partition, Random::new(spec.seed, None));
+        run.input.rows.truncate(16);
+        for (step, weight) in [(-1, first_weight), (4, 1.0)] {
+            run.parameters.fill(weight);
+            run.look_into(step, &mut |_| ControlFlow::Continue(())).continue_value().unwrap();
+        }
+        let rows = run.histograms.unwrap().rows.into_iter();
+        rows.filter(|row| row.what == "activations").collect::<Vec<_>>()
+    };
+    let (failed, done) = (activations_after(1.4e12), activations_after(0.5));
+    assert!(failed.iter().all(|row| row.step == 4), "the look before training fails at the bright row");
+    assert_eq!(failed, done.into_iter().filter(|row| row.step == 4).collect::<Vec<_>>());
+}
+
+#[test]
+fn a_check_of_gradients_can_be_interrupted() {
+    for stop in [0, 6, 20] {
+        let mut calls = 0;
+        let outcome = network(&NetworkRun { record: everything(), ..spec() }, &dataset(), &mut |done| {
+            calls += u64::from(done == stop);
+            if done == stop { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+        });
+        assert_eq!((outcome.ending, calls), (Ending::Interrupted, 1), "at {stop}");
+    }
+}
+
+#[test]
+fn bins_that_no_layer_fills_take_no_memory() {
+    let histograms = Histograms { bins: count(1 << 52), ..Histograms::default() };
+    let record = Record { histograms: Some(histograms), ..Record::default() };
+    let outcome = outcome(&NetworkRun { model: Model::linear(), record, ..spec() });
+    assert_eq!((outcome.ending, outcome.histograms), (Ending::Finished, vec![]));
 }

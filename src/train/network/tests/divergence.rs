@@ -1,0 +1,136 @@
+//! Numbers that are not finite: which of them end a run, and which are left out.
+
+use super::*;
+use crate::optim::{Algorithm, Pacing};
+
+#[test]
+fn the_first_layer_whose_output_overflows_names_the_divergence() {
+    for (precision, std) in [(Precision::F32, 1e25), (Precision::F64, 1e200)] {
+        for at in [LossAt::BeforeUpdate, LossAt::AfterUpdate] {
+            let weights = Weights::Normal(Normal { std: Positive::new(std).unwrap() });
+            let init = Init { weights, ..Init::default() };
+            let outcome = outcome(&NetworkRun { init, precision, record: loss(at, 1), ..spec() });
+            assert_eq!(outcome.ending, Ending::Diverged { step: 0, layer: "affine2".to_owned() });
+            assert_eq!(outcome.history, []);
+        }
+    }
+}
+
+/// With lr · λ far above 2, every update multiplies the weights by about −lr · λ.
+#[test]
+fn the_update_that_makes_parameters_infinite_is_the_step_of_the_divergence() {
+    let weight_decay = NonNegative::new(1e15).unwrap();
+    let regularization = Regularization { weight_decay, ..Regularization::default() };
+    let model = Model::linear();
+    let spec = NetworkRun { optimizer: sgd(1.0), regularization, model, precision: Precision::F32, ..spec() };
+    for (at, recorded) in [(LossAt::BeforeUpdate, 3), (LossAt::AfterUpdate, 2)] {
+        let outcome = outcome(&NetworkRun { record: loss(at, 1), ..spec.clone() });
+        assert_eq!(outcome.ending, Ending::Diverged { step: 2, layer: "affine1".to_owned() });
+        assert_eq!(outcome.history.len(), recorded);
+        assert!(outcome.history.iter().all(|row| row.loss.is_finite() && row.penalty.is_finite()));
+    }
+}
+
+#[test]
+fn a_learning_rate_can_be_too_large_for_one_update() {
+    for (precision, lr) in [(Precision::F32, 1e300), (Precision::F64, f64::MAX)] {
+        for (at, recorded) in [(LossAt::BeforeUpdate, 1), (LossAt::AfterUpdate, 0)] {
+            let init =
+                Init { weights: Weights::Normal(Normal { std: Positive::new(100.0).unwrap() }), ..Init::default() };
+            let outcome = outcome(&NetworkRun { optimizer: sgd(lr), init, precision, record: loss(at, 1), ..spec() });
+            assert_eq!(outcome.ending, Ending::Diverged { step: 0, layer: "affine1".to_owned() });
+            assert_eq!(outcome.history.len(), recorded);
+        }
+    }
+}
+
+#[test]
+fn an_accumulator_that_overflows_ends_the_run() {
+    // Gradients of about 1e22 are finite in f32, their squares are not.
+    let regularization = Regularization { weight_decay: NonNegative::new(1e22).unwrap(), ..Default::default() };
+    for kind in ["adagrad", "rmsprop", "adam", "adamw", "nadam", "amsgrad", "adadelta"] {
+        let algorithm: Algorithm = serde_json::from_value(serde_json::json!({ kind: {} })).unwrap();
+        let optimizer = algorithm.into();
+        let outcome = outcome(&NetworkRun { optimizer, regularization, precision: Precision::F32, ..spec() });
+        assert_eq!(outcome.ending, Ending::Diverged { step: 0, layer: "affine1".to_owned() });
+    }
+}
+
+#[test]
+fn a_penalty_can_overflow_before_the_network_does() {
+    let weight_decay = NonNegative::new(1e-300).unwrap();
+    let regularization = Regularization { weight_decay, ..Regularization::default() };
+    let init = Init { weights: Weights::Normal(Normal { std: Positive::new(1e160).unwrap() }), ..Init::default() };
+    let model = Model::read("hidden = []\nbias = false");
+    let outcome = outcome(&NetworkRun { regularization, init, model, ..spec() });
+    assert_eq!(outcome.ending, Ending::Diverged { step: 0, layer: "penalty".to_owned() });
+    assert_eq!(outcome.history, []);
+}
+
+#[test]
+fn a_learning_rate_that_is_not_finite_ends_the_run_before_it_is_written_down() {
+    let pacing: Pacing = serde_json::from_str(r#"{"schedule": {"exponential": {"factor": 1e100}}}"#).unwrap();
+    // Without weights, all gradients are 0, and parameters stay where they are at any rate.
+    let init = Init { weights: Weights::Zeros, ..Init::default() };
+    let model = Model::read("hidden = [8]\nbias = false");
+    let spec = NetworkRun { optimizer: Optimizer(sgd(0.1).0, pacing), init, model, ..spec() };
+    for at in [LossAt::BeforeUpdate, LossAt::AfterUpdate] {
+        let outcome = outcome(&NetworkRun { record: loss(at, 1), ..spec.clone() });
+        assert_eq!(outcome.ending, Ending::Diverged { step: 4, layer: "lr".to_owned() });
+        assert_eq!(outcome.history.len(), 4);
+        assert!(outcome.history.iter().all(|row| row.lr.is_finite()));
+    }
+}
+
+#[test]
+fn gradients_whose_norm_overflows_cannot_be_clipped() {
+    // Gradients of about 1e200 are finite, their squares are not.
+    let weight_decay = NonNegative::new(1e200).unwrap();
+    let clip_norm = Some(Positive::new(1.0).unwrap());
+    let regularization = Regularization { weight_decay, clip_norm, ..Regularization::default() };
+    let outcome = outcome(&NetworkRun { regularization, ..spec() });
+    assert_eq!(outcome.ending, Ending::Diverged { step: 0, layer: "clip_norm".to_owned() });
+}
+
+/// The losses that a rate makes overflow at step 1, before the outputs do.
+#[test]
+fn a_loss_that_overflows_ends_the_run_whether_or_not_it_is_written_down() {
+    let spec = NetworkRun { optimizer: sgd(1e200), objective: Objective::Mse, model: Model::linear(), ..spec() };
+    let outcomes =
+        [(LossAt::BeforeUpdate, 1), (LossAt::BeforeUpdate, 7), (LossAt::AfterUpdate, 1), (LossAt::AfterUpdate, 7)]
+            .map(|(at, every)| outcome(&NetworkRun { record: loss(at, every), ..spec.clone() }));
+    for outcome in &outcomes {
+        assert_eq!(outcome.ending, Ending::Diverged { step: 1, layer: "loss".to_owned() });
+        assert_eq!(outcome.parameters_hash, outcomes[0].parameters_hash);
+    }
+    assert_eq!(outcomes.map(|outcome| outcome.history.len()), [1, 1, 0, 0]);
+}
+
+#[test]
+fn a_loss_after_the_update_that_is_not_finite_is_left_out() {
+    let spec = NetworkRun { optimizer: sgd(1e30), precision: Precision::F32, ..spec() };
+    let with = |at, steps| outcome(&NetworkRun { record: loss(at, 1), steps, ..spec.clone() });
+    for (steps, ending) in [(1, Ending::Finished), (2, Ending::Diverged { step: 1, layer: "affine2".to_owned() })] {
+        let (before, after) = (with(LossAt::BeforeUpdate, steps), with(LossAt::AfterUpdate, steps));
+        assert_eq!((&before.ending, &after.ending), (&ending, &ending));
+        assert_eq!((before.history.len(), after.history.len()), (1, 0));
+        assert_eq!(before.parameters_hash, after.parameters_hash);
+    }
+}
+
+#[test]
+fn an_evaluation_that_is_not_finite_is_left_out_and_ends_no_run() {
+    // What is trained on is dark and gives zeros; the bright rows of the test give more than f32 holds.
+    let all = |brightness, count: usize| Rows::of_images(vec![brightness; count * FEATURES], &vec![0; count]);
+    let data = Dataset { train: all(0, 90), test: all(255, 40), ..dataset() };
+    let std = Positive::new(1e25).unwrap();
+    let init = Init { weights: Weights::Normal(Normal { std }), ..Init::default() };
+    let plain = NetworkRun { init, precision: Precision::F32, ..spec() };
+    let train = |record| network(&NetworkRun { record, ..plain.clone() }, &data, &mut |_| ControlFlow::Continue(()));
+    let evaluate = Some(Evaluate::default());
+    let (without, with) = (train(Record::default()), train(Record { evaluate, ..Record::default() }));
+    assert_eq!((&without.ending, without.history.len()), (&Ending::Finished, 20));
+    assert_eq!(with.evaluations.len(), 5);
+    assert!(with.evaluations.iter().all(|row| row.part == Part::Train));
+    assert_eq!(Outcome { evaluations: Vec::new(), ..with }, without);
+}
