@@ -33,7 +33,7 @@ struct Keys {
     test_path: Option<PathBuf>,
     /// The column to learn, or a list of columns in a regression.
     target: Names,
-    /// The columns to learn from. Default: all but the target. Each must hold numbers, or true and false (1 and 0).
+    /// The columns to learn from. Default: all of the training data but the target. Each must hold numbers, or true and false (1 and 0).
     features: Option<Names>,
     /// `"classification"` or `"regression"`. Default: what the target holds, see [`super::target::resolve`].
     task: Option<TaskKind>,
@@ -84,8 +84,9 @@ impl Csv {
     /// # Errors
     /// The first thing that is wrong, in the training data before the test data.
     pub fn read(&self) -> Result<(Dataset, Info), TableError> {
-        let mut train = self.part("path", &self.path)?;
-        let mut test = self.test_path.as_ref().map(|path| self.part("test_path", path)).transpose()?;
+        let mut train = self.part("path", &self.path, None)?;
+        let mut test =
+            self.test_path.as_ref().map(|path| self.part("test_path", path, Some(&train.part))).transpose()?;
         for (target, name) in self.columns.target.get().iter().enumerate() {
             let mut parts: Vec<&mut Cells> = std::iter::once(&mut train).chain(&mut test).collect();
             type_target(&mut parts, target, name, self.columns.task)?;
@@ -94,7 +95,8 @@ impl Csv {
         self.columns.dataset(train.part, test.map(|test| test.part), reading)
     }
 
-    fn part(&self, key: &'static str, path: &Path) -> Result<Cells, TableError> {
+    /// The file that the setting `key` names: the training data, or the test data that belong to `train`.
+    fn part(&self, key: &'static str, path: &Path, train: Option<&Part>) -> Result<Cells, TableError> {
         let error = |key, place, fault| TableError { key, path: path.to_owned(), place, fault: Box::new(fault) };
         let of_file = |fault| error(key, Place::default(), fault);
         let bytes = read_file(path).map_err(of_file)?;
@@ -111,8 +113,8 @@ impl Csv {
         };
         let Places { features, targets } = self
             .columns
-            .places(&names)
-            .map_err(|(of, fault)| error(if of == "path" { key } else { of }, Place::default(), fault))?;
+            .places(key, &names, train)
+            .map_err(|(blamed, fault)| error(blamed, Place::default(), fault))?;
         let mut cells = Cells {
             lines: Vec::new(),
             part: Part {

@@ -35,7 +35,7 @@ struct Keys {
     test_path: Option<PathBuf>,
     /// The column to learn, or a list of columns in a regression.
     target: Names,
-    /// The columns to learn from. Default: all but the target. Each must hold numbers, or true and false (1 and 0).
+    /// The columns to learn from. Default: all of the training data but the target. Each must hold numbers, or true and false (1 and 0).
     features: Option<Names>,
     /// `"classification"` or `"regression"`. Default: what the target holds, see [`super::target::resolve`].
     task: Option<TaskKind>,
@@ -60,12 +60,13 @@ impl Parquet {
     /// # Errors
     /// The first thing that is wrong, in the training data before the test data.
     pub fn read(&self) -> Result<(Dataset, Info), TableError> {
-        let train = self.part("path", &self.path)?;
-        let test = self.test_path.as_ref().map(|path| self.part("test_path", path)).transpose()?;
+        let train = self.part("path", &self.path, None)?;
+        let test = self.test_path.as_ref().map(|path| self.part("test_path", path, Some(&train))).transpose()?;
         self.columns.dataset(train, test, "")
     }
 
-    fn part(&self, key: &'static str, path: &Path) -> Result<Part, TableError> {
+    /// The file that the setting `key` names: the training data, or the test data that belong to `train`.
+    fn part(&self, key: &'static str, path: &Path, train: Option<&Part>) -> Result<Part, TableError> {
         let error = |key, place, fault| TableError { key, path: path.to_owned(), place, fault: Box::new(fault) };
         let of_file = |fault| error(key, Place::default(), fault);
         let (file, hash) = open(path).map_err(of_file)?;
@@ -76,8 +77,8 @@ impl Parquet {
         let names: Vec<String> = schema.fields().iter().map(|field| field.name().clone()).collect();
         let Places { features, targets } = self
             .columns
-            .places(&names)
-            .map_err(|(of, fault)| error(if of == "path" { key } else { of }, Place::default(), fault))?;
+            .places(key, &names, train)
+            .map_err(|(blamed, fault)| error(blamed, Place::default(), fault))?;
         for &column in &features {
             let found = schema.field(column).data_type();
             if !is_number(found) {

@@ -104,6 +104,52 @@ fn test_data_has_the_classes_of_the_training_data() {
 }
 
 #[test]
+fn columns_of_the_test_data_are_found_by_name() {
+    let settings = "path = 'x.csv'\ntest_path = 'test.csv'\ntarget = ['y', 'z']";
+    let train: (&str, &[u8]) = ("x.csv", b"a,b,y,z\n1,2,3,4\n");
+    let with = |settings: &str, test: &[u8]| read(settings, &[train, ("test.csv", test)]);
+    let (data, info) = with(settings, b"z,b,y,a\n8,6,7,5\n");
+    assert_eq!(data.test.inputs, Inputs::Numbers(vec![5.0, 6.0]));
+    assert_eq!(data.test.targets, Targets::Values { values: vec![7.0, 8.0], targets: 2 });
+    // That the file was once read otherwise must be seen from its fingerprint; `features` have always been names.
+    let listed = format!("{settings}\nfeatures = ['a', 'b']");
+    let (listed_data, listed_info) = with(&listed, b"z,b,y,a\n8,6,7,5\n");
+    assert_eq!(listed_data, data);
+    assert_ne!(listed_info.fingerprint, info.fingerprint);
+    let in_order: &[u8] = b"z,a,y,b\n8,5,7,6\n";
+    assert_eq!(with(settings, in_order), with(&listed, in_order));
+    // Where the columns are listed, others do not matter.
+    assert_eq!(with(&listed, b"z,b,more,y,a\n8,6,9,7,5\n").0, data);
+}
+
+#[test]
+fn a_column_that_only_one_of_the_files_has_is_named() {
+    let settings = "path = 'iris.csv'\ntest_path = 'test.csv'\ntarget = 'species'";
+    let said =
+        |settings: &str, test: &str| mistake(settings, &[("iris.csv", IRIS.as_bytes()), ("test.csv", test.as_bytes())]);
+    let listed = format!("{settings}\nfeatures = ['petal']");
+    insta::assert_snapshot!(
+        [
+            said(settings, "sepal,species\n1,setosa\n"),
+            said(settings, "sepal,petals,petal,species\n1,2,3,setosa\n"),
+            said(settings, "sepal,petal,kind\n1,2,setosa\n"),
+            said(settings, "sepal,petal\n1,2\n"),
+            said(settings, "sepal,sepal,species\n1,2,setosa\n"),
+            said(&listed, "sepal,species\n1,setosa\n"),
+        ]
+        .join("\n"),
+        @r#"
+        test_path: `test.csv`: there is no column `petal`, which the training data `iris.csv` has; there are `sepal` and `species`
+        test_path: `test.csv`: the training data `iris.csv` has no column `petals`; leave it out here, too, or list the columns that are used: `features = ["sepal", "petal"]`
+        test_path: `test.csv`: there is no column `species`, which the training data `iris.csv` has; there are `sepal`, `petal` and `kind`
+        test_path: `test.csv`: there is no column `species`, which the training data `iris.csv` has; there are `sepal` and `petal`
+        test_path: `test.csv`: two columns are called `sepal`
+        test_path: `test.csv`: there is no column `petal`, which the training data `iris.csv` has; there are `sepal` and `species`
+        "#
+    );
+}
+
+#[test]
 fn what_the_target_holds_decides_the_task() {
     let task = |values: &str, settings: &str| {
         let file = values.split(' ').fold("x,y\n".to_owned(), |text, value| format!("{text}1,{value}\n"));

@@ -109,6 +109,29 @@ fn compressed_files_are_read() {
 }
 
 #[test]
+fn columns_of_the_test_data_are_found_by_name() {
+    let expected = read_columns("target = ['petal', 'count']\nfeatures = ['sepal', 'wild']", &columns()).unwrap().0;
+    let folder = tempfile::tempdir().unwrap();
+    let mut train = columns();
+    train.remove(3);
+    let reversed: Vec<_> = train.iter().rev().cloned().collect();
+    write(&folder, "x.parquet", &train, Compression::SNAPPY);
+    let read = |test: &[(&'static str, ArrayRef)]| {
+        write(&folder, "test.parquet", test, Compression::SNAPPY);
+        read_in(&folder, "target = ['petal', 'count']\ntest_path = 'test.parquet'")
+    };
+    assert_eq!(read(&reversed).unwrap().0, Dataset { test: expected.train.clone(), ..expected });
+    insta::assert_snapshot!(
+        [read(&columns()).unwrap_err(), read(&train[..2]).unwrap_err(), read(&train[1..]).unwrap_err()].join("\n"),
+        @r#"
+        test_path: `test.parquet`: the training data `x.parquet` has no column `species`; leave it out here, too, or list the columns that are used: `features = ["sepal", "wild"]`
+        test_path: `test.parquet`: there is no column `petal`, which the training data `x.parquet` has; there are `sepal` and `wild`
+        test_path: `test.parquet`: there is no column `sepal`, which the training data `x.parquet` has; there are `wild`, `petal` and `count`
+        "#
+    );
+}
+
+#[test]
 fn what_is_wrong_is_said_with_its_row_and_column() {
     let said = |settings: &str, petal: ArrayRef| read_columns(settings, &with_petal(petal)).unwrap_err();
     let missing = || Arc::new(Float64Array::from(vec![Some(1.0), Some(2.0), None])) as ArrayRef;
