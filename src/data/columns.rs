@@ -12,7 +12,7 @@ use thiserror::Error;
 
 use super::dataset::{Dataset, Inputs, Rows};
 use super::target::{self, Column, Resolved, TargetError, TaskKind};
-use super::{Info, fingerprint};
+use super::{Info, counted, fingerprint};
 use crate::value::problem::{did_you_mean, one_of};
 
 /// One name, or a list of names, none twice.
@@ -158,7 +158,7 @@ pub enum Fault {
     TargetAsFeature { name: String },
     #[error("there is no column left for a feature beside the target")]
     NoFeatures,
-    #[error("found {found} fields, expected {expected} as in the first line")]
+    #[error("found {}, expected {expected} as in the first line", counted(*.found, "field"))]
     Ragged { found: u64, expected: u64 },
     #[error("the value is missing; fill it in or leave the row out")]
     Missing,
@@ -277,14 +277,15 @@ impl Columns {
     pub fn dataset(&self, train: Part, test: Option<Part>, reading: &str) -> Result<(Dataset, Info), TableError> {
         let features = train.inputs.len() / train.rows();
         let resolved = target::resolve(&train.targets, test.as_ref().map(|test| test.targets.as_slice()), self.task);
-        let Resolved { task, train: train_targets, test: test_targets, class_names } = resolved.map_err(|error| {
-            let (key, path) = match (&error, &test) {
-                (TargetError::UnknownClass { .. }, Some(test)) => (test.key, &test.path),
+        let Resolved { task, train: train_targets, test: test_targets, class_names } = resolved.map_err(|misfit| {
+            let (key, path) = match &test {
+                Some(test) if misfit.of_test => (test.key, &test.path),
                 _ => ("target", &train.path),
             };
-            let column = self.target.get().first().filter(|_| self.target.get().len() == 1).cloned();
-            let place = Place { column, ..Place::default() };
-            TableError { key, path: path.clone(), place, fault: Box::new(error.into()) }
+            let names = self.target.get();
+            let target = misfit.target.or((names.len() == 1).then_some(0));
+            let place = Place { column: target.map(|target| names[target].clone()), ..Place::default() };
+            TableError { key, path: path.clone(), place, fault: Box::new(misfit.error.into()) }
         })?;
         // Which columns are used stands in the settings, unless it is all of them.
         let hashes = [Some(train.hash), test.as_ref().map(|test| test.hash)];

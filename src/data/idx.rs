@@ -13,7 +13,7 @@ use flate2::bufread::MultiGzDecoder;
 use serde::Deserialize;
 use thiserror::Error;
 
-use super::{Dataset, Info, Rows, Task, fingerprint};
+use super::{Dataset, Info, Rows, Task, counted, fingerprint};
 use crate::number::OutOfRange;
 
 /// The settings of `source = "idx"`.
@@ -137,7 +137,7 @@ pub enum Fault {
     TooLong { sizes: Vec<u32> },
     #[error("found label {found}, expected 0 to {}: `classes` is {classes}", classes - 1)]
     Label { found: u8, classes: u16 },
-    #[error("found {labels} labels for the {images} images of `{}`: they do not belong together", of.display())]
+    #[error("found {} for the {} of `{}`: they do not belong together", counted(*.labels as u64, "label"), counted(*.images as u64, "image"), of.display())]
     Count { labels: usize, images: usize, of: PathBuf },
     #[error("found images of {} values, expected {} as in `{}`", shape(found), shape(expected), of.display())]
     Shape { found: Vec<u32>, expected: Vec<u32>, of: PathBuf },

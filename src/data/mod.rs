@@ -166,7 +166,7 @@ pub enum Error {
     FashionMnist(#[from] FashionMnistError),
     #[error(transparent)]
     Split(#[from] SplitError),
-    #[error("`{key}` is {asked}, but there are {there} rows")]
+    #[error("`{key}` is {asked}, but {}", there_are(*there, "row"))]
     TooFewRows { key: &'static str, asked: u64, there: u64 },
     #[error("`test_rows` is given, but there is no test data")]
     NoTestData,
@@ -392,6 +392,16 @@ impl Limits {
         }
         Ok((train_rows, limit("test_rows", self.test_rows, whole.test_rows)?))
     }
+}
+
+/// `1 row`, `2 rows`.
+fn counted(number: u64, noun: &str) -> String {
+    format!("{number} {noun}{}", if number == 1 { "" } else { "s" })
+}
+
+/// `there is 1 row`, `there are 2 rows`.
+fn there_are(number: u64, noun: &str) -> String {
+    format!("there {} {}", if number == 1 { "is" } else { "are" }, counted(number, noun))
 }
 
 /// Names the content of files, each given as its blake3, and the way in which they are read where there is more than one: the first 16

@@ -160,6 +160,7 @@ fn what_the_target_holds_decides_the_task() {
     assert_eq!(task("a b c", ""), Task::Classification { classes: 3 });
     assert_eq!(task("3 1.0 3", ""), Task::Regression { targets: 1 });
     assert_eq!(task("3 1 3", "task = 'regression'"), Task::Regression { targets: 1 });
+    assert_eq!(task("3 1.0 3", "task = 'classification'"), Task::Classification { classes: 2 });
     assert_eq!(task("3 x 3", "task = 'classification'"), Task::Classification { classes: 2 });
 }
 
@@ -193,6 +194,7 @@ fn what_is_wrong_is_said_with_its_line_and_column() {
             in_iris(&IRIS.replace("4.7", "-inf")),
             in_iris(&IRIS.replace("4.7,versicolor", "4.7")),
             in_iris(&IRIS.replace("4.7,versicolor", "4.7,versicolor,1")),
+            in_iris(&IRIS.replace("7.0,4.7,versicolor", "7.0")),
             in_iris(&IRIS.replace(",versicolor", ",")),
             in_iris(&IRIS.replace("petal", "sepal")),
             in_iris(&IRIS.replace("species", "specie")),
@@ -208,6 +210,7 @@ fn what_is_wrong_is_said_with_its_line_and_column() {
         path: `iris.csv`, line 3, column `petal`: found -inf, expected a finite number
         path: `iris.csv`, line 3: found 2 fields, expected 3 as in the first line
         path: `iris.csv`, line 3: found 4 fields, expected 3 as in the first line
+        path: `iris.csv`, line 3: found 1 field, expected 3 as in the first line
         path: `iris.csv`, line 3, column `species`: the value is missing; fill it in or leave the row out
         path: `iris.csv`: two columns are called `sepal`
         target: `iris.csv`: there is no column `species` (did you mean `specie`?); there are `sepal`, `petal` and `specie`
@@ -243,8 +246,8 @@ fn what_the_settings_ask_for_and_the_file_has_not() {
         features: `iris.csv`: the column `species` is the target and cannot be a feature, too
         path: `iris.csv`, line 2, column `species`: found `setosa`, expected a number; leave the column out: `features` lists the columns that are used
         features: `iris.csv`, line 2, column `species`: found `setosa`, expected a number; leave the column out: `features` lists the columns that are used
-        target: `iris.csv`: the target holds texts, which a regression cannot learn; `task = "classification"` takes them as classes
-        target: `iris.csv`, column `petal`: the target holds numbers with fractions, which name no classes; take `task = "regression"`, or a target of names or whole numbers
+        target: `iris.csv`, column `species`: the target holds texts, which a regression cannot learn; `task = "classification"` takes them as classes
+        target: `iris.csv`, column `petal`: the target holds `1.4`, which names no class; take `task = "regression"`, or a target of names or whole numbers
         target: `iris.csv`, column `species`: the target holds texts, which a regression cannot learn; `task = "classification"` takes them as classes
         path: `x.csv`, line 4, column `y`: found `unknown` among numbers; correct it, or say `task = "classification"` where the numbers are names of classes
         path: `x.csv`, line 3, column `y`: found inf, expected a finite number
