@@ -12,7 +12,7 @@ use thiserror::Error;
 
 use super::dataset::{Dataset, Inputs, Rows};
 use super::target::{self, Column, Resolved, TargetError, TaskKind};
-use super::{Info, counted, fingerprint};
+use super::{Info, MOST_NUMBERS, counted, fingerprint};
 use crate::value::problem::{did_you_mean, one_of};
 
 /// One name, or a list of names, none twice.
@@ -143,6 +143,10 @@ pub enum Fault {
     NoHeader,
     #[error("there are no rows")]
     NoRows,
+    #[error(
+        "there are more than {MOST_NUMBERS} numbers in it, which do not fit into memory; use fewer rows or columns"
+    )]
+    TooLarge,
     #[error("two columns are called `{name}`")]
     SameName { name: String },
     #[error("there is no column `{name}`{}; there are {}", meant(name, there), shortened(there))]

@@ -7,10 +7,10 @@ use std::path::{Path, PathBuf};
 use flate2::bufread::MultiGzDecoder;
 use serde::Deserialize;
 
-use super::Info;
 use super::columns::{Columns, Fault, Names, Part, Place, Places, TableError, read_file};
 use super::dataset::Dataset;
 use super::target::{Column, TaskKind};
+use super::{Info, are_too_many};
 use crate::number::shortest;
 
 /// The settings of `source = "csv"`.
@@ -101,7 +101,7 @@ impl Csv {
         let of_file = |fault| error(key, Place::default(), fault);
         let bytes = read_file(path).map_err(of_file)?;
         let hash = blake3::hash(&bytes);
-        let text = unpacked(bytes).map_err(of_file)?;
+        let text = unpacked(bytes, MOST_UNPACKED).map_err(of_file)?;
         let mut reader = csv::ReaderBuilder::new()
             .delimiter(self.delimiter.byte())
             .trim(csv::Trim::All)
@@ -155,6 +155,9 @@ impl Csv {
                 }
             }
             cells.lines.push(line);
+            if are_too_many(cells.lines.len() as u64, features.len() as u64) {
+                return Err(of_file(Fault::TooLarge));
+            }
         }
         if cells.lines.is_empty() { Err(of_file(Fault::NoRows)) } else { Ok(cells) }
     }
@@ -171,14 +174,20 @@ fn at(line: u64, column: Option<String>) -> Place {
     Place { line: Some(line), column, ..Place::default() }
 }
 
-/// The bytes, unpacked where they are gzipped.
-fn unpacked(bytes: Vec<u8>) -> Result<Vec<u8>, Fault> {
+/// No more is unpacked than this: a small file can hold any number of equal bytes.
+const MOST_UNPACKED: u64 = 4 << 30;
+
+/// The bytes, unpacked where they are gzipped; what comes to more than `most` bytes is not.
+fn unpacked(bytes: Vec<u8>, most: u64) -> Result<Vec<u8>, Fault> {
     if !bytes.starts_with(&[0x1f, 0x8b]) {
         return Ok(bytes);
     }
     let mut text = Vec::new();
     let damaged = |cause| Fault::Format(format!("the gzip stream is damaged ({cause}); fetch or pack the file again"));
-    MultiGzDecoder::new(bytes.as_slice()).read_to_end(&mut text).map_err(damaged)?;
+    MultiGzDecoder::new(bytes.as_slice()).take(most + 1).read_to_end(&mut text).map_err(damaged)?;
+    if text.len() as u64 > most {
+        return Err(Fault::Format(format!("there are more than {most} bytes packed in it; unpack it yourself")));
+    }
     Ok(text)
 }
 

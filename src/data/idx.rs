@@ -13,7 +13,7 @@ use flate2::bufread::MultiGzDecoder;
 use serde::Deserialize;
 use thiserror::Error;
 
-use super::{Dataset, Info, Rows, Task, counted, fingerprint};
+use super::{Dataset, Info, Rows, Task, are_too_many, counted, fingerprint};
 use crate::number::OutOfRange;
 
 /// The settings of `source = "idx"`.
@@ -339,7 +339,9 @@ fn parse_content(mut content: impl Read, most: usize, role: Role) -> Result<(Vec
     }
     let length = sizes.iter().try_fold(1_usize, |product, size| product.checked_mul(*size as usize));
     let mut values = Vec::new();
-    let fits = |length: &usize| *length <= isize::MAX as usize && values.try_reserve_exact((*length).min(most)).is_ok();
+    // Bytes stay bytes: eight of them take the room of a number.
+    let has_room = |length: usize| !are_too_many(length as u64 / 8, 1);
+    let fits = |length: &usize| has_room(*length) && values.try_reserve_exact((*length).min(most)).is_ok();
     let Some(length) = length.filter(fits) else {
         return Err((4, Fault::TooLarge { sizes }));
     };

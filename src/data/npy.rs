@@ -11,7 +11,7 @@ use thiserror::Error;
 
 use super::dataset::{Dataset, Inputs, Rows};
 use super::target::{self, Column, Resolved, TargetError, TaskKind};
-use super::{Info, counted, fingerprint};
+use super::{Info, are_too_many, counted, fingerprint};
 use crate::number::shortest;
 
 /// The settings of `source = "npy"`.
@@ -253,6 +253,9 @@ impl Array {
                 let expected = length.unwrap_or(u128::MAX).saturating_add(begin as u128);
                 return Err(Fault::Length { found: bytes.len(), expected, sizes: shape, header: begin });
             }
+        }
+        if are_too_many((content.len() / width) as u64, 1) {
+            return Err(Fault::File(super::columns::Fault::TooLarge));
         }
         // A value's bytes, the least significant one first.
         let each = |visit: &mut dyn FnMut([u8; 8])| {

@@ -10,10 +10,10 @@ use parquet::arrow::ProjectionMask;
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 use serde::Deserialize;
 
-use super::Info;
 use super::columns::{Columns, Fault, Names, Part, Place, Places, TableError};
 use super::dataset::Dataset;
 use super::target::{Column, TaskKind};
+use super::{Info, are_too_many};
 use crate::number::shortest;
 
 /// The settings of `source = "parquet"`.
@@ -86,6 +86,11 @@ impl Parquet {
                 let place = Place { column: Some(names[column].clone()), ..Place::default() };
                 return Err(error(if self.columns.features.is_some() { "features" } else { key }, place, fault));
             }
+        }
+        // A few bytes can stand for any number of equal values: what the file says of itself comes before what it holds.
+        let declared = builder.metadata().file_metadata().num_rows();
+        if are_too_many(u64::try_from(declared).unwrap_or_default(), (features.len() + targets.len()) as u64) {
+            return Err(of_file(Fault::TooLarge));
         }
         let mut typed =
             targets.iter().map(|&column| column_of(&schema, column)).collect::<Result<Vec<_>, _>>().map_err(

@@ -179,6 +179,15 @@ fn files_may_be_gzipped_and_have_other_delimiters() {
 }
 
 #[test]
+fn no_more_is_unpacked_than_memory_holds() {
+    let packed = gzip(&[b'0'; 1_000_000]);
+    assert!(packed.len() < 10_000);
+    assert_eq!(unpacked(packed.clone(), 1_000_000).unwrap().len(), 1_000_000);
+    let error = unpacked(packed, 999_999).unwrap_err().to_string();
+    assert_eq!(error, "there are more than 999999 bytes packed in it; unpack it yourself");
+}
+
+#[test]
 fn truths_are_features_too() {
     let (data, _) = read("path = 'x.csv'\ntarget = 'y'", &[("x.csv", b"x,y\ntrue,1\nFalse,2\n")]);
     assert_eq!(data.train.inputs, Inputs::Numbers(vec![1.0, 0.0]));
