@@ -191,7 +191,8 @@ impl Error {
             Self::TooLarge { rows, features } if *features as u64 > *rows => "features",
             Self::TooLarge { .. } => "rows",
             Self::TooManyCenters { .. } => "features",
-            Self::FashionMnist(_) | Self::Changed => "source",
+            Self::FashionMnist(error) => error.key(),
+            Self::Changed => "source",
         }
     }
 
@@ -234,8 +235,8 @@ impl Data {
         (&self.0, &self.2)
     }
 
-    /// What the plan needs to know. Nothing is unpacked, computed or fetched for what the program knows; files are read and
-    /// checked.
+    /// What the plan needs to know. Nothing is unpacked, computed or fetched for what the program knows; the user's own files
+    /// are read and checked.
     ///
     /// # Errors
     /// [`Error`], for files that are not as they should be, and for limits and splits beyond what is there.
@@ -243,7 +244,7 @@ impl Data {
         let whole = with_synthetic!(&self.2, source => synthetic::info(source)?,
             Source::Mnist => mnist::info(),
             Source::Digits => digits::info(),
-            Source::FashionMnist(_) => fashion_mnist::info(),
+            Source::FashionMnist(source) => source.info()?,
             Source::Idx(idx) => idx.read()?.1,
             Source::Csv(csv) => csv.read()?.1,
             Source::Parquet(parquet) => parquet.read()?.1,
@@ -285,7 +286,7 @@ impl Data {
             },
             Source::Mnist => built_in(mnist::info(), &mnist::load)?,
             Source::Digits => built_in(digits::info(), &|train_rows, _| digits::load(train_rows))?,
-            Source::FashionMnist(source) => (source.load()?, fashion_mnist::info()),
+            Source::FashionMnist(source) => source.load()?,
             Source::Idx(idx) => idx.read()?,
             Source::Csv(csv) => csv.read()?,
             Source::Parquet(parquet) => parquet.read()?,
