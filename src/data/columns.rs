@@ -170,6 +170,14 @@ pub enum Fault {
     NotANumber { found: String },
     #[error("found {found}, expected a finite number")]
     NotFinite { found: String },
+    #[error("found `{found}`, expected a number between -1.8e308 and 1.8e308, the range of 64-bit floats")]
+    TooLargeNumber { found: String },
+    #[error("found {found}, expected a number of at most {}", i64::MAX)]
+    TooLargeValue { found: String },
+    #[error(
+        "the compression is {found}, and what is read is uncompressed, or compressed with Snappy, gzip or Zstandard; write the file again"
+    )]
+    Compression { found: &'static str },
     #[error(
         "found `{found}` among numbers; correct it, or say `task = \"classification\"` where the numbers are names of classes"
     )]

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 
 use flate2::bufread::MultiGzDecoder;
 use serde::Deserialize;
+use thiserror::Error;
 
 use super::columns::{Columns, Fault, Names, Part, Place, Places, TableError, read_file};
 use super::dataset::Dataset;
@@ -44,14 +45,30 @@ struct Keys {
 
 /// What stands between two fields.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Deserialize)]
+#[serde(try_from = "String")]
 enum Delimiter {
     #[default]
-    #[serde(rename = ",")]
     Comma,
-    #[serde(rename = ";")]
     Semicolon,
-    #[serde(rename = "\t")]
     Tab,
+}
+
+/// What stands between no fields.
+#[derive(Debug, Error)]
+#[error("`{0}` is no delimiter that is read, expected \",\", \";\" or \"\\t\" (a tab)")]
+struct UnknownDelimiter(String);
+
+impl TryFrom<String> for Delimiter {
+    type Error = UnknownDelimiter;
+
+    fn try_from(text: String) -> Result<Self, UnknownDelimiter> {
+        match text.as_str() {
+            "," => Ok(Self::Comma),
+            ";" => Ok(Self::Semicolon),
+            "\t" => Ok(Self::Tab),
+            _ => Err(UnknownDelimiter(text)),
+        }
+    }
 }
 
 impl Delimiter {
@@ -213,12 +230,21 @@ fn in_format(
 fn number(field: &str) -> Result<f64, Fault> {
     match field.parse::<f64>() {
         Ok(number) if number.is_finite() => Ok(number),
-        Ok(number) => Err(Fault::NotFinite { found: shortest(number) }),
+        Ok(number) => Err(not_finite(field, number)),
         Err(_) if field.is_empty() => Err(Fault::Missing),
         Err(_) => match truth(field) {
             Some(truth) => Ok(f64::from(u8::from(truth))),
             None => Err(Fault::NotANumber { found: field.to_owned() }),
         },
+    }
+}
+
+/// What is wrong with a field that is read as no finite number: it says so, or its digits come to more than there is.
+fn not_finite(field: &str, number: f64) -> Fault {
+    if field.contains(|c: char| c.is_ascii_digit()) {
+        Fault::TooLargeNumber { found: field.to_owned() }
+    } else {
+        Fault::NotFinite { found: shortest(number) }
     }
 }
 
@@ -263,11 +289,11 @@ fn type_target(parts: &mut [&mut Cells], target: usize, name: &str, task: Option
             texts.iter().map(|texts| Column::Texts(texts.clone())).collect()
         }
     };
-    for (cells, column) in parts.iter_mut().zip(columns) {
+    for ((cells, column), texts) in parts.iter_mut().zip(columns).zip(&texts) {
         if let Column::Floats(values) = &column
             && let Some(row) = values.iter().position(|value| !value.is_finite())
         {
-            return Err(cells.wrong(name, row, Fault::NotFinite { found: shortest(values[row]) }));
+            return Err(cells.wrong(name, row, not_finite(&texts[row], values[row])));
         }
         cells.part.targets[target] = column;
     }

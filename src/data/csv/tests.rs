@@ -201,6 +201,8 @@ fn what_is_wrong_is_said_with_its_line_and_column() {
             in_iris(&IRIS.replace("4.7", "n/a")),
             in_iris(&IRIS.replace("4.7", "nan")),
             in_iris(&IRIS.replace("4.7", "-inf")),
+            in_iris(&IRIS.replace("4.7", "1e400")),
+            mistake("path = 'x.csv'\ntarget = 'y'", &[("x.csv", b"x,y\n1,2.5\n1,-1e999\n")]),
             in_iris(&IRIS.replace("4.7,versicolor", "4.7")),
             in_iris(&IRIS.replace("4.7,versicolor", "4.7,versicolor,1")),
             in_iris(&IRIS.replace("7.0,4.7,versicolor", "7.0")),
@@ -217,6 +219,8 @@ fn what_is_wrong_is_said_with_its_line_and_column() {
         path: `iris.csv`, line 3, column `petal`: found `n/a`, expected a number; leave the column out: `features` lists the columns that are used
         path: `iris.csv`, line 3, column `petal`: found NaN, expected a finite number
         path: `iris.csv`, line 3, column `petal`: found -inf, expected a finite number
+        path: `iris.csv`, line 3, column `petal`: found `1e400`, expected a number between -1.8e308 and 1.8e308, the range of 64-bit floats
+        path: `x.csv`, line 3, column `y`: found `-1e999`, expected a number between -1.8e308 and 1.8e308, the range of 64-bit floats
         path: `iris.csv`, line 3: found 2 fields, expected 3 as in the first line
         path: `iris.csv`, line 3: found 4 fields, expected 3 as in the first line
         path: `iris.csv`, line 3: found 1 field, expected 3 as in the first line
@@ -269,6 +273,8 @@ fn what_the_settings_ask_for_and_the_file_has_not() {
     for settings in ["target = []", "target = ['a', 'a']", "target = 1", "target = 'a'\ndelimiter = '|'"] {
         assert!(toml::from_str::<Csv>(&format!("path = 'x.csv'\n{settings}")).is_err(), "{settings}");
     }
+    let error = toml::from_str::<Csv>("path = 'x.csv'\ntarget = 'a'\ndelimiter = '|'").unwrap_err().to_string();
+    assert!(error.contains(r#"`|` is no delimiter that is read, expected ",", ";" or "\t" (a tab)"#), "{error}");
 }
 
 #[test]
