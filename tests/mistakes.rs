@@ -294,6 +294,7 @@ fn synthetic_data_that_cannot_be_made() {
     insta::assert_snapshot!(synthetic("source = \"spiral\"\nrows = 100"));
     insta::assert_snapshot!(synthetic("source = \"normal\"\nfeature = 3\nclasses = 1"));
     insta::assert_snapshot!(synthetic("source = \"normal\"\nfeatures = 100_000\nrows = 100_000_000"));
+    insta::assert_snapshot!(synthetic("source = \"blobs\"\nrows = 1\nfeatures = 1_000_000\nclasses = 65536"));
 }
 
 #[test]
@@ -308,6 +309,15 @@ fn clothes_that_cannot_be_fetched() {
     assert_eq!(ran.code, 1, "{ran:#?}");
     assert!(!scratch.path().join("cache").exists(), "something was left behind");
     insta::assert_snapshot!(ran.stderr);
+}
+
+#[test]
+fn clothes_that_are_not_in_their_folder() {
+    let clothes = with("source = \"mnist\"", "source = \"fashion-mnist\"\nfolder = \"nope\"");
+    insta::assert_snapshot!(mistakes(&clothes));
+    let scratch = Scratch::with(&clothes);
+    assert_eq!(scratch.run("check small.toml").code, 2);
+    assert_eq!(scratch.run("plan small.toml").code, 2);
 }
 
 #[test]

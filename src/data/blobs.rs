@@ -7,6 +7,7 @@ use serde::Deserialize;
 
 use super::dataset::{Rows, Task};
 use super::synthetic::{Classes, Synthetic, classified};
+use super::{Error, are_too_many};
 use crate::number::{Count, NonNegative, in_range};
 use crate::seed::{Purpose, Seed};
 use crate::settings::Settings;
@@ -52,6 +53,14 @@ impl Synthetic for Blobs {
 
     fn task(&self) -> Task {
         Task::Classification { classes: self.classes.get() }
+    }
+
+    fn check(&self) -> Result<(), Error> {
+        let (classes, features) = (self.classes.get(), self.features());
+        if are_too_many(classes as u64, features as u64) {
+            return Err(Error::TooManyCenters { classes, features });
+        }
+        Ok(())
     }
 
     fn draw(&self) -> Rows {

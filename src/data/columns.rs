@@ -12,7 +12,7 @@ use thiserror::Error;
 
 use super::dataset::{Dataset, Inputs, Rows};
 use super::target::{self, Column, Resolved, TargetError, TaskKind};
-use super::{Info, fingerprint};
+use super::{Info, MOST_NUMBERS, counted, fingerprint};
 use crate::value::problem::{did_you_mean, one_of};
 
 /// One name, or a list of names, none twice.
@@ -143,15 +143,26 @@ pub enum Fault {
     NoHeader,
     #[error("there are no rows")]
     NoRows,
+    #[error(
+        "there are more than {MOST_NUMBERS} numbers in it, which do not fit into memory; use fewer rows or columns"
+    )]
+    TooLarge,
     #[error("two columns are called `{name}`")]
     SameName { name: String },
     #[error("there is no column `{name}`{}; there are {}", meant(name, there), shortened(there))]
     NoColumn { name: String, there: Vec<String> },
+    #[error("there is no column `{name}`, which the training data `{}` has; there are {}", of.display(), shortened(there))]
+    OnlyInTraining { name: String, of: PathBuf, there: Vec<String> },
+    #[error(
+        "the training data `{}` has no column `{name}`; leave it out here, too, or list the columns that are used: `features = [{}]`",
+        of.display(), in_quotes(used)
+    )]
+    OnlyInTest { name: String, of: PathBuf, used: Vec<String> },
     #[error("the column `{name}` is the target and cannot be a feature, too")]
     TargetAsFeature { name: String },
     #[error("there is no column left for a feature beside the target")]
     NoFeatures,
-    #[error("found {found} fields, expected {expected} as in the first line")]
+    #[error("found {}, expected {expected} as in the first line", counted(*.found, "field"))]
     Ragged { found: u64, expected: u64 },
     #[error("the value is missing; fill it in or leave the row out")]
     Missing,
@@ -159,6 +170,14 @@ pub enum Fault {
     NotANumber { found: String },
     #[error("found {found}, expected a finite number")]
     NotFinite { found: String },
+    #[error("found `{found}`, expected a number between -1.8e308 and 1.8e308, the range of 64-bit floats")]
+    TooLargeNumber { found: String },
+    #[error("found {found}, expected a number of at most {}", i64::MAX)]
+    TooLargeValue { found: String },
+    #[error(
+        "the compression is {found}, and what is read is uncompressed, or compressed with Snappy, gzip or Zstandard; write the file again"
+    )]
+    Compression { found: &'static str },
     #[error(
         "found `{found}` among numbers; correct it, or say `task = \"classification\"` where the numbers are names of classes"
     )]
@@ -175,40 +194,65 @@ fn meant(name: &str, there: &[String]) -> String {
         .unwrap_or_default()
 }
 
+/// No more names than these are listed.
+const MOST_LISTED: usize = 12;
+
 /// The names, or the first of them where they are many.
 fn shortened(names: &[String]) -> String {
-    const MOST: usize = 12;
     match names {
-        names if names.len() > MOST => {
-            let first = names[..MOST].iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ");
-            format!("{first} and {} more", names.len() - MOST)
+        names if names.len() > MOST_LISTED => {
+            let first = names[..MOST_LISTED].iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ");
+            format!("{first} and {} more", names.len() - MOST_LISTED)
         }
         names => one_of(names.iter().map(String::as_str)).replace(" or ", " and "),
     }
 }
 
+/// The names as a list in the file has them, or dots where they are many.
+fn in_quotes(names: &[String]) -> String {
+    match names {
+        names if names.len() > MOST_LISTED => "...".to_owned(),
+        names => names.iter().map(|name| format!("{name:?}")).collect::<Vec<_>>().join(", "),
+    }
+}
+
 impl Columns {
-    /// Where the columns stand among `names`; or the key that is to blame, and why.
-    pub fn places(&self, names: &[String]) -> Result<Places, (&'static str, Fault)> {
+    /// Where the columns stand among `names`, those of the file that the setting `key` names; or the setting that is to blame, and why. In
+    /// test data they are the columns that the training data `train` has, in the order that they have there.
+    pub fn places(
+        &self,
+        key: &'static str,
+        names: &[String],
+        train: Option<&Part>,
+    ) -> Result<Places, (&'static str, Fault)> {
         if names.is_empty() {
-            return Err(("path", Fault::NoHeader));
+            return Err((key, Fault::NoHeader));
         }
         let mut seen = HashSet::new();
         if let Some(name) = names.iter().find(|name| !seen.insert(*name)) {
-            return Err(("path", Fault::SameName { name: name.clone() }));
+            return Err((key, Fault::SameName { name: name.clone() }));
         }
-        let find = |key, wanted: &[String]| {
+        let used = self.feature_names(train.map_or(names, |train| &train.names));
+        let find = |setting, wanted: &[String]| {
             let place = |name: &String| match names.iter().position(|there| there == name) {
                 Some(place) => Ok(place),
-                None => Err((key, Fault::NoColumn { name: name.clone(), there: names.to_vec() })),
+                None => {
+                    let (name, there) = (name.clone(), names.to_vec());
+                    Err(match train {
+                        Some(Part { path, .. }) => (key, Fault::OnlyInTraining { name, of: path.clone(), there }),
+                        None => (setting, Fault::NoColumn { name, there }),
+                    })
+                }
             };
             wanted.iter().map(place).collect::<Result<Vec<usize>, _>>()
         };
         let targets = find("target", self.target.get())?;
-        let features = match &self.features {
-            Some(wanted) => find("features", wanted.get())?,
-            None => (0..names.len()).filter(|place| !targets.contains(place)).collect(),
-        };
+        let features = find("features", &used)?;
+        if let (Some(train), None) = (train, &self.features)
+            && let Some(name) = names.iter().find(|name| !train.names.contains(name))
+        {
+            return Err((key, Fault::OnlyInTest { name: name.clone(), of: train.path.clone(), used }));
+        }
         if let Some(&both) = features.iter().find(|place| targets.contains(place)) {
             return Err(("features", Fault::TargetAsFeature { name: names[both].clone() }));
         }
@@ -218,10 +262,26 @@ impl Columns {
         Ok(Places { features, targets })
     }
 
+    /// The features, of training data with all these columns.
+    fn feature_names(&self, names: &[String]) -> Vec<String> {
+        match &self.features {
+            Some(features) => features.get().to_vec(),
+            None => self.all_but_targets(names).cloned().collect(),
+        }
+    }
+
+    fn all_but_targets<'a>(&self, names: &'a [String]) -> impl Iterator<Item = &'a String> {
+        names.iter().filter(|name| !self.target.get().contains(name))
+    }
+
     /// Whether `features` says what its default would, given all columns' names.
     fn are_all(&self, names: &[String]) -> bool {
-        let others = names.iter().filter(|name| !self.target.get().contains(name));
-        self.features.as_ref().is_none_or(|features| features.get().iter().eq(others))
+        self.features.as_ref().is_none_or(|features| features.get().iter().eq(self.all_but_targets(names)))
+    }
+
+    /// Whether the columns of the test data stand in another order than those of the training data, and no `features` give one.
+    fn are_put_in_order(&self, train: &Part, test: &Part) -> bool {
+        self.features.is_none() && !self.all_but_targets(&train.names).eq(self.all_but_targets(&test.names))
     }
 
     /// What is fed and learned, made of the parts of a table. `reading` names the way in which the bytes were read, where there is more
@@ -229,18 +289,22 @@ impl Columns {
     pub fn dataset(&self, train: Part, test: Option<Part>, reading: &str) -> Result<(Dataset, Info), TableError> {
         let features = train.inputs.len() / train.rows();
         let resolved = target::resolve(&train.targets, test.as_ref().map(|test| test.targets.as_slice()), self.task);
-        let Resolved { task, train: train_targets, test: test_targets, class_names } = resolved.map_err(|error| {
-            let (key, path) = match (&error, &test) {
-                (TargetError::UnknownClass { .. }, Some(test)) => (test.key, &test.path),
+        let Resolved { task, train: train_targets, test: test_targets, class_names } = resolved.map_err(|misfit| {
+            let (key, path) = match &test {
+                Some(test) if misfit.of_test => (test.key, &test.path),
                 _ => ("target", &train.path),
             };
-            let column = self.target.get().first().filter(|_| self.target.get().len() == 1).cloned();
-            let place = Place { column, ..Place::default() };
-            TableError { key, path: path.clone(), place, fault: Box::new(error.into()) }
+            let names = self.target.get();
+            let target = misfit.target.or((names.len() == 1).then_some(0));
+            let place = Place { column: target.map(|target| names[target].clone()), ..Place::default() };
+            TableError { key, path: path.clone(), place, fault: Box::new(misfit.error.into()) }
         })?;
         // Which columns are used stands in the settings, unless it is all of them.
         let hashes = [Some(train.hash), test.as_ref().map(|test| test.hash)];
-        let fingerprint = fingerprint(&hashes, reading);
+        // Such columns were once taken as they stood: what came of that is not to pass for what is read now.
+        let in_order = test.as_ref().is_some_and(|test| self.are_put_in_order(&train, test));
+        let order = if in_order { "columns in the order of the training data" } else { "" };
+        let fingerprint = fingerprint(&hashes, &format!("{reading}{order}"));
         let all_columns = self.are_all(&train.names);
         let rows = |inputs, targets| Rows { inputs: Inputs::Numbers(inputs), targets };
         let test = test.zip(test_targets).map(|(test, targets)| rows(test.inputs, targets)).unwrap_or_default();

@@ -6,11 +6,12 @@ use std::path::{Path, PathBuf};
 
 use flate2::bufread::MultiGzDecoder;
 use serde::Deserialize;
+use thiserror::Error;
 
-use super::Info;
 use super::columns::{Columns, Fault, Names, Part, Place, Places, TableError, read_file};
 use super::dataset::Dataset;
 use super::target::{Column, TaskKind};
+use super::{Info, are_too_many};
 use crate::number::shortest;
 
 /// The settings of `source = "csv"`.
@@ -33,7 +34,7 @@ struct Keys {
     test_path: Option<PathBuf>,
     /// The column to learn, or a list of columns in a regression.
     target: Names,
-    /// The columns to learn from. Default: all but the target. Each must hold numbers, or true and false (1 and 0).
+    /// The columns to learn from. Default: all of the training data but the target. Each must hold numbers, or true and false (1 and 0).
     features: Option<Names>,
     /// `"classification"` or `"regression"`. Default: what the target holds, see [`super::target::resolve`].
     task: Option<TaskKind>,
@@ -44,14 +45,30 @@ struct Keys {
 
 /// What stands between two fields.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Deserialize)]
+#[serde(try_from = "String")]
 enum Delimiter {
     #[default]
-    #[serde(rename = ",")]
     Comma,
-    #[serde(rename = ";")]
     Semicolon,
-    #[serde(rename = "\t")]
     Tab,
+}
+
+/// What stands between no fields.
+#[derive(Debug, Error)]
+#[error("`{0}` is no delimiter that is read, expected \",\", \";\" or \"\\t\" (a tab)")]
+struct UnknownDelimiter(String);
+
+impl TryFrom<String> for Delimiter {
+    type Error = UnknownDelimiter;
+
+    fn try_from(text: String) -> Result<Self, UnknownDelimiter> {
+        match text.as_str() {
+            "," => Ok(Self::Comma),
+            ";" => Ok(Self::Semicolon),
+            "\t" => Ok(Self::Tab),
+            _ => Err(UnknownDelimiter(text)),
+        }
+    }
 }
 
 impl Delimiter {
@@ -84,8 +101,9 @@ impl Csv {
     /// # Errors
     /// The first thing that is wrong, in the training data before the test data.
     pub fn read(&self) -> Result<(Dataset, Info), TableError> {
-        let mut train = self.part("path", &self.path)?;
-        let mut test = self.test_path.as_ref().map(|path| self.part("test_path", path)).transpose()?;
+        let mut train = self.part("path", &self.path, None)?;
+        let mut test =
+            self.test_path.as_ref().map(|path| self.part("test_path", path, Some(&train.part))).transpose()?;
         for (target, name) in self.columns.target.get().iter().enumerate() {
             let mut parts: Vec<&mut Cells> = std::iter::once(&mut train).chain(&mut test).collect();
             type_target(&mut parts, target, name, self.columns.task)?;
@@ -94,12 +112,13 @@ impl Csv {
         self.columns.dataset(train.part, test.map(|test| test.part), reading)
     }
 
-    fn part(&self, key: &'static str, path: &Path) -> Result<Cells, TableError> {
+    /// The file that the setting `key` names: the training data, or the test data that belong to `train`.
+    fn part(&self, key: &'static str, path: &Path, train: Option<&Part>) -> Result<Cells, TableError> {
         let error = |key, place, fault| TableError { key, path: path.to_owned(), place, fault: Box::new(fault) };
         let of_file = |fault| error(key, Place::default(), fault);
         let bytes = read_file(path).map_err(of_file)?;
         let hash = blake3::hash(&bytes);
-        let text = unpacked(bytes).map_err(of_file)?;
+        let text = unpacked(bytes, MOST_UNPACKED).map_err(of_file)?;
         let mut reader = csv::ReaderBuilder::new()
             .delimiter(self.delimiter.byte())
             .trim(csv::Trim::All)
@@ -111,8 +130,8 @@ impl Csv {
         };
         let Places { features, targets } = self
             .columns
-            .places(&names)
-            .map_err(|(of, fault)| error(if of == "path" { key } else { of }, Place::default(), fault))?;
+            .places(key, &names, train)
+            .map_err(|(blamed, fault)| error(blamed, Place::default(), fault))?;
         let mut cells = Cells {
             lines: Vec::new(),
             part: Part {
@@ -153,6 +172,9 @@ impl Csv {
                 }
             }
             cells.lines.push(line);
+            if are_too_many(cells.lines.len() as u64, features.len() as u64) {
+                return Err(of_file(Fault::TooLarge));
+            }
         }
         if cells.lines.is_empty() { Err(of_file(Fault::NoRows)) } else { Ok(cells) }
     }
@@ -169,14 +191,20 @@ fn at(line: u64, column: Option<String>) -> Place {
     Place { line: Some(line), column, ..Place::default() }
 }
 
-/// The bytes, unpacked where they are gzipped.
-fn unpacked(bytes: Vec<u8>) -> Result<Vec<u8>, Fault> {
+/// No more is unpacked than this: a small file can hold any number of equal bytes.
+const MOST_UNPACKED: u64 = 4 << 30;
+
+/// The bytes, unpacked where they are gzipped; what comes to more than `most` bytes is not.
+fn unpacked(bytes: Vec<u8>, most: u64) -> Result<Vec<u8>, Fault> {
     if !bytes.starts_with(&[0x1f, 0x8b]) {
         return Ok(bytes);
     }
     let mut text = Vec::new();
     let damaged = |cause| Fault::Format(format!("the gzip stream is damaged ({cause}); fetch or pack the file again"));
-    MultiGzDecoder::new(bytes.as_slice()).read_to_end(&mut text).map_err(damaged)?;
+    MultiGzDecoder::new(bytes.as_slice()).take(most + 1).read_to_end(&mut text).map_err(damaged)?;
+    if text.len() as u64 > most {
+        return Err(Fault::Format(format!("there are more than {most} bytes packed in it; unpack it yourself")));
+    }
     Ok(text)
 }
 
@@ -202,12 +230,21 @@ fn in_format(
 fn number(field: &str) -> Result<f64, Fault> {
     match field.parse::<f64>() {
         Ok(number) if number.is_finite() => Ok(number),
-        Ok(number) => Err(Fault::NotFinite { found: shortest(number) }),
+        Ok(number) => Err(not_finite(field, number)),
         Err(_) if field.is_empty() => Err(Fault::Missing),
         Err(_) => match truth(field) {
             Some(truth) => Ok(f64::from(u8::from(truth))),
             None => Err(Fault::NotANumber { found: field.to_owned() }),
         },
+    }
+}
+
+/// What is wrong with a field that is read as no finite number: it says so, or its digits come to more than there is.
+fn not_finite(field: &str, number: f64) -> Fault {
+    if field.contains(|c: char| c.is_ascii_digit()) {
+        Fault::TooLargeNumber { found: field.to_owned() }
+    } else {
+        Fault::NotFinite { found: shortest(number) }
     }
 }
 
@@ -252,11 +289,11 @@ fn type_target(parts: &mut [&mut Cells], target: usize, name: &str, task: Option
             texts.iter().map(|texts| Column::Texts(texts.clone())).collect()
         }
     };
-    for (cells, column) in parts.iter_mut().zip(columns) {
+    for ((cells, column), texts) in parts.iter_mut().zip(columns).zip(&texts) {
         if let Column::Floats(values) = &column
             && let Some(row) = values.iter().position(|value| !value.is_finite())
         {
-            return Err(cells.wrong(name, row, Fault::NotFinite { found: shortest(values[row]) }));
+            return Err(cells.wrong(name, row, not_finite(&texts[row], values[row])));
         }
         cells.part.targets[target] = column;
     }

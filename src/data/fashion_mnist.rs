@@ -5,7 +5,7 @@
 //! that the file names. Either way a file is what was published, or an error. The page gives MD5 sums; the SHA-256 sums here are those
 //! that TensorFlow Datasets checks its downloads against (`url_checksums/fashion_mnist.txt`), with the sizes.
 //!
-//! Nothing is fetched to check or to plan: what a plan needs to know of the data is known.
+//! Nothing is fetched to check or to plan: what a plan needs to know of the data is known. A folder that the file names is looked at, though.
 
 use std::path::{Path, PathBuf};
 
@@ -59,7 +59,7 @@ const ADDRESS_VARIABLE: &str = "PARIBUS_FASHION_MNIST_URL";
 pub enum FashionMnistError {
     #[error("{cause}\nfetch the four files by hand ({ADDRESS}/{} and so on, or data/fashion of https://github.com/zalandoresearch/fashion-mnist), and name their folder: `folder = \"...\"`", FILES[0].name)]
     Fetch { cause: FetchError },
-    #[error("{cause}\nthe folder must hold the four files as they were published, gzipped: {}", names())]
+    #[error("{cause}; the folder must hold the four files as they were published, gzipped: {}", names())]
     Folder { cause: FetchError },
     #[error(
         "the system names no folder for caches; set PARIBUS_CACHE, or fetch the files by hand and name their `folder`"
@@ -73,8 +73,18 @@ fn names() -> String {
     FILES.map(|file| file.name).join(", ")
 }
 
+impl FashionMnistError {
+    /// The key of the `[data]` section that the error is about.
+    pub fn key(&self) -> &'static str {
+        match self {
+            Self::Folder { .. } => "folder",
+            Self::Fetch { .. } | Self::NoCache | Self::File(_) => "source",
+        }
+    }
+}
+
 /// All of Fashion-MNIST, as it is known without reading.
-pub fn info() -> Info {
+fn known() -> Info {
     let task = Task::Classification { classes: 10 };
     let class_names =
         ["T-shirt/top", "Trouser", "Pullover", "Dress", "Coat", "Sandal", "Shirt", "Sneaker", "Bag", "Ankle boot"];
@@ -92,14 +102,31 @@ impl FashionMnist {
         }
     }
 
+    /// What the plan needs to know. A folder that the file names must hold the files; nothing is fetched.
+    ///
+    /// # Errors
+    /// [`FashionMnistError::Folder`]
+    pub fn info(&self) -> Result<Info, FashionMnistError> {
+        self.check(&FILES)?;
+        Ok(known())
+    }
+
+    /// Whether the folder that the file names, if it names one, holds `files`.
+    fn check(&self, files: &[Published; 4]) -> Result<(), FashionMnistError> {
+        for (folder, file) in self.folder.iter().flat_map(|folder| files.iter().map(move |file| (folder, file))) {
+            file.read(folder).map_err(|cause| FashionMnistError::Folder { cause })?;
+        }
+        Ok(())
+    }
+
     /// Reads all rows. What is missing in the user's folder for caches is fetched first.
     ///
     /// # Errors
     /// [`FashionMnistError`]
-    pub fn load(&self) -> Result<Dataset, FashionMnistError> {
+    pub fn load(&self) -> Result<(Dataset, Info), FashionMnistError> {
         let address = std::env::var(ADDRESS_VARIABLE).ok().filter(|address| !address.is_empty());
         let cache = || Some(fetch::cache()?.join("fashion-mnist"));
-        self.load_from(&FILES, address.as_deref().unwrap_or(ADDRESS), cache)
+        Ok((self.load_from(&FILES, address.as_deref().unwrap_or(ADDRESS), cache)?, known()))
     }
 
     fn load_from(
@@ -108,13 +135,9 @@ impl FashionMnist {
         address: &str,
         cache: impl Fn() -> Option<PathBuf>,
     ) -> Result<Dataset, FashionMnistError> {
+        self.check(files)?;
         let folder = match &self.folder {
-            Some(folder) => {
-                for file in files {
-                    file.read(folder).map_err(|cause| FashionMnistError::Folder { cause })?;
-                }
-                folder.clone()
-            }
+            Some(folder) => folder.clone(),
             None => {
                 let folder = cache().ok_or(FashionMnistError::NoCache)?;
                 for file in files {
@@ -232,8 +255,11 @@ mod tests {
         source.resolve(folder.path());
         let load = |files| source.load_from(files, &base, || panic!("no cache is needed"));
         assert_eq!(load(&files).unwrap().train.len(), 2);
-        // The true files are others.
-        let error = load(&FILES).unwrap_err().to_string();
+        assert!(source.check(&files).is_ok());
+        // The true files are others, which a plan says, too.
+        let error = source.info().unwrap_err();
+        assert_eq!((error.key(), error.to_string()), ("folder", load(&FILES).unwrap_err().to_string()));
+        let error = error.to_string();
         assert!(error.contains("train-images-idx3-ubyte.gz` is not the published file"), "{error}");
         std::fs::remove_file(folder.path().join(files[3].name)).unwrap();
         let error = load(&files).unwrap_err().to_string();
@@ -244,7 +270,7 @@ mod tests {
 
     #[test]
     fn what_is_known_needs_no_file() {
-        let info = info();
+        let info = FashionMnist::default().info().unwrap();
         assert_eq!((info.train_rows, info.test_rows, info.features, info.class_names.len()), (60_000, 10_000, 784, 10));
         assert_eq!(info.fingerprint.len(), 16);
     }

@@ -13,7 +13,7 @@ use flate2::bufread::MultiGzDecoder;
 use serde::Deserialize;
 use thiserror::Error;
 
-use super::{Dataset, Info, Rows, Task, fingerprint};
+use super::{Dataset, Info, Rows, Task, are_too_many, counted, fingerprint};
 use crate::number::OutOfRange;
 
 /// The settings of `source = "idx"`.
@@ -137,7 +137,7 @@ pub enum Fault {
     TooLong { sizes: Vec<u32> },
     #[error("found label {found}, expected 0 to {}: `classes` is {classes}", classes - 1)]
     Label { found: u8, classes: u16 },
-    #[error("found {labels} labels for the {images} images of `{}`: they do not belong together", of.display())]
+    #[error("found {} for the {} of `{}`: they do not belong together", counted(*.labels as u64, "label"), counted(*.images as u64, "image"), of.display())]
     Count { labels: usize, images: usize, of: PathBuf },
     #[error("found images of {} values, expected {} as in `{}`", shape(found), shape(expected), of.display())]
     Shape { found: Vec<u32>, expected: Vec<u32>, of: PathBuf },
@@ -339,7 +339,9 @@ fn parse_content(mut content: impl Read, most: usize, role: Role) -> Result<(Vec
     }
     let length = sizes.iter().try_fold(1_usize, |product, size| product.checked_mul(*size as usize));
     let mut values = Vec::new();
-    let fits = |length: &usize| *length <= isize::MAX as usize && values.try_reserve_exact((*length).min(most)).is_ok();
+    // Bytes stay bytes: eight of them take the room of a number.
+    let has_room = |length: usize| !are_too_many(length as u64 / 8, 1);
+    let fits = |length: &usize| has_room(*length) && values.try_reserve_exact((*length).min(most)).is_ok();
     let Some(length) = length.filter(fits) else {
         return Err((4, Fault::TooLarge { sizes }));
     };

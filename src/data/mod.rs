@@ -166,12 +166,14 @@ pub enum Error {
     FashionMnist(#[from] FashionMnistError),
     #[error(transparent)]
     Split(#[from] SplitError),
-    #[error("`{key}` is {asked}, but there are {there} rows")]
+    #[error("`{key}` is {asked}, but {}", there_are(*there, "row"))]
     TooFewRows { key: &'static str, asked: u64, there: u64 },
     #[error("`test_rows` is given, but there is no test data")]
     NoTestData,
     #[error("{rows} rows of {features} numbers do not fit into memory")]
     TooLarge { rows: u64, features: usize },
+    #[error("the centers of {classes} classes, {features} numbers each, do not fit into memory")]
+    TooManyCenters { classes: usize, features: usize },
     #[error("a data file changed after the runs were planned; run the command again")]
     Changed,
 }
@@ -186,8 +188,11 @@ impl Error {
             Self::Split(error) => error.key(),
             Self::TooFewRows { key, .. } => key,
             Self::NoTestData => "test_rows",
+            Self::TooLarge { rows, features } if *features as u64 > *rows => "features",
             Self::TooLarge { .. } => "rows",
-            Self::FashionMnist(_) | Self::Changed => "source",
+            Self::TooManyCenters { .. } => "features",
+            Self::FashionMnist(error) => error.key(),
+            Self::Changed => "source",
         }
     }
 
@@ -197,12 +202,13 @@ impl Error {
             Self::Split(error) => Some(error.help()),
             Self::NoTestData => Some("to set some of the rows aside as test data, take `test_share`"),
             Self::TooLarge { .. } => Some("take fewer `rows` or `features`"),
+            Self::TooManyCenters { .. } => Some("take fewer `classes` or `features`"),
             _ => None,
         }
     }
 }
 
-/// More numbers than this are not made: 16 GiB.
+/// More numbers than this are neither made nor read: 16 GiB.
 const MOST_NUMBERS: u64 = 1 << 31;
 
 impl Data {
@@ -229,24 +235,21 @@ impl Data {
         (&self.0, &self.2)
     }
 
-    /// What the plan needs to know. Nothing is unpacked, computed or fetched for what the program knows; files are read and
-    /// checked.
+    /// What the plan needs to know. Nothing is unpacked, computed or fetched for what the program knows; the user's own files
+    /// are read and checked.
     ///
     /// # Errors
     /// [`Error`], for files that are not as they should be, and for limits and splits beyond what is there.
     pub fn info(&self) -> Result<Info, Error> {
-        let whole = with_synthetic!(&self.2, source => synthetic::info(source),
+        let whole = with_synthetic!(&self.2, source => synthetic::info(source)?,
             Source::Mnist => mnist::info(),
             Source::Digits => digits::info(),
-            Source::FashionMnist(_) => fashion_mnist::info(),
+            Source::FashionMnist(source) => source.info()?,
             Source::Idx(idx) => idx.read()?.1,
             Source::Csv(csv) => csv.read()?.1,
             Source::Parquet(parquet) => parquet.read()?.1,
             Source::Npy(npy) => npy.read()?.1,
         );
-        if whole.train_rows.saturating_mul(whole.features as u64) > MOST_NUMBERS {
-            return Err(Error::TooLarge { rows: whole.train_rows, features: whole.features });
-        }
         let (train_rows, test_rows) = self.0.apply(&whole)?;
         Ok(self.1.split.apply(Info { train_rows, test_rows, ..whole })?)
     }
@@ -277,13 +280,13 @@ impl Data {
             Ok::<_, Error>((load(train_rows as usize, test_rows as usize), whole))
         };
         let (mut dataset, whole) = with_synthetic!(&self.2, source => {
-                let whole = synthetic::info(source);
+                let whole = synthetic::info(source)?;
                 let (features, task) = (whole.features, whole.task);
                 (Dataset { train: source.draw(), test: Rows::default(), features, task }, whole)
             },
             Source::Mnist => built_in(mnist::info(), &mnist::load)?,
             Source::Digits => built_in(digits::info(), &|train_rows, _| digits::load(train_rows))?,
-            Source::FashionMnist(source) => (source.load()?, fashion_mnist::info()),
+            Source::FashionMnist(source) => source.load()?,
             Source::Idx(idx) => idx.read()?,
             Source::Csv(csv) => csv.read()?,
             Source::Parquet(parquet) => parquet.read()?,
@@ -392,6 +395,21 @@ impl Limits {
         }
         Ok((train_rows, limit("test_rows", self.test_rows, whole.test_rows)?))
     }
+}
+
+/// `1 row`, `2 rows`.
+fn counted(number: u64, noun: &str) -> String {
+    format!("{number} {noun}{}", if number == 1 { "" } else { "s" })
+}
+
+/// `there is 1 row`, `there are 2 rows`.
+fn there_are(number: u64, noun: &str) -> String {
+    format!("there {} {}", if number == 1 { "is" } else { "are" }, counted(number, noun))
+}
+
+/// Whether so many rows of so many numbers are more than are made or read.
+fn are_too_many(rows: u64, numbers: u64) -> bool {
+    rows.saturating_mul(numbers) > MOST_NUMBERS
 }
 
 /// Names the content of files, each given as its blake3, and the way in which they are read where there is more than one: the first 16

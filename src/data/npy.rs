@@ -11,7 +11,7 @@ use thiserror::Error;
 
 use super::dataset::{Dataset, Inputs, Rows};
 use super::target::{self, Column, Resolved, TargetError, TaskKind};
-use super::{Info, fingerprint};
+use super::{Info, are_too_many, counted, fingerprint};
 use crate::number::shortest;
 
 /// The settings of `source = "npy"`.
@@ -100,7 +100,7 @@ pub enum Fault {
     Length { found: usize, expected: u128, sizes: Vec<usize>, header: usize },
     #[error("found {found} at {}, expected a finite number", shape(.index))]
     NotFinite { found: String, index: Vec<usize> },
-    #[error("{targets} rows of targets do not belong to the {features} rows of `{}`", of.display())]
+    #[error("there are targets for {}, and `{}` has {}", counted(*.targets as u64, "row"), of.display(), counted(*.features as u64, "row"))]
     Count { targets: usize, features: usize, of: PathBuf },
     #[error(transparent)]
     Target(#[from] TargetError),
@@ -131,21 +131,20 @@ impl Npy {
         let train = self.train.read("features", "targets")?;
         let test = self.test.as_ref().map(|test| test.read("test_features", "test_targets")).transpose()?;
         if let (Some(test), Some(pair)) = (&test, &self.test)
-            && test.features != train.features
+            && test.shape[1..] != train.shape[1..]
         {
-            let expected = format!("{} numbers a row as in `{}`", train.features, self.train.features.display());
+            let (of, rows_of) = (shape(&train.shape), self.train.features.display());
+            let expected = format!("{of} as in `{rows_of}`, whatever the number of rows");
             let fault = Box::new(Fault::Shape { found: test.shape.clone(), expected });
             return Err(NpyError { key: "test_features", path: pair.features.clone(), fault });
         }
         let resolved = target::resolve(&train.targets, test.as_ref().map(|test| test.targets.as_slice()), self.task);
-        let Resolved { task, train: train_targets, test: test_targets, class_names } = resolved.map_err(|error| {
-            let (key, path) = match (&error, &self.test) {
-                (TargetError::UnknownClass { .. } | TargetError::Different { .. }, Some(test)) => {
-                    ("test_targets", &test.targets)
-                }
+        let Resolved { task, train: train_targets, test: test_targets, class_names } = resolved.map_err(|misfit| {
+            let (key, path) = match &self.test {
+                Some(test) if misfit.of_test => ("test_targets", &test.targets),
                 _ => ("targets", &self.train.targets),
             };
-            NpyError { key, path: path.clone(), fault: Box::new(error.into()) }
+            NpyError { key, path: path.clone(), fault: Box::new(misfit.error.into()) }
         })?;
         let hashes = |part: Option<&Part>| [part.map(|part| part.hashes[0]), part.map(|part| part.hashes[1])];
         let fingerprint = fingerprint([hashes(Some(&train)), hashes(test.as_ref())].as_flattened(), "");
@@ -254,6 +253,9 @@ impl Array {
                 let expected = length.unwrap_or(u128::MAX).saturating_add(begin as u128);
                 return Err(Fault::Length { found: bytes.len(), expected, sizes: shape, header: begin });
             }
+        }
+        if are_too_many((content.len() / width) as u64, 1) {
+            return Err(Fault::File(super::columns::Fault::TooLarge));
         }
         // A value's bytes, the least significant one first.
         let each = |visit: &mut dyn FnMut([u8; 8])| {

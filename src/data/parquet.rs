@@ -6,14 +6,18 @@ use std::path::{Path, PathBuf};
 use arrow::array::{Array, ArrayRef, AsArray};
 use arrow::compute::cast;
 use arrow::datatypes::{DataType, Float64Type, Int64Type, Schema};
+use arrow::error::ArrowError;
+use arrow::util::display::array_value_to_string;
 use parquet::arrow::ProjectionMask;
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
+use parquet::basic::Compression;
+use parquet::file::metadata::ParquetMetaData;
 use serde::Deserialize;
 
-use super::Info;
 use super::columns::{Columns, Fault, Names, Part, Place, Places, TableError};
 use super::dataset::Dataset;
 use super::target::{Column, TaskKind};
+use super::{Info, are_too_many};
 use crate::number::shortest;
 
 /// The settings of `source = "parquet"`.
@@ -35,7 +39,7 @@ struct Keys {
     test_path: Option<PathBuf>,
     /// The column to learn, or a list of columns in a regression.
     target: Names,
-    /// The columns to learn from. Default: all but the target. Each must hold numbers, or true and false (1 and 0).
+    /// The columns to learn from. Default: all of the training data but the target. Each must hold numbers, or true and false (1 and 0).
     features: Option<Names>,
     /// `"classification"` or `"regression"`. Default: what the target holds, see [`super::target::resolve`].
     task: Option<TaskKind>,
@@ -60,12 +64,13 @@ impl Parquet {
     /// # Errors
     /// The first thing that is wrong, in the training data before the test data.
     pub fn read(&self) -> Result<(Dataset, Info), TableError> {
-        let train = self.part("path", &self.path)?;
-        let test = self.test_path.as_ref().map(|path| self.part("test_path", path)).transpose()?;
+        let train = self.part("path", &self.path, None)?;
+        let test = self.test_path.as_ref().map(|path| self.part("test_path", path, Some(&train))).transpose()?;
         self.columns.dataset(train, test, "")
     }
 
-    fn part(&self, key: &'static str, path: &Path) -> Result<Part, TableError> {
+    /// The file that the setting `key` names: the training data, or the test data that belong to `train`.
+    fn part(&self, key: &'static str, path: &Path, train: Option<&Part>) -> Result<Part, TableError> {
         let error = |key, place, fault| TableError { key, path: path.to_owned(), place, fault: Box::new(fault) };
         let of_file = |fault| error(key, Place::default(), fault);
         let (file, hash) = open(path).map_err(of_file)?;
@@ -76,8 +81,8 @@ impl Parquet {
         let names: Vec<String> = schema.fields().iter().map(|field| field.name().clone()).collect();
         let Places { features, targets } = self
             .columns
-            .places(&names)
-            .map_err(|(of, fault)| error(if of == "path" { key } else { of }, Place::default(), fault))?;
+            .places(key, &names, train)
+            .map_err(|(blamed, fault)| error(blamed, Place::default(), fault))?;
         for &column in &features {
             let found = schema.field(column).data_type();
             if !is_number(found) {
@@ -85,6 +90,11 @@ impl Parquet {
                 let place = Place { column: Some(names[column].clone()), ..Place::default() };
                 return Err(error(if self.columns.features.is_some() { "features" } else { key }, place, fault));
             }
+        }
+        // A few bytes can stand for any number of equal values: what the file says of itself comes before what it holds.
+        let declared = builder.metadata().file_metadata().num_rows();
+        if are_too_many(u64::try_from(declared).unwrap_or_default(), (features.len() + targets.len()) as u64) {
+            return Err(of_file(Fault::TooLarge));
         }
         let mut typed =
             targets.iter().map(|&column| column_of(&schema, column)).collect::<Result<Vec<_>, _>>().map_err(
@@ -95,11 +105,15 @@ impl Parquet {
             )?;
 
         let used: Vec<usize> = features.iter().chain(&targets).copied().collect();
+        if let Some((column, found)) = unknown_compression(builder.metadata(), &used) {
+            let place = Place { column: Some(names[column].clone()), ..Place::default() };
+            return Err(error(key, place, Fault::Compression { found }));
+        }
         let mask = ProjectionMask::roots(builder.parquet_schema(), used.iter().copied());
         let reader = builder.with_projection(mask).build().map_err(|cause| not_parquet(&cause))?;
         let (mut inputs, mut rows) = (Vec::new(), 0);
         for batch in reader {
-            let batch = batch.map_err(|cause| not_parquet(&cause))?;
+            let batch = batch.map_err(|cause| of_file(Fault::Format(format!("the file is damaged: {cause}"))))?;
             // What is read stands in the order of the file, whatever was asked for.
             let column = |place: usize| {
                 let before = used.iter().filter(|&&other| other < place).count();
@@ -142,6 +156,24 @@ fn open(path: &Path) -> Result<(File, blake3::Hash), Fault> {
     Ok((file, hasher.finalize()))
 }
 
+/// The first of the `used` columns that is compressed in a way that is not read, and how.
+fn unknown_compression(metadata: &ParquetMetaData, used: &[usize]) -> Option<(usize, &'static str)> {
+    let schema = metadata.file_metadata().schema_descr();
+    let parts = metadata.row_groups().iter().flat_map(|group| group.columns().iter().enumerate());
+    let mut columns = parts.map(|(leaf, part)| (schema.get_column_root_idx(leaf), part.compression()));
+    columns.find_map(|(column, compression)| {
+        let found = match compression {
+            Compression::UNCOMPRESSED | Compression::SNAPPY | Compression::GZIP(_) | Compression::ZSTD(_) => {
+                return None;
+            }
+            Compression::LZO => "LZO",
+            Compression::BROTLI(_) => "Brotli",
+            Compression::LZ4 | Compression::LZ4_RAW => "LZ4",
+        };
+        used.contains(&column).then_some((column, found))
+    })
+}
+
 /// Whether values of this type are numbers, or true and false.
 fn is_number(of: &DataType) -> bool {
     of.is_numeric() || *of == DataType::Boolean
@@ -175,16 +207,24 @@ fn column_of(schema: &Schema, column: usize) -> Result<Column, (usize, Fault)> {
     of(found).ok_or_else(|| (column, fault()))
 }
 
-/// The first row whose value is missing.
-fn missing(array: &dyn Array) -> Option<(usize, Fault)> {
-    (0..array.len()).find(|&row| array.is_null(row)).map(|row| (row, Fault::Missing))
+/// The first row that has no value.
+fn missing(array: &dyn Array) -> Option<usize> {
+    let nulls = array.logical_nulls()?;
+    (0..array.len()).find(|&row| nulls.is_null(row))
 }
 
 /// `array` as another type, where every value has its place there.
 fn converted(array: &ArrayRef, to: &DataType) -> Result<ArrayRef, (usize, Fault)> {
-    let array = cast(array, to).map_err(|cause| (0, Fault::Format(cause.to_string())))?;
+    let format = |cause: ArrowError| (0, Fault::Format(cause.to_string()));
+    if let Some(row) = missing(array) {
+        return Err((row, Fault::Missing));
+    }
+    let converted = cast(array, to).map_err(format)?;
     // What has no place in the other type becomes missing.
-    missing(&array).map_or(Ok(array), Err)
+    match missing(&converted) {
+        Some(row) => Err((row, Fault::TooLargeValue { found: array_value_to_string(array, row).map_err(format)? })),
+        None => Ok(converted),
+    }
 }
 
 /// The values as finite numbers; or the row where that is not so, and why.

@@ -3,9 +3,9 @@
 use serde::Deserialize;
 use thiserror::Error;
 
-use super::Info;
 use super::dataset::{Dataset, View};
 use super::normalize::{Normalize, Scaling};
+use super::{Info, counted, there_are};
 use crate::number::{Count, Fraction};
 
 /// What is set aside of the training rows, after limits.
@@ -69,17 +69,22 @@ impl TryFrom<Keys> for Preparation {
 #[derive(Debug, Error, PartialEq)]
 pub enum SplitError {
     #[error(
-        "{validation} validation rows{} leave nothing to train on: there are {rows} rows", and_test(*.test)
+        "{} nothing to train on: {}", leave(*.validation, *.test), there_are(*.rows, "row")
     )]
     NothingLeft { key: &'static str, validation: u64, test: u64, rows: u64 },
-    #[error("`{key}` comes to no row at all: there are {rows} rows")]
+    #[error("`{key}` comes to no row at all: {}", there_are(*.rows, "row"))]
     NoRows { key: &'static str, rows: u64 },
-    #[error("`test_share` is given, but the source has test data of its own: {rows} rows")]
+    #[error("`test_share` is given, but the source has test data of its own: {}", counted(*.rows, "row"))]
     TestDataIsThere { rows: u64 },
 }
 
-fn and_test(test: u64) -> String {
-    if test > 0 { format!(" and {test} test rows") } else { String::new() }
+/// `1 validation row leaves`, `2 validation rows and 1 test row leave`.
+fn leave(validation: u64, test: u64) -> String {
+    match (validation, counted(validation, "validation row")) {
+        (1, row) if test == 0 => format!("{row} leaves"),
+        (_, rows) if test == 0 => format!("{rows} leave"),
+        (_, rows) => format!("{rows} and {} leave", counted(test, "test row")),
+    }
 }
 
 impl SplitError {
@@ -266,6 +271,10 @@ mod tests {
         assert_eq!(
             said("validation_rows = 60\ntest_share = 0.4", info(100, 0)),
             "60 validation rows and 40 test rows leave nothing to train on: there are 100 rows"
+        );
+        assert_eq!(
+            said("validation_rows = 1", info(1, 0)),
+            "1 validation row leaves nothing to train on: there is 1 row"
         );
         assert_eq!(said("test_share = 0.001", info(100, 0)), "`test_share` comes to no row at all: there are 100 rows");
         assert!(said("test_share = 0.5", info(100, 7)).contains("has test data of its own: 7 rows"));

@@ -7,7 +7,7 @@
 use serde::Deserialize;
 
 use super::dataset::{Inputs, Rows, Targets, Task};
-use super::{Info, fingerprint_of};
+use super::{Error, Info, are_too_many, fingerprint_of};
 use crate::number::{Count, OutOfRange};
 use crate::settings::Settings;
 
@@ -22,6 +22,13 @@ pub trait Synthetic {
     fn features(&self) -> usize;
     /// What is asked about a row.
     fn task(&self) -> Task;
+    /// Whether what the rows are made of, beside the rows themselves, fits into memory.
+    ///
+    /// # Errors
+    /// What does not.
+    fn check(&self) -> Result<(), Error> {
+        Ok(())
+    }
     /// The rows.
     fn draw(&self) -> Rows;
     /// Writes everything that decides the rows: there is no file whose bytes would.
@@ -29,8 +36,16 @@ pub trait Synthetic {
 }
 
 /// What the plan needs to know of `source`.
-pub fn info<S: Synthetic>(source: &S) -> Info {
-    Info::unsplit(source.rows().get(), 0, source.features(), source.task(), fingerprint_of(S::NAME))
+///
+/// # Errors
+/// [`Error::TooLarge`] and what else does not fit into memory.
+pub fn info<S: Synthetic>(source: &S) -> Result<Info, Error> {
+    let (rows, features) = (source.rows().get(), source.features());
+    if are_too_many(rows, features as u64) {
+        return Err(Error::TooLarge { rows, features });
+    }
+    source.check()?;
+    Ok(Info::unsplit(rows, 0, features, source.task(), fingerprint_of(S::NAME)))
 }
 
 /// As many classes as there can be: 2 to 65536.

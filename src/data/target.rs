@@ -1,9 +1,13 @@
 //! What should come out, as a file of the user's own has it: a column, or several; and what that makes the task.
 
+use std::borrow::Cow;
+
 use serde::Deserialize;
 use thiserror::Error;
 
 use super::dataset::{Targets, Task};
+use super::there_are;
+use crate::number::shortest;
 
 /// What is asked about a row, as the file says it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Deserialize)]
@@ -44,6 +48,9 @@ impl Column {
         match self {
             Self::Bools(_) => "true and false",
             Self::Integers(_) => "whole numbers",
+            Self::Floats(values) if values.iter().all(|&value| whole(value).is_some()) => {
+                "whole numbers written as floats"
+            }
             Self::Floats(_) => "numbers with fractions",
             Self::Texts(_) => "texts",
         }
@@ -57,6 +64,19 @@ impl Column {
             Self::Bools(_) | Self::Texts(_) => None,
         }
     }
+
+    /// As what names classes: floats that are whole become the whole numbers that they are.
+    fn names(&self) -> Result<Cow<'_, Self>, TargetError> {
+        let Self::Floats(values) = self else { return Ok(Cow::Borrowed(self)) };
+        let name = |&value: &f64| whole(value).ok_or_else(|| TargetError::NoClasses { found: shortest(value) });
+        values.iter().map(name).collect::<Result<_, _>>().map(|names| Cow::Owned(Self::Integers(names)))
+    }
+}
+
+/// The whole number that `value` is, if it is one that 64 bits hold.
+fn whole(value: f64) -> Option<i64> {
+    // 2^63 is the first number beyond.
+    (value.trunc() == value && (-(2.0_f64.powi(63))..2.0_f64.powi(63)).contains(&value)).then_some(value as i64)
 }
 
 /// The targets of both parts.
@@ -78,13 +98,17 @@ pub enum TargetError {
     )]
     NotNumbers { kind: &'static str },
     #[error(
-        "the target holds numbers with fractions, which name no classes; take `task = \"regression\"`, or a target of names or whole numbers"
+        "the target holds `{found}`, which names no class; take `task = \"regression\"`, or a target of names or whole numbers"
     )]
-    NoClasses,
+    NoClasses { found: String },
     #[error("a classification has one target, and {targets} are named; take one, or `task = \"regression\"`")]
     SeveralTargets { targets: usize },
-    #[error("the target holds {train} in the training data and {test} in the test data")]
+    #[error(
+        "the target holds {train} in the training data and {test} in the test data; where both are numbers, `task` says whether they name classes"
+    )]
     Different { train: &'static str, test: &'static str },
+    #[error("{} in the training data, and {test} in the test data", there_are(*.train as u64, "target"))]
+    DifferentNumber { train: usize, test: usize },
     #[error("the class `{class}` of the test data is none of the training data's")]
     UnknownClass { class: String },
     #[error(
@@ -93,55 +117,85 @@ pub enum TargetError {
     TooManyClasses { classes: usize },
 }
 
+/// Where the targets do not suit the task, and why.
+#[derive(Debug, PartialEq)]
+pub struct Misfit {
+    /// Whether it is the test data that is to blame.
+    pub of_test: bool,
+    /// The target's place, where one is to blame.
+    pub target: Option<usize>,
+    pub error: TargetError,
+}
+
+impl Misfit {
+    fn of_train(error: TargetError) -> Self {
+        Self { of_test: false, target: None, error }
+    }
+
+    fn of_test(error: TargetError) -> Self {
+        Self { of_test: true, target: None, error }
+    }
+}
+
 /// Turns columns into targets. Without a `task`, one column of texts, of true and false, or of whole numbers is a classification, and all
-/// else a regression. Classes are numbered in sorted order: texts byte by byte, false before true.
+/// else a regression: floats, too, where all of them are whole. Classes are numbered in sorted order: texts byte by byte, false before true.
 ///
 /// # Errors
-/// [`TargetError`]
-pub fn resolve(train: &[Column], test: Option<&[Column]>, task: Option<TaskKind>) -> Result<Resolved, TargetError> {
-    for (train, test) in train.iter().zip(test.unwrap_or_default()) {
-        if std::mem::discriminant(train) != std::mem::discriminant(test) {
-            return Err(TargetError::Different { train: train.kind(), test: test.kind() });
-        }
+/// The first [`Misfit`], in the training data before the test data.
+pub fn resolve(train: &[Column], test: Option<&[Column]>, task: Option<TaskKind>) -> Result<Resolved, Misfit> {
+    if let Some(test) = test.filter(|test| test.len() != train.len()) {
+        return Err(Misfit::of_test(TargetError::DifferentNumber { train: train.len(), test: test.len() }));
     }
-    let task = task.unwrap_or(match train {
+    let kind = task.unwrap_or(match train {
         [Column::Bools(_) | Column::Integers(_) | Column::Texts(_)] => TaskKind::Classification,
         _ => TaskKind::Regression,
     });
-    match (task, train) {
-        (TaskKind::Classification, [column]) => {
+    match (kind, train) {
+        (TaskKind::Classification, [train]) => {
             let test = test.and_then(<[Column]>::first);
-            match (column, test) {
-                (Column::Floats(_), _) => Err(TargetError::NoClasses),
+            let different =
+                |test: &Column| Misfit::of_test(TargetError::Different { train: train.kind(), test: test.kind() });
+            // Only who says that numbers name classes may write them in two ways.
+            if let (None, Some(test)) = (task, test)
+                && std::mem::discriminant(train) != std::mem::discriminant(test)
+            {
+                return Err(different(test));
+            }
+            let train_names = train.names().map_err(Misfit::of_train)?;
+            let test_names = test.map(Column::names).transpose().map_err(Misfit::of_test)?;
+            match (train_names.as_ref(), test_names.as_deref()) {
+                (Column::Bools(train), None) => classes(train, None),
                 (Column::Bools(train), Some(Column::Bools(test))) => classes(train, Some(test)),
-                (Column::Bools(train), _) => classes(train, None),
+                (Column::Integers(train), None) => classes(train, None),
                 (Column::Integers(train), Some(Column::Integers(test))) => classes(train, Some(test)),
-                (Column::Integers(train), _) => classes(train, None),
+                (Column::Texts(train), None) => classes(train, None),
                 (Column::Texts(train), Some(Column::Texts(test))) => classes(train, Some(test)),
-                (Column::Texts(train), _) => classes(train, None),
+                _ => Err(different(test.unwrap_or(train))),
             }
         }
-        (TaskKind::Classification, several) => Err(TargetError::SeveralTargets { targets: several.len() }),
+        (TaskKind::Classification, several) => {
+            Err(Misfit::of_train(TargetError::SeveralTargets { targets: several.len() }))
+        }
         (TaskKind::Regression, columns) => Ok(Resolved {
             task: Task::Regression { targets: columns.len() },
-            train: values(columns)?,
-            test: test.map(values).transpose()?,
+            train: values(columns, false)?,
+            test: test.map(|test| values(test, true)).transpose()?,
             class_names: Vec::new(),
         }),
     }
 }
 
-fn classes<T: Ord + ToString>(train: &[T], test: Option<&[T]>) -> Result<Resolved, TargetError> {
+fn classes<T: Ord + ToString>(train: &[T], test: Option<&[T]>) -> Result<Resolved, Misfit> {
     let mut names: Vec<&T> = train.iter().collect();
     names.sort_unstable();
     names.dedup();
     if names.len() > 1 << 16 {
-        return Err(TargetError::TooManyClasses { classes: names.len() });
+        return Err(Misfit::of_train(TargetError::TooManyClasses { classes: names.len() }));
     }
-    let number = |values: &[T]| -> Result<Targets, TargetError> {
+    let number = |values: &[T]| -> Result<Targets, Misfit> {
         let number = |value: &T| match names.binary_search(&value) {
             Ok(class) => Ok(class as u16),
-            Err(_) => Err(TargetError::UnknownClass { class: value.to_string() }),
+            Err(_) => Err(Misfit::of_test(TargetError::UnknownClass { class: value.to_string() })),
         };
         values.iter().map(number).collect::<Result<_, _>>().map(Targets::Classes)
     };
@@ -153,11 +207,12 @@ fn classes<T: Ord + ToString>(train: &[T], test: Option<&[T]>) -> Result<Resolve
     })
 }
 
-fn values(columns: &[Column]) -> Result<Targets, TargetError> {
-    let numbers: Vec<Vec<f64>> = columns
-        .iter()
-        .map(|column| column.numbers().ok_or(TargetError::NotNumbers { kind: column.kind() }))
-        .collect::<Result<_, _>>()?;
+fn values(columns: &[Column], of_test: bool) -> Result<Targets, Misfit> {
+    let numbers = |(target, column): (usize, &Column)| {
+        let error = || TargetError::NotNumbers { kind: column.kind() };
+        column.numbers().ok_or_else(|| Misfit { of_test, target: Some(target), error: error() })
+    };
+    let numbers: Vec<Vec<f64>> = columns.iter().enumerate().map(numbers).collect::<Result<_, _>>()?;
     let rows = columns.first().map_or(0, Column::len);
     let values = (0..rows).flat_map(|row| numbers.iter().map(move |column| column[row])).collect();
     Ok(Targets::Values { values, targets: columns.len() })
@@ -198,10 +253,47 @@ mod tests {
     }
 
     #[test]
+    fn whole_floats_name_classes_where_the_file_says_so() {
+        let classify = Some(TaskKind::Classification);
+        let floats = |values: &[f64]| Column::Floats(values.to_vec());
+        let resolved = resolve(&[floats(&[3.0, -0.0, 3.0])], Some(&[Column::Integers(vec![0])]), classify).unwrap();
+        assert_eq!(resolved.train, Targets::Classes(vec![1, 0, 1]));
+        assert_eq!(resolved.test, Some(Targets::Classes(vec![0])));
+        assert_eq!(resolved.class_names, ["0", "3"]);
+        let other_way = resolve(&[Column::Integers(vec![0, 3])], Some(&[floats(&[3.0])]), classify).unwrap();
+        assert_eq!(other_way.test, Some(Targets::Classes(vec![1])));
+        // Nobody has said what they are: numbers.
+        assert_eq!(resolve(&[floats(&[3.0, 0.0])], None, None).unwrap().task, Task::Regression { targets: 1 });
+        let refused = |train: Column, test: Column| resolve(&[train], Some(&[test]), classify).unwrap_err();
+        let no_classes = |found: &str| TargetError::NoClasses { found: found.to_owned() };
+        assert_eq!(refused(floats(&[1.0, 0.5]), floats(&[1.0])), Misfit::of_train(no_classes("0.5")));
+        assert_eq!(refused(floats(&[1.0]), floats(&[2e19])), Misfit::of_test(no_classes("2e19")));
+        assert_eq!(
+            refused(floats(&[1.0]), texts(&["1"])),
+            Misfit::of_test(TargetError::Different { train: "whole numbers written as floats", test: "texts" })
+        );
+    }
+
+    #[test]
+    fn test_data_has_as_many_targets_and_numbers_where_numbers_are_learned() {
+        let numbers = || Column::Integers(vec![1, 2]);
+        let too_few = resolve(&[numbers(), numbers()], Some(&[numbers()]), None);
+        assert_eq!(too_few, Err(Misfit::of_test(TargetError::DifferentNumber { train: 2, test: 1 })));
+        let too_many = resolve(&[numbers()], Some(&[numbers(), numbers()]), None);
+        assert_eq!(too_many, Err(Misfit::of_test(TargetError::DifferentNumber { train: 1, test: 2 })));
+        let mixed = resolve(&[numbers(), numbers()], Some(&[numbers(), Column::Floats(vec![0.5, 1.5])]), None);
+        assert!(mixed.is_ok(), "{mixed:?}");
+        let unlike = resolve(&[numbers(), numbers()], Some(&[numbers(), texts(&["a"])]), None);
+        let error = TargetError::NotNumbers { kind: "texts" };
+        assert_eq!(unlike, Err(Misfit { of_test: true, target: Some(1), error }));
+    }
+
+    #[test]
     fn what_cannot_be_learned_is_refused() {
         let floats = || Column::Floats(vec![0.5]);
         let classify = Some(TaskKind::Classification);
-        assert_eq!(resolve(&[floats()], None, classify), Err(TargetError::NoClasses));
+        let resolve =
+            |train: &[Column], test: Option<&[Column]>, task| resolve(train, test, task).map_err(|misfit| misfit.error);
         assert_eq!(resolve(&[floats(), floats()], None, classify), Err(TargetError::SeveralTargets { targets: 2 }));
         let regress = resolve(&[texts(&["a"])], None, Some(TaskKind::Regression));
         assert_eq!(regress, Err(TargetError::NotNumbers { kind: "texts" }));

@@ -130,6 +130,18 @@ fn rows_that_no_memory_holds_are_refused_before_they_are_made() {
     let normal: Normal = toml::from_str("features = 1000\nrows = 9_007_199_254_740_992").unwrap();
     let error = prepared("", Source::Normal(normal)).info().unwrap_err();
     assert_eq!(error.to_string(), "9007199254740992 rows of 1000 numbers do not fit into memory");
+    let blobs = |keys: &str| {
+        let error = prepared("", Source::Blobs(toml::from_str(keys).unwrap())).info().unwrap_err();
+        format!("{}: {error}; {}", error.key(), error.help().unwrap())
+    };
+    assert_eq!(
+        blobs("rows = 1\nfeatures = 1_000_000\nclasses = 65536"),
+        "features: the centers of 65536 classes, 1000000 numbers each, do not fit into memory; take fewer `classes` or `features`"
+    );
+    assert_eq!(
+        blobs("features = 10_000_000_000"),
+        "features: 300 rows of 10000000000 numbers do not fit into memory; take fewer `rows` or `features`"
+    );
 }
 
 #[test]

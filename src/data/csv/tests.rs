@@ -104,6 +104,52 @@ fn test_data_has_the_classes_of_the_training_data() {
 }
 
 #[test]
+fn columns_of_the_test_data_are_found_by_name() {
+    let settings = "path = 'x.csv'\ntest_path = 'test.csv'\ntarget = ['y', 'z']";
+    let train: (&str, &[u8]) = ("x.csv", b"a,b,y,z\n1,2,3,4\n");
+    let with = |settings: &str, test: &[u8]| read(settings, &[train, ("test.csv", test)]);
+    let (data, info) = with(settings, b"z,b,y,a\n8,6,7,5\n");
+    assert_eq!(data.test.inputs, Inputs::Numbers(vec![5.0, 6.0]));
+    assert_eq!(data.test.targets, Targets::Values { values: vec![7.0, 8.0], targets: 2 });
+    // That the file was once read otherwise must be seen from its fingerprint; `features` have always been names.
+    let listed = format!("{settings}\nfeatures = ['a', 'b']");
+    let (listed_data, listed_info) = with(&listed, b"z,b,y,a\n8,6,7,5\n");
+    assert_eq!(listed_data, data);
+    assert_ne!(listed_info.fingerprint, info.fingerprint);
+    let in_order: &[u8] = b"z,a,y,b\n8,5,7,6\n";
+    assert_eq!(with(settings, in_order), with(&listed, in_order));
+    // Where the columns are listed, others do not matter.
+    assert_eq!(with(&listed, b"z,b,more,y,a\n8,6,9,7,5\n").0, data);
+}
+
+#[test]
+fn a_column_that_only_one_of_the_files_has_is_named() {
+    let settings = "path = 'iris.csv'\ntest_path = 'test.csv'\ntarget = 'species'";
+    let said =
+        |settings: &str, test: &str| mistake(settings, &[("iris.csv", IRIS.as_bytes()), ("test.csv", test.as_bytes())]);
+    let listed = format!("{settings}\nfeatures = ['petal']");
+    insta::assert_snapshot!(
+        [
+            said(settings, "sepal,species\n1,setosa\n"),
+            said(settings, "sepal,petals,petal,species\n1,2,3,setosa\n"),
+            said(settings, "sepal,petal,kind\n1,2,setosa\n"),
+            said(settings, "sepal,petal\n1,2\n"),
+            said(settings, "sepal,sepal,species\n1,2,setosa\n"),
+            said(&listed, "sepal,species\n1,setosa\n"),
+        ]
+        .join("\n"),
+        @r#"
+        test_path: `test.csv`: there is no column `petal`, which the training data `iris.csv` has; there are `sepal` and `species`
+        test_path: `test.csv`: the training data `iris.csv` has no column `petals`; leave it out here, too, or list the columns that are used: `features = ["sepal", "petal"]`
+        test_path: `test.csv`: there is no column `species`, which the training data `iris.csv` has; there are `sepal`, `petal` and `kind`
+        test_path: `test.csv`: there is no column `species`, which the training data `iris.csv` has; there are `sepal` and `petal`
+        test_path: `test.csv`: two columns are called `sepal`
+        test_path: `test.csv`: there is no column `petal`, which the training data `iris.csv` has; there are `sepal` and `species`
+        "#
+    );
+}
+
+#[test]
 fn what_the_target_holds_decides_the_task() {
     let task = |values: &str, settings: &str| {
         let file = values.split(' ').fold("x,y\n".to_owned(), |text, value| format!("{text}1,{value}\n"));
@@ -114,6 +160,7 @@ fn what_the_target_holds_decides_the_task() {
     assert_eq!(task("a b c", ""), Task::Classification { classes: 3 });
     assert_eq!(task("3 1.0 3", ""), Task::Regression { targets: 1 });
     assert_eq!(task("3 1 3", "task = 'regression'"), Task::Regression { targets: 1 });
+    assert_eq!(task("3 1.0 3", "task = 'classification'"), Task::Classification { classes: 2 });
     assert_eq!(task("3 x 3", "task = 'classification'"), Task::Classification { classes: 2 });
 }
 
@@ -132,6 +179,15 @@ fn files_may_be_gzipped_and_have_other_delimiters() {
 }
 
 #[test]
+fn no_more_is_unpacked_than_memory_holds() {
+    let packed = gzip(&[b'0'; 1_000_000]);
+    assert!(packed.len() < 10_000);
+    assert_eq!(unpacked(packed.clone(), 1_000_000).unwrap().len(), 1_000_000);
+    let error = unpacked(packed, 999_999).unwrap_err().to_string();
+    assert_eq!(error, "there are more than 999999 bytes packed in it; unpack it yourself");
+}
+
+#[test]
 fn truths_are_features_too() {
     let (data, _) = read("path = 'x.csv'\ntarget = 'y'", &[("x.csv", b"x,y\ntrue,1\nFalse,2\n")]);
     assert_eq!(data.train.inputs, Inputs::Numbers(vec![1.0, 0.0]));
@@ -145,8 +201,11 @@ fn what_is_wrong_is_said_with_its_line_and_column() {
             in_iris(&IRIS.replace("4.7", "n/a")),
             in_iris(&IRIS.replace("4.7", "nan")),
             in_iris(&IRIS.replace("4.7", "-inf")),
+            in_iris(&IRIS.replace("4.7", "1e400")),
+            mistake("path = 'x.csv'\ntarget = 'y'", &[("x.csv", b"x,y\n1,2.5\n1,-1e999\n")]),
             in_iris(&IRIS.replace("4.7,versicolor", "4.7")),
             in_iris(&IRIS.replace("4.7,versicolor", "4.7,versicolor,1")),
+            in_iris(&IRIS.replace("7.0,4.7,versicolor", "7.0")),
             in_iris(&IRIS.replace(",versicolor", ",")),
             in_iris(&IRIS.replace("petal", "sepal")),
             in_iris(&IRIS.replace("species", "specie")),
@@ -160,8 +219,11 @@ fn what_is_wrong_is_said_with_its_line_and_column() {
         path: `iris.csv`, line 3, column `petal`: found `n/a`, expected a number; leave the column out: `features` lists the columns that are used
         path: `iris.csv`, line 3, column `petal`: found NaN, expected a finite number
         path: `iris.csv`, line 3, column `petal`: found -inf, expected a finite number
+        path: `iris.csv`, line 3, column `petal`: found `1e400`, expected a number between -1.8e308 and 1.8e308, the range of 64-bit floats
+        path: `x.csv`, line 3, column `y`: found `-1e999`, expected a number between -1.8e308 and 1.8e308, the range of 64-bit floats
         path: `iris.csv`, line 3: found 2 fields, expected 3 as in the first line
         path: `iris.csv`, line 3: found 4 fields, expected 3 as in the first line
+        path: `iris.csv`, line 3: found 1 field, expected 3 as in the first line
         path: `iris.csv`, line 3, column `species`: the value is missing; fill it in or leave the row out
         path: `iris.csv`: two columns are called `sepal`
         target: `iris.csv`: there is no column `species` (did you mean `specie`?); there are `sepal`, `petal` and `specie`
@@ -197,8 +259,8 @@ fn what_the_settings_ask_for_and_the_file_has_not() {
         features: `iris.csv`: the column `species` is the target and cannot be a feature, too
         path: `iris.csv`, line 2, column `species`: found `setosa`, expected a number; leave the column out: `features` lists the columns that are used
         features: `iris.csv`, line 2, column `species`: found `setosa`, expected a number; leave the column out: `features` lists the columns that are used
-        target: `iris.csv`: the target holds texts, which a regression cannot learn; `task = "classification"` takes them as classes
-        target: `iris.csv`, column `petal`: the target holds numbers with fractions, which name no classes; take `task = "regression"`, or a target of names or whole numbers
+        target: `iris.csv`, column `species`: the target holds texts, which a regression cannot learn; `task = "classification"` takes them as classes
+        target: `iris.csv`, column `petal`: the target holds `1.4`, which names no class; take `task = "regression"`, or a target of names or whole numbers
         target: `iris.csv`, column `species`: the target holds texts, which a regression cannot learn; `task = "classification"` takes them as classes
         path: `x.csv`, line 4, column `y`: found `unknown` among numbers; correct it, or say `task = "classification"` where the numbers are names of classes
         path: `x.csv`, line 3, column `y`: found inf, expected a finite number
@@ -211,6 +273,8 @@ fn what_the_settings_ask_for_and_the_file_has_not() {
     for settings in ["target = []", "target = ['a', 'a']", "target = 1", "target = 'a'\ndelimiter = '|'"] {
         assert!(toml::from_str::<Csv>(&format!("path = 'x.csv'\n{settings}")).is_err(), "{settings}");
     }
+    let error = toml::from_str::<Csv>("path = 'x.csv'\ntarget = 'a'\ndelimiter = '|'").unwrap_err().to_string();
+    assert!(error.contains(r#"`|` is no delimiter that is read, expected ",", ";" or "\t" (a tab)"#), "{error}");
 }
 
 #[test]

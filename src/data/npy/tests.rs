@@ -119,7 +119,20 @@ fn test_arrays_come_in_pairs_of_the_same_width() {
     assert_eq!((data.test.targets, info.test_rows), (Targets::Classes(vec![0]), 1));
     assert_eq!(
         read(npy("<f8", false, &[1, 1], &floats(&[7.0])), one()).unwrap_err(),
-        "test_features: `tx.npy`: found an array of shape (1, 1), expected 2 numbers a row as in `x.npy`"
+        "test_features: `tx.npy`: found an array of shape (1, 1), expected (3, 2) as in `x.npy`, whatever the number of rows"
+    );
+    // As many numbers, but they do not mean the same.
+    let folded = read(npy("<f8", false, &[1, 1, 2], &floats(&[7.0, 8.0])), one()).unwrap_err();
+    assert!(folded.contains("found an array of shape (1, 1, 2), expected (3, 2)"), "{folded}");
+    let pairs = read(npy("<f8", false, &[1, 2], &floats(&[7.0, 8.0])), npy("|u1", false, &[1, 2], &[5, 5]));
+    assert_eq!(
+        pairs.unwrap_err(),
+        "test_targets: `ty.npy`: there is 1 target in the training data, and 2 in the test data"
+    );
+    let as_floats = read(npy("<f8", false, &[1, 2], &floats(&[7.0, 8.0])), npy("<f8", false, &[1], &floats(&[5.0])));
+    assert_eq!(
+        as_floats.unwrap_err(),
+        "test_targets: `ty.npy`: the target holds whole numbers in the training data and whole numbers written as floats in the test data; where both are numbers, `task` says whether they name classes"
     );
     let unknown = read(npy("<f8", false, &[1, 2], &floats(&[7.0, 8.0])), npy("|u1", false, &[1], &[6]));
     assert_eq!(
@@ -175,7 +188,7 @@ fn what_is_wrong_is_said() {
         features: `x.npy`: found an array of shape (3,), expected two dimensions or more, rows first, and none of size 0
         features: `x.npy`: found an array of shape (0, 18446744073709551615, 4), expected two dimensions or more, rows first, and none of size 0
         features: `x.npy`: found NaN at (1, 1), expected a finite number
-        targets: `y.npy`: 2 rows of targets do not belong to the 3 rows of `x.npy`
+        targets: `y.npy`: there are targets for 2 rows, and `x.npy` has 3 rows
         targets: `y.npy`: found an array of shape (3, 1, 1), expected one dimension, or two (rows and targets), and none of size 0
         targets: `y.npy`: found inf at (1,), expected a finite number
         "#

@@ -2,7 +2,7 @@ use std::sync::Arc;
 
 use arrow::array::{
     BooleanArray, Date32Array, DictionaryArray, Float32Array, Float64Array, Int64Array, RecordBatch, StringArray,
-    StringViewArray, UInt8Array,
+    StringViewArray, UInt8Array, UInt64Array,
 };
 use arrow::datatypes::Int32Type;
 use parquet::arrow::ArrowWriter;
@@ -109,6 +109,49 @@ fn compressed_files_are_read() {
 }
 
 #[test]
+fn columns_of_the_test_data_are_found_by_name() {
+    let expected = read_columns("target = ['petal', 'count']\nfeatures = ['sepal', 'wild']", &columns()).unwrap().0;
+    let folder = tempfile::tempdir().unwrap();
+    let mut train = columns();
+    train.remove(3);
+    let reversed: Vec<_> = train.iter().rev().cloned().collect();
+    write(&folder, "x.parquet", &train, Compression::SNAPPY);
+    let read = |test: &[(&'static str, ArrayRef)]| {
+        write(&folder, "test.parquet", test, Compression::SNAPPY);
+        read_in(&folder, "target = ['petal', 'count']\ntest_path = 'test.parquet'")
+    };
+    assert_eq!(read(&reversed).unwrap().0, Dataset { test: expected.train.clone(), ..expected });
+    insta::assert_snapshot!(
+        [read(&columns()).unwrap_err(), read(&train[..2]).unwrap_err(), read(&train[1..]).unwrap_err()].join("\n"),
+        @r#"
+        test_path: `test.parquet`: the training data `x.parquet` has no column `species`; leave it out here, too, or list the columns that are used: `features = ["sepal", "wild"]`
+        test_path: `test.parquet`: there is no column `petal`, which the training data `x.parquet` has; there are `sepal` and `wild`
+        test_path: `test.parquet`: there is no column `sepal`, which the training data `x.parquet` has; there are `wild`, `petal` and `count`
+        "#
+    );
+}
+
+#[test]
+fn a_compression_that_is_not_read_is_named() {
+    // Without the codec no such file can be written here: the pages of this one are Snappy's, whatever its footer is made to say.
+    let folder = tempfile::tempdir().unwrap();
+    write(&folder, "x.parquet", &columns(), Compression::SNAPPY);
+    let builder =
+        ParquetRecordBatchReaderBuilder::try_new(File::open(folder.path().join("x.parquet")).unwrap()).unwrap();
+    let metadata = builder.metadata().as_ref();
+    assert_eq!(unknown_compression(metadata, &[0, 3]), None);
+    let group = metadata.row_group(0).clone().into_builder();
+    let parts = metadata.row_group(0).columns().iter().enumerate().map(|(column, part)| {
+        let compression = if column == 3 { Compression::BROTLI(Default::default()) } else { part.compression() };
+        part.clone().into_builder().set_compression(compression).build().unwrap()
+    });
+    let groups = vec![group.set_column_metadata(parts.collect()).build().unwrap()];
+    let metadata = metadata.clone().into_builder().set_row_groups(groups).build();
+    assert_eq!(unknown_compression(&metadata, &[0, 3]), Some((3, "Brotli")));
+    assert_eq!(unknown_compression(&metadata, &[0, 1]), None);
+}
+
+#[test]
 fn what_is_wrong_is_said_with_its_row_and_column() {
     let said = |settings: &str, petal: ArrayRef| read_columns(settings, &with_petal(petal)).unwrap_err();
     let missing = || Arc::new(Float64Array::from(vec![Some(1.0), Some(2.0), None])) as ArrayRef;
@@ -129,6 +172,7 @@ fn what_is_wrong_is_said_with_its_row_and_column() {
             said("target = 'species'\nfeatures = ['petal']", texts()),
             said("target = 'petal'", Arc::new(Date32Array::from(vec![1, 2, 3]))),
             said("target = 'specis'", texts()),
+            said("target = 'petal'\nfeatures = ['sepal']", Arc::new(UInt64Array::from(vec![1, u64::MAX, 2]))),
             read_columns("target = 'a'", &[("a", empty.clone()), ("b", empty)]).unwrap_err(),
         ]
         .join("\n"),
@@ -142,6 +186,7 @@ fn what_is_wrong_is_said_with_its_row_and_column() {
         features: `x.parquet`, column `petal`: the column holds texts, expected numbers, or true and false; `features` lists the columns that are used
         path: `x.parquet`, column `species`: the column holds texts, expected numbers, or true and false; `features` lists the columns that are used
         target: `x.parquet`: there is no column `specis` (did you mean `species`?); there are `sepal`, `wild`, `petal`, `species` and `count`
+        path: `x.parquet`, row 1 (counted from 0), column `petal`: found 18446744073709551615, expected a number of at most 9223372036854775807
         path: `x.parquet`: there are no rows
         "#
     );
