@@ -2,10 +2,9 @@
 //!
 //! `step` is the 0-based number of the update just made.
 //!
-//! What is recorded never changes what is trained. A run ends where its training meets a number that is not finite: in the learning
-//! rate, the pass that gradients come from, the loss of that pass (written down or not), the gradients' norm where they are clipped, or
-//! what the update makes. Where only what is looked at is not finite (a loss after the update, an evaluation, a norm), it is left out
-//! and the run goes on.
+//! What is recorded never changes what is trained. A run ends where it meets a number that is not finite, though, and a run that is
+//! evaluated more often meets it sooner: what it trained until then is the same. Numbers about layers, histograms and gradient
+//! checks that are not finite are left out, and end no run.
 
 mod gradient_checks;
 mod histograms;

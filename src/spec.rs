@@ -186,6 +186,15 @@ impl NetworkRun {
         self.model.layers(self.info.task.outputs())
     }
 
+    /// How many rows go through the network together, at most: a batch, what is evaluated, or rows whose gradients are checked.
+    pub fn rows_at_once(&self) -> u64 {
+        /// Where the network is only looked at. More are not faster.
+        const EVALUATED: u64 = 256;
+        let is_looked_at = self.evaluations() > 0 || self.record.histograms.is_some();
+        let checked = self.record.gradient_checks.as_ref().map_or(0, |checks| checks.rows(self.info.train_rows));
+        self.batch_size.get().max(if is_looked_at { EVALUATED } else { 0 }).max(checked)
+    }
+
     /// How fast the run goes through its training rows.
     pub fn pace(&self) -> Pace {
         Pace { batch_size: self.batch_size.get(), rows: self.info.train_rows.max(1) }

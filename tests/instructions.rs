@@ -1,16 +1,19 @@
-//! The book's network ends with the same parameters on every instruction set, and always has.
+//! Networks end with the same parameters on every instruction set, and always have.
 
 use std::ops::ControlFlow;
+use std::path::PathBuf;
 
 use paribus::batches::Sampling;
 use paribus::data::{Data, Dataset, Limits, Preparation, Source};
+use paribus::file::Experiment;
 use paribus::kernel::{Element, Instructions, Precision};
 use paribus::nn;
 use paribus::nn::loss::Objective;
 use paribus::number::Count;
 use paribus::optim::Adam;
+use paribus::plan::{Plan, PlannedRun};
 use paribus::seed::Seed;
-use paribus::spec::NetworkRun;
+use paribus::spec::{NetworkRun, RunSpec};
 use paribus::train::{self, Ending};
 use serde::de::DeserializeOwned;
 
@@ -52,4 +55,132 @@ fn the_parameters_of_the_books_network_never_change() {
     let dataset = data.load().unwrap();
     every_hash_is::<f32>("486500638993b623", &spec(&data, Precision::F32), &dataset);
     every_hash_is::<f64>("20e77e0534f89080", &spec(&data, Precision::F64), &dataset);
+}
+
+/// Each in f32 and f64: everything that has arithmetic of its own.
+const EVERYTHING: &str = r#"
+[data]
+source = "digits"
+train_rows = 300
+validation_share = 0.1
+[network]
+hidden = [12, 8]
+[train]
+batch_size = 20
+steps = 12
+precision = ["f32", "f64"]
+[record]
+evaluate = { on = ["train", "validation"], every = 5 }
+[optimizer]
+kind = "sgd"
+
+[variant.plain]
+[variant.sigmoid]
+network.activation = "sigmoid"
+[variant.tanh]
+network.activation = "tanh"
+[variant.leaky-relu]
+network.activation = "leaky-relu"
+[variant.elu]
+network.activation = "elu"
+[variant.gelu]
+network.activation = "gelu"
+[variant.softplus]
+network.activation = "softplus"
+[variant.identity]
+network.activation = "identity"
+[variant.batch_norm]
+network.batch_norm = true
+[variant.dropout]
+network.dropout = 0.3
+[variant.inverted]
+network.dropout = { ratio = 0.3, scaling = "inverted" }
+[variant.mse]
+train.objective = "mse"
+[variant.standard]
+data.normalize = "standard"
+[variant.min-max]
+data.normalize = "min-max"
+[variant.shuffle]
+train.sampling = "shuffle"
+[variant.xavier]
+init.weights = "xavier"
+[variant.glorot]
+init.weights = "glorot"
+[variant.lecun]
+init.weights = "lecun"
+[variant.orthogonal]
+init.weights = "orthogonal"
+[variant.uniform]
+init.weights = { kind = "uniform", bound = 0.1 }
+[variant.penalties]
+regularization = { weight_decay = 0.01, l1 = 0.001, clip_norm = 0.5 }
+[variant.momentum]
+optimizer = "momentum"
+[variant.nesterov]
+optimizer = "nesterov"
+[variant.memo]
+optimizer = { kind = "nesterov", form = "memo" }
+[variant.adagrad]
+optimizer = "adagrad"
+[variant.rmsprop]
+optimizer = "rmsprop"
+[variant.adam]
+optimizer = "adam"
+[variant.adamw]
+optimizer = "adamw"
+[variant.nadam]
+optimizer = "nadam"
+[variant.amsgrad]
+optimizer = "amsgrad"
+[variant.adadelta]
+optimizer = "adadelta"
+[variant.lion]
+optimizer = "lion"
+[variant.step]
+optimizer = { kind = "sgd", schedule = { kind = "step", every = 3, factor = 0.3 } }
+[variant.exponential]
+optimizer = { kind = "sgd", schedule = { kind = "exponential", factor = 0.9 } }
+[variant.cosine]
+optimizer = { kind = "sgd", schedule = "cosine", warm_up = 3 }
+[variant.one-cycle]
+optimizer = { kind = "sgd", schedule = "one-cycle" }
+"#;
+
+/// Each run's label, the hash of what it ends with, and the bits of its last loss and of its last evaluation.
+fn bits(experiment: &str) -> String {
+    let experiment = Experiment::parse("bits.toml", experiment.to_owned(), "bits", PathBuf::new());
+    let plan = experiment.and_then(Plan::new).unwrap_or_else(|mistakes| panic!("{}", mistakes.render(false)));
+    let line = |run: &PlannedRun| {
+        let RunSpec::Network(spec) = &run.spec else { unreachable!("functions have no kernels") };
+        let data = spec.data.load().unwrap();
+        let on = |instructions| {
+            let watch = &mut |_| ControlFlow::Continue(());
+            let outcome = match spec.precision {
+                Precision::F32 => train::train_with::<f32>(instructions, spec, &data, watch),
+                Precision::F64 => train::train_with::<f64>(instructions, spec, &data, watch),
+            };
+            let loss = outcome.history.last().unwrap().loss.to_bits();
+            let evaluated = outcome.evaluations.last().unwrap().loss.to_bits();
+            format!("{}: {} {loss:016x} {evaluated:016x}\n", run.label, outcome.parameters_hash)
+        };
+        let all: Vec<String> = Instructions::available().into_iter().map(on).collect();
+        assert!(all.windows(2).all(|pair| pair[0] == pair[1]), "{all:?}");
+        all[0].clone()
+    };
+    plan.runs.iter().map(line).collect()
+}
+
+#[test]
+fn nothing_that_has_arithmetic_of_its_own_changes_its_bits() {
+    // Where this changes on purpose, the numerics version changes too.
+    insta::assert_snapshot!(bits(EVERYTHING));
+}
+
+#[test]
+fn scripts_of_numpy_keep_their_bits() {
+    let script = "rng = { kind = 'numpy', chain = ['weights'], group = ['batch_norm'] }\n";
+    let (plain, _) = EVERYTHING.split_once("[variant.plain]").unwrap();
+    let plain = plain.replace("hidden = [12, 8]", "hidden = [12, 8]\nbatch_norm = [true, false]\ndropout = 0.2");
+    insta::assert_snapshot!(bits(&format!("{script}{plain}[init]\nweights = ['he', 0.1]\n")));
 }

@@ -1,11 +1,12 @@
 //! Penalties on large weights, and a limit to large gradients.
 
-use serde::Deserialize;
+use serde::de::Error as _;
+use serde::{Deserialize, Deserializer};
 
 use super::NotFinite;
 use super::parameters::Layout;
 use crate::kernel::{self, Element};
-use crate::number::{NonNegative, Positive};
+use crate::number::{NonNegative, OutOfRange, Positive, shortest};
 use crate::real::{Real, sign};
 use crate::settings::Settings;
 
@@ -24,8 +25,19 @@ pub struct Regularization {
     /// The largest norm of all gradients together, those of biases and of the penalties included: where it is larger, all are
     /// scaled down to it. Pascanu, Mikolov & Bengio 2013, "On the difficulty of training recurrent neural networks".
     ///
-    /// PyTorch's `torch.nn.utils.clip_grad_norm_`. Not there by default.
+    /// PyTorch's `torch.nn.utils.clip_grad_norm_`. The default, `inf`, is no limit.
+    #[serde(deserialize_with = "limit")]
     pub clip_norm: Option<Positive>,
+}
+
+/// A number above 0; none for infinity.
+fn limit<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Positive>, D::Error> {
+    match f64::deserialize(deserializer)? {
+        f64::INFINITY => Ok(None),
+        number => Positive::new(number).map(Some).map_err(|_| {
+            D::Error::custom(OutOfRange::new(shortest(number), "a number above 0, or `inf` for no limit"))
+        }),
+    }
 }
 
 impl Regularization {

@@ -44,7 +44,7 @@ impl Cost {
         };
         let evaluated: f64 = spec.record.parts().iter().map(|&part| rows(part)).sum();
         let evaluations = spec.evaluations() as f64;
-        let values = weights * (2.0 + spec.optimizer.slots() as f64) + batch * values;
+        let values = weights * (2.0 + spec.optimizer.slots() as f64) + spec.rows_at_once() as f64 * values;
         let looks = Looks::of(spec);
         let recorded = spec.record.rows(spec.steps) as f64 * 40.0 + looks.rows * 64.0;
         let evaluated = evaluations * evaluated + looks.evaluated;

@@ -69,6 +69,13 @@ fn epochs_are_steps_and_limits_are_counts() {
 }
 
 #[test]
+fn no_limit_to_gradients_can_be_written() {
+    let none = ids(&with("optimizer = 'sgd'"));
+    let both = ids(&with("optimizer = 'sgd'\nregularization.clip_norm = [inf, 1.0]"));
+    assert_eq!((both.len(), both[0]), (2, none[0]));
+}
+
+#[test]
 fn cells_with_the_same_settings_are_one_run() {
     let plan = plan(&with("[optimizer.a]\nkind = 'sgd'\n[optimizer.b]\nkind = 'sgd'\nlr = 0.01"));
     assert_eq!(plan.runs.len(), 1);

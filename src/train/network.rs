@@ -39,9 +39,6 @@ pub fn train_with<R: Element>(
     }
 }
 
-/// Rows that go through the network at once where it is only looked at, at least. More are not faster.
-const EVALUATION_ROWS: usize = 256;
-
 /// Losses that a run makes room for before its first step, at most: 32 MiB. A longer history grows as it must.
 const RESERVED_LOSSES: u64 = 1 << 20;
 
@@ -100,10 +97,7 @@ enum Buffer<R> {
 impl<'a, R: Element> Run<'a, R> {
     fn new(instructions: Instructions, spec: &'a NetworkRun, data: &'a Partition, mut random: Random<'a>) -> Self {
         let (features, outputs) = (spec.info.features, spec.info.task.outputs());
-        let batch = spec.batch_size.as_usize();
-        let is_looked_at = spec.evaluations() > 0 || spec.record.histograms.is_some();
-        let checked = spec.record.gradient_checks.as_ref().map_or(0, |checks| checks.rows(data.train().len() as u64));
-        let rows = batch.max(if is_looked_at { EVALUATION_ROWS } else { 0 }).max(checked as usize);
+        let rows = spec.rows_at_once() as usize;
         let network = Network::new(instructions, &spec.layers(), features, rows);
         let count = network.layout().len();
         let mut parameters = vec![R::zero(); count];
@@ -171,7 +165,7 @@ impl<'a, R: Element> Run<'a, R> {
     /// One update, with its losses and the evaluations after it.
     ///
     /// # Errors
-    /// Where the training meets a number that is not finite. What is only written down makes no error: its row is left out.
+    /// Where the run meets a number that is not finite.
     fn step(&mut self, step: u64) -> Result<(), NotFinite> {
         let spec = self.spec;
         let batch = spec.batch_size.as_usize();
@@ -181,20 +175,18 @@ impl<'a, R: Element> Run<'a, R> {
 
         let loss_is_due = spec.record.loss_is_due(step, spec.steps);
         self.forward(step, batch)?;
-        // Also where nobody asks for it: a run that ends by its loss ends with every record.
-        let loss = self.loss(batch)?;
         if loss_is_due && spec.record.loss.at == LossAt::BeforeUpdate {
-            self.record_loss(step, loss);
+            self.record_loss(step)?;
         }
         self.update(step, batch)?;
-        if loss_is_due
-            && spec.record.loss.at == LossAt::AfterUpdate
-            && let Ok(loss) = self.predict(batch).and_then(|()| self.loss(batch))
-        {
-            self.record_loss(step, loss);
+        if loss_is_due && spec.record.loss.at == LossAt::AfterUpdate {
+            self.predict(batch)?;
+            self.record_loss(step)?;
         }
         if spec.record.evaluation_is_due(step, spec.steps, spec.pace()) {
-            spec.record.parts().iter().for_each(|part| self.evaluate(step, *part));
+            for part in spec.record.parts() {
+                self.evaluate(step, *part)?;
+            }
         }
         Ok(())
     }
@@ -259,10 +251,12 @@ impl<'a, R: Element> Run<'a, R> {
         Ok(())
     }
 
-    /// Writes down a loss of the batch of `step`.
-    fn record_loss(&mut self, step: u64, Loss { total, penalty }: Loss) {
+    /// Writes down the loss of the batch that was compared last.
+    fn record_loss(&mut self, step: u64) -> Result<(), NotFinite> {
+        let Loss { total: loss, penalty } = self.loss(self.spec.batch_size.as_usize())?;
         let (epoch, lr) = (self.spec.pace().epoch(step), self.spec.optimizer.lr(step));
-        self.history.push(LossRow { step, epoch, loss: total, penalty, lr });
+        self.history.push(LossRow { step, epoch, loss, penalty, lr });
+        Ok(())
     }
 
     /// The loss of the input's first `rows` rows, which were compared last.
@@ -277,8 +271,8 @@ impl<'a, R: Element> Run<'a, R> {
         Ok(Loss { total: NotFinite::check(sum / rows as f64 + penalty, "loss")?, penalty })
     }
 
-    /// Writes down loss and accuracy on all rows of `part`, where it has any and all outputs and the loss are finite.
-    fn evaluate(&mut self, step: u64, part: Part) {
+    /// Writes down loss and accuracy on all rows of `part`, where it has any.
+    fn evaluate(&mut self, step: u64, part: Part) -> Result<(), NotFinite> {
         let source = match part {
             Part::Train => self.data.train(),
             Part::Validation => self.data.validation(),
@@ -286,14 +280,12 @@ impl<'a, R: Element> Run<'a, R> {
         };
         let total = source.len();
         if total == 0 {
-            return;
+            return Ok(());
         }
         let (mut sum, mut correct) = (0.0, 0);
         for first in (0..total).step_by(self.input.rows.len()) {
             let rows = self.input.gather_from(source, first, total);
-            if self.predict(rows).is_err() {
-                return;
-            }
+            self.predict(rows)?;
             let (outputs, comparison) = self.network.output(rows);
             let targets = self.input.targets(rows);
             sum = self.spec.objective.add_losses(sum, comparison, self.outputs, targets);
@@ -301,16 +293,14 @@ impl<'a, R: Element> Run<'a, R> {
                 correct += loss::correct(outputs, self.outputs, labels);
             }
         }
-        let loss = sum / total as f64;
-        if !loss.is_finite() {
-            return;
-        }
+        let loss = NotFinite::check(sum / total as f64, "loss")?;
         let (accuracy, rmse) = match self.spec.info.task {
             Task::Classification { .. } => (Some(correct as f64 / total as f64), None),
             // The loss of values is their mean squared error.
             Task::Regression { .. } => (None, Some(loss.sqrt())),
         };
         self.evaluations.push(EvaluationRow { step, epoch: self.spec.pace().epoch(step), part, loss, accuracy, rmse });
+        Ok(())
     }
 }
 

@@ -207,8 +207,8 @@ fn an_evaluation_does_not_depend_on_how_it_is_cut() {
     let mut cut = Run::<f32>::new(Instructions::fastest(), &spec, &partition, Random::new(spec.seed, None));
     cut.input.rows.truncate(17);
     for part in [Part::Train, Part::Test] {
-        whole.evaluate(0, part);
-        cut.evaluate(0, part);
+        whole.evaluate(0, part).unwrap();
+        cut.evaluate(0, part).unwrap();
     }
     assert_eq!(whole.evaluations.len(), 2);
     assert_eq!(whole.evaluations, cut.evaluations);
