@@ -167,6 +167,19 @@ fn plan_tells_how_everything_combines() {
 }
 
 #[test]
+fn what_one_optimizer_alone_holds_is_listed_as_what_the_file_holds() {
+    let one = SMALL.replace("[optimizer.adam]\n", "").replace("seeds = 2", "seeds = [7]");
+    let axes = |text: String| {
+        let plan = Scratch::with(&text).run("plan small.toml").well().stdout;
+        plan.lines().skip(2).take_while(|line| !line.is_empty()).map(|line| format!("{line}\n")).collect::<String>()
+    };
+    let zipped = one.replace("batch_size = 50", "batch_size = [50, 25]").replace("lr = 0.1", "lr = [0.1, 0.2]");
+    insta::assert_snapshot!(axes(zipped + "[sweep]\nzip = [\"lr\", \"batch_size\"]\n"));
+    let drawn = one.replace("lr = 0.1", "lr = { uniform = [0.1, 0.2] }");
+    insta::assert_snapshot!(axes(drawn + "[sweep]\ntrials = 3\n"));
+}
+
+#[test]
 fn more_trials_leave_the_results_that_were_there() {
     let scratch = Scratch::with(&everything());
     scratch.run("run small.toml --only variant=decay").well();

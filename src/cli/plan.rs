@@ -124,7 +124,7 @@ fn axes(plan: &Plan) -> Table {
 /// Name, number of values and values of each axis in `space`. Of the given axes, `told` are told of already.
 fn rows(space: &Space, told: &[String]) -> Vec<[String; 3]> {
     let mut all: Vec<[String; 3]> = Vec::new();
-    for axis in &space.axes {
+    for axis in told_apart(space) {
         let is_trials = axis.name == "trial";
         if axis.is_given {
             let [Alternative { label, value, .. }] = axis.alternatives.as_slice() else { continue };
@@ -133,10 +133,8 @@ fn rows(space: &Space, told: &[String]) -> Vec<[String; 3]> {
             }
             continue;
         }
-        if axis.is_declared {
-            let values: Vec<String> = axis.alternatives.iter().map(|alternative| alternative.value.clone()).collect();
-            all.push([axis.name.clone(), values.len().to_string(), listed(&values)]);
-        }
+        let values: Vec<String> = axis.alternatives.iter().map(|alternative| alternative.value.clone()).collect();
+        all.push([axis.name.clone(), values.len().to_string(), listed(&values)]);
         let moving = if is_trials { Vec::new() } else { moving_with(axis) };
         let told: Vec<String> = moving.iter().map(|(name, _)| name.clone()).collect();
         all.extend(moving.iter().map(|(name, values)| [name.clone(), format!("with {}", axis.name), listed(values)]));
@@ -158,13 +156,28 @@ fn rows(space: &Space, told: &[String]) -> Vec<[String; 3]> {
     all
 }
 
+/// The axes of `space`, and in the place of one optimizer alone, which is none, those within it.
+fn told_apart(space: &Space) -> Vec<&Axis> {
+    let mut axes = Vec::new();
+    for axis in &space.axes {
+        match axis.alternatives.as_slice() {
+            [only] if !axis.is_declared => axes.extend(told_apart(&only.inner)),
+            _ => axes.push(axis),
+        }
+    }
+    axes
+}
+
 /// The axes that move with this one under all of its alternatives, with their values.
 fn moving_with(axis: &Axis) -> Vec<(String, Vec<String>)> {
     let Some(first) = axis.alternatives.first() else { return Vec::new() };
-    let names = first.inner.axes.iter().filter(|axis| axis.is_given).map(|axis| axis.name.clone());
+    fn given(space: &Space) -> impl Iterator<Item = &Axis> {
+        told_apart(space).into_iter().filter(|axis| axis.is_given)
+    }
+    let names = given(&first.inner).map(|axis| axis.name.clone());
     let with_values = |name: String| {
         let value = |alternative: &Alternative| {
-            let given = alternative.inner.axes.iter().find(|axis| axis.is_given && axis.name == name)?;
+            let given = given(&alternative.inner).find(|axis| axis.name == name)?;
             given.alternatives.first().map(|only| only.value.clone())
         };
         let values = axis.alternatives.iter().map(value).collect::<Option<_>>()?;
