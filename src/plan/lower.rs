@@ -247,7 +247,7 @@ fn within_a_network(spec: &NetworkRun) -> Vec<Contradiction> {
         let message = format!("`{key}` leaves {} of {whole} rows to train on, not even a batch", info.train_rows);
         contradictions.push(
             Contradiction::new(["data", key], message)
-                .help(format!("set fewer rows aside, or take a `batch_size` smaller than {batch_size}"))
+                .help(format!("set fewer rows aside, or take a `batch_size` of {} at most", info.train_rows))
                 .reads(&[DATA, BATCH_SIZE]),
         );
     }
