@@ -465,10 +465,23 @@ fn one_mistake_and_not_what_follows_from_it() {
         &with("seeds = 2", "[sweep]\ntrials = 3").replace("lr = 0.1", "lr = { uniform = [1, 0.1] }")
     ));
     insta::assert_snapshot!(mistakes(&on_table("target = \"y\"").replace("steps = 30", "epochs = 3")));
+    let histograms = "[record]\nhistograms = { of = [\"activations\"], at = [500] }";
+    // That step is not there, whatever the data; but not where nobody knows how many there are.
+    insta::assert_snapshot!(mistakes(&on_table("target = \"y\"").replace("[record]", histograms)));
+    insta::assert_snapshot!(mistakes(&with("steps = 30", "steps = 30\nepochs = 3").replace("[record]", histograms)));
+    insta::assert_snapshot!(mistakes(
+        &with("steps = 30", "steps = \"many\"")
+            .replace("seeds = 2", "rng = { kind = \"numpy\", chain = [\"trial\"] }\n[sweep]\ntrials = 2")
+            .replace("lr = 0.1", "lr = { uniform = [0.1, 0.2] }")
+    ));
 }
 
 #[test]
 fn a_split_that_leaves_less_than_a_batch() {
+    // A small table is not one.
+    let small = with("batch_size = 50", "batch_size = 128")
+        .replace("train_rows = 500", "train_rows = 150\nvalidation_share = 0.2");
+    Scratch::with(&small).run("check small.toml").well();
     insta::assert_snapshot!(mistakes(&with("train_rows = 500", "validation_share = 0.9995")));
 }
 

@@ -279,9 +279,9 @@ impl Columns {
         self.features.as_ref().is_none_or(|features| features.get().iter().eq(self.all_but_targets(names)))
     }
 
-    /// Whether the columns of the test data stand in another order than those of the training data, and no `features` give one.
+    /// Whether all columns are features, and those of the test data stand in another order than those of the training data.
     fn are_put_in_order(&self, train: &Part, test: &Part) -> bool {
-        self.features.is_none() && !self.all_but_targets(&train.names).eq(self.all_but_targets(&test.names))
+        self.are_all(&train.names) && !self.all_but_targets(&train.names).eq(self.all_but_targets(&test.names))
     }
 
     /// What is fed and learned, made of the parts of a table. `reading` names the way in which the bytes were read, where there is more

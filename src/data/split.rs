@@ -109,14 +109,14 @@ impl SplitError {
 }
 
 impl Split {
-    /// The setting that sets the most rows aside, where any does.
-    pub fn key(&self) -> Option<&'static str> {
+    /// The setting that sets the most rows aside, where any does, given how many it is for validation and for the test.
+    pub fn key(&self, validation: u64, test: u64) -> Option<&'static str> {
         match (self.validation, self.test) {
+            (None, None) => None,
+            (None, Some(_)) => Some("test_share"),
+            (Some(_), Some(_)) if test > validation => Some("test_share"),
             (Some(Amount::Rows(_)), _) => Some("validation_rows"),
-            (Some(Amount::Share(validation)), test) if test.is_none_or(|test| test.get() <= validation.get()) => {
-                Some("validation_share")
-            }
-            (_, test) => test.map(|_| "test_share"),
+            (Some(Amount::Share(_)), _) => Some("validation_share"),
         }
     }
 

@@ -118,6 +118,7 @@ const MOST_BYTES: f64 = 16.0 * (1u64 << 30) as f64;
 pub fn lower(file: File, info: Option<&Info>) -> Result<RunSpec, Vec<Contradiction>> {
     let mut contradictions = Vec::new();
     contradictions.extend(beside_a_function(&file));
+    let has_no_steps = file.train.steps.is_some() == file.train.epochs.is_some();
     let spec = match file {
         File { function: Some(function), .. } => {
             let steps = steps(&file.train, 1, &mut contradictions);
@@ -165,6 +166,10 @@ pub fn lower(file: File, info: Option<&Info>) -> Result<RunSpec, Vec<Contradicti
     };
     if spec.precision() == Precision::F32 {
         contradictions.extend(beyond_single_precision(&spec));
+    }
+    if has_no_steps {
+        // What comes of their number comes of one that the file does not say.
+        contradictions.retain(|contradiction| !contradiction.reads.contains(&TRAIN));
     }
     if contradictions.is_empty() { Ok(spec) } else { Err(contradictions) }
 }
@@ -223,13 +228,6 @@ fn beside_a_function(file: &File) -> Vec<Contradiction> {
         let message = format!("`{key}` belongs to a network, and this file descends a function");
         Contradiction::new(["train", key], message).help("a function needs `steps` alone, and perhaps `precision`")
     }));
-    let seeds = file.seeds.get().len();
-    if seeds > 1 {
-        let message = format!(
-            "the path over a function draws no random numbers: with {seeds} seeds it is the same {seeds} times"
-        );
-        contradictions.push(Contradiction::new(["seeds"], message).help("leave `seeds` out"));
-    }
     let rows = file.train.steps.map_or(0, Whole::get) + 1;
     if rows > MOST_ROWS {
         let message = format!("a run would record {rows} points, more than {MOST_ROWS}");
@@ -243,7 +241,12 @@ fn within_a_network(spec: &NetworkRun) -> Vec<Contradiction> {
     let mut contradictions = Vec::new();
     let (batch_size, info) = (spec.batch_size.get(), &spec.info);
     let whole = spec.data.rows_in_order(info);
-    if let Some(key) = spec.data.1.split.key().filter(|_| info.train_rows < batch_size && batch_size <= whole) {
+    let set_aside = whole.saturating_sub(info.train_rows);
+    // Drawn with replacement, few rows can make a large batch; that most of the data is set aside for it cannot be meant.
+    let is_too_little = info.train_rows < set_aside && info.train_rows < batch_size && batch_size <= whole;
+    let is_drawn = spec.steps > 0 && spec.sampling == Sampling::WithReplacement;
+    let key = spec.data.1.split.key(info.validation_rows, set_aside - info.validation_rows.min(set_aside));
+    if let Some(key) = key.filter(|_| is_too_little && is_drawn) {
         let message = format!("`{key}` leaves {} of {whole} rows to train on, not even a batch", info.train_rows);
         contradictions.push(
             Contradiction::new(["data", key], message)
@@ -331,12 +334,13 @@ fn within_a_network(spec: &NetworkRun) -> Vec<Contradiction> {
     contradictions.extend(recorded);
     if !too_many && Cost::of_network(spec).bytes > MOST_BYTES {
         let message = format!(
-            "a run of {} parameters and batches of {batch_size} rows needs more than 16 GiB of memory",
-            spec.parameters()
+            "a run of {} parameters and {} rows at once needs more than 16 GiB of memory",
+            spec.parameters(),
+            spec.rows_at_once()
         );
         contradictions.push(
             Contradiction::new(["network"], message)
-                .help("take smaller `hidden` layers or a smaller `batch_size`")
+                .help("take smaller `hidden` layers, a smaller `batch_size`, or fewer `rows` in `gradient_checks`")
                 .reads(&[BATCH_SIZE, DATA]),
         );
     }
@@ -401,8 +405,10 @@ pub fn without_data(file: File, error: &data::Error) -> Vec<Contradiction> {
     // What comes of the number of rows comes of rows that are not there.
     let plenty = Info { validation_rows: 1 << 40, ..Info::unsplit(1 << 40, 1 << 40, 1, task, "") };
     let mut contradictions = vec![Contradiction::of_data(error)];
+    let says_steps = file.train.steps.is_some();
     let found = lower(file, Some(&plenty)).err().into_iter().flatten();
-    contradictions.extend(found.filter(|contradiction| !contradiction.reads.contains(&DATA)));
+    let is_apart = |found: &Contradiction| !found.reads.contains(&DATA) || says_steps && found.reads.contains(&TRAIN);
+    contradictions.extend(found.filter(is_apart));
     contradictions
 }
 

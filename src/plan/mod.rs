@@ -178,7 +178,15 @@ fn cells(experiment: &Experiment) -> Result<(Space, Vec<Cell>), Vec<Problem>> {
                 .for_each(|problem| findings.report(problem)),
         }
     }
-    let problems = findings.into_problems();
+    let mut problems = findings.into_problems();
+    let seeds = experiment.seeds.get().len();
+    if seeds > 1 && !cells.is_empty() && cells.iter().all(|cell: &Cell| matches!(cell.spec, RunSpec::Function(_))) {
+        let message = format!(
+            "the path over a function draws no random numbers: with {seeds} seeds it is the same {seeds} times"
+        );
+        let origin = experiment.tree.root.entry("seeds").map(|entry| entry.value.origin.clone());
+        problems.push(Problem { origin, ..Problem::new(message) }.help("leave `seeds` out"));
+    }
     if problems.is_empty() { Ok((space, cells)) } else { Err(problems) }
 }
 

@@ -40,6 +40,10 @@ pub fn with_drawn_trials(experiment: &Experiment) -> Result<Option<Experiment>, 
     }
     // How much a trial draws is needed before what it draws: any values will do to find out.
     let (_, cells) = super::cells(experiment)?;
+    if cells.is_empty() {
+        // What is wrong with the file is known, and what its trials draw is not.
+        return Ok(None);
+    }
     check_names(experiment, arrangement, &cells)?;
     let scripts = scripts(&cells, arrangement);
     let ([seed], [script]) = (experiment.seeds.get(), scripts.as_slice()) else {

@@ -62,7 +62,7 @@ impl Space {
             others.splice(after..after, led);
             places = others;
         }
-        Builder { taken: HashMap::new(), left: MOST_ALTERNATIVES }.space(places)
+        Builder { taken: HashMap::new(), short: HashMap::new(), left: MOST_ALTERNATIVES }.space(places)
     }
 
     /// How many cells there are; `None` beyond 2^128.
@@ -152,24 +152,11 @@ impl<'t> Place<'t> {
         self.axis.alternatives.len() > 1 || short_name(&self.path) != "optimizer"
     }
 
-    /// A number that nobody wrote, with the three digits that tell it apart; nothing where an earlier one has the same.
-    fn in_short(&self, position: usize) -> Option<String> {
-        let Form::Spaced(_) = self.axis.form else { return None };
-        let rounded = |alternative: &value::Alternative| match alternative.value.kind {
-            Kind::Float(number) => format!("{number:.2e}").parse().ok().map(shortest),
-            Kind::Int(number) => Some(number.to_string()),
-            _ => None,
-        };
-        let mine = rounded(&self.axis.alternatives[position])?;
-        let is_taken = self.axis.alternatives[..position].iter().any(|other| rounded(other).as_ref() == Some(&mine));
-        (!is_taken).then_some(mine)
-    }
-
-    /// One of the alternatives, without what opens up below it.
-    fn alternative(&self, position: usize) -> Alternative {
+    /// One of the alternatives, without what opens up below it. `in_short` is how its label writes a number that nobody wrote.
+    fn alternative(&self, position: usize, in_short: Option<&String>) -> Alternative {
         let alternative = &self.axis.alternatives[position];
         let value = alternative.name.clone().unwrap_or_else(|| written(&alternative.value, self.separator()));
-        let in_short = self.in_short(position).unwrap_or_else(|| value.clone());
+        let in_short = in_short.unwrap_or(&value);
         let speaks_for_itself = alternative.name.is_some()
             || matches!(alternative.value.kind, Kind::Text(_))
             || alternative.value.entry("kind").is_some();
@@ -201,6 +188,8 @@ fn collect<'t>(node: &'t Node, path: &mut Vec<&'t str>, places: &mut Vec<Place<'
 struct Builder {
     /// The alternative of each axis around the space that is built.
     taken: HashMap<AxisId, usize>,
+    /// How labels write the alternatives of spaced axes, by the axis's place in memory.
+    short: HashMap<*const value::Axis, HashMap<usize, String>>,
     /// How many more alternatives there may be.
     left: usize,
 }
@@ -219,8 +208,8 @@ impl Builder {
                 }
                 let is_absent = first.axis.alternatives[position].value.is_absent() && !first.is_variant();
                 if !first.is_patched() && !is_absent {
-                    let mut given =
-                        Axis::new(first.axis.id, short_name(&first.path), vec![first.alternative(position)]);
+                    let alternative = first.alternative(position, self.in_short(first.axis).get(&position));
+                    let mut given = Axis::new(first.axis.id, short_name(&first.path), vec![alternative]);
                     given.is_given = true;
                     given.is_declared = first.is_declared();
                     space.axes.push(given);
@@ -246,7 +235,7 @@ impl Builder {
                 let (label, value) = (format!("trial {position:03}"), position.to_string());
                 Alternative { position, label, value, inner: Space::default() }
             } else {
-                first.alternative(position)
+                first.alternative(position, self.in_short(first.axis).get(&position))
             };
             alternatives.push(Alternative { inner: self.space(within)?, ..alternative });
         }
@@ -255,6 +244,14 @@ impl Builder {
         let mut axis = Axis::new(first.axis.id, name, alternatives);
         axis.is_declared = is_trials || first.is_declared();
         Some(axis)
+    }
+
+    /// The numbers of an axis that nobody wrote, by position, each with the digits that tell it apart from the others.
+    fn in_short(&mut self, axis: &value::Axis) -> &HashMap<usize, String> {
+        self.short.entry(std::ptr::from_ref(axis)).or_insert_with(|| match axis.form {
+            Form::Spaced(_) => shortened(axis.alternatives.iter().map(|alternative| &alternative.value.kind)),
+            _ => HashMap::new(),
+        })
     }
 
     /// The axes at and below `place` that have not been taken.
@@ -322,6 +319,34 @@ impl Axis {
     pub fn size(&self) -> Option<u128> {
         self.ends.as_ref()?.last().copied()
     }
+}
+
+/// The numbers among `values`, by position, with as many digits as tell each apart from the others: three at least. Whole
+/// numbers keep all of theirs.
+fn shortened<'t>(values: impl Iterator<Item = &'t Kind>) -> HashMap<usize, String> {
+    let rounded = |number: &Kind, digits: usize| match number {
+        Kind::Float(number) => format!("{number:.digits$e}").parse().ok().map(shortest),
+        Kind::Int(number) => Some(number.to_string()),
+        _ => None,
+    };
+    let mut waiting: Vec<(usize, &Kind)> = values.enumerate().collect();
+    let mut short = HashMap::new();
+    // Digits behind the first one; 17 digits in all tell any two numbers apart.
+    for digits in 2..17 {
+        let mut same: HashMap<String, Vec<(usize, &Kind)>> = HashMap::new();
+        for (position, number) in waiting.drain(..) {
+            if let Some(text) = rounded(number, digits) {
+                same.entry(text).or_default().push((position, number));
+            }
+        }
+        for (text, numbers) in same {
+            match numbers.as_slice() {
+                [(position, _)] => _ = short.insert(*position, text),
+                _ => waiting.extend(numbers),
+            }
+        }
+    }
+    short
 }
 
 /// A value as labels write it, `separator` between the items of a list.

@@ -46,9 +46,14 @@ fn spaced_numbers_have_three_digits_in_labels() {
         with(&format!("optimizer = 'sgd'\ntrain.steps = 1\ninit.weights = {{ geomspace = [1.0, 1e-4, {count}] }}"))
     };
     assert_eq!(labels(&text(16))[..4], ["weights=1", "weights=0.541", "weights=0.293", "weights=0.158"]);
-    // Those that are too close for that are written out.
+    // Those that are too close for that are written out, so that labels tell all values apart.
+    let dense = with("optimizer = 'sgd'\ntrain.steps = 1\ninit.weights = { linspace = [1.0, 1.1, 21] }");
+    assert_eq!(labels(&dense).iter().collect::<HashSet<_>>().len(), 21);
+    assert_eq!(labels(&dense)[3..6], ["weights=1.015", "weights=1.02", "weights=1.025"]);
     let close = with("optimizer = 'sgd'\ntrain.steps = 1\ninit.weights = { linspace = [1.0, 1.001, 3] }");
     assert_eq!(labels(&close), ["weights=1", "weights=1.0005", "weights=1.001"]);
+    let whole = with("optimizer = 'sgd'\ntrain.steps = { linspace = [1000, 3001, 4] }");
+    assert_eq!(labels(&whole), ["steps=1000", "steps=1667", "steps=2334", "steps=3001"]);
     // What was written stands as it was written.
     let listed = with("optimizer = 'sgd'\ntrain.steps = 1\ninit.weights = [0.12345, 0.12346]");
     assert_eq!(labels(&listed), ["weights=0.12345", "weights=0.12346"]);
