@@ -46,7 +46,7 @@ fn spaced_numbers_have_three_digits_in_labels() {
         with(&format!("optimizer = 'sgd'\ntrain.steps = 1\ninit.weights = {{ geomspace = [1.0, 1e-4, {count}] }}"))
     };
     assert_eq!(labels(&text(16))[..4], ["weights=1", "weights=0.541", "weights=0.293", "weights=0.158"]);
-    // Those that are too close for that are written out, so that labels tell all values apart.
+    // Those that are too close for that have more, so that labels tell all values apart.
     let dense = with("optimizer = 'sgd'\ntrain.steps = 1\ninit.weights = { linspace = [1.0, 1.1, 21] }");
     assert_eq!(labels(&dense).iter().collect::<HashSet<_>>().len(), 21);
     assert_eq!(labels(&dense)[3..6], ["weights=1.015", "weights=1.02", "weights=1.025"]);

@@ -1,8 +1,7 @@
 //! Patches: several named tables that each change some keys of one table.
 //!
 //! What a patch says replaces what stood at its key. Where the value at a key is a section, in the table and in the patch,
-//! they are merged key by key; a table in braces is one value and is replaced as a whole. A key that some
-//! patch has becomes an axis with one alternative for each patch: its own value, or what was there before.
+//! they are merged key by key; a table in braces is one value and is replaced as a whole. A key that some patch has becomes an axis with one alternative for each patch: its own value, or what was there before.
 
 use super::{Alternative, Axis, AxisId, Entry, Form, Kind, Node, NodeId, Origin, Tree};
 
@@ -43,26 +42,20 @@ impl Merger<'_> {
                 self.tables(entries, of_key.into_iter().map(entries_of).collect());
                 continue;
             }
-            let patched = |merger: &mut Self, base: Option<&Node>| -> Vec<Option<Patched>> {
-                let value = |merger: &mut Self, value| match base {
-                    Some(base) => merger.overlay(base, value),
+            let before = own.as_deref().map(|own| &own.value);
+            let patched = of_key.into_iter().map(|entry| {
+                let Entry { key_origin, value, .. } = entry?;
+                let value = match before {
+                    Some(before) => self.overlay(before, value),
                     None => value,
                 };
-                of_key
-                    .into_iter()
-                    .map(|entry| entry.map(|entry| (entry.key_origin, value(merger, entry.value))))
-                    .collect()
-            };
+                Some((key_origin, value))
+            });
+            let patched = patched.collect();
+            let value = self.alternatives(before, patched);
             match own {
-                Some(own) => {
-                    let patched = patched(self, Some(&own.value));
-                    own.value = self.alternatives(Some(&own.value), patched);
-                }
-                None => {
-                    let patched = patched(self, None);
-                    let value = self.alternatives(None, patched);
-                    base.push(Entry { key, key_origin, value });
-                }
+                Some(own) => own.value = value,
+                None => base.push(Entry { key, key_origin, value }),
             }
         }
     }
