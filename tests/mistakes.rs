@@ -477,6 +477,11 @@ fn one_mistake_and_not_what_follows_from_it() {
 }
 
 #[test]
+fn a_file_is_missed_whatever_else_its_section_says() {
+    insta::assert_snapshot!(mistakes(&on_table("target = \"y\"\ntrain_row = 3")));
+}
+
+#[test]
 fn a_split_that_leaves_less_than_a_batch() {
     // A small table is not one.
     let small = with("batch_size = 50", "batch_size = 128")

@@ -196,6 +196,17 @@ impl Error {
         }
     }
 
+    /// Whether the file that [`key`](Self::key) names cannot be had, whatever else the section says.
+    pub fn is_of_the_file(&self) -> bool {
+        match self {
+            Self::File(error) => matches!(*error.fault, idx::Fault::Unreadable(_) | idx::Fault::NotAFile),
+            Self::Table(error) => matches!(*error.fault, columns::Fault::Unreadable(_) | columns::Fault::NotAFile),
+            Self::Npy(error) => matches!(*error.fault, npy::Fault::File(_)),
+            Self::FashionMnist(_) => true,
+            _ => false,
+        }
+    }
+
     /// What to do, where the error itself does not say it.
     pub fn help(&self) -> Option<&'static str> {
         match self {

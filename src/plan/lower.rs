@@ -61,7 +61,8 @@ impl Contradiction {
 
     /// Data that cannot be had.
     pub fn of_data(error: &data::Error) -> Self {
-        let contradiction = Self::new(["data", error.key()], error.to_string()).reads(&[DATA]);
+        let contradiction = Self::new(["data", error.key()], error.to_string());
+        let contradiction = if error.is_of_the_file() { contradiction } else { contradiction.reads(&[DATA]) };
         match error.help() {
             Some(help) => contradiction.help(help),
             None => contradiction,
