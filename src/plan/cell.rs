@@ -6,6 +6,8 @@ use crate::spec::{NetworkRun, RunSpec};
 /// One combination of the values of all axes.
 #[derive(Debug, Clone)]
 pub struct Cell {
+    /// Its index into the space.
+    pub index: u128,
     /// The outermost declared axes: name, and which of its cells this is, those within it counted.
     pub places: Vec<(String, u128)>,
     /// Names the declared axes only.
@@ -19,8 +21,8 @@ pub struct Cell {
 }
 
 impl Cell {
-    /// The cell in which the axes `taken` come to `spec`. `places` are those of the outermost ones.
-    pub fn new(spec: RunSpec, taken: &[(&Axis, &Alternative)], places: Vec<(String, u128)>) -> Self {
+    /// The cell `index`, in which the axes `taken` come to `spec`. `places` are those of the outermost ones.
+    pub fn new(index: u128, spec: RunSpec, taken: &[(&Axis, &Alternative)], places: Vec<(String, u128)>) -> Self {
         let optimizer = taken.iter().find(|(axis, _)| axis.name == "optimizer");
         let optimizer_name =
             optimizer.map_or_else(|| spec.optimizer().kind().to_owned(), |(_, alternative)| alternative.value.clone());
@@ -30,7 +32,7 @@ impl Cell {
         let label = if label.is_empty() { optimizer_name.clone() } else { label };
         let varies =
             declared.iter().map(|(axis, alternative)| (axis.name.clone(), alternative.value.clone())).collect();
-        Self { places, label, varies, optimizer_name, spec }
+        Self { index, places, label, varies, optimizer_name, spec }
     }
 
     /// The network that is trained, where there is one.

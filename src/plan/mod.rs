@@ -42,6 +42,8 @@ pub struct Plan {
 pub struct PlannedRun {
     pub id: RunId,
     pub trajectory_id: RunId,
+    /// Which cell of the plan's space it is of.
+    pub cell: u128,
     /// Names the declared axes only; the same for all seeds.
     pub label: String,
     /// What the declared axes are here: name and value.
@@ -110,7 +112,7 @@ fn expand(experiment: &Experiment) -> Result<Expansion, Vec<Problem>> {
     let mut runs: Vec<PlannedRun> = Vec::new();
     let mut labels: HashMap<RunId, usize> = HashMap::new();
     let mut duplicates = Vec::new();
-    for Cell { label, varies, optimizer_name, spec, .. } in cells {
+    for Cell { index, label, varies, optimizer_name, spec, .. } in cells {
         let cost = Cost::of(&spec);
         for &seed in experiment.seeds.get() {
             let spec = spec.with_seed(seed);
@@ -124,6 +126,7 @@ fn expand(experiment: &Experiment) -> Result<Expansion, Vec<Problem>> {
             runs.push(PlannedRun {
                 id,
                 trajectory_id: settings.trajectory_id(spec.fingerprint()),
+                cell: index,
                 label: label.clone(),
                 varies: varies.clone(),
                 optimizer_name: optimizer_name.clone(),
@@ -170,7 +173,7 @@ fn cells(experiment: &Experiment) -> Result<(Space, Vec<Cell>), Vec<Problem>> {
         };
         match lowered {
             Ok(spec) => {
-                cells.push(Cell::new(spec, &taken, space.places(index)));
+                cells.push(Cell::new(index, spec, &taken, space.places(index)));
             }
             Err(contradictions) => contradictions
                 .into_iter()
