@@ -20,12 +20,14 @@ use crate::value::fault::Fault;
 use crate::value::problem::Problem;
 use crate::value::{self, Entry, Form, Kind, Node, NodeId, Rejected, Sources, Tree};
 
+mod exclude;
 mod optimizers;
 mod reading;
 mod sweep;
 mod trials;
 mod variants;
 
+pub use exclude::{Condition, Exclude, Wanted};
 pub use reading::{How, Reading};
 pub use sweep::{Sweep, Trials, Zip};
 pub use variants::VARIANT;
@@ -156,6 +158,7 @@ pub struct Experiment {
     pub description: Option<String>,
     pub seeds: Seeds,
     pub rng: Rng,
+    pub sweep: Sweep,
     /// The text as it stands in the file.
     pub text: String,
     /// Relative paths in the file start here.
@@ -237,6 +240,7 @@ impl Experiment {
             description: None,
             seeds: Seeds::default(),
             rng: Rng::default(),
+            sweep: Sweep::default(),
             text,
             folder,
             readings,
@@ -251,6 +255,7 @@ impl Experiment {
         experiment.description = file.description;
         experiment.seeds = file.seeds;
         experiment.rng = file.rng;
+        experiment.sweep = file.sweep;
         match file.name.map_or_else(|| Name::try_from(stem.to_owned()), Ok) {
             Ok(name) => experiment.name = name,
             Err(message) => experiment.problems.push(
@@ -319,6 +324,13 @@ impl Experiment {
     /// Whether every value is accepted where it stands.
     pub fn is_sound(&self) -> bool {
         self.problems.is_empty()
+    }
+
+    /// The choice that takes these alternatives, and the first one of every other axis.
+    pub fn choice(&self, taken: impl IntoIterator<Item = (value::AxisId, usize)>) -> value::Choice {
+        let mut choice = self.tree.first_choice();
+        taken.into_iter().for_each(|(axis, alternative)| choice.set(axis, alternative));
+        choice
     }
 
     /// The file under `choice`, paths resolved.

@@ -5,14 +5,16 @@ use std::process::ExitCode;
 
 use super::{Failure, counted, note, out};
 use crate::file::Experiment;
-use crate::plan::Plan;
+use crate::plan::Outline;
 
 /// Validates each file; the mistakes of all of them are shown.
 pub fn check(files: &[PathBuf]) -> Result<ExitCode, Failure> {
     let mut all_well = true;
     for path in files {
-        match Experiment::read(path).and_then(Plan::new) {
-            Ok(plan) => out(&format!("{}: {}, no mistakes\n", path.display(), counted(plan.runs.len(), "run"))),
+        match Experiment::read(path).and_then(Outline::new) {
+            Ok(outline) => {
+                out(&format!("{}: {}, no mistakes\n", path.display(), counted(outline.runs(), "run")));
+            }
             Err(mistakes) => {
                 all_well = false;
                 note(Failure::from(mistakes).to_string().trim_end());

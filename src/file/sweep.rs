@@ -7,6 +7,7 @@ use std::collections::{HashMap, HashSet};
 use serde::de::{Error as _, SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer};
 
+use super::exclude::Exclude;
 use super::trials;
 use super::variants::VARIANT;
 use crate::number::OutOfRange;
@@ -27,6 +28,9 @@ pub struct Sweep {
     pub draw: Vec<String>,
     /// Axes that move together: `[["lr", "batch_size"]]`.
     pub zip: Zip,
+    /// Combinations to leave out: `[{ optimizer = "sgd", lr = [0.1, 1.0] }]`, or numbers between two bounds,
+    /// `{ lr = { above = 0.1 } }`.
+    pub exclude: Exclude,
 }
 
 /// How many trials there are: 1 to a million.

@@ -1,6 +1,9 @@
 //! A cell: one combination of a file's values, lowered, before it is multiplied by the seeds.
 
+use super::PlannedRun;
+use super::cost::Cost;
 use super::space::{Alternative, Axis};
+use crate::seed::Seed;
 use crate::spec::{NetworkRun, RunSpec};
 
 /// One combination of the values of all axes.
@@ -33,6 +36,27 @@ impl Cell {
         let varies =
             declared.iter().map(|(axis, alternative)| (axis.name.clone(), alternative.value.clone())).collect();
         Self { index, places, label, varies, optimizer_name, spec }
+    }
+
+    /// The runs of the cell, one for each seed.
+    pub fn with_seeds(&self, seeds: &[Seed]) -> Vec<PlannedRun> {
+        let cost = Cost::of(&self.spec);
+        let run = |&seed: &Seed| {
+            let spec = self.spec.with_seed(seed);
+            let settings = spec.settings();
+            PlannedRun {
+                id: settings.run_id(spec.fingerprint()),
+                trajectory_id: settings.trajectory_id(spec.fingerprint()),
+                cell: self.index,
+                label: self.label.clone(),
+                varies: self.varies.clone(),
+                optimizer_name: self.optimizer_name.clone(),
+                spec,
+                settings,
+                cost,
+            }
+        };
+        seeds.iter().map(run).collect()
     }
 
     /// The network that is trained, where there is one.

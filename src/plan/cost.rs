@@ -6,7 +6,7 @@ use crate::record::{Part, Subject};
 use crate::spec::{FunctionRun, NetworkRun, RunSpec};
 
 /// An estimate.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
 pub struct Cost {
     /// Floating-point operations, of dense arithmetic.
     pub operations: f64,

@@ -34,6 +34,11 @@ impl Findings {
         CellFindings { is_trial: taken.iter().any(|(axis, _)| axis.name == "trial"), variant, findings: self }
     }
 
+    /// Whether nothing was found.
+    pub fn is_empty(&self) -> bool {
+        self.problems.is_empty()
+    }
+
     /// The problems. Where not every variant has one, it says which have.
     pub fn into_problems(self) -> Vec<Problem> {
         let Self { problems, variants: all, .. } = self;

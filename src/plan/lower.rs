@@ -1,9 +1,12 @@
 //! A file under one choice, lowered to a specification: epochs to steps, limits to counts; and the contradictions that show
 //! only where settings meet.
 
+use std::collections::HashMap;
+use std::collections::hash_map::Entry;
+
 use super::cost::Cost;
 use crate::batches::Sampling;
-use crate::data::{self, Info, Source, Task};
+use crate::data::{self, Data, Info, Source, Task};
 use crate::file::{Experiment, File, short_name};
 use crate::kernel::Precision;
 use crate::nn::loss::Objective;
@@ -17,6 +20,9 @@ use crate::spec::{FunctionRun, NetworkRun, RunSpec};
 use crate::train::{self, StepsError};
 use crate::value::problem::Problem;
 use crate::value::{Choice, Node, Origin};
+
+/// What there is to know of data, each source with its limits and splits once.
+pub type Known = HashMap<Data, Result<Info, data::Error>>;
 
 /// Settings that are accepted alone and not together.
 #[derive(Debug, PartialEq)]
@@ -112,11 +118,38 @@ const MOST_ROWS: u64 = 50_000_000;
 /// A run that needs more memory than this is refused.
 const MOST_BYTES: f64 = 16.0 * (1u64 << 30) as f64;
 
-/// The specification of `file`'s runs with the first seed, on data of which `info` is known. A file without data has no `info`.
-///
-/// # Errors
-/// Every contradiction.
-pub fn lower(file: File, info: Option<&Info>) -> Result<RunSpec, Vec<Contradiction>> {
+/// What a file comes to.
+#[derive(Debug)]
+pub struct Lowered {
+    /// Nothing where a section that is needed was rejected, is missing or cannot be had.
+    pub spec: Option<RunSpec>,
+    /// With any of these the specification is none that could be run.
+    pub contradictions: Vec<Contradiction>,
+}
+
+/// As [`lower`], on the data that the file asks for, which is looked at where it is not in `known` yet.
+pub fn with_data(file: File, known: &mut Known) -> Lowered {
+    let Some(data) = file.data.clone().filter(|_| file.function.is_none()) else { return lower(file, None) };
+    match known.entry(data) {
+        Entry::Occupied(entry) => with_known_data(file, entry.get()),
+        Entry::Vacant(entry) => {
+            let info = entry.key().info();
+            with_known_data(file, entry.insert(info))
+        }
+    }
+}
+
+/// As [`lower`], on data that was looked at.
+pub fn with_known_data(file: File, info: &Result<Info, data::Error>) -> Lowered {
+    match info {
+        Ok(info) => lower(file, Some(info)),
+        Err(error) => without_data(file, error),
+    }
+}
+
+/// The specification of `file`'s runs with the first seed, on data of which `info` is known, and every contradiction in it. A
+/// file without data has no `info`.
+fn lower(file: File, info: Option<&Info>) -> Lowered {
     let mut contradictions = Vec::new();
     contradictions.extend(beside_a_function(&file));
     let has_no_steps = file.train.steps.is_some() == file.train.epochs.is_some();
@@ -163,7 +196,7 @@ pub fn lower(file: File, info: Option<&Info>) -> Result<RunSpec, Vec<Contradicti
             RunSpec::Network(Box::new(spec))
         }
         // A section that is needed was rejected or is missing, which has been reported.
-        _ => return Err(Vec::new()),
+        _ => return Lowered { spec: None, contradictions: Vec::new() },
     };
     if spec.precision() == Precision::F32 {
         contradictions.extend(beyond_single_precision(&spec));
@@ -172,7 +205,7 @@ pub fn lower(file: File, info: Option<&Info>) -> Result<RunSpec, Vec<Contradicti
         // What comes of their number comes of one that the file does not say.
         contradictions.retain(|contradiction| !contradiction.reads.contains(&TRAIN));
     }
-    if contradictions.is_empty() { Ok(spec) } else { Err(contradictions) }
+    Lowered { spec: Some(spec), contradictions }
 }
 
 fn steps(train: &train::Section, rows: u64, contradictions: &mut Vec<Contradiction>) -> u64 {
@@ -401,16 +434,16 @@ fn recorded_apart(spec: &NetworkRun) -> Vec<Contradiction> {
 }
 
 /// What is wrong where the data cannot be had: that, and every contradiction that does not depend on it.
-pub fn without_data(file: File, error: &data::Error) -> Vec<Contradiction> {
+fn without_data(file: File, error: &data::Error) -> Lowered {
     let task = Task::Classification { classes: 1 };
     // What comes of the number of rows comes of rows that are not there.
     let plenty = Info { validation_rows: 1 << 40, ..Info::unsplit(1 << 40, 1 << 40, 1, task, "") };
     let mut contradictions = vec![Contradiction::of_data(error)];
     let says_steps = file.train.steps.is_some();
-    let found = lower(file, Some(&plenty)).err().into_iter().flatten();
+    let found = lower(file, Some(&plenty)).contradictions;
     let is_apart = |found: &Contradiction| !found.reads.contains(&DATA) || says_steps && found.reads.contains(&TRAIN);
-    contradictions.extend(found.filter(is_apart));
-    contradictions
+    contradictions.extend(found.into_iter().filter(is_apart));
+    Lowered { spec: None, contradictions }
 }
 
 /// Numbers that are in range as written and turn into 0, infinity or a few bits when the run computes with them.

@@ -1,36 +1,58 @@
 //! The plan: every run that a file declares, with its id, label and specification, before anything is trained.
 
+mod aspects;
 mod cell;
 mod cost;
+mod exclude;
 mod findings;
+mod fingerprint;
 mod lower;
 mod script;
 mod select;
 mod space;
+mod survey;
+#[cfg(test)]
+mod survey_tests;
 #[cfg(test)]
 mod sweep_tests;
 #[cfg(test)]
 mod tests;
+mod walk;
 
 use std::collections::HashMap;
 
-use crate::data::{self, Data, Info};
+use rayon::prelude::*;
+
 use crate::file::{Experiment, Mistakes};
+use crate::random::Rng;
+use crate::seed::Seed;
 use crate::settings::{RunId, Settings};
 use crate::spec::RunSpec;
 use crate::value::problem::Problem;
 
 use cell::Cell;
 pub use cost::Cost;
-use findings::Findings;
+use exclude::Exclusion;
+use lower::{Known, Lowered};
 pub use select::{Selection, SelectionError};
 pub use space::{Alternative, Axis, Space};
+pub use survey::{Shape, Survey};
+
+/// Everything that a file declares, counted but not listed.
+#[derive(Debug)]
+pub struct Outline {
+    pub experiment: Experiment,
+    pub space: Space,
+    pub survey: Survey,
+    known: Known,
+}
 
 /// Everything that a file declares.
 #[derive(Debug)]
 pub struct Plan {
     pub experiment: Experiment,
     pub space: Space,
+    pub survey: Survey,
     /// In the order of the file: axes as they first appear, the last one fastest, seeds innermost. No id twice.
     pub runs: Vec<PlannedRun>,
     /// Cells that turned out to be a run that was there before.
@@ -62,8 +84,11 @@ pub struct Duplicate {
     pub same_as: String,
 }
 
-/// More runs than this are refused: their list alone would take gigabytes of memory.
-const MOST_RUNS: u128 = 1_000_000;
+/// More runs than this are refused.
+const MOST_RUNS: u128 = 10_000_000;
+
+/// A list of more runs than this would take gigabytes of memory.
+const MOST_LISTED: u64 = 1_000_000;
 
 impl PlannedRun {
     /// Label and seed, as messages name a run.
@@ -78,22 +103,54 @@ impl std::fmt::Display for Duplicate {
     }
 }
 
-impl Plan {
-    /// Expands `experiment`.
+impl Outline {
+    /// Checks `experiment` and counts what it declares, without making a list of it.
     ///
     /// # Errors
     /// Every mistake in the file: values that are not accepted, contradictions between those that are, data that cannot be
-    /// read.
+    /// read, more runs than can be planned.
     pub fn new(experiment: Experiment) -> Result<Self, Mistakes> {
         let experiment = match script::with_drawn_trials(&experiment) {
             Ok(drawn) => drawn.unwrap_or(experiment),
             Err(problems) => return Err(experiment.into_mistakes(problems)),
         };
-        match expand(&experiment) {
-            Ok((space, runs, duplicates)) if experiment.is_sound() => Ok(Self { experiment, space, runs, duplicates }),
+        let mut known = Known::new();
+        let outlined = outline(&experiment, &mut known).and_then(|(space, survey)| {
+            if matches!(experiment.rng, Rng::Paribus) {
+                return Ok((space, survey));
+            }
+            // What a run of a script is depends on the runs before it.
+            let mut cells = list(&experiment, &space, &known);
+            script::assign(&experiment, &mut cells)?;
+            let excluded = survey.excluded;
+            Ok((space, Survey { excluded, ..Survey::of_cells(&cells) }))
+        });
+        match outlined {
+            Ok((space, survey)) if experiment.is_sound() => Ok(Self { experiment, space, survey, known }),
             Ok(_) => Err(experiment.into_mistakes(Vec::new())),
             Err(problems) => Err(experiment.into_mistakes(problems)),
         }
+    }
+
+    /// How many different runs there are.
+    pub fn runs(&self) -> u64 {
+        self.survey.cells() * self.experiment.seeds.get().len() as u64
+    }
+
+    /// How many updates they make together.
+    pub fn steps(&self) -> u128 {
+        let of_shape = |shape: &Shape| u128::from(shape.cells) * u128::from(shape.spec.steps());
+        self.survey.shapes.iter().map(of_shape).sum::<u128>() * self.experiment.seeds.get().len() as u128
+    }
+}
+
+impl Plan {
+    /// Checks `experiment` and lists its runs.
+    ///
+    /// # Errors
+    /// As [`Outline::new`], and where there are more runs than can be listed.
+    pub fn new(experiment: Experiment) -> Result<Self, Mistakes> {
+        Outline::new(experiment)?.list()
     }
 
     /// Names the plan: blake3 of its ids and labels in any order, 16 hexadecimal digits.
@@ -104,93 +161,106 @@ impl Plan {
     }
 }
 
-type Expansion = (Space, Vec<PlannedRun>, Vec<Duplicate>);
-
-fn expand(experiment: &Experiment) -> Result<Expansion, Vec<Problem>> {
-    let (space, mut cells) = cells(experiment)?;
-    script::assign(experiment, &mut cells)?;
-    let mut runs: Vec<PlannedRun> = Vec::new();
-    let mut labels: HashMap<RunId, usize> = HashMap::new();
-    let mut duplicates = Vec::new();
-    for Cell { index, label, varies, optimizer_name, spec, .. } in cells {
-        let cost = Cost::of(&spec);
-        for &seed in experiment.seeds.get() {
-            let spec = spec.with_seed(seed);
-            let settings = spec.settings();
-            let id = settings.run_id(spec.fingerprint());
-            if let Some(&first) = labels.get(&id) {
-                duplicates.push(Duplicate { label: label.clone(), same_as: runs[first].label.clone() });
-                continue;
-            }
-            labels.insert(id, runs.len());
-            runs.push(PlannedRun {
-                id,
-                trajectory_id: settings.trajectory_id(spec.fingerprint()),
-                cell: index,
-                label: label.clone(),
-                varies: varies.clone(),
-                optimizer_name: optimizer_name.clone(),
-                spec,
-                settings,
-                cost,
-            });
+impl Outline {
+    /// The list of its runs.
+    ///
+    /// # Errors
+    /// Where they are more than can be listed.
+    pub fn list(self) -> Result<Plan, Mistakes> {
+        if self.runs() > MOST_LISTED {
+            let problem =
+                Problem::new(format!("{} runs are more than can be run together: {MOST_LISTED}", self.runs()));
+            return Err(self.experiment.into_mistakes(vec![problem.help("divide the file, for example by `seeds`")]));
         }
+        let mut cells = list(&self.experiment, &self.space, &self.known);
+        if let Err(problems) = script::assign(&self.experiment, &mut cells) {
+            return Err(self.experiment.into_mistakes(problems));
+        }
+        let (runs, duplicates) = with_seeds(cells, self.experiment.seeds.get());
+        let Self { experiment, space, survey, .. } = self;
+        Ok(Plan { experiment, space, survey, runs, duplicates })
+    }
+}
+
+/// The runs of `cells`, no id twice, and the cells that turned out to be a run that was there before.
+fn with_seeds(cells: Vec<Cell>, seeds: &[Seed]) -> (Vec<PlannedRun>, Vec<Duplicate>) {
+    let mut runs: Vec<PlannedRun> = Vec::with_capacity(cells.len() * seeds.len());
+    let mut known: HashMap<RunId, usize> = HashMap::new();
+    let mut duplicates = Vec::new();
+    let planned: Vec<Vec<PlannedRun>> = cells.into_par_iter().map(|cell| cell.with_seeds(seeds)).collect();
+    for run in planned.into_iter().flatten() {
+        if let Some(&first) = known.get(&run.id) {
+            duplicates.push(Duplicate { label: run.label, same_as: runs[first].label.clone() });
+            continue;
+        }
+        known.insert(run.id, runs.len());
+        runs.push(run);
     }
     // Once for each label, not for each seed.
     duplicates.dedup();
-    Ok((space, runs, duplicates))
+    (runs, duplicates)
 }
 
-/// Every cell of the file, in its order, those of a file with mistakes as far as they can be had.
-fn cells(experiment: &Experiment) -> Result<(Space, Vec<Cell>), Vec<Problem>> {
+/// The space of a file, and what a survey of it finds.
+fn outline(experiment: &Experiment, known: &mut Known) -> Result<(Space, Survey), Vec<Problem>> {
     let too_many = || vec![Problem::new(format!("the file declares more than {MOST_RUNS} runs"))];
     let space = Space::of(&experiment.tree.root).ok_or_else(too_many)?;
-    let count = within_bounds(&space, experiment.seeds.get().len()).map_err(|problem| vec![problem])?;
-
-    let mut sources: HashMap<Data, Result<Info, data::Error>> = HashMap::new();
-    let mut findings = Findings::default();
-    let mut cells = Vec::new();
-    for index in 0..count {
-        let (mut choice, mut taken) = (experiment.tree.first_choice(), Vec::new());
-        space.decode(index, &mut choice, &mut taken);
-        let mut findings = findings.cell(&taken);
-        let file = match experiment.file_under(&choice) {
-            Ok(file) => file,
-            // In a file with mistakes this may come of what was left out.
-            Err(_) if !experiment.is_sound() => continue,
-            Err(problem) => {
-                findings.report(problem);
-                continue;
-            }
-        };
-        let info = file.data.clone().filter(|_| file.function.is_none()).map(|data| {
-            let known = sources.entry(data);
-            &*known.or_insert_with_key(Data::info)
-        });
-        let lowered = match info.map(Result::as_ref).transpose() {
-            Ok(info) => lower::lower(file, info),
-            Err(error) => Err(lower::without_data(file, error)),
-        };
-        match lowered {
-            Ok(spec) => {
-                cells.push(Cell::new(index, spec, &taken, space.places(index)));
-            }
-            Err(contradictions) => contradictions
-                .into_iter()
-                .filter_map(|contradiction| contradiction.into_problem(experiment, &choice))
-                .for_each(|problem| findings.report(problem)),
-        }
-    }
-    let mut problems = findings.into_problems();
+    within_bounds(&space, experiment.seeds.get().len()).map_err(|problem| vec![problem])?;
+    let mut problems = Vec::new();
+    let survey = survey::survey(experiment, &space, known, &mut problems);
     let seeds = experiment.seeds.get().len();
-    if seeds > 1 && !cells.is_empty() && cells.iter().all(|cell: &Cell| matches!(cell.spec, RunSpec::Function(_))) {
+    let is_function = |shape: &Shape| matches!(shape.spec, RunSpec::Function(_));
+    if seeds > 1 && survey.cells() > 0 && survey.shapes.iter().all(is_function) {
         let message = format!(
             "the path over a function draws no random numbers: with {seeds} seeds it is the same {seeds} times"
         );
         let origin = experiment.tree.root.entry("seeds").map(|entry| entry.value.origin.clone());
         problems.push(Problem { origin, ..Problem::new(message) }.help("leave `seeds` out"));
     }
-    if problems.is_empty() { Ok((space, cells)) } else { Err(problems) }
+    if problems.is_empty() && survey.cells() == 0 && survey.excluded > 0 {
+        let sweep = experiment.tree.root.entry("sweep");
+        let origin = sweep.and_then(|sweep| sweep.value.entry("exclude")).map(|entry| entry.key_origin.clone());
+        problems.push(Problem { origin, ..Problem::new("`exclude` leaves nothing to run") });
+    }
+    if problems.is_empty() { Ok((space, survey)) } else { Err(problems) }
+}
+
+/// Every cell of the file, in its order.
+///
+/// # Errors
+/// As [`outline`].
+fn cells(experiment: &Experiment) -> Result<Vec<Cell>, Vec<Problem>> {
+    let mut known = Known::new();
+    let (space, _) = outline(experiment, &mut known)?;
+    Ok(list(experiment, &space, &known))
+}
+
+/// Every cell of a space that was surveyed, in its order, but for those that the file leaves out. Cells of a file with mistakes
+/// are there as far as they can be had.
+fn list(experiment: &Experiment, space: &Space, known: &Known) -> Vec<Cell> {
+    let (Some(count), Ok(exclusion)) =
+        (space.size().and_then(|size| u64::try_from(size).ok()), Exclusion::of(experiment))
+    else {
+        return Vec::new();
+    };
+    let cell = |index: u64| -> Option<Cell> {
+        let (mut choice, mut taken) = (experiment.tree.first_choice(), Vec::new());
+        space.decode(index.into(), &mut choice, &mut taken);
+        let file = experiment.file_under(&choice).ok()?;
+        let Lowered { spec, contradictions } = match &file.data {
+            Some(data) if file.function.is_none() => {
+                let info = known.get(data)?;
+                lower::with_known_data(file, info)
+            }
+            _ => lower::with_data(file, &mut Known::new()),
+        };
+        let spec = spec?;
+        if exclusion.holds(exclusion.of_cell(&taken, &spec)) || !contradictions.is_empty() {
+            return None;
+        }
+        Some(Cell::new(index.into(), spec, &taken, space.places(index.into())))
+    };
+    (0..count).into_par_iter().filter_map(cell).collect()
 }
 
 /// The number of cells, where the runs are not too many.

@@ -39,7 +39,7 @@ pub fn with_drawn_trials(experiment: &Experiment) -> Result<Option<Experiment>, 
         ]);
     }
     // How much a trial draws is needed before what it draws: any values will do to find out.
-    let (_, cells) = super::cells(experiment)?;
+    let cells = super::cells(experiment)?;
     if cells.is_empty() {
         // What is wrong with the file is known, and what its trials draw is not.
         return Ok(None);
@@ -83,7 +83,7 @@ pub fn with_drawn_trials(experiment: &Experiment) -> Result<Option<Experiment>, 
              or leave `\"trial\"` out of `chain`",
         );
     }
-    if blocks(&super::cells(&experiment)?.1) != draws {
+    if blocks(&super::cells(&experiment)?) != draws {
         return refuse(
             "`rng`: what trials draw from NumPy's stream changes how much their networks draw",
             "leave the network's shape, its dropout and the batch size out of the distributions, or `\"trial\"` out of `chain`",

@@ -1,0 +1,180 @@
+//! `exclude` in `[sweep]`: which combinations of values are left out.
+
+use std::fmt;
+
+use serde::de::{Error as _, IgnoredAny, MapAccess, SeqAccess, Visitor};
+use serde::{Deserialize, Deserializer};
+
+use crate::settings::Scalar;
+
+/// Cells for which any of these conditions holds are left out.
+#[derive(Debug, Clone, Default, PartialEq, Deserialize)]
+pub struct Exclude(Vec<Condition>);
+
+/// Holds for a cell in which every one of these settings has one of its values: `{ optimizer = "sgd", lr = [0.1, 0.01] }`.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Condition(Vec<(String, Wanted)>);
+
+/// Which values of a setting are meant.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Wanted {
+    /// Any of these, written as in the file.
+    Values(Vec<Scalar>),
+    /// Numbers between two bounds, which are not meant themselves.
+    Between { above: f64, below: f64 },
+}
+
+impl Exclude {
+    /// In the order of the file.
+    pub fn conditions(&self) -> &[Condition] {
+        &self.0
+    }
+}
+
+impl Condition {
+    /// Short names of settings, with the values that they must have.
+    pub fn settings(&self) -> &[(String, Wanted)] {
+        &self.0
+    }
+}
+
+impl Wanted {
+    /// Whether a setting of this value is meant.
+    pub fn is(&self, value: &Scalar) -> bool {
+        match (self, number(value)) {
+            (Self::Between { above, below }, Some(number)) => *above < number && number < *below,
+            (Self::Between { .. }, None) => false,
+            (Self::Values(wanted), Some(found)) => wanted.iter().any(|wanted| number(wanted) == Some(found)),
+            (Self::Values(wanted), None) => wanted.contains(value),
+        }
+    }
+
+    /// Whether an axis that has this value, as listings write it, is meant.
+    pub fn is_written(&self, value: &str) -> bool {
+        match value.parse::<f64>() {
+            Ok(number) => self.is(&Scalar::Float(number)),
+            Err(_) => match self {
+                Self::Values(wanted) => wanted.iter().any(|wanted| wanted.to_string() == value),
+                Self::Between { .. } => false,
+            },
+        }
+    }
+}
+
+impl fmt::Display for Wanted {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Values(values) => {
+                let values: Vec<String> = values.iter().map(|value| format!("`{value}`")).collect();
+                f.write_str(&values.join(" or "))
+            }
+            Self::Between { above, below } if *below == f64::INFINITY => write!(f, "above {}", Scalar::Float(*above)),
+            Self::Between { above, below } if *above == f64::NEG_INFINITY => {
+                write!(f, "below {}", Scalar::Float(*below))
+            }
+            Self::Between { above, below } => {
+                write!(f, "above {} and below {}", Scalar::Float(*above), Scalar::Float(*below))
+            }
+        }
+    }
+}
+
+fn number(value: &Scalar) -> Option<f64> {
+    match value {
+        Scalar::Int(value) => Some(*value as f64),
+        Scalar::Float(value) => Some(*value),
+        Scalar::Bool(_) | Scalar::Text(_) => None,
+    }
+}
+
+impl<'de> Deserialize<'de> for Condition {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct ConditionVisitor;
+
+        impl<'de> Visitor<'de> for ConditionVisitor {
+            type Value = Condition;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a table of settings and values, such as { optimizer = \"sgd\", lr = 0.1 }")
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, mut table: A) -> Result<Condition, A::Error> {
+                let mut settings = Vec::new();
+                while let Some(name) = table.next_key()? {
+                    settings.push((name, table.next_value()?));
+                }
+                if settings.is_empty() {
+                    return Err(A::Error::custom("an empty condition would leave out everything"));
+                }
+                Ok(Condition(settings))
+            }
+        }
+
+        deserializer.deserialize_any(ConditionVisitor)
+    }
+}
+
+impl<'de> Deserialize<'de> for Wanted {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct WantedVisitor;
+
+        impl<'de> Visitor<'de> for WantedVisitor {
+            type Value = Wanted;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a value, a list of values, or numbers as in { above = 0.1, below = 1.0 }")
+            }
+
+            fn visit_bool<E>(self, value: bool) -> Result<Wanted, E> {
+                Ok(Wanted::Values(vec![Scalar::Bool(value)]))
+            }
+
+            fn visit_i64<E>(self, value: i64) -> Result<Wanted, E> {
+                Ok(Wanted::Values(vec![Scalar::Int(value)]))
+            }
+
+            fn visit_f64<E>(self, value: f64) -> Result<Wanted, E> {
+                Ok(Wanted::Values(vec![Scalar::Float(value)]))
+            }
+
+            fn visit_str<E>(self, value: &str) -> Result<Wanted, E> {
+                Ok(Wanted::Values(vec![Scalar::from(value)]))
+            }
+
+            fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Wanted, A::Error> {
+                let mut values = Vec::new();
+                while let Some(item) = list.next_element::<Wanted>()? {
+                    match item {
+                        Wanted::Values(mut one) if one.len() == 1 => values.append(&mut one),
+                        _ => return Err(A::Error::custom("expected a list of values")),
+                    }
+                }
+                if values.is_empty() {
+                    Err(A::Error::custom("expected one value at least"))
+                } else {
+                    Ok(Wanted::Values(values))
+                }
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, mut table: A) -> Result<Wanted, A::Error> {
+                let (mut above, mut below) = (None, None);
+                while let Some(word) = table.next_key::<String>()? {
+                    match word.as_str() {
+                        "above" => above = Some(table.next_value()?),
+                        "below" => below = Some(table.next_value()?),
+                        _ => {
+                            table.next_value::<IgnoredAny>()?;
+                            return Err(A::Error::unknown_field(&word, &["above", "below"]));
+                        }
+                    }
+                }
+                if above.is_none() && below.is_none() {
+                    return Err(A::Error::custom("expected `above`, `below` or both"));
+                }
+                Ok(Wanted::Between { above: above.unwrap_or(f64::NEG_INFINITY), below: below.unwrap_or(f64::INFINITY) })
+            }
+        }
+
+        deserializer.deserialize_any(WantedVisitor)
+    }
+}

@@ -1,0 +1,126 @@
+//! Which axes decide what: so that what depends on few of them is found out once for each of their combinations, however many
+//! cells these are a part of.
+
+use std::collections::{HashMap, HashSet};
+
+use super::space::{Alternative, Axis};
+use crate::file::{VARIANT, short_name};
+use crate::value::{self, AxisId, Form, Kind, Node};
+
+/// Parts of a run that are described apart from one another.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Aspect {
+    /// Data, network, function, training and records: everything else.
+    Frame,
+    Optimizer,
+    Init,
+    Regularization,
+}
+
+/// How many aspects there are.
+pub const ASPECTS: usize = 4;
+
+impl Aspect {
+    fn of(section: &str) -> Self {
+        match section {
+            "optimizer" => Self::Optimizer,
+            "init" => Self::Init,
+            "regularization" => Self::Regularization,
+            _ => Self::Frame,
+        }
+    }
+}
+
+/// What an axis decides.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Reach {
+    /// These settings, each of which is a number or a word of its own that no rule compares with any other. For a setting
+    /// of this kind it is enough to look at each value once.
+    Alone(Vec<String>),
+    /// Whatever the aspects are that are marked.
+    Aspects([bool; ASPECTS]),
+}
+
+/// The reach of every axis of a tree.
+pub fn reaches(root: &Node) -> HashMap<AxisId, Reach> {
+    let mut places = Vec::new();
+    collect(root, &mut Vec::new(), &mut places);
+    // Where a variant patches a key or runs compute in either precision, no setting is judged alone.
+    let precision_varies = places.iter().any(|(path, _)| path.as_slice() == ["train", "precision"]);
+    let none_alone = precision_varies || root.entry(VARIANT).is_some();
+    let lr_is_alone = !says(root, &["schedule", "warm_up"]);
+    let is_alone = |path: &[&str]| match path {
+        ["regularization", _] => true,
+        ["optimizer", "lr"] => lr_is_alone,
+        ["optimizer", key] => !["kind", "schedule", "warm_up"].contains(key),
+        _ => false,
+    };
+    let mut reaches: HashMap<AxisId, Reach> = HashMap::new();
+    let mut shared: HashSet<AxisId> = HashSet::new();
+    for (path, axis) in &places {
+        let is_plain = axis.form != Form::Patched && axis.alternatives.iter().all(|one| is_scalar(&one.value));
+        if none_alone || !is_plain || !is_alone(path) {
+            shared.insert(axis.id);
+        }
+    }
+    for (path, axis) in &places {
+        let name = short_name(path);
+        if !shared.contains(&axis.id) {
+            match reaches.entry(axis.id).or_insert_with(|| Reach::Alone(Vec::new())) {
+                Reach::Alone(names) if !names.contains(&name) => names.push(name),
+                _ => {}
+            }
+            continue;
+        }
+        let reach = reaches.entry(axis.id).or_insert(Reach::Aspects([false; ASPECTS]));
+        if let Reach::Aspects(aspects) = reach {
+            match path.first() {
+                // What a variant makes wrong is said of it, whichever keys it changes.
+                Some(&VARIANT) | None => *aspects = [true; ASPECTS],
+                Some(section) => aspects[Aspect::of(section) as usize] = true,
+            }
+        }
+    }
+    reaches
+}
+
+fn is_scalar(node: &Node) -> bool {
+    matches!(node.kind, Kind::Bool(_) | Kind::Int(_) | Kind::Float(_) | Kind::Text(_))
+}
+
+fn collect<'t>(node: &'t Node, path: &mut Vec<&'t str>, places: &mut Vec<(Vec<&'t str>, &'t value::Axis)>) {
+    match &node.kind {
+        Kind::Table(entries) => {
+            for entry in entries {
+                path.push(&entry.key);
+                collect(&entry.value, path, places);
+                path.pop();
+            }
+        }
+        Kind::Axis(axis) => {
+            places.push((path.clone(), axis));
+            axis.alternatives.iter().for_each(|alternative| collect(&alternative.value, path, places));
+        }
+        _ => {}
+    }
+}
+
+/// Whether one of `keys` stands anywhere below `node`.
+fn says(node: &Node, keys: &[&str]) -> bool {
+    node.entries().into_iter().flatten().any(|entry| keys.contains(&entry.key.as_str()))
+        || node.children().any(|child| says(child, keys))
+}
+
+/// Numbers the combinations of alternatives that decide an aspect, in the order in which they are met.
+#[derive(Debug, Default)]
+pub struct States {
+    next: HashMap<(u32, AxisId, usize), u32>,
+}
+
+impl States {
+    /// The combination that `state` becomes by this alternative.
+    pub fn after(&mut self, state: u32, axis: &Axis, alternative: &Alternative) -> u32 {
+        let new = self.next.len() as u32 + 1;
+        *self.next.entry((state, axis.id, alternative.position)).or_insert(new)
+    }
+}

@@ -1,0 +1,199 @@
+//! Cells that a file leaves out, and conditions that leave out none.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::space::{Alternative, Axis};
+use super::walk::Taken;
+use crate::file::{Experiment, Wanted};
+use crate::settings::Scalar;
+use crate::spec::RunSpec;
+use crate::value::problem::{Problem, did_you_mean, one_of};
+use crate::value::{Entry, Node};
+
+/// Which settings of all conditions have a value that is meant: one bit for each.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Marks(u128);
+
+impl Marks {
+    pub const NONE: Self = Self(0);
+
+    /// What either marks.
+    pub fn and(self, other: Self) -> Self {
+        Self(self.0 | other.0)
+    }
+
+    fn has(self, all: Self) -> bool {
+        self.0 & all.0 == all.0
+    }
+}
+
+/// The conditions of a file, and what they have met so far.
+#[derive(Debug)]
+pub struct Exclusion<'e> {
+    /// Name, what is meant, and the mark of each setting.
+    settings: Vec<(&'e str, &'e Wanted, Marks)>,
+    /// The marks that each condition needs.
+    conditions: Vec<Marks>,
+    /// How many cells each condition has held for.
+    held: Vec<u64>,
+    /// The marks that were met in any cell.
+    met: Marks,
+    /// Some values of the settings that are named.
+    values: BTreeMap<&'e str, Vec<String>>,
+    /// Every name that could stand in a condition.
+    names: BTreeSet<String>,
+}
+
+/// As many settings have a mark.
+const MOST: usize = 128;
+
+impl<'e> Exclusion<'e> {
+    /// The conditions of a file.
+    ///
+    /// # Errors
+    /// Where there are too many.
+    pub fn of(experiment: &'e Experiment) -> Result<Self, Problem> {
+        let (mut settings, mut conditions) = (Vec::new(), Vec::new());
+        for condition in experiment.sweep.exclude.conditions() {
+            let mut all = Marks::NONE;
+            for (name, wanted) in condition.settings() {
+                let Some(bit) = 1_u128.checked_shl(settings.len() as u32) else {
+                    let problem = Problem::new(format!("`exclude` names more than {MOST} settings"));
+                    return Err(problem.help("a list of values is one: `{ lr = [0.1, 0.01] }`"));
+                };
+                settings.push((name.as_str(), wanted, Marks(bit)));
+                all = all.and(Marks(bit));
+            }
+            conditions.push(all);
+        }
+        let held = vec![0; conditions.len()];
+        Ok(Self { settings, conditions, held, met: Marks::NONE, values: BTreeMap::new(), names: BTreeSet::new() })
+    }
+
+    /// Whether the file leaves nothing out.
+    pub fn is_empty(&self) -> bool {
+        self.conditions.is_empty()
+    }
+
+    /// What settings of these names and values mark.
+    pub fn of_settings<'a>(&self, settings: impl IntoIterator<Item = (&'a str, &'a Scalar)>) -> Marks {
+        let own = settings.into_iter().map(|(name, value)| self.marks(name, |wanted| wanted.is(value)));
+        own.fold(Marks::NONE, Marks::and)
+    }
+
+    /// What an axis marks that takes this alternative.
+    pub fn of_axis(&self, axis: &Axis, alternative: &Alternative) -> Marks {
+        // Of a number that nobody wrote, the digits in its label are what a person knows.
+        let short = alternative.label.rsplit('=').next().unwrap_or_default();
+        self.marks(&axis.name, |wanted| wanted.is_written(&alternative.value) || wanted.is_written(short))
+    }
+
+    /// What a whole cell marks.
+    pub fn of_cell(&self, taken: Taken, spec: &RunSpec) -> Marks {
+        if self.is_empty() {
+            return Marks::NONE;
+        }
+        let axes = taken.iter().map(|(axis, alternative)| self.of_axis(axis, alternative));
+        let settings = spec.settings();
+        let apart = settings.iter().filter(|(name, _)| *name != "seed").map(|(name, value)| (name as &str, value));
+        axes.fold(self.of_settings(apart), Marks::and)
+    }
+
+    fn marks(&self, name: &str, is_meant: impl Fn(&Wanted) -> bool) -> Marks {
+        let named = self.settings.iter().filter(|(setting, wanted, _)| *setting == name && is_meant(wanted));
+        named.fold(Marks::NONE, |marks, (_, _, mark)| marks.and(*mark))
+    }
+
+    /// Notes that some run has this setting, for the case that it is none that is meant.
+    pub fn note(&mut self, name: &str, value: impl Fn() -> String) {
+        const SHOWN: usize = 12;
+        if self.is_empty() {
+            return;
+        }
+        if !self.names.contains(name) {
+            self.names.insert(name.to_owned());
+        }
+        let Some((name, ..)) = self.settings.iter().find(|(setting, ..)| *setting == name) else { return };
+        let values = self.values.entry(name).or_default();
+        if values.len() <= SHOWN {
+            let value = value();
+            if !values.contains(&value) {
+                values.push(value);
+            }
+        }
+    }
+
+    /// Whether a cell of these marks is left out.
+    pub fn holds(&self, marks: Marks) -> bool {
+        self.conditions.iter().any(|needed| marks.has(*needed))
+    }
+
+    /// Whether a cell of these marks is left out; notes it.
+    pub fn leaves_out(&mut self, marks: Marks) -> bool {
+        self.met = self.met.and(marks);
+        let mut is_out = false;
+        for (needed, held) in self.conditions.iter().zip(&mut self.held) {
+            if marks.has(*needed) {
+                *held += 1;
+                is_out = true;
+            }
+        }
+        is_out
+    }
+
+    /// The conditions that left out nothing, once all cells are known.
+    pub fn problems(&self, experiment: &Experiment) -> Vec<Problem> {
+        let nodes = nodes(experiment);
+        let conditions = experiment.sweep.exclude.conditions().iter().zip(&self.held).enumerate();
+        let idle = conditions.filter(|(_, (_, held))| **held == 0);
+        idle.map(|(index, (condition, _))| {
+            let node = nodes.get(index);
+            let entry = |name: &str| node.and_then(|node| node.entry(name));
+            let mut settings = condition.settings().iter();
+            let problem = settings.find_map(|(name, wanted)| self.idle(name, wanted, entry(name)));
+            problem.unwrap_or_else(|| {
+                let problem = Problem::new("`exclude`: no run has all of these values together")
+                    .help("drop this condition, or those of its settings that do not meet");
+                Problem { origin: node.map(|node| node.origin.clone()), ..problem }
+            })
+        })
+        .collect()
+    }
+
+    /// What is wrong with one setting of a condition, where no run has such a value.
+    fn idle(&self, name: &str, wanted: &Wanted, entry: Option<&Entry>) -> Option<Problem> {
+        if name == "seed" {
+            let problem =
+                Problem::new("`exclude`: all settings are run with the same seeds, so that they can be compared");
+            let problem = problem.help("leave `seed` out; `--only` picks some of the seeds");
+            return Some(Problem { origin: entry.map(|entry| entry.key_origin.clone()), ..problem });
+        }
+        let mark = self.settings.iter().find(|(setting, own, _)| *setting == name && std::ptr::eq(*own, wanted))?.2;
+        if self.met.has(mark) {
+            return None;
+        }
+        Some(match self.values.get(name) {
+            Some(values) => {
+                let found = one_of(values.iter().map(String::as_str));
+                let problem = Problem::new(format!("`exclude`: `{name}` is never {wanted} here"));
+                let problem = problem.label("matches nothing").help(format!("`{name}` is {found}"));
+                Problem { origin: entry.map(|entry| entry.value.origin.clone()), ..problem }
+            }
+            None => {
+                let problem = Problem::new(format!("`exclude`: no run of this file has a setting `{name}`"));
+                let names = self.names.iter().map(String::as_str);
+                let problem = match did_you_mean(name, names.clone()) {
+                    Some(meant) => problem.label(format!("did you mean `{meant}`?")),
+                    None => problem.help(format!("known here: {}", names.collect::<Vec<_>>().join(", "))),
+                };
+                Problem { origin: entry.map(|entry| entry.key_origin.clone()), ..problem }
+            }
+        })
+    }
+}
+
+/// The conditions as they stand in the file.
+fn nodes(experiment: &Experiment) -> Vec<&Node> {
+    let exclude = experiment.tree.root.entry("sweep").and_then(|sweep| sweep.value.entry("exclude"));
+    exclude.and_then(|entry| entry.value.list()).into_iter().flatten().collect()
+}

@@ -1,0 +1,188 @@
+//! A survey counts what a list would hold; what a file leaves out is in neither.
+
+use std::collections::HashSet;
+
+use proptest::prelude::*;
+
+use super::fingerprint::Fingerprint;
+use super::tests::{ids, labels, plan};
+use super::*;
+
+const LEAST: &str = "data.source = 'mnist'\nnetwork.hidden = []\n";
+
+fn with(rest: &str) -> String {
+    format!("{LEAST}{rest}")
+}
+
+fn mistakes(text: &str) -> String {
+    let experiment = Experiment::parse("test.toml", text.to_owned(), "test", std::path::PathBuf::new());
+    experiment.and_then(Plan::new).err().map_or_else(String::new, |mistakes| mistakes.render(false))
+}
+
+/// What the plan's survey says is what its list shows.
+fn agrees(plan: &Plan) {
+    let Plan { survey, runs, experiment, space, .. } = plan;
+    let seeds = experiment.seeds.get().len() as u64;
+    assert_eq!(survey.cells() * seeds, runs.len() as u64);
+    let all = space.size().unwrap() as u64;
+    assert_eq!(survey.cells() + survey.duplicates + survey.excluded, all);
+    let of_run = |run: &PlannedRun| {
+        let apart = run.settings.iter().filter(|(name, _)| *name != "seed").map(|(name, value)| (name as &str, value));
+        Fingerprint::of_all(apart).and(Fingerprint::of_data(run.spec.fingerprint()))
+    };
+    let listed: HashSet<Fingerprint> = runs.iter().map(of_run).collect();
+    assert_eq!(listed, survey.fingerprints.iter().copied().collect());
+    let steps: u64 = survey.shapes.iter().map(|shape| shape.cells * shape.spec.steps()).sum();
+    assert_eq!(steps * seeds, runs.iter().map(|run| run.spec.steps()).sum::<u64>());
+    let operations: f64 = survey.shapes.iter().map(|shape| shape.cells as f64 * shape.cost.operations).sum();
+    let listed: f64 = runs.iter().map(|run| run.cost.operations).sum();
+    assert!((operations * seeds as f64 - listed).abs() <= 1e-9 * listed, "{operations} {listed}");
+}
+
+#[test]
+fn every_experiment_that_is_shipped_is_surveyed_as_it_is_listed() {
+    for path in std::fs::read_dir("experiments").unwrap().map(|entry| entry.unwrap().path()) {
+        if path.extension().is_some_and(|extension| extension == "toml") {
+            let plan = Experiment::read(&path).and_then(Plan::new).unwrap();
+            agrees(&plan);
+        }
+    }
+}
+
+#[test]
+fn what_a_condition_holds_for_is_left_out() {
+    let grid =
+        "train.steps = 5\n[optimizer]\nlr = [0.1, 0.01, 0.001]\n[optimizer.sgd]\n[optimizer.fast]\nkind = 'adam'\n";
+    let excluding = |exclude: &str| labels(&with(&format!("sweep.exclude = {exclude}\n{grid}")));
+    let all = labels(&with(grid));
+    assert_eq!(all.len(), 6);
+    assert_eq!(excluding("[{ optimizer = 'sgd', lr = 0.001 }]"), [&all[..2], &all[3..]].concat());
+    assert_eq!(excluding("[{ optimizer = 'sgd', lr = [0.1, 0.001] }]"), [&all[1..2], &all[3..]].concat());
+    assert_eq!(
+        excluding("[{ lr = { above = 0.001, below = 0.1 } }]"),
+        ["sgd, lr=0.1", "sgd, lr=0.001", "fast, lr=0.1", "fast, lr=0.001"]
+    );
+    // By its name in the file as by its kind; and by a setting that is no axis.
+    assert_eq!(excluding("[{ optimizer = 'fast' }]"), all[..3]);
+    assert_eq!(excluding("[{ optimizer = 'adam' }]"), all[..3]);
+    assert_eq!(excluding("[{ beta1 = 0.9 }]"), all[..3]);
+    assert_eq!(excluding("[{ optimizer = 'sgd' }, { lr = { below = 0.05 } }]"), ["fast, lr=0.1"]);
+}
+
+#[test]
+fn leaving_out_changes_no_id_of_what_is_left() {
+    let grid = "train.steps = 5\nseeds = 2\ninit.weights = ['he', 0.1]\noptimizer = { kind = 'sgd', lr = [0.1, 0.01] }";
+    let all = ids(&with(grid));
+    let left = ids(&with(&format!("sweep.exclude = [{{ weights = 'he', lr = 0.01 }}]\n{grid}")));
+    assert_eq!(left, [&all[..2], &all[4..]].concat());
+}
+
+#[test]
+fn spaced_numbers_are_left_out_by_what_labels_call_them() {
+    let text = with(
+        "train.steps = 5\nsweep.exclude = [{ lr = 0.0316 }]\noptimizer = { kind = 'sgd', lr = { geomspace = [1.0, 0.001, 3] } }",
+    );
+    assert_eq!(labels(&text), ["lr=1", "lr=0.001"]);
+}
+
+#[test]
+fn a_contradiction_can_be_left_out() {
+    let grid = "data.source = 'mnist'\noptimizer = 'sgd'\nnetwork = { hidden = [5], batch_norm = [false, true] }\n\
+                train = { steps = 5, batch_size = [1, 10] }";
+    assert!(mistakes(grid).contains("batch normalization needs batches of two rows"));
+    let left = format!("sweep.exclude = [{{ batch_norm = true, batch_size = 1 }}]\n{grid}");
+    assert_eq!(labels(&left).len(), 3);
+    agrees(&plan(&left));
+}
+
+#[test]
+fn conditions_that_leave_out_nothing_are_mistakes() {
+    let with = |exclude: &str| {
+        mistakes(&with(&format!(
+            "seeds = 2\ntrain.steps = 5\nsweep.exclude = {exclude}\noptimizer = {{ kind = 'sgd', lr = [0.1, 0.01] }}"
+        )))
+    };
+    insta::assert_snapshot!(with("[{ lr = 0.5 }]"));
+    insta::assert_snapshot!(with("[{ learning_rate = 0.1 }, { lrr = 0.1 }]"));
+    insta::assert_snapshot!(with("[{ lr = 0.1, steps = 5 }, { lr = 0.1, optimizer = 'adam' }]"));
+    insta::assert_snapshot!(with("[{ seed = 1, lr = 0.1 }]"));
+    insta::assert_snapshot!(with("[{ lr = [0.1, 0.01] }]"));
+    insta::assert_snapshot!(with("[{}, 3, { lr = [] }, { lr = { over = 1 } }, { lr = {} }]"));
+}
+
+/// A file with axes that are alone and others, perhaps with variants, trials, precision and what is left out.
+fn file() -> impl Strategy<Value = String> {
+    let lrs = prop::sample::subsequence(vec!["0.1", "0.01", "1e-3"], 1..=3);
+    let batches = prop::sample::subsequence(vec!["1", "10", "20"], 1..=3);
+    let decays = prop::sample::subsequence(vec!["0", "0.1", "0.1", "0.0"], 1..=4);
+    let rest = prop::sample::subsequence(
+        vec![
+            "network.batch_norm = [false, true]",
+            "train.precision = ['f32', 'f64']",
+            "init.weights = ['he', 0.1, { kind = 'uniform', bound = 0.1 }]",
+            "init.bias = [0.0, 0.1]",
+            "regularization.l1 = { uniform = [0.0, 1.0] }\nsweep.trials = 3",
+            "variant.a = {}\nvariant.b.regularization.weight_decay = 0.5\nvariant.c.train.epochs = [1, 2]",
+            "optimizer.adam.beta1 = [0.9, 0.8]\noptimizer.adam.beta2 = [0.9, 0.99]",
+            "optimizer.slow = { kind = 'sgd', lr = 0.001 }",
+            "optimizer.warm = { kind = 'sgd', warm_up = [1, 2], schedule = 'cosine' }",
+        ],
+        0..=9,
+    );
+    let exclude = prop::sample::select(vec![
+        "",
+        "sweep.exclude = [{ batch_size = 1, batch_norm = true }]",
+        "sweep.exclude = [{ batch_norm = true }, { lr = 0.1 }]",
+        "sweep.exclude = [{ weight_decay = { above = 0 } }]",
+        "sweep.exclude = [{ optimizer = 'sgd', lr = { below = 0.05 } }, { beta1 = 0.8, beta2 = 0.9 }]",
+    ]);
+    (lrs, batches, decays, rest, exclude, 1..3).prop_map(|(lrs, batches, decays, rest, exclude, seeds)| {
+        format!(
+            "seeds = {seeds}\ndata.source = 'digits'\nnetwork.hidden = [5]\ntrain.batch_size = [{}]\nregularization.weight_decay = [{}]\n\
+             {exclude}\noptimizer.sgd.lr = [{}]\n{}\n{}",
+            batches.join(", "),
+            decays.join(", "),
+            lrs.join(", "),
+            if rest.iter().any(|line| line.starts_with("variant")) { "variant.a.train.steps = 3\nvariant.b.train.steps = 4" } else { "train.steps = 5" },
+            rest.join("\n").replace("variant.a = {}\n", ""),
+        )
+    })
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(60))]
+
+    /// Whatever is combined: a survey finds what the list finds, cell by cell, and a mistake that one cell has.
+    #[test]
+    fn a_survey_finds_what_a_list_shows(text in file()) {
+        let experiment = Experiment::parse("test.toml", text.clone(), "test", std::path::PathBuf::new()).unwrap();
+        match Plan::new(experiment.clone()) {
+            Ok(plan) => agrees(&plan),
+            Err(mistakes) => {
+                let shown = mistakes.render(false);
+                // One cell at a time, the same is found.
+                prop_assert!(!one_by_one(&experiment).is_empty() || shown.contains("exclude"), "{}\n{}", text, shown);
+            }
+        }
+        if !one_by_one(&experiment).is_empty() {
+            prop_assert!(Plan::new(experiment).is_err(), "{}", text);
+        }
+    }
+}
+
+/// The contradictions of all cells that are not left out, each lowered by itself.
+fn one_by_one(experiment: &Experiment) -> HashSet<String> {
+    let space = Space::of(&experiment.tree.root).unwrap();
+    let exclusion = Exclusion::of(experiment).unwrap();
+    let mut found = HashSet::new();
+    for index in 0..space.size().unwrap() {
+        let (mut choice, mut taken) = (experiment.tree.first_choice(), Vec::new());
+        space.decode(index, &mut choice, &mut taken);
+        let Lowered { spec, contradictions } =
+            lower::with_data(experiment.file_under(&choice).unwrap(), &mut Known::new());
+        if !exclusion.holds(exclusion.of_cell(&taken, &spec.unwrap())) {
+            found.extend(contradictions.into_iter().map(|contradiction| format!("{contradiction:?}")));
+        }
+    }
+    found
+}
