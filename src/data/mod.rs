@@ -246,6 +246,14 @@ impl Data {
         (&self.0, &self.2)
     }
 
+    /// How many bytes a number takes in memory.
+    pub fn bytes_per_value(&self) -> u64 {
+        match &self.2 {
+            Source::Mnist | Source::FashionMnist(_) | Source::Digits | Source::Idx(_) => 1,
+            _ => size_of::<f64>() as u64,
+        }
+    }
+
     /// What the plan needs to know. Nothing is unpacked, computed or fetched for what the program knows; the user's own files
     /// are read and checked.
     ///

@@ -3,6 +3,7 @@
 mod aspects;
 mod cell;
 mod cost;
+mod estimate;
 mod exclude;
 mod findings;
 mod fingerprint;
@@ -32,6 +33,7 @@ use crate::value::problem::Problem;
 
 use cell::Cell;
 pub use cost::Cost;
+pub use estimate::{Estimate, estimate};
 use exclude::Exclusion;
 use lower::{Known, Lowered};
 pub use select::{Selection, SelectionError};

@@ -1,0 +1,236 @@
+//! How long a plan takes, how much memory and disk: the cost model, with its unit measured on this machine.
+//!
+//! The model counts operations; how many of them fit into a second depends on the shape of a network, on the optimizer and on
+//! the processor. So some updates of each distinct shape are made and timed, the costliest shapes first, until the time for
+//! that is spent.
+
+use std::cmp::Reverse;
+use std::collections::{BinaryHeap, HashMap};
+use std::ops::ControlFlow;
+use std::time::{Duration, Instant};
+
+use super::cost::Cost;
+use super::survey::Shape;
+use crate::data::{Dataset, Inputs, Rows, Targets, Task};
+use crate::nn::Init;
+use crate::nn::init::Weights;
+use crate::spec::{FunctionRun, NetworkRun, RunSpec};
+use crate::train;
+
+/// What is expected of a plan.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Estimate {
+    /// Runs that train at the same time.
+    pub jobs: usize,
+    /// Seconds until the last run ends.
+    pub seconds: f64,
+    /// Bytes of memory, the data included.
+    pub memory: f64,
+    /// Bytes on disk.
+    pub disk: f64,
+    /// Of the distinct shapes of runs, how many were timed.
+    pub timed: usize,
+    pub shapes: usize,
+}
+
+/// Estimates the training of the cells of `shapes`, each with so many `seeds`, `jobs` at a time. About `budget` is spent on timing.
+pub fn estimate(shapes: &[Shape], seeds: u64, jobs: usize, budget: Duration) -> Estimate {
+    let rates = Rates::measured(shapes, budget);
+    let runs: Vec<(f64, u64)> =
+        shapes.iter().map(|shape| (rates.seconds(&shape.spec, &shape.cost), shape.cells * seeds)).collect();
+    let count: u64 = runs.iter().map(|(_, count)| count).sum();
+    let jobs = jobs.min(usize::try_from(count).unwrap_or(usize::MAX)).max(1);
+    let disk: f64 = shapes.iter().map(|shape| shape.cost.disk * (shape.cells * seeds) as f64).sum();
+    Estimate {
+        jobs,
+        seconds: makespan(runs, jobs),
+        memory: memory(shapes, seeds, jobs),
+        disk: if count == 0 { 0.0 } else { disk + FILES },
+        timed: rates.timed,
+        shapes: rates.distinct,
+    }
+}
+
+/// The least that the files of a folder take, whatever is in them.
+const FILES: f64 = 40_000.0;
+
+/// The program with nothing to do.
+const PROGRAM: f64 = 20e6;
+
+/// When the last of many runs ends, each so many seconds long, if `jobs` threads take the longest first.
+fn makespan(mut runs: Vec<(f64, u64)>, jobs: usize) -> f64 {
+    /// Of more runs than this, the last ones to end are short next to the whole.
+    const MOST: u64 = 100_000;
+    let longest = runs.iter().map(|(seconds, _)| *seconds).fold(0.0, f64::max);
+    let all: f64 = runs.iter().map(|(seconds, count)| seconds * *count as f64).sum();
+    if runs.iter().map(|(_, count)| count).sum::<u64>() > MOST {
+        return (all / jobs as f64).max(longest);
+    }
+    runs.sort_by(|a, b| b.0.total_cmp(&a.0));
+    // Whole nanoseconds have an order.
+    let mut free: BinaryHeap<Reverse<u64>> = (0..jobs).map(|_| Reverse(0)).collect();
+    let mut end = 0;
+    for (seconds, count) in runs {
+        for _ in 0..count {
+            let Reverse(begin) = free.pop().unwrap_or(Reverse(0));
+            let ended = begin.saturating_add((seconds * 1e9) as u64);
+            end = end.max(ended);
+            free.push(Reverse(ended));
+        }
+    }
+    end as f64 / 1e9
+}
+
+/// The data, and the largest runs that can be in memory together.
+fn memory(shapes: &[Shape], seeds: u64, jobs: usize) -> f64 {
+    let mut data: HashMap<_, f64> = HashMap::new();
+    for (source, info) in shapes.iter().filter_map(|shape| shape.spec.data()) {
+        let rows = source.rows_in_order(info) + info.test_rows;
+        data.insert(source.rows(), (rows * source.bytes_per_value()) as f64 * info.features as f64);
+    }
+    let mut sizes: Vec<(f64, u64)> = shapes.iter().map(|shape| (shape.cost.bytes, shape.cells * seeds)).collect();
+    sizes.sort_by(|a, b| b.0.total_cmp(&a.0));
+    let mut left = jobs as u64;
+    let mut runs = 0.0;
+    for (bytes, count) in sizes {
+        let taken = count.min(left);
+        left -= taken;
+        runs += bytes * taken as f64;
+    }
+    PROGRAM + data.values().sum::<f64>() + runs
+}
+
+/// Seconds for an operation, by the shape of a run.
+struct Rates {
+    of_shape: HashMap<Key, f64>,
+    /// Of shapes that were not timed.
+    mean: f64,
+    timed: usize,
+    distinct: usize,
+}
+
+/// What the time of an update depends on, apart from the data.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+struct Key(String);
+
+/// Where nothing could be timed: what a core of an ordinary machine does.
+const USUAL: f64 = 1.0 / 50e9;
+
+impl Rates {
+    fn measured(shapes: &[Shape], budget: Duration) -> Self {
+        let mut distinct: HashMap<Key, (f64, &Shape)> = HashMap::new();
+        for shape in shapes {
+            let weight = shape.cost.operations * shape.cells as f64;
+            distinct.entry(Key::of(&shape.spec)).or_insert((0.0, shape)).0 += weight;
+        }
+        let mut waiting: Vec<(Key, f64, &Shape)> =
+            distinct.into_iter().map(|(key, (weight, shape))| (key, weight, shape)).collect();
+        waiting.sort_by(|a, b| b.1.total_cmp(&a.1).then_with(|| a.0.0.cmp(&b.0.0)));
+        let begin = Instant::now();
+        let count = waiting.len();
+        let (mut of_shape, mut seconds, mut operations) = (HashMap::new(), 0.0, 0.0);
+        for (index, (key, weight, shape)) in waiting.into_iter().enumerate() {
+            let Some(left) = budget.checked_sub(begin.elapsed()) else { break };
+            // Each gets an equal share of what is left; with very many, a share that says something.
+            let share = (left / (count - index) as u32).max(SHORTEST).min(left);
+            if let Some(step) = time(&shape.spec, share) {
+                let rate = step / shape.cost.step;
+                seconds += rate * weight;
+                operations += weight;
+                of_shape.insert(key, rate);
+            }
+        }
+        let mean = if operations > 0.0 { seconds / operations } else { USUAL };
+        Self { timed: of_shape.len(), of_shape, mean, distinct: count }
+    }
+
+    fn seconds(&self, spec: &RunSpec, cost: &Cost) -> f64 {
+        cost.operations * self.of_shape.get(&Key::of(spec)).copied().unwrap_or(self.mean)
+    }
+}
+
+/// A shape is timed for so long, if there is so much time.
+const SHORTEST: Duration = Duration::from_millis(2);
+
+impl Key {
+    fn of(spec: &RunSpec) -> Self {
+        Self(match spec {
+            RunSpec::Network(run) => format!(
+                "{:?} {} {} {:?} {} {} {:?}",
+                run.layers(),
+                run.info.features,
+                run.batch_size.get(),
+                run.precision,
+                run.optimizer.kind(),
+                run.record.loss_after_update(),
+                run.objective,
+            ),
+            RunSpec::Function(run) => format!("function {:?} {}", run.precision, run.optimizer.kind()),
+        })
+    }
+}
+
+/// Seconds of an update, the fastest of those that fit into `budget`; nothing where none does.
+fn time(spec: &RunSpec, budget: Duration) -> Option<f64> {
+    match spec {
+        RunSpec::Network(run) => time_network(run, budget),
+        RunSpec::Function(run) => Some(time_function(run, budget)),
+    }
+}
+
+fn time_network(run: &NetworkRun, budget: Duration) -> Option<f64> {
+    const STEPS: u64 = 1000;
+    let begin = Instant::now();
+    let rows = run.batch_size.get().min(256);
+    let mut run = run.clone();
+    run.script = None;
+    // As long as the times of two updates are told apart, nothing else is measured.
+    run.record.evaluate = None;
+    run.record.histograms = None;
+    run.record.layers = None;
+    run.record.gradient_checks = None;
+    run.steps = STEPS;
+    run.init = Init { weights: Weights::Zeros, ..Init::default() };
+    run.data.1 = Default::default();
+    run.info.train_rows = rows;
+    (run.info.validation_rows, run.info.test_rows) = (0, 0);
+    let data = blank(&run, rows as usize);
+    let (mut last, mut fastest) = (None, None::<f64>);
+    train::network(&run, &data, &mut |_| {
+        let now = Instant::now();
+        if let Some(last) = last.replace(now) {
+            let seconds = now.duration_since(last).as_secs_f64();
+            fastest = Some(fastest.map_or(seconds, |fastest| fastest.min(seconds)));
+        }
+        if fastest.is_some() && begin.elapsed() >= budget { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+    });
+    fastest
+}
+
+fn time_function(run: &FunctionRun, budget: Duration) -> f64 {
+    const STEPS: u64 = 1000;
+    let mut run = run.clone();
+    run.steps = STEPS;
+    let begin = Instant::now();
+    let mut done = 0;
+    train::function(&run, &mut |steps| {
+        done = steps;
+        if begin.elapsed() >= budget { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+    });
+    begin.elapsed().as_secs_f64() / done.max(1) as f64
+}
+
+/// Rows like those of the run, four of five numbers 0.
+fn blank(run: &NetworkRun, rows: usize) -> Dataset {
+    let features = run.info.features;
+    let count = rows * features;
+    let inputs = match run.data.bytes_per_value() {
+        1 => Inputs::Bytes { values: (0..count).map(|i| if i % 5 == 0 { 200 } else { 0 }).collect(), full: 255 },
+        _ => Inputs::Numbers((0..count).map(|i| if i % 5 == 0 { 0.8 } else { 0.0 }).collect()),
+    };
+    let targets = match run.info.task {
+        Task::Classification { .. } => Targets::Classes(vec![0; rows]),
+        Task::Regression { targets } => Targets::Values { values: vec![0.0; rows * targets], targets },
+    };
+    Dataset { train: Rows { inputs, targets }, test: Rows::default(), features, task: run.info.task }
+}
