@@ -6,7 +6,7 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
-use serde::{Serialize, Serializer};
+use serde::{Deserialize, Serialize};
 
 use crate::number::shortest;
 
@@ -35,8 +35,9 @@ pub const NOT_IN_TRAJECTORY: [&str; 17] = [
     "steps",
 ];
 
-/// One setting's value.
-#[derive(Debug, Clone, PartialEq)]
+/// One setting's value. As JSON it reads back as what it was: an integer has no point there, a float always has one.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(untagged)]
 pub enum Scalar {
     Bool(bool),
     Int(i64),
@@ -52,17 +53,6 @@ impl fmt::Display for Scalar {
             Self::Int(value) => write!(f, "{value}"),
             Self::Float(value) => f.write_str(&shortest(*value)),
             Self::Text(value) => f.write_str(value),
-        }
-    }
-}
-
-impl Serialize for Scalar {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        match self {
-            Self::Bool(value) => serializer.serialize_bool(*value),
-            Self::Int(value) => serializer.serialize_i64(*value),
-            Self::Float(value) => serializer.serialize_f64(*value),
-            Self::Text(value) => serializer.serialize_str(value),
         }
     }
 }
@@ -316,6 +306,22 @@ mod tests {
     }
 
     #[test]
+    fn scalars_read_back_from_json() {
+        let all = [
+            Scalar::from(true),
+            Scalar::Int(-7),
+            Scalar::from(1.0),
+            Scalar::from(1e21),
+            Scalar::from(5e-324),
+            Scalar::from("100-100"),
+        ];
+        for scalar in all {
+            let text = serde_json::to_string(&scalar).unwrap();
+            assert_eq!(serde_json::from_str::<Scalar>(&text).unwrap(), scalar, "{text}");
+        }
+    }
+
+    #[test]
     fn only_sixteen_lowercase_digits_are_a_run_id() {
         for text in
             ["", "0123456789abcde", "0123456789abcdef0", "0123456789ABCDEF", "+123456789abcdef", "0123456789abcdeg"]
@@ -362,6 +368,13 @@ mod tests {
             let mut fewer = pairs.clone();
             fewer.remove(at.index(pairs.len()));
             prop_assert_ne!(settings(&fewer).run_id("data"), settings(&pairs).run_id("data"));
+        }
+
+        #[test]
+        fn every_finite_float_reads_back_from_json(value in any::<f64>().prop_filter("JSON has no others", |value| value.is_finite())) {
+            let text = serde_json::to_string(&Scalar::Float(value)).unwrap();
+            let Scalar::Float(back) = serde_json::from_str(&text).unwrap() else { panic!("{text}") };
+            prop_assert_eq!(back.to_bits(), value.to_bits());
         }
 
         #[test]

@@ -201,21 +201,31 @@ fn known(cells: &Cells, batch: BatchName) -> Result<Known, String> {
     Ok(Known {
         run_id: cells.text("run_id")?.parse().map_err(|problem: InvalidRunId| problem.to_string())?,
         label: cells.text("label")?.to_owned(),
-        seed: required("seed", cells.maybe_count("seed")?)?,
+        seed: cells.count("seed")?,
         summary,
         batch,
     })
 }
 
 /// The cells of one row, by column.
-struct Cells<'a> {
-    rows: &'a RecordBatch,
-    row: usize,
+pub(super) struct Cells<'a> {
+    pub rows: &'a RecordBatch,
+    pub row: usize,
 }
 
 impl<'a> Cells<'a> {
-    fn text(&self, name: &str) -> Result<&'a str, String> {
+    pub fn text(&self, name: &str) -> Result<&'a str, String> {
         required(name, self.maybe_text(name)?)
+    }
+
+    /// Text that does not repeat.
+    pub fn document(&self, name: &str) -> Result<&'a str, String> {
+        let column = self.column(name)?.as_string_opt::<i32>().ok_or_else(|| wrong(name))?;
+        required(name, column.is_valid(self.row).then(|| column.value(self.row)))
+    }
+
+    pub fn count(&self, name: &str) -> Result<u64, String> {
+        required(name, self.maybe_count(name)?)
     }
 
     fn maybe_text(&self, name: &str) -> Result<Option<&'a str>, String> {

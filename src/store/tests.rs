@@ -97,6 +97,34 @@ fn what_was_stored_is_known_again() {
 }
 
 #[test]
+fn what_the_stored_runs_are_is_told_where_it_is_asked_for() {
+    let folder = tempdir().unwrap();
+    let root = folder.path();
+    let runs: Vec<RunRow> = (1..=3).map(|number| run(number, &[0.1])).collect();
+    let mut results = open(root);
+    for run in &runs {
+        results.push(run).unwrap();
+        results.flush().unwrap();
+    }
+    let kept = runs[1..].iter().map(|run| (run.run_id, run.label.clone())).collect();
+    results.reconcile(&kept, true).unwrap();
+
+    let inventory = results.finish().unwrap();
+    let all = inventory.identities(root, |_| true).unwrap();
+    assert_eq!(all.len(), 3, "those in the archive, too");
+    for run in &runs {
+        let identity = &all[&run.run_id];
+        let settings = run.settings.iter().map(|(name, value)| (name.to_owned(), value.clone())).collect();
+        assert_eq!(identity.settings, settings);
+        assert_eq!(identity.trajectory_id, run.trajectory_id);
+        assert_eq!(identity.data_fingerprint, run.data_fingerprint);
+        assert_eq!(identity.numerics_version, crate::settings::NUMERICS_VERSION);
+    }
+    let asked = inventory.identities(root, |known| known.seed == 2).unwrap();
+    assert_eq!(asked.into_keys().collect::<Vec<_>>(), [runs[1].run_id]);
+}
+
+#[test]
 fn the_experiment_lies_beside_the_tables_as_last_run() {
     let folder = tempdir().unwrap();
     for text in ["seeds = 3\n", "seeds = 4\n"] {

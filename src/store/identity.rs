@@ -1,0 +1,98 @@
+//! What the runs of a results folder *are*: read beside the [`Inventory`], which says how they went, and only where somebody asks.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
+use std::sync::{Arc, LazyLock};
+
+use arrow::datatypes::{Schema, SchemaRef};
+
+use super::batch::BatchName;
+use super::error::Error;
+use super::file;
+use super::inventory::{Area, Cells, Inventory, Known};
+use super::schema::Table;
+use super::upgrade;
+use crate::settings::{InvalidRunId, RunId, Scalar};
+
+/// What makes a run this one: everything that its id is a hash of.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Identity {
+    /// The same for runs that differ only in their length or in what they record.
+    pub trajectory_id: RunId,
+    /// By name, `seed` included; also those that this version of the program does not know.
+    pub settings: BTreeMap<String, Scalar>,
+    pub data_fingerprint: String,
+    pub numerics_version: u32,
+}
+
+impl Inventory {
+    /// What those of the runs are that `is_asked` picks, in either area of the results folder at `root`, which the inventory is of.
+    ///
+    /// Files of batches without such a run are not opened, and rows of other runs not looked at: asking for a few runs of a
+    /// million is cheap, asking for all of them takes a kilobyte for each. A run that has left its batch since the inventory
+    /// was made is missing from the answer.
+    ///
+    /// # Errors
+    /// As [`Inventory::look`].
+    pub fn identities(
+        &self,
+        root: &Path,
+        is_asked: impl Fn(&Known) -> bool,
+    ) -> Result<BTreeMap<RunId, Identity>, Error> {
+        let mut identities = BTreeMap::new();
+        for (area, runs) in [(Area::Main, &self.runs), (Area::Archive, &self.archived)] {
+            let mut asked: BTreeMap<&BatchName, BTreeSet<RunId>> = BTreeMap::new();
+            for run in runs.values().filter(|run| is_asked(run)) {
+                asked.entry(&run.batch).or_default().insert(run.run_id);
+            }
+            for (batch, runs) in asked {
+                match read(&area.folder(root), batch, &runs) {
+                    // A rewrite has taken its last run away.
+                    Err(Error::Missing { .. }) => {}
+                    read => identities.extend(read?),
+                }
+            }
+        }
+        Ok(identities)
+    }
+}
+
+const COLUMNS: [&str; 5] = ["run_id", "trajectory_id", "settings", "data_fingerprint", "numerics_version"];
+
+static SCHEMA: LazyLock<SchemaRef> = LazyLock::new(|| {
+    let all = Table::Runs.schema();
+    let fields = all.fields().iter().filter(|field| COLUMNS.contains(&field.name().as_str())).cloned();
+    Arc::new(Schema::new(fields.collect::<Vec<_>>()))
+});
+
+fn read(area: &Path, batch: &BatchName, runs: &BTreeSet<RunId>) -> Result<Vec<(RunId, Identity)>, Error> {
+    let path = batch.path(area, Table::Runs);
+    let (_, rows) = file::read(&path, Some(&COLUMNS))?;
+    let mut identities = Vec::new();
+    let damaged = |problem: String| Error::damaged(&path, problem);
+    for rows in rows {
+        let rows = upgrade::conform(&rows, &SCHEMA).map_err(|problem| damaged(problem.to_string()))?;
+        for row in 0..rows.num_rows() {
+            let cells = Cells { rows: &rows, row };
+            let run_id = id(&cells, "run_id").map_err(damaged)?;
+            if runs.contains(&run_id) {
+                identities.push((run_id, identity(&cells).map_err(damaged)?));
+            }
+        }
+    }
+    Ok(identities)
+}
+
+fn identity(cells: &Cells) -> Result<Identity, String> {
+    let settings = cells.document("settings")?;
+    Ok(Identity {
+        trajectory_id: id(cells, "trajectory_id")?,
+        settings: serde_json::from_str(settings).map_err(|problem| format!("column `settings`: {problem}"))?,
+        data_fingerprint: cells.text("data_fingerprint")?.to_owned(),
+        numerics_version: cells.count("numerics_version")?.try_into().unwrap_or(u32::MAX),
+    })
+}
+
+fn id(cells: &Cells, column: &str) -> Result<RunId, String> {
+    cells.text(column)?.parse().map_err(|problem: InvalidRunId| problem.to_string())
+}
