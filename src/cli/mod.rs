@@ -6,6 +6,7 @@ mod plan;
 mod progress;
 mod run;
 mod table;
+mod training;
 
 use std::fmt;
 use std::io::{IsTerminal, Write};
@@ -109,6 +110,12 @@ impl From<crate::file::Mistakes> for Failure {
 
 impl From<crate::store::Error> for Failure {
     fn from(error: crate::store::Error) -> Self {
+        Self::Operation(error.to_string())
+    }
+}
+
+impl From<crate::data::Error> for Failure {
+    fn from(error: crate::data::Error) -> Self {
         Self::Operation(error.to_string())
     }
 }

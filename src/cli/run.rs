@@ -2,8 +2,6 @@
 
 mod summary;
 
-use std::collections::HashMap;
-use std::collections::hash_map::Entry;
 use std::io;
 use std::ops::ControlFlow;
 use std::path::PathBuf;
@@ -15,16 +13,15 @@ use std::time::Instant;
 use indicatif::MultiProgress;
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 
-use super::progress::{Item, Reporter, duration};
+use super::progress::{Reporter, duration};
+use super::training::{Datasets, default_jobs, items};
 use super::{Failure, counted, note, out, results_folder, select};
-use crate::data::{Dataset, Limits, Source};
 use crate::file::Experiment;
 use crate::kernel::Instructions;
 use crate::plan::{Plan, PlannedRun};
 use crate::runner::{self, Ended, Event, Progress};
-use crate::spec::RunSpec;
-use crate::store::{Context, Known, Reconciled, Results, RunResult, RunRow, Summary};
-use crate::train::{self, Ending, Outcome};
+use crate::store::{Context, Inventory, Known, Reconciled, Results, RunResult, RunRow, Summary};
+use crate::train::{Ending, Outcome};
 
 #[derive(Debug, clap::Args)]
 pub struct Arguments {
@@ -55,12 +52,20 @@ pub fn run(arguments: &Arguments, bars: &MultiProgress) -> Result<ExitCode, Fail
     let folder = results_folder(&plan, arguments.results.clone());
     let stop = stop_on_signals().map_err(|error| Failure::Operation(format!("cannot watch for Ctrl-C: {error}")))?;
 
-    let mut results = Results::open(&folder, context(&plan))?;
-    let wanted = chosen.iter().map(|&index| (plan.runs[index].id, plan.runs[index].label.clone())).collect();
-    let reconciled = results.reconcile(&wanted, arguments.only.is_empty())?;
     let runs: Vec<&PlannedRun> = chosen.iter().map(|&index| &plan.runs[index]).collect();
+    // Data that cannot be had leaves the results as they are.
+    let there = Inventory::look(&folder)?;
+    let is_kept = |run: &&&PlannedRun| !arguments.fresh && there.keeps(run.id);
+    let mut data = Datasets::default();
+    data.load(&runs.iter().filter(|run| !is_kept(run)).copied().collect::<Vec<_>>())?;
+
+    let mut results = Results::open(&folder, context(&plan))?;
+    let wanted = runs.iter().map(|run| (run.id, run.label.clone())).collect();
+    let reconciled = results.reconcile(&wanted, arguments.only.is_empty())?;
     let (kept, missing): (Vec<&PlannedRun>, Vec<&PlannedRun>) =
         runs.iter().partition(|run| !arguments.fresh && results.inventory().runs.contains_key(&run.id));
+    // Nothing, but where another process has taken results away since.
+    data.load(&missing)?;
     let say = |text: String| {
         if !arguments.quiet {
             note(&text);
@@ -106,7 +111,8 @@ pub fn run(arguments: &Arguments, bars: &MultiProgress) -> Result<ExitCode, Fail
             jobs,
             if kept.is_empty() { String::new() } else { format!("; {} already", are_there(kept.len())) },
         ));
-        trained = session.train(jobs, &stop, Reporter::new(bars, arguments.quiet, items(&missing)));
+        let reporter = Reporter::new(bars, arguments.quiet, items(&missing));
+        trained = session.execute(jobs, &stop, reporter, |run, watch| data.train(run, watch));
     }
     let Session { results, comparison, failures, .. } = session;
     // Whatever went wrong, the runs that are done are written first.
@@ -161,16 +167,7 @@ struct Session<'a> {
 }
 
 impl Session<'_> {
-    /// Trains the runs, `jobs` at a time.
-    fn train(&mut self, jobs: usize, stop: &AtomicBool, reporter: Reporter) -> Result<(), Failure> {
-        let data = load(self.runs)?;
-        self.execute(jobs, stop, reporter, |run, watch| match &run.spec {
-            RunSpec::Network(run) => train::network(run, &data[&run.data.rows()], watch),
-            RunSpec::Function(run) => train::function(run, watch),
-        })
-    }
-
-    /// Does `work` for each of the runs, and records what comes of it.
+    /// Does `work` for each of the runs, `jobs` at a time, and records what comes of it.
     fn execute(
         &mut self,
         jobs: usize,
@@ -309,40 +306,8 @@ impl std::fmt::Display for Comparison {
     }
 }
 
-/// The runs, as far as progress is concerned.
-fn items(runs: &[&PlannedRun]) -> Vec<Item> {
-    runs.iter().map(|run| Item { name: run.name(), steps: run.spec.steps(), cost: run.cost.operations }).collect()
-}
-
-/// The data of all `runs`, each source and limit once, however its rows are split.
-fn load<'p>(runs: &[&'p PlannedRun]) -> Result<HashMap<(&'p Limits, &'p Source), Dataset>, Failure> {
-    let mut datasets = HashMap::new();
-    for (data, info) in runs.iter().filter_map(|run| run.spec.data()) {
-        if let Entry::Vacant(entry) = datasets.entry(data.rows()) {
-            let begin = Instant::now();
-            let dataset = data.load_as_planned(info).map_err(|error| Failure::Operation(error.to_string()))?;
-            tracing::info!(
-                "loaded {} training and {} test rows, fingerprint {}, in {}",
-                dataset.train.len(),
-                dataset.test.len(),
-                info.fingerprint,
-                duration(begin.elapsed().as_secs_f64())
-            );
-            if let Some(classes) = info.classes_in_words() {
-                tracing::info!("classes: {classes}");
-            }
-            entry.insert(dataset);
-        }
-    }
-    Ok(datasets)
-}
-
-fn default_jobs() -> usize {
-    std::thread::available_parallelism().map_or(1, std::num::NonZero::get)
-}
-
 /// Set once Ctrl-C or a termination is asked for; a second Ctrl-C ends the process at once.
-fn stop_on_signals() -> io::Result<Arc<AtomicBool>> {
+pub fn stop_on_signals() -> io::Result<Arc<AtomicBool>> {
     let stop = Arc::new(AtomicBool::new(false));
     for signal in [SIGINT, SIGTERM, SIGHUP] {
         signal_hook::flag::register_conditional_shutdown(signal, 130, Arc::clone(&stop))?;
@@ -353,6 +318,7 @@ fn stop_on_signals() -> io::Result<Arc<AtomicBool>> {
 
 fn context(plan: &Plan) -> Context {
     Context::here(plan.experiment.name.as_str(), plan.experiment.text.as_str(), plan.hash())
+        .in_folder(&plan.experiment.folder)
 }
 
 /// What happened to the runs that were there, where anything did.
@@ -375,7 +341,7 @@ fn moved(reconciled: Reconciled) -> Option<String> {
 mod tests {
     use super::*;
     use crate::record::LossRow;
-    use crate::store::{Inventory, Status};
+    use crate::store::Status;
 
     const FILE: &str =
         "data.source = 'mnist'\nnetwork.hidden = []\ntrain.steps = 3\noptimizer = ['sgd', 'adam', 'rmsprop']";

@@ -1,6 +1,7 @@
 //! Under which circumstances rows are written: what stands in every file's footer.
 
 use std::fs;
+use std::path::Path;
 
 /// Who writes, from which experiment, with which program, on which machine.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -9,6 +10,8 @@ pub struct Context {
     pub experiment: String,
     /// The experiment file, as it is run.
     pub text: String,
+    /// The folder that the experiment file was in, which relative paths to data begin at: an absolute path.
+    pub folder: Option<String>,
     /// A hash of the plan.
     pub plan: String,
     /// The program's version.
@@ -27,12 +30,21 @@ impl Context {
         Self {
             experiment: experiment.into(),
             text: text.into(),
+            folder: None,
             plan: plan.into(),
             version: env!("CARGO_PKG_VERSION").to_owned(),
             commit: option_env!("PARIBUS_COMMIT").map(str::to_owned),
             cpu: cpu().unwrap_or_else(|| std::env::consts::ARCH.to_owned()),
             host: host().unwrap_or_else(|| "an unnamed machine".to_owned()),
         }
+    }
+
+    /// The same, with an experiment file that was in `folder`, where that path is text.
+    pub fn in_folder(self, folder: &Path) -> Self {
+        // A bare name of a file is in the working directory.
+        let folder = if folder.as_os_str().is_empty() { Path::new(".") } else { folder };
+        let absolute = folder.canonicalize().ok().and_then(|path| path.to_str().map(str::to_owned));
+        Self { folder: absolute, ..self }
     }
 }
 

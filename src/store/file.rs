@@ -36,7 +36,7 @@ pub struct Footer(BTreeMap<String, String>);
 impl Footer {
     /// The footer of new files.
     pub fn new(context: &Context) -> Self {
-        let Context { experiment, text, plan, version, commit, cpu, host } = context;
+        let Context { experiment, text, folder, plan, version, commit, cpu, host } = context;
         let known = [
             (FORMAT, FORMAT_VERSION.to_string()),
             (REVISION, 0.to_string()),
@@ -48,8 +48,9 @@ impl Footer {
             ("paribus.experiment_text", text.clone()),
             ("paribus.plan", plan.clone()),
         ];
-        let commit = commit.iter().map(|commit| ("paribus.commit", commit.clone()));
-        Self(known.into_iter().chain(commit).map(|(key, value)| (key.to_owned(), value)).collect())
+        let maybe = [("paribus.commit", commit), ("paribus.folder", folder)];
+        let maybe = maybe.into_iter().filter_map(|(key, value)| Some((key, value.clone()?)));
+        Self(known.into_iter().chain(maybe).map(|(key, value)| (key.to_owned(), value)).collect())
     }
 
     /// The same origin, at `revision` and in the present format, without hashes.

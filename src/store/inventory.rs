@@ -13,7 +13,7 @@ use arrow::datatypes::{ArrowPrimitiveType, Float64Type, Int32Type, Int64Type, Sc
 use super::batch::{self, BatchName};
 use super::error::Error;
 use super::file;
-use super::row::Summary;
+use super::row::{Status, Summary};
 use super::schema::Table;
 use super::upgrade;
 use crate::settings::{InvalidRunId, RunId};
@@ -87,6 +87,12 @@ impl Inventory {
                 return Ok(inventory);
             }
         }
+    }
+
+    /// Whether a result of the run is there, in either area, that the next `run` does not train again.
+    pub fn keeps(&self, run_id: RunId) -> bool {
+        let known = self.runs.get(&run_id).or_else(|| self.archived.get(&run_id));
+        known.is_some_and(|known| known.summary.status != Status::Failed)
     }
 
     /// What the two areas hold; after an interrupted move a run is in both.

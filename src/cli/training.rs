@@ -1,0 +1,61 @@
+//! Training planned runs: their data, each source read once, and the work that a run is.
+
+use std::collections::HashMap;
+use std::collections::hash_map::Entry;
+use std::ops::ControlFlow;
+use std::time::Instant;
+
+use super::progress::{Item, duration};
+use crate::data::{self, Dataset, Limits, Source};
+use crate::plan::PlannedRun;
+use crate::spec::RunSpec;
+use crate::train::{self, Outcome};
+
+/// What the runs of a plan are trained on: the rows of each source under each limit, however a run splits them.
+#[derive(Debug, Default)]
+pub struct Datasets<'p>(HashMap<(&'p Limits, &'p Source), Dataset>);
+
+impl<'p> Datasets<'p> {
+    /// Reads what the `runs` need and is not there yet.
+    ///
+    /// # Errors
+    /// Where a source cannot be had, or is no longer what it was when the runs were planned.
+    pub fn load(&mut self, runs: &[&'p PlannedRun]) -> Result<(), data::Error> {
+        for (data, info) in runs.iter().filter_map(|run| run.spec.data()) {
+            if let Entry::Vacant(entry) = self.0.entry(data.rows()) {
+                let begin = Instant::now();
+                let dataset = data.load_as_planned(info)?;
+                tracing::info!(
+                    "loaded {} training and {} test rows, fingerprint {}, in {}",
+                    dataset.train.len(),
+                    dataset.test.len(),
+                    info.fingerprint,
+                    duration(begin.elapsed().as_secs_f64())
+                );
+                if let Some(classes) = info.classes_in_words() {
+                    tracing::info!("classes: {classes}");
+                }
+                entry.insert(dataset);
+            }
+        }
+        Ok(())
+    }
+
+    /// Trains `run`, whose data has been [loaded](Self::load). `watch` is told how many steps are done, and says whether to go on.
+    pub fn train(&self, run: &PlannedRun, watch: &mut dyn FnMut(u64) -> ControlFlow<()>) -> Outcome {
+        match &run.spec {
+            RunSpec::Network(run) => train::network(run, &self.0[&run.data.rows()], watch),
+            RunSpec::Function(run) => train::function(run, watch),
+        }
+    }
+}
+
+/// The runs, as far as progress is concerned.
+pub fn items(runs: &[&PlannedRun]) -> Vec<Item> {
+    runs.iter().map(|run| Item { name: run.name(), steps: run.spec.steps(), cost: run.cost.operations }).collect()
+}
+
+/// One for each core.
+pub fn default_jobs() -> usize {
+    std::thread::available_parallelism().map_or(1, std::num::NonZero::get)
+}
