@@ -4,7 +4,9 @@ mod check;
 mod log;
 mod plan;
 mod progress;
+mod results;
 mod run;
+mod status;
 mod table;
 mod training;
 
@@ -50,6 +52,8 @@ enum Command {
     Plan(plan::Arguments),
     /// Train the runs of an experiment file that are missing, and write them to Parquet.
     Run(run::Arguments),
+    /// Say how far an experiment is, from what lies in its results folder.
+    Status(status::Arguments),
 }
 
 /// Runs the program on the process's arguments.
@@ -65,6 +69,7 @@ pub fn main() -> ExitCode {
         Command::Check { files } => check::check(&files),
         Command::Plan(arguments) => plan::plan(&arguments),
         Command::Run(arguments) => run::run(&arguments, &bars),
+        Command::Status(arguments) => status::status(&arguments),
     };
     match done {
         Ok(code) => code,
@@ -85,6 +90,11 @@ enum Failure {
 }
 
 impl Failure {
+    /// For commands that only read: results that cannot be read are input that is wrong.
+    fn unreadable(error: crate::store::Error) -> Self {
+        Self::Input(format!("error: {error}\n"))
+    }
+
     fn exit_code(&self) -> ExitCode {
         match self {
             Self::Input(_) => ExitCode::from(2),
@@ -128,6 +138,11 @@ fn out(text: &str) {
 /// Writes a line to stderr, as [`out`] does.
 fn note(text: &str) {
     let _ = writeln!(std::io::stderr(), "{text}");
+}
+
+/// One JSON object over several lines.
+fn as_json(value: &impl serde::Serialize) -> String {
+    serde_json::to_string_pretty(value).expect("maps have texts as keys") + "\n"
 }
 
 /// The runs that `--only` asks for, by index.

@@ -1,6 +1,6 @@
 //! `paribus run FILE`: trains what is missing and writes it.
 
-mod summary;
+pub mod summary;
 
 use std::io;
 use std::ops::ControlFlow;

@@ -24,6 +24,16 @@ pub struct Context {
     pub host: String,
 }
 
+/// Where rows come from, as the footer of their file says.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Origin {
+    pub context: Context,
+    /// That of the program that trained the runs.
+    pub numerics_version: Option<u32>,
+    /// That of the file.
+    pub format_version: u32,
+}
+
 impl Context {
     /// The experiment of that name, text and plan, run by this program on this machine.
     pub fn here(experiment: impl Into<String>, text: impl Into<String>, plan: impl Into<String>) -> Self {

@@ -15,7 +15,7 @@ use parquet::file::metadata::{KeyValue, ParquetMetaData, ParquetMetaDataReader};
 use parquet::file::properties::WriterProperties;
 use parquet::schema::types::ColumnPath;
 
-use super::context::Context;
+use super::context::{Context, Origin};
 use super::error::Error;
 use super::schema::Table;
 use crate::settings::NUMERICS_VERSION;
@@ -80,6 +80,26 @@ impl Footer {
     /// The version that the file is written in.
     pub fn format_version(&self) -> Option<u32> {
         self.0.get(FORMAT)?.parse().ok()
+    }
+
+    /// Where the rows come from.
+    pub fn origin(&self) -> Origin {
+        let text = |key: &str| self.0.get(&format!("paribus.{key}")).cloned();
+        let known = |key| text(key).unwrap_or_default();
+        Origin {
+            context: Context {
+                experiment: known("experiment"),
+                text: known("experiment_text"),
+                folder: text("folder"),
+                plan: known("plan"),
+                version: known("version"),
+                commit: text("commit"),
+                cpu: known("cpu"),
+                host: known("host"),
+            },
+            numerics_version: text("numerics_version").and_then(|version| version.parse().ok()),
+            format_version: self.format_version().unwrap_or_default(),
+        }
     }
 
     /// The footer of the file at `path`.

@@ -1,9 +1,10 @@
-//! One writer at a time: the lock on a results folder, which the operating system releases when its holder dies.
+//! One writer at a time: the lock on a results folder, which the operating system releases when its holder dies; and who has it.
 
 use std::fs::{File, OpenOptions, TryLockError};
-use std::io::{Read, Seek, Write};
+use std::io::{ErrorKind, Read, Seek, Write};
 use std::path::Path;
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::thread;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use arrow::temporal_conversions::timestamp_s_to_datetime;
 use serde::{Deserialize, Serialize};
@@ -35,26 +36,64 @@ impl Lock {
             .truncate(false)
             .open(&path)
             .map_err(error("open"))?;
-        match file.try_lock() {
-            Ok(()) => {}
-            Err(TryLockError::WouldBlock) => {
-                return Err(Error::Locked { folder: folder.to_owned(), holder: Holder::read(&mut file) });
+        let mut attempts = 1;
+        loop {
+            match file.try_lock() {
+                Ok(()) => break,
+                // Somebody may be looking whether it is held.
+                Err(TryLockError::WouldBlock) if attempts < ATTEMPTS => {
+                    attempts += 1;
+                    thread::sleep(PAUSE);
+                }
+                Err(TryLockError::WouldBlock) => {
+                    let holder = Holder::read(&mut file).map_or("another process".to_owned(), |it| it.to_string());
+                    return Err(Error::Locked { folder: folder.to_owned(), holder });
+                }
+                Err(TryLockError::Error(problem)) => return Err(error("lock")(problem)),
             }
-            Err(TryLockError::Error(problem)) => return Err(error("lock")(problem)),
         }
         Holder::this_process(host).write(&mut file).map_err(error("write"))?;
         Ok(Self { _file: file })
     }
 }
 
+/// How often the lock is asked for: whoever only [looks](Use::of) at it has it for microseconds.
+const ATTEMPTS: usize = 5;
+const PAUSE: Duration = Duration::from_millis(20);
+
+/// Whether somebody writes to a results folder.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Use {
+    Free,
+    /// Somebody does; who is not known for the moment between taking the lock and writing the name.
+    Busy(Option<Holder>),
+}
+
+impl Use {
+    /// Of the results folder at `folder`. Keeps nobody from writing, and writes nothing.
+    pub fn of(folder: &Path) -> Result<Self, Error> {
+        let path = folder.join(".lock");
+        let mut file = match File::open(&path) {
+            Ok(file) => file,
+            Err(problem) if problem.kind() == ErrorKind::NotFound => return Ok(Self::Free),
+            Err(problem) => return Err(Error::io("open", &path, problem)),
+        };
+        match file.try_lock_shared() {
+            Ok(()) => Ok(Self::Free),
+            Err(TryLockError::WouldBlock) => Ok(Self::Busy(Holder::read(&mut file))),
+            Err(TryLockError::Error(problem)) => Err(Error::io("look at", &path, problem)),
+        }
+    }
+}
+
 /// Who holds the lock: the content of the lock's file.
-#[derive(Debug, Serialize, Deserialize)]
-struct Holder {
-    process: u32,
-    host: String,
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Holder {
+    pub process: u32,
+    pub host: String,
     /// Seconds since 1970.
-    since: u64,
-    command: String,
+    pub since: u64,
+    pub command: String,
 }
 
 impl Holder {
@@ -71,11 +110,10 @@ impl Holder {
         file.flush()
     }
 
-    /// The holder in words. Its file is empty for the moment between taking the lock and writing the name.
-    fn read(file: &mut File) -> String {
+    fn read(file: &mut File) -> Option<Self> {
         let mut text = String::new();
-        let holder: Option<Self> = file.read_to_string(&mut text).ok().and_then(|_| serde_json::from_str(&text).ok());
-        holder.map_or_else(|| "another process".to_owned(), |holder| holder.to_string())
+        file.read_to_string(&mut text).ok()?;
+        serde_json::from_str(&text).ok()
     }
 }
 
@@ -101,6 +139,31 @@ mod tests {
         assert!(message.contains(&format!("in use by process {} on wolf since 2", std::process::id())), "{message}");
         drop(first);
         Lock::take(folder.path(), "other").unwrap();
+    }
+
+    #[test]
+    fn looking_at_the_lock_keeps_nobody_from_taking_it() {
+        let folder = tempfile::tempdir().unwrap();
+        assert_eq!(Use::of(folder.path()).unwrap(), Use::Free);
+        assert!(!folder.path().join(".lock").exists(), "looking wrote something");
+        let lock = Lock::take(folder.path(), "wolf").unwrap();
+        let Use::Busy(Some(holder)) = Use::of(folder.path()).unwrap() else { panic!("it is held") };
+        assert_eq!((holder.process, holder.host.as_str()), (std::process::id(), "wolf"));
+        drop(lock);
+        assert_eq!(Use::of(folder.path()).unwrap(), Use::Free);
+
+        let done = std::sync::atomic::AtomicBool::new(false);
+        thread::scope(|scope| {
+            scope.spawn(|| {
+                while !done.load(std::sync::atomic::Ordering::Relaxed) {
+                    Use::of(folder.path()).unwrap();
+                    thread::sleep(Duration::from_millis(1));
+                }
+            });
+            let taken = (0..50).try_for_each(|_| Lock::take(folder.path(), "wolf").map(drop));
+            done.store(true, std::sync::atomic::Ordering::Relaxed);
+            taken.unwrap();
+        });
     }
 
     #[test]

@@ -46,6 +46,7 @@ mod lock;
 mod rewrite;
 mod row;
 mod schema;
+mod survey;
 mod tables;
 mod upgrade;
 
@@ -55,13 +56,15 @@ mod interruption_tests;
 mod tests;
 
 pub use batch::BatchName;
-pub use context::Context;
+pub use context::{Context, Origin};
 pub use error::Error;
 pub use file::FORMAT_VERSION;
 pub use identity::Identity;
 pub use inventory::{Inventory, Known};
+pub use lock::{Holder, Use};
 pub use row::{RunResult, RunRow, Status, Summary};
 pub use schema::{Kind, SETTING_COLUMNS, Table};
+pub use survey::{Batch, Size, Survey};
 
 use std::collections::BTreeMap;
 use std::fs;

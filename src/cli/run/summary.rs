@@ -1,6 +1,8 @@
-//! The table at the end of a run: a row per label, in the order of the plan.
+//! The table at the end of a run: a row per label, in the order of the plan; and the best of what a folder holds.
 
 use std::collections::{HashMap, HashSet};
+
+use serde::Serialize;
 
 use crate::cli::table::Table;
 use crate::plan::PlannedRun;
@@ -23,6 +25,49 @@ pub fn table(runs: &[&PlannedRun], inventory: &Inventory) -> String {
         let known = inventory.runs.get(&run.id).map(|known| &known.summary);
         by_label.entry(&run.label).or_default().extend(known);
     }
+    rendered(labels, &by_label, MOST)
+}
+
+/// How the runs of one label went.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Best<'a> {
+    pub label: &'a str,
+    pub runs: usize,
+    /// The mean over seeds; +∞ where one diverged, and where none has a loss.
+    pub final_loss: f64,
+}
+
+/// The labels of `runs`, each of which has one, from the smallest mean final loss.
+pub fn best<'a>(runs: impl Iterator<Item = (&'a str, &'a Summary)>) -> Vec<Best<'a>> {
+    let mut best: Vec<Best> = by_label(runs)
+        .into_iter()
+        .map(|(label, runs)| Best { label, runs: runs.len(), final_loss: rank(&runs) })
+        .collect();
+    best.sort_by(|a, b| a.final_loss.total_cmp(&b.final_loss).then_with(|| a.label.cmp(b.label)));
+    best
+}
+
+/// The `most` best labels of `runs`, as the table at the end of a run has them.
+pub fn best_in_words<'a>(runs: impl Iterator<Item = (&'a str, &'a Summary)> + Clone, most: usize) -> String {
+    let labels = best(runs.clone()).into_iter().map(|best| best.label).collect();
+    rendered(labels, &by_label(runs), most)
+}
+
+fn by_label<'a>(runs: impl Iterator<Item = (&'a str, &'a Summary)>) -> HashMap<&'a str, Vec<&'a Summary>> {
+    let mut by_label: HashMap<&str, Vec<&Summary>> = HashMap::new();
+    for (label, summary) in runs {
+        by_label.entry(label).or_default().push(summary);
+    }
+    by_label
+}
+
+fn rank(runs: &[&Summary]) -> f64 {
+    let losses: Vec<f64> = runs.iter().map(|run| run.final_loss.unwrap_or(f64::INFINITY)).collect();
+    mean(&losses).unwrap_or(f64::INFINITY)
+}
+
+/// The labels with their runs; where there are more than `most`, the best of them.
+fn rendered(labels: Vec<&str>, by_label: &HashMap<&str, Vec<&Summary>>, most: usize) -> String {
     // Of classes there is an accuracy, of numbers an error.
     let has = |value: fn(&Summary) -> Option<f64>| by_label.values().flatten().any(|run| value(run).is_some());
     let accuracy = has(|run| run.train_accuracy.or(run.validation_accuracy).or(run.test_accuracy));
@@ -44,12 +89,9 @@ pub fn table(runs: &[&PlannedRun], inventory: &Inventory) -> String {
         ("", false),
     ]);
     let mut labels: Vec<&str> = labels.into_iter().filter(|label| !by_label[label].is_empty()).collect();
-    let shown = labels.len().min(MOST);
+    let shown = labels.len().min(most);
     if shown < labels.len() {
-        let rank = |label: &&str| {
-            mean(&by_label[label].iter().map(|run| run.final_loss.unwrap_or(f64::INFINITY)).collect::<Vec<_>>())
-        };
-        labels.sort_by(|a, b| rank(a).unwrap_or(f64::INFINITY).total_cmp(&rank(b).unwrap_or(f64::INFINITY)));
+        labels.sort_by(|a, b| rank(&by_label[a]).total_cmp(&rank(&by_label[b])));
     }
     for &label in &labels[..shown] {
         let known = &by_label[label];

@@ -1,0 +1,389 @@
+//! `paribus status RESULTS`: how far an experiment is, from what lies in its folder.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::time::SystemTime;
+
+use serde::Serialize;
+
+use super::progress::duration;
+use super::run::summary;
+use super::table::Table;
+use super::{Failure, counted, out, results};
+use crate::settings::{NUMERICS_VERSION, RunId};
+use crate::store::{Context, Holder, Inventory, Known, Origin, Status, Survey, Use};
+
+#[derive(Debug, clap::Args)]
+pub struct Arguments {
+    /// The results folder, such as results/ch6.
+    results: PathBuf,
+    /// Print one JSON object, for programs.
+    #[arg(long)]
+    json: bool,
+}
+
+/// Says what is in a results folder. Another process may be writing to it.
+pub fn status(arguments: &Arguments) -> Result<ExitCode, Failure> {
+    let root = results::folder(&arguments.results)?;
+    let inventory = Inventory::look(root).map_err(Failure::unreadable)?;
+    let survey = Survey::of(root).map_err(Failure::unreadable)?;
+    let report = Report::new(root, &inventory, &survey);
+    out(&if arguments.json { super::as_json(&report) } else { report.in_words(&inventory) });
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Everything that is said about a folder. Numbers that are not finite are null in JSON.
+#[derive(Debug, Serialize)]
+struct Report<'a> {
+    folder: PathBuf,
+    experiment: String,
+    description: Option<String>,
+    runs: Counts,
+    /// What the experiment that lies in the folder asks for; null where that cannot be told, for the reason beside it.
+    plan: Option<Asked>,
+    plan_problem: Option<String>,
+    /// Null where no process writes to the folder, `{}` where it has not said yet who it is.
+    writer: Option<Writer>,
+    last_batch: Option<Age>,
+    /// From the smallest mean final loss.
+    best: Vec<summary::Best<'a>>,
+    tables: Vec<Size>,
+    written_by: Vec<Program>,
+    next: String,
+}
+
+#[derive(Debug, Serialize)]
+struct Counts {
+    finished: usize,
+    diverged: usize,
+    failed: usize,
+    archived: usize,
+}
+
+#[derive(Debug, Clone, Copy, Serialize)]
+struct Asked {
+    runs: usize,
+    /// Of them there is nothing, or only a failure.
+    missing: usize,
+    /// Those that wait in the archive and need no training.
+    in_archive: usize,
+    /// Runs in the tables that it does not ask for.
+    others: usize,
+}
+
+#[derive(Debug, Serialize)]
+#[serde(untagged)]
+enum Writer {
+    Known(Holder),
+    Unknown {},
+}
+
+#[derive(Debug, Serialize)]
+struct Age {
+    /// Seconds since 1970.
+    written: f64,
+    seconds_ago: f64,
+}
+
+#[derive(Debug, Serialize)]
+struct Size {
+    table: &'static str,
+    archived: bool,
+    files: u64,
+    bytes: u64,
+}
+
+#[derive(Debug, Serialize, PartialEq, Eq, PartialOrd, Ord)]
+struct Program {
+    version: String,
+    commit: Option<String>,
+    numerics_version: Option<u32>,
+    format_version: u32,
+    host: String,
+    cpu: String,
+}
+
+/// So many labels are listed.
+const BEST: usize = 5;
+
+impl<'a> Report<'a> {
+    fn new(root: &Path, inventory: &'a Inventory, survey: &Survey) -> Self {
+        let text = std::fs::read_to_string(root.join("experiment.toml")).unwrap_or_default();
+        let latest = latest(survey, &text);
+        let experiment = latest.map(|origin| origin.context.experiment.clone());
+        let experiment = experiment.unwrap_or_else(|| {
+            root.canonicalize()
+                .ok()
+                .and_then(|path| Some(path.file_name()?.to_string_lossy().into_owned()))
+                .unwrap_or_default()
+        });
+        let (description, plan) = asked(root, &text, &experiment, latest.map(|origin| &origin.context), inventory);
+        let count = |status| inventory.runs.values().filter(|run| run.summary.status == status).count();
+        let runs = Counts {
+            finished: count(Status::Finished),
+            diverged: count(Status::Diverged),
+            failed: count(Status::Failed),
+            archived: inventory.archived.len(),
+        };
+        let writer = match &survey.used {
+            Use::Free => None,
+            Use::Busy(None) => Some(Writer::Unknown {}),
+            Use::Busy(Some(holder)) => Some(Writer::Known(holder.clone())),
+        };
+        let (plan, plan_problem) = plan.map_or_else(|problem| (None, Some(problem)), |asked| (Some(asked), None));
+        let next = next(root, &experiment, latest.map(|origin| &origin.context), &text, &runs, plan, writer.is_some());
+        let mut written_by: Vec<Program> = survey.batches.iter().map(|batch| Program::of(&batch.origin)).collect();
+        written_by.sort();
+        written_by.dedup();
+        Self {
+            folder: root.to_owned(),
+            experiment,
+            description,
+            runs,
+            plan,
+            plan_problem,
+            writer,
+            last_batch: survey.batches.last().map(|batch| Age::of(batch.written)),
+            best: summary::best(inventory.runs.values().map(|run| (run.label.as_str(), &run.summary))),
+            tables: survey
+                .sizes
+                .iter()
+                .map(|size| Size {
+                    table: size.table.name(),
+                    archived: size.is_archived,
+                    files: size.files,
+                    bytes: size.bytes,
+                })
+                .collect(),
+            written_by,
+            next,
+        }
+    }
+
+    fn in_words(&self, inventory: &Inventory) -> String {
+        let Counts { finished, diverged, failed, archived } = self.runs;
+        let bytes: u64 = self.tables.iter().map(|size| size.bytes).sum();
+        let mut text = self.experiment.clone();
+        if let Some(description) = &self.description {
+            text += &format!(": {description}");
+        }
+        text += &format!("\n{}, {}\n\n", self.folder.display(), size(bytes));
+
+        let mut facts = Table::new([("", false), ("", false)]);
+        let mut fact = |name: &str, value: String| facts.row([name.to_owned(), value]);
+        let parts = [(finished, "finished"), (diverged, "diverged"), (failed, "failed"), (archived, "archived")];
+        let parts: Vec<String> =
+            parts.iter().filter(|(count, _)| *count > 0).map(|(count, what)| format!("{count} {what}")).collect();
+        fact("runs", if parts.is_empty() { "none yet".to_owned() } else { parts.join(", ") });
+        match (self.plan, &self.plan_problem) {
+            (Some(asked), _) => fact("missing", asked.in_words()),
+            (None, Some(problem)) => fact("missing", format!("cannot be told: {problem}")),
+            (None, None) => {}
+        }
+        match &self.writer {
+            None => fact("at work", "nobody".to_owned()),
+            Some(Writer::Known(holder)) => fact("at work", holder.to_string()),
+            Some(Writer::Unknown {}) => fact("at work", "another process".to_owned()),
+        }
+        if let Some(age) = &self.last_batch {
+            fact("last batch", format!("{} ago", duration(age.seconds_ago)));
+        }
+        for (index, program) in self.written_by.iter().enumerate() {
+            fact(if index == 0 { "written by" } else { "" }, program.in_words());
+        }
+        text += &facts.render(0);
+
+        let known: Vec<&Known> = inventory.runs.values().collect();
+        if !known.is_empty() {
+            text += "\nbest by final loss\n";
+            text += &summary::best_in_words(known.iter().map(|run| (run.label.as_str(), &run.summary)), BEST);
+            text += "\nfiles\n";
+            text += &self.sizes().render(0);
+        }
+        text += &format!("\nnext: {}\n", self.next);
+        text
+    }
+
+    fn sizes(&self) -> Table {
+        let mut by_table: BTreeMap<usize, (&str, [u64; 2], u64)> = BTreeMap::new();
+        for (index, of) in self.tables.iter().enumerate() {
+            let place = self.tables.iter().position(|other| other.table == of.table).unwrap_or(index);
+            let (_, bytes, files) = by_table.entry(place).or_insert((of.table, [0; 2], 0));
+            bytes[usize::from(of.archived)] += of.bytes;
+            *files += of.files;
+        }
+        let mut table = Table::new([("table", false), ("files", true), ("size", true), ("in the archive", true)]);
+        for (name, [main, archive], files) in by_table.into_values() {
+            let archive = if archive > 0 { size(archive) } else { String::new() };
+            table.row([name.to_owned(), files.to_string(), size(main), archive]);
+        }
+        table
+    }
+}
+
+impl Asked {
+    fn in_words(self) -> String {
+        let Self { runs, missing, in_archive, others } = self;
+        let mut text = match missing {
+            0 => format!("nothing: all {runs} of the experiment are there"),
+            _ => format!("{missing} of {} that the experiment asks for", counted(runs, "run")),
+        };
+        if in_archive > 0 {
+            text += &format!("; {in_archive} of them wait in the archive");
+        }
+        if others > 0 {
+            text += &format!("; {others} of the runs here are none of its");
+        }
+        text
+    }
+}
+
+impl Age {
+    fn of(time: SystemTime) -> Self {
+        let since = |from| time.duration_since(from).map_or(0.0, |time| time.as_secs_f64());
+        Self {
+            written: since(SystemTime::UNIX_EPOCH),
+            seconds_ago: SystemTime::now().duration_since(time).map_or(0.0, |age| age.as_secs_f64()),
+        }
+    }
+}
+
+impl Program {
+    fn of(origin: &Origin) -> Self {
+        let Context { version, commit, host, cpu, .. } = origin.context.clone();
+        let Origin { numerics_version, format_version, .. } = *origin;
+        Self { version, commit, numerics_version, format_version, host, cpu }
+    }
+
+    fn in_words(&self) -> String {
+        let mut text = format!("paribus {}", self.version);
+        if let Some(commit) = &self.commit {
+            text += &format!(" ({})", commit.get(..10).unwrap_or(commit));
+        }
+        text += &format!(" on {}", self.host);
+        if let Some(version) = self.numerics_version {
+            text += &format!(", numerics version {version}");
+            if version != NUMERICS_VERSION {
+                text += &format!(" (this program has {NUMERICS_VERSION})");
+            }
+        }
+        text + &format!(", format version {}", self.format_version)
+    }
+}
+
+/// The origin of the latest batch of the experiment with this text; of the latest one where there is none.
+fn latest<'s>(survey: &'s Survey, text: &str) -> Option<&'s Origin> {
+    let origins = || survey.batches.iter().rev().map(|batch| &batch.origin);
+    origins().find(|origin| origin.context.text == text).or_else(|| origins().next())
+}
+
+/// The experiment's description, and what it asks for; why that cannot be told.
+fn asked(
+    root: &Path,
+    text: &str,
+    experiment: &str,
+    context: Option<&Context>,
+    inventory: &Inventory,
+) -> (Option<String>, Result<Asked, String>) {
+    let path = root.join("experiment.toml");
+    if text.is_empty() {
+        return (None, Err(format!("there is no `{}`", path.display())));
+    }
+    let folder = context.map(results::folder_of_the_file).unwrap_or_default();
+    let shown = path.display().to_string();
+    match results::plan(&shown, text.to_owned(), experiment, folder) {
+        Ok(plan) => {
+            let is_missing =
+                |id: &RunId| !inventory.runs.get(id).is_some_and(|known| known.summary.status != Status::Failed);
+            let missing: Vec<_> = plan.runs.iter().map(|run| run.id).filter(is_missing).collect();
+            let there = plan.runs.iter().filter(|run| inventory.runs.contains_key(&run.id)).count();
+            let asked = Asked {
+                runs: plan.runs.len(),
+                missing: missing.len(),
+                in_archive: missing.iter().filter(|id| inventory.keeps(**id)).count(),
+                others: inventory.runs.len() - there,
+            };
+            (plan.experiment.description, Ok(asked))
+        }
+        Err(mistakes) => {
+            let first = mistakes.problems.first().map_or_else(String::new, |problem| problem.message.clone());
+            (None, Err(format!("{shown}: {first}")))
+        }
+    }
+}
+
+/// What a person does next.
+fn next(
+    root: &Path,
+    experiment: &str,
+    context: Option<&Context>,
+    text: &str,
+    runs: &Counts,
+    plan: Option<Asked>,
+    is_busy: bool,
+) -> String {
+    let shown = root.display();
+    if is_busy {
+        return format!("`paribus status {shown}` tells more when the next batch is written");
+    }
+    let file = context.and_then(|context| results::file(context, text));
+    let file = file.map_or_else(|| "FILE".to_owned(), |file| file.display().to_string());
+    let same = |a: &Path, b: &Path| a.canonicalize().ok().is_some_and(|a| b.canonicalize().is_ok_and(|b| a == b));
+    let is_usual = same(root, &Path::new(results::RESULTS).join(experiment));
+    let results = if is_usual { String::new() } else { format!(" --results {shown}") };
+    let run = |command: &str| format!("`paribus {command} {file}{results}`");
+    match plan {
+        None => format!("{} lists what is missing", run("plan")),
+        Some(Asked { missing: 0, .. }) if runs.finished + runs.diverged > 0 => {
+            format!(
+                "the tables are complete, see `duckdb -c \"from '{shown}/runs/*.parquet'\"`; `paribus diff` compares two of the runs"
+            )
+        }
+        Some(Asked { missing, in_archive, .. }) if missing == in_archive => {
+            format!("{} takes {} back from the archive", run("run"), counted(missing, "run"))
+        }
+        Some(Asked { missing, in_archive, .. }) => {
+            format!(
+                "{} trains the {} that {} missing",
+                run("run"),
+                counted(missing - in_archive, "run"),
+                if missing - in_archive == 1 { "is" } else { "are" }
+            )
+        }
+    }
+}
+
+/// `1.2 MB`.
+fn size(bytes: u64) -> String {
+    const UNITS: [&str; 4] = ["kB", "MB", "GB", "TB"];
+    if bytes < 1000 {
+        return format!("{bytes} B");
+    }
+    let mut value = bytes as f64 / 1000.0;
+    let mut unit = UNITS[0];
+    for larger in &UNITS[1..] {
+        if value < 999.95 {
+            break;
+        }
+        value /= 1000.0;
+        unit = larger;
+    }
+    format!("{value:.1} {unit}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sizes_have_a_unit_that_fits() {
+        assert_eq!(size(0), "0 B");
+        assert_eq!(size(999), "999 B");
+        assert_eq!(size(1_000), "1.0 kB");
+        assert_eq!(size(999_949), "999.9 kB");
+        assert_eq!(size(999_960), "1.0 MB");
+        assert_eq!(size(64 << 20), "67.1 MB");
+        assert_eq!(size(5_000_000_000_000_000), "5000.0 TB");
+    }
+}
