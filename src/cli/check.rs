@@ -7,6 +7,18 @@ use super::{Failure, counted, note, out};
 use crate::file::Experiment;
 use crate::plan::Outline;
 
+pub const HELP: &str = "\
+Examples:
+  paribus check experiments/ch6.toml
+  paribus check experiments/*.toml
+
+Every mistake of every file is shown at once, with its line, what is accepted there, and a suggestion. Data files are looked at as
+far as the runs depend on them.
+
+Writes nothing.
+
+Exit codes: 0 no mistakes, 2 mistakes.";
+
 /// Validates each file; the mistakes of all of them are shown.
 pub fn check(files: &[PathBuf]) -> Result<ExitCode, Failure> {
     let mut all_well = true;

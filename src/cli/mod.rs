@@ -1,7 +1,10 @@
 //! The command line: one file per subcommand, and what a person sees of a run.
 
 mod check;
+mod completions;
+mod init;
 mod log;
+mod man;
 mod plan;
 mod progress;
 mod results;
@@ -15,13 +18,13 @@ use std::io::{IsTerminal, Write};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory, Parser, Subcommand};
 
 use crate::plan::{Plan, Selection};
 
 /// All other things equal: one TOML file in, many small neural-network trainings, loss histories in Parquet out.
 #[derive(Debug, Parser)]
-#[command(version, arg_required_else_help = true, after_help = EXAMPLES)]
+#[command(version, arg_required_else_help = true, after_long_help = HELP)]
 struct Arguments {
     #[command(subcommand)]
     command: Command,
@@ -31,18 +34,24 @@ struct Arguments {
     verbose: u8,
 }
 
-const EXAMPLES: &str = "\
+const HELP: &str = "\
 Examples:
+  paribus init first                          write first.toml, an experiment to begin with
   paribus check experiments/*.toml            find every mistake, train nothing
   paribus plan experiments/ch6.toml           list what would run, and what is there already
   paribus run experiments/ch6.toml            train what is missing, write results/ch6/
-  paribus run experiments/ch6.toml --only optimizer=adam --only seed=0
+  paribus status results/ch6                  say how far it is
+
+`paribus help COMMAND` says more about each command: examples, what it writes, its exit codes.
 
 Exit codes: 0 all well, 1 a run or a file operation failed, 2 a mistake in the input, 130 interrupted.";
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    /// Write an experiment file to begin with.
+    Init(init::Arguments),
     /// Validate experiment files: report every mistake, train and write nothing.
+    #[command(after_long_help = check::HELP)]
     Check {
         /// Experiment files.
         #[arg(required = true, value_name = "FILE")]
@@ -54,6 +63,10 @@ enum Command {
     Run(run::Arguments),
     /// Say how far an experiment is, from what lies in its results folder.
     Status(status::Arguments),
+    /// Print a script that lets a shell complete commands and options.
+    Completions(completions::Arguments),
+    /// Print or write manual pages.
+    Man(man::Arguments),
 }
 
 /// Runs the program on the process's arguments.
@@ -66,10 +79,13 @@ pub fn main() -> ExitCode {
         tracing::debug!("{}", std::backtrace::Backtrace::force_capture());
     }));
     let done = match arguments.command {
+        Command::Init(arguments) => init::init(&arguments),
         Command::Check { files } => check::check(&files),
         Command::Plan(arguments) => plan::plan(&arguments),
         Command::Run(arguments) => run::run(&arguments, &bars),
         Command::Status(arguments) => status::status(&arguments),
+        Command::Completions(arguments) => completions::completions(&arguments),
+        Command::Man(arguments) => man::man(&arguments),
     };
     match done {
         Ok(code) => code,
@@ -78,6 +94,11 @@ pub fn main() -> ExitCode {
             failure.exit_code()
         }
     }
+}
+
+/// The command line, for what is made from it.
+fn command() -> clap::Command {
+    Arguments::command()
 }
 
 /// Why a command could not do its work.
@@ -192,7 +213,6 @@ mod tests {
 
     #[test]
     fn the_command_line_is_well_formed() {
-        use clap::CommandFactory;
-        Arguments::command().debug_assert();
+        command().debug_assert();
     }
 }

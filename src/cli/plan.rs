@@ -11,6 +11,7 @@ use crate::plan::{Alternative, Axis, Plan, PlannedRun, Space};
 use crate::store::{Inventory, Status};
 
 #[derive(Debug, clap::Args)]
+#[command(after_long_help = HELP)]
 pub struct Arguments {
     /// The experiment file.
     file: PathBuf,
@@ -21,6 +22,16 @@ pub struct Arguments {
     #[arg(long, value_name = "KEY=VALUE")]
     only: Vec<String>,
 }
+
+const HELP: &str = "\
+Examples:
+  paribus plan experiments/ch6.toml
+  paribus plan experiments/ch6.toml --only optimizer=adam --only seed=0
+  paribus plan experiments/ch6.toml --results elsewhere/ch6
+
+Writes nothing, and may be used while a run is at work.
+
+Exit codes: 0 all well, 2 a mistake in the file or in --only, 1 results that cannot be read.";
 
 /// Lists every run of a file.
 pub fn plan(arguments: &Arguments) -> Result<ExitCode, Failure> {

@@ -24,6 +24,7 @@ use crate::store::{Context, Inventory, Known, Reconciled, Results, RunResult, Ru
 use crate::train::{Ending, Outcome};
 
 #[derive(Debug, clap::Args)]
+#[command(after_long_help = HELP)]
 pub struct Arguments {
     /// The experiment file.
     file: PathBuf,
@@ -43,6 +44,20 @@ pub struct Arguments {
     #[arg(short, long)]
     quiet: bool,
 }
+
+const HELP: &str = "\
+Examples:
+  paribus run experiments/ch6.toml                        train what is missing, write results/ch6/
+  paribus run experiments/ch6.toml --only optimizer=adam --only seed=0
+  paribus run experiments/ch6.toml --only lr=0.1 --only lr=0.01     values of one setting are alternatives
+  paribus run experiments/ch6.toml --fresh                train again, say whether any bit changed
+
+What is there already is kept. Runs that the file no longer asks for move to the archive of the results folder, and come back when
+they are asked for again; with --only nothing moves. Ctrl-C stops in good order, and the same command goes on.
+
+Writes results/NAME/, or the folder that --results names: experiment.toml and a folder of Parquet files for each table.
+
+Exit codes: 0 all well, 1 a run or a file operation failed, 2 a mistake in the file or in --only, 130 interrupted.";
 
 /// Trains the runs of a file that are missing.
 pub fn run(arguments: &Arguments, bars: &MultiProgress) -> Result<ExitCode, Failure> {

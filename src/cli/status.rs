@@ -15,6 +15,7 @@ use crate::settings::{NUMERICS_VERSION, RunId};
 use crate::store::{Context, Holder, Inventory, Known, Origin, Status, Survey, Use};
 
 #[derive(Debug, clap::Args)]
+#[command(after_long_help = HELP)]
 pub struct Arguments {
     /// The results folder, such as results/ch6.
     results: PathBuf,
@@ -22,6 +23,18 @@ pub struct Arguments {
     #[arg(long)]
     json: bool,
 }
+
+const HELP: &str = "\
+Examples:
+  paribus status results/ch6
+  paribus status results/ch6 --json | jq .plan.missing
+
+Says how many runs there are and how they ended, what the experiment of the folder still lacks, who writes to it right now, which
+labels are best, how large the tables are, and which program wrote them.
+
+Writes nothing and disturbs nobody: it may be used while a run is at work.
+
+Exit codes: 0 all well, 2 no results folder, or one that cannot be read.";
 
 /// Says what is in a results folder. Another process may be writing to it.
 pub fn status(arguments: &Arguments) -> Result<ExitCode, Failure> {

@@ -1,0 +1,34 @@
+//! `paribus completions SHELL`: what a shell needs to complete the program's words.
+
+use std::process::ExitCode;
+
+use clap_complete::Shell;
+
+use super::{Failure, command, out};
+
+#[derive(Debug, clap::Args)]
+#[command(after_long_help = HELP)]
+pub struct Arguments {
+    /// The shell.
+    shell: Shell,
+}
+
+const HELP: &str = "\
+Examples:
+  paribus completions bash > ~/.local/share/bash-completion/completions/paribus
+  paribus completions zsh > ~/.zfunc/_paribus          with `fpath+=~/.zfunc` before `compinit` in ~/.zshrc
+  paribus completions fish > ~/.config/fish/completions/paribus.fish
+  paribus completions elvish >> ~/.config/elvish/rc.elv
+  paribus completions powershell >> $PROFILE
+
+Writes nothing but stdout.
+
+Exit codes: 0 printed, 2 not a known shell.";
+
+/// Prints the script.
+pub fn completions(arguments: &Arguments) -> Result<ExitCode, Failure> {
+    let mut script = Vec::new();
+    clap_complete::generate(arguments.shell, &mut command(), "paribus", &mut script);
+    out(&String::from_utf8_lossy(&script));
+    Ok(ExitCode::SUCCESS)
+}

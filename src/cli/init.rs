@@ -1,0 +1,190 @@
+//! `paribus init NAME`: an experiment file to begin with, made from one of those in experiments/.
+
+use std::fs::OpenOptions;
+use std::io::{ErrorKind, Write};
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use clap::builder::{PossibleValue, PossibleValuesParser};
+
+use super::table::Table;
+use super::{Failure, note, out};
+use crate::file::Name;
+
+#[derive(Debug, clap::Args)]
+#[command(after_long_help = HELP)]
+pub struct Arguments {
+    /// The experiment's name; NAME.toml is written.
+    #[arg(required_unless_present = "list")]
+    name: Option<PathBuf>,
+    /// What to begin with.
+    #[arg(short, long, default_value = TEMPLATES[0].name, value_parser = templates())]
+    template: String,
+    /// List the templates and write nothing.
+    #[arg(short, long)]
+    list: bool,
+}
+
+const HELP: &str = "\
+Examples:
+  paribus init first                       writes first.toml: two optimizers on handwritten digits
+  paribus init mine --template overfit     begins with the book's experiment on weight decay
+  paribus init --list                      says what each template is about
+
+Writes NAME.toml, and nothing where there is such a file already.
+
+Exit codes: 0 written or listed, 1 the file cannot be written, 2 no name for an experiment, or the file is there.";
+
+/// An experiment to begin with.
+struct Template {
+    name: &'static str,
+    /// A file of experiments/, whose first line is a comment that says what it is about.
+    text: &'static str,
+}
+
+/// The first one is the default.
+const TEMPLATES: [Template; 11] = [
+    Template { name: "minimal", text: include_str!("../../experiments/minimal.toml") },
+    Template { name: "ch6", text: include_str!("../../experiments/ch6.toml") },
+    Template { name: "optimizers", text: include_str!("../../experiments/optimizer_compare_mnist.toml") },
+    Template { name: "paths", text: include_str!("../../experiments/optimizer_compare_naive.toml") },
+    Template { name: "weights", text: include_str!("../../experiments/weight_init_compare.toml") },
+    Template { name: "activations", text: include_str!("../../experiments/weight_init_activation_histogram.toml") },
+    Template { name: "batch-norm", text: include_str!("../../experiments/batch_norm_test.toml") },
+    Template { name: "gradients", text: include_str!("../../experiments/batch_norm_gradient_check.toml") },
+    Template { name: "overfit", text: include_str!("../../experiments/overfit_weight_decay.toml") },
+    Template { name: "dropout", text: include_str!("../../experiments/overfit_dropout.toml") },
+    Template { name: "search", text: include_str!("../../experiments/hyperparameter_optimization.toml") },
+];
+
+fn templates() -> PossibleValuesParser {
+    PossibleValuesParser::new(TEMPLATES.map(|template| PossibleValue::new(template.name).help(template.subject())))
+}
+
+/// Writes an experiment file, or lists what there is to begin with.
+pub fn init(arguments: &Arguments) -> Result<ExitCode, Failure> {
+    if arguments.list {
+        out(&listing());
+        return Ok(ExitCode::SUCCESS);
+    }
+    let template = TEMPLATES.iter().find(|template| template.name == arguments.template);
+    let (Some(path), Some(template)) = (&arguments.name, template) else { return Ok(ExitCode::from(2)) };
+    let path = with_ending(path);
+    let shown = path.display();
+    let stem = path.file_stem().unwrap_or_default().to_string_lossy().into_owned();
+    let name = Name::try_from(stem).map_err(|message| Failure::Input(format!("error: {message}\n")))?;
+    let written = OpenOptions::new()
+        .write(true)
+        .create_new(true)
+        .open(&path)
+        .and_then(|mut file| file.write_all(template.named(name.as_str(), &path).as_bytes()));
+    match written {
+        Ok(()) => {}
+        Err(error) if error.kind() == ErrorKind::AlreadyExists => {
+            return Err(Failure::Input(format!(
+                "error: `{shown}` is there already and stays as it is\nhelp: take another name, or move the file away\n"
+            )));
+        }
+        Err(error) => return Err(Failure::Operation(format!("cannot write `{shown}`: {error}"))),
+    }
+    note(&format!("{shown}: {}", template.subject()));
+    note(&format!("next: `paribus plan {shown}` lists its runs, `paribus run {shown}` trains them"));
+    Ok(ExitCode::SUCCESS)
+}
+
+/// `ch6` and `ch6.toml` mean the same file.
+fn with_ending(path: &Path) -> PathBuf {
+    match path.extension() {
+        Some(extension) if extension == "toml" => path.to_owned(),
+        _ => {
+            let mut name = path.as_os_str().to_owned();
+            name.push(".toml");
+            name.into()
+        }
+    }
+}
+
+fn listing() -> String {
+    let mut table = Table::new([("", false), ("", false)]);
+    for template in &TEMPLATES {
+        table.row([template.name.to_owned(), template.subject().to_owned()]);
+    }
+    table.render(0)
+}
+
+/// Begins the line of a file of experiments/ that says how it is run.
+const COMMAND: &str = "#     cargo run --release -- run experiments/";
+
+impl Template {
+    /// What it is about, in one line.
+    fn subject(&self) -> &'static str {
+        self.text.lines().find_map(|line| line.strip_prefix("# ")).unwrap_or_default()
+    }
+
+    /// The file that declares the same under the name `name`, for a person to change and run as `path`. It names no schema:
+    /// that one lies beside the files of experiments/.
+    fn named(&self, name: &str, path: &Path) -> String {
+        let mut text = String::new();
+        for line in self.text.lines().filter(|line| !line.starts_with("#:schema")) {
+            if line.starts_with(COMMAND) {
+                let mut next = Table::new([("", false), ("", false)]);
+                let path = path.display();
+                for (command, what) in [
+                    ("check", "finds every mistake".to_owned()),
+                    ("plan", "lists the runs".to_owned()),
+                    ("run", format!("trains what is missing, writes results/{name}/")),
+                ] {
+                    next.row([format!("paribus {command} {path}"), what]);
+                }
+                next.render(4).lines().for_each(|line| text += &format!("# {line}\n"));
+            } else if line.starts_with("name = ") {
+                text += &format!("name = {name:?}\n");
+            } else {
+                text += &format!("{line}\n");
+            }
+        }
+        text
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::file::Experiment;
+    use crate::plan::Plan;
+
+    #[test]
+    fn every_template_declares_what_its_file_does_under_another_name() {
+        let plan = |name: &str, text: String| {
+            Plan::new(Experiment::parse("test.toml", text, name, PathBuf::new()).unwrap()).unwrap()
+        };
+        for template in &TEMPLATES {
+            let text = template.named("mine", Path::new("mine.toml"));
+            let (mine, original) = (plan("other", text.clone()), plan("other", template.text.to_owned()));
+            assert_eq!(mine.experiment.name.as_str(), "mine", "{}", template.name);
+            assert_eq!(mine.hash(), original.hash(), "{}", template.name);
+            assert!(!text.contains("cargo run") && !text.contains("#:schema"), "{}", template.name);
+            assert_eq!(text.matches("#     paribus run mine.toml").count(), 1, "{}", template.name);
+            assert!(template.subject().ends_with(['?', '.']), "{}", template.subject());
+        }
+    }
+
+    #[test]
+    fn every_experiment_is_a_template() {
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("experiments");
+        for path in std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()) {
+            if path.extension().is_some_and(|extension| extension == "toml") {
+                let text = std::fs::read_to_string(&path).unwrap();
+                assert!(TEMPLATES.iter().any(|template| template.text == text), "{}", path.display());
+            }
+        }
+    }
+
+    #[test]
+    fn the_ending_may_be_typed_or_not() {
+        for typed in ["a/mine", "a/mine.toml"] {
+            assert_eq!(with_ending(Path::new(typed)), Path::new("a/mine.toml"));
+        }
+        assert_eq!(with_ending(Path::new("v1.2")), Path::new("v1.2.toml"));
+    }
+}

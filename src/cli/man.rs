@@ -1,0 +1,77 @@
+//! `paribus man [DIR]`: the help as manual pages.
+
+use std::io::{self, Write};
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::Command;
+use clap_mangen::Man;
+
+use super::{Failure, command, note, out};
+
+#[derive(Debug, clap::Args)]
+#[command(after_long_help = HELP)]
+pub struct Arguments {
+    /// The folder to write the pages of all commands to; without it the page of the program is printed.
+    #[arg(value_name = "DIR")]
+    folder: Option<PathBuf>,
+}
+
+const HELP: &str = "\
+Examples:
+  paribus man ~/.local/share/man/man1     then `man paribus` and `man paribus-run` show them
+  paribus man | man -l -                  reads the first page at once
+
+Writes a file paribus.1 and one paribus-COMMAND.1 for each command into DIR; without DIR nothing but stdout.
+
+Exit codes: 0 written or printed, 1 the files cannot be written.";
+
+/// Prints the page of the program, or writes the pages of all commands.
+pub fn man(arguments: &Arguments) -> Result<ExitCode, Failure> {
+    let mut command = command().disable_help_subcommand(true);
+    command.build();
+    let Some(folder) = &arguments.folder else {
+        let page = page(&command).map_err(|error| Failure::Operation(format!("cannot make the page: {error}")))?;
+        out(&String::from_utf8_lossy(&page));
+        return Ok(ExitCode::SUCCESS);
+    };
+    let write = || {
+        std::fs::create_dir_all(folder)?;
+        for command in std::iter::once(&command).chain(command.get_subcommands()) {
+            let man = Man::new(command.clone());
+            std::fs::write(folder.join(man.get_filename()), page(command)?)?;
+        }
+        Ok(())
+    };
+    let shown = folder.display();
+    write().map_err(|error: io::Error| Failure::Operation(format!("cannot write the pages to `{shown}`: {error}")))?;
+    note(&format!("the pages are in {shown}"));
+    Ok(ExitCode::SUCCESS)
+}
+
+/// A page, with what the long help ends with as a section of its own, in which examples keep their lines.
+fn page(command: &Command) -> io::Result<Vec<u8>> {
+    let man = Man::new(command.clone());
+    let mut page = Vec::new();
+    man.render_title(&mut page)?;
+    man.render_name_section(&mut page)?;
+    man.render_synopsis_section(&mut page)?;
+    man.render_description_section(&mut page)?;
+    man.render_options_section(&mut page)?;
+    if command.has_subcommands() {
+        man.render_subcommands_section(&mut page)?;
+    }
+    if let Some(help) = command.get_after_long_help() {
+        let help = help.to_string().replace('\\', "\\e").replace('-', "\\-");
+        writeln!(page, ".SH EXAMPLES")?;
+        let mut is_example = false;
+        for line in help.lines().filter(|line| *line != "Examples:") {
+            if line.starts_with("  ") != is_example {
+                is_example = !is_example;
+                writeln!(page, "{}", if is_example { ".nf" } else { ".fi" })?;
+            }
+            writeln!(page, "{}", if line.is_empty() { ".PP" } else { line })?;
+        }
+    }
+    Ok(page)
+}
