@@ -2,11 +2,13 @@
 
 mod check;
 mod completions;
+mod diff;
 mod init;
 mod log;
 mod man;
 mod plan;
 mod progress;
+mod reproduce;
 mod results;
 mod run;
 mod status;
@@ -41,6 +43,8 @@ Examples:
   paribus plan experiments/ch6.toml           list what would run, and what is there already
   paribus run experiments/ch6.toml            train what is missing, write results/ch6/
   paribus status results/ch6                  say how far it is
+  paribus diff results/ch6:sgd results/ch6:adam       in what two runs differ
+  paribus reproduce results/ch6:adam          train it again, compare the bits
 
 `paribus help COMMAND` says more about each command: examples, what it writes, its exit codes.
 
@@ -63,6 +67,10 @@ enum Command {
     Run(run::Arguments),
     /// Say how far an experiment is, from what lies in its results folder.
     Status(status::Arguments),
+    /// Say in what two runs, results folders or experiment files differ.
+    Diff(diff::Arguments),
+    /// Train again what is recorded, and compare the bits.
+    Reproduce(reproduce::Arguments),
     /// Print a script that lets a shell complete commands and options.
     Completions(completions::Arguments),
     /// Print or write manual pages.
@@ -84,6 +92,8 @@ pub fn main() -> ExitCode {
         Command::Plan(arguments) => plan::plan(&arguments),
         Command::Run(arguments) => run::run(&arguments, &bars),
         Command::Status(arguments) => status::status(&arguments),
+        Command::Diff(arguments) => diff::diff(&arguments),
+        Command::Reproduce(arguments) => reproduce::reproduce(&arguments, &bars),
         Command::Completions(arguments) => completions::completions(&arguments),
         Command::Man(arguments) => man::man(&arguments),
     };

@@ -1,11 +1,13 @@
 //! Results folders as a person names them, and the experiment that lies in one.
 
+use std::collections::{BTreeSet, HashSet};
 use std::path::{Path, PathBuf};
 
 use super::Failure;
 use crate::file::{Experiment, Mistakes};
 use crate::plan::Plan;
-use crate::store::{Context, Survey};
+use crate::settings::RunId;
+use crate::store::{Context, Inventory, Known, Survey};
 use crate::value::problem::did_you_mean;
 
 /// Where `run` puts results folders.
@@ -39,6 +41,93 @@ pub fn folder(path: &Path) -> Result<&Path, Failure> {
         },
     };
     Err(Failure::Input(format!("error: `{shown}` is no results folder: {what}\nhelp: {help}\n")))
+}
+
+/// The runs of one results folder that `typed` names, with that folder and all that is in it.
+///
+/// `FOLDER:RUN` names a run of a folder; a RUN alone is looked for in `results`, or else in all folders where `run` puts them. A
+/// run is named by its label, by `LABEL/SEED` or `LABEL, seed SEED`, by its id or by the beginning of it. What the tables show
+/// goes before what waits in the archive.
+///
+/// # Errors
+/// Where there is no such run, with what may be meant, or where several folders have one.
+pub fn runs(typed: &str, results: Option<&Path>) -> Result<(PathBuf, Inventory, HashSet<RunId>), Failure> {
+    let (folders, run) = match (results, with_folder(typed)) {
+        (None, Some((folder, run))) => (vec![folder], run),
+        (Some(results), _) => (vec![folder(results)?.to_owned()], typed),
+        (None, None) => {
+            let names = Survey::results_in(Path::new(RESULTS)).map_err(Failure::unreadable)?;
+            (names.iter().map(|name| Path::new(RESULTS).join(name)).collect(), typed)
+        }
+    };
+    let mut found: Vec<(PathBuf, Inventory, HashSet<RunId>)> = Vec::new();
+    let mut labels: BTreeSet<String> = BTreeSet::new();
+    for folder in &folders {
+        let inventory = Inventory::look(folder).map_err(Failure::unreadable)?;
+        let runs = named(&inventory, run);
+        if runs.is_empty() {
+            labels.extend(inventory.runs.values().chain(inventory.archived.values()).map(|run| run.label.clone()));
+        } else {
+            found.push((folder.clone(), inventory, runs));
+        }
+    }
+    if let [_, _, ..] = found.as_slice() {
+        let folders: Vec<String> = found.iter().map(|(folder, ..)| format!("`{}:{run}`", folder.display())).collect();
+        return Err(Failure::Input(format!("error: `{run}` may be one of {}\n", folders.join(", "))));
+    }
+    found.pop().ok_or_else(|| {
+        let places = match folders.as_slice() {
+            [] => format!("there is no results folder in `{RESULTS}`"),
+            [only] => format!("`{}` has no run `{run}`", only.display()),
+            _ => format!("no folder in `{RESULTS}` has a run `{run}`"),
+        };
+        let label = with_seed(run).map_or(run, |(label, _)| label);
+        let help = match did_you_mean(label, labels.iter().map(String::as_str)) {
+            Some(meant) => format!("did you mean `{meant}`?"),
+            None => {
+                "a run is named by its label, by LABEL/SEED, or by the beginning of its id; `FOLDER:RUN` says in which \
+                     results folder"
+                    .to_owned()
+            }
+        };
+        Failure::Input(format!("error: {places}\nhelp: {help}\n"))
+    })
+}
+
+/// `FOLDER:RUN`, where there is such a results folder.
+fn with_folder(typed: &str) -> Option<(PathBuf, &str)> {
+    typed.match_indices(':').find_map(|(colon, _)| {
+        let (folder, run) = (Path::new(&typed[..colon]), &typed[colon + 1..]);
+        let places = [folder.to_owned(), Path::new(RESULTS).join(folder)];
+        let folder = places.into_iter().find(|folder| Survey::is_of_results(folder));
+        folder.filter(|_| colon > 0).map(|folder| (folder, run))
+    })
+}
+
+/// `LABEL/SEED`, or as messages name a run.
+fn with_seed(name: &str) -> Option<(&str, u64)> {
+    let (label, seed) = name.rsplit_once(", seed ").or_else(|| name.rsplit_once('/'))?;
+    Some((label, seed.parse().ok()?))
+}
+
+/// The runs that `name` means, those of the archive only where the tables show none.
+fn named(inventory: &Inventory, name: &str) -> HashSet<RunId> {
+    let with_seed = with_seed(name);
+    // The fewest digits of an id that name a run.
+    const DIGITS: usize = 4;
+    let ways: [&dyn Fn(&Known) -> bool; 3] =
+        [&|run| run.label == name, &|run| seed == Some(run.seed) && run.label == label, &|run| {
+            name.len() >= DIGITS && run.run_id.to_string().starts_with(name)
+        }];
+    for runs in [&inventory.runs, &inventory.archived] {
+        for is_meant in ways {
+            let meant: HashSet<RunId> = runs.values().filter(|run| is_meant(run)).map(|run| run.run_id).collect();
+            if !meant.is_empty() {
+                return meant;
+            }
+        }
+    }
+    HashSet::new()
 }
 
 /// The folder that relative paths of an experiment begin at: the one that its file was in, where that is there, else the one that

@@ -2,7 +2,6 @@
 
 pub mod summary;
 
-use std::io;
 use std::ops::ControlFlow;
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -14,14 +13,14 @@ use indicatif::MultiProgress;
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 
 use super::progress::{Reporter, duration};
-use super::training::{Datasets, default_jobs, items};
+use super::training::{self, Datasets, default_jobs, items};
 use super::{Failure, counted, note, out, results_folder, select};
 use crate::file::Experiment;
 use crate::kernel::Instructions;
 use crate::plan::{Plan, PlannedRun};
 use crate::runner::{self, Ended, Event, Progress};
 use crate::store::{Context, Inventory, Known, Reconciled, Results, RunResult, RunRow, Summary};
-use crate::train::{Ending, Outcome};
+use crate::train::Outcome;
 
 #[derive(Debug, clap::Args)]
 #[command(after_long_help = HELP)]
@@ -65,7 +64,7 @@ pub fn run(arguments: &Arguments, bars: &MultiProgress) -> Result<ExitCode, Fail
     let plan = Experiment::read(&arguments.file).and_then(Plan::new)?;
     let chosen = select(&plan, &arguments.only)?;
     let folder = results_folder(&plan, arguments.results.clone());
-    let stop = stop_on_signals().map_err(|error| Failure::Operation(format!("cannot watch for Ctrl-C: {error}")))?;
+    let stop = stop_on_signals()?;
 
     let runs: Vec<&PlannedRun> = chosen.iter().map(|&index| &plan.runs[index]).collect();
     // Data that cannot be had leaves the results as they are.
@@ -224,27 +223,10 @@ impl Session<'_> {
 
     fn record(&mut self, job: usize, ended: Ended<Outcome>) -> Result<(), Failure> {
         let run = self.runs[job];
-        let seconds = ended.elapsed.as_secs_f64();
-        let result = match ended.result {
-            Ok(Outcome { ending: Ending::Interrupted, .. }) => return Ok(()),
-            Ok(outcome) => RunResult::Trained(outcome),
-            Err(error) => RunResult::Failed { error },
-        };
-        let row = RunRow {
-            run_id: run.id,
-            trajectory_id: run.trajectory_id,
-            label: run.label.clone(),
-            seed: run.spec.seed().get(),
-            settings: run.settings.clone(),
-            data_fingerprint: run.spec.fingerprint().to_owned(),
-            parameters: run.spec.parameters(),
-            result,
-            seconds,
-            finished_at: ended.finished_at,
-        };
+        let Some(row) = training::row(run, ended) else { return Ok(()) };
         let summary = Summary::of(&row);
         if let Some(reporter) = &mut self.reporter {
-            reporter.ended(job, &format!("{}, {}", summary::in_words(&summary), duration(seconds)));
+            reporter.ended(job, &format!("{}, {}", summary::in_words(&summary), duration(row.seconds)));
         }
         tracing::debug!("{} ({}) ended: {}", run.name(), run.id, summary::in_words(&summary));
         let known = self.results.inventory().runs.get(&row.run_id);
@@ -322,12 +304,14 @@ impl std::fmt::Display for Comparison {
 }
 
 /// Set once Ctrl-C or a termination is asked for; a second Ctrl-C ends the process at once.
-pub fn stop_on_signals() -> io::Result<Arc<AtomicBool>> {
+pub fn stop_on_signals() -> Result<Arc<AtomicBool>, Failure> {
     let stop = Arc::new(AtomicBool::new(false));
-    for signal in [SIGINT, SIGTERM, SIGHUP] {
+    let watch = |signal| {
         signal_hook::flag::register_conditional_shutdown(signal, 130, Arc::clone(&stop))?;
-        signal_hook::flag::register(signal, Arc::clone(&stop))?;
-    }
+        signal_hook::flag::register(signal, Arc::clone(&stop))
+    };
+    let watched = [SIGINT, SIGTERM, SIGHUP].into_iter().try_for_each(|signal| watch(signal).map(drop));
+    watched.map_err(|error| Failure::Operation(format!("cannot watch for Ctrl-C: {error}")))?;
     Ok(stop)
 }
 

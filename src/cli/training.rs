@@ -8,8 +8,10 @@ use std::time::Instant;
 use super::progress::{Item, duration};
 use crate::data::{self, Dataset, Limits, Source};
 use crate::plan::PlannedRun;
+use crate::runner::Ended;
 use crate::spec::RunSpec;
-use crate::train::{self, Outcome};
+use crate::store::{RunResult, RunRow};
+use crate::train::{self, Ending, Outcome};
 
 /// What the runs of a plan are trained on: the rows of each source under each limit, however a run splits them.
 #[derive(Debug, Default)]
@@ -48,6 +50,27 @@ impl<'p> Datasets<'p> {
             RunSpec::Function(run) => train::function(run, watch),
         }
     }
+}
+
+/// What is recorded of a run that ended; nothing where it was interrupted.
+pub fn row(run: &PlannedRun, ended: Ended<Outcome>) -> Option<RunRow> {
+    let result = match ended.result {
+        Ok(Outcome { ending: Ending::Interrupted, .. }) => return None,
+        Ok(outcome) => RunResult::Trained(outcome),
+        Err(error) => RunResult::Failed { error },
+    };
+    Some(RunRow {
+        run_id: run.id,
+        trajectory_id: run.trajectory_id,
+        label: run.label.clone(),
+        seed: run.spec.seed().get(),
+        settings: run.settings.clone(),
+        data_fingerprint: run.spec.fingerprint().to_owned(),
+        parameters: run.spec.parameters(),
+        result,
+        seconds: ended.elapsed.as_secs_f64(),
+        finished_at: ended.finished_at,
+    })
 }
 
 /// The runs, as far as progress is concerned.

@@ -40,20 +40,25 @@ impl Inventory {
         is_asked: impl Fn(&Known) -> bool,
     ) -> Result<BTreeMap<RunId, Identity>, Error> {
         let mut identities = BTreeMap::new();
-        for (area, runs) in [(Area::Main, &self.runs), (Area::Archive, &self.archived)] {
-            let mut asked: BTreeMap<&BatchName, BTreeSet<RunId>> = BTreeMap::new();
-            for run in runs.values().filter(|run| is_asked(run)) {
-                asked.entry(&run.batch).or_default().insert(run.run_id);
-            }
-            for (batch, runs) in asked {
-                match read(&area.folder(root), batch, &runs) {
-                    // A rewrite has taken its last run away.
-                    Err(Error::Missing { .. }) => {}
-                    read => identities.extend(read?),
-                }
+        for (area, batch, runs) in self.batches_of(is_asked) {
+            match read(&area.folder(root), batch, &runs) {
+                // A rewrite has taken its last run away.
+                Err(Error::Missing { .. }) => {}
+                read => identities.extend(read?),
             }
         }
         Ok(identities)
+    }
+
+    /// The batches that hold runs which `is_asked` picks, with these runs.
+    pub(super) fn batches_of(&self, is_asked: impl Fn(&Known) -> bool) -> Vec<(Area, &BatchName, BTreeSet<RunId>)> {
+        let mut batches: BTreeMap<(Area, &BatchName), BTreeSet<RunId>> = BTreeMap::new();
+        for (area, runs) in [(Area::Main, &self.runs), (Area::Archive, &self.archived)] {
+            for run in runs.values().filter(|run| is_asked(run)) {
+                batches.entry((area, &run.batch)).or_default().insert(run.run_id);
+            }
+        }
+        batches.into_iter().map(|((area, batch), runs)| (area, batch, runs)).collect()
     }
 }
 
@@ -83,7 +88,7 @@ fn read(area: &Path, batch: &BatchName, runs: &BTreeSet<RunId>) -> Result<Vec<(R
     Ok(identities)
 }
 
-fn identity(cells: &Cells) -> Result<Identity, String> {
+pub(super) fn identity(cells: &Cells) -> Result<Identity, String> {
     let settings = cells.document("settings")?;
     Ok(Identity {
         trajectory_id: id(cells, "trajectory_id")?,
@@ -93,6 +98,7 @@ fn identity(cells: &Cells) -> Result<Identity, String> {
     })
 }
 
-fn id(cells: &Cells, column: &str) -> Result<RunId, String> {
+/// The id in a column.
+pub(super) fn id(cells: &Cells, column: &str) -> Result<RunId, String> {
     cells.text(column)?.parse().map_err(|problem: InvalidRunId| problem.to_string())
 }

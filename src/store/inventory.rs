@@ -39,7 +39,7 @@ pub struct Known {
 }
 
 /// The two parts of a results folder, with the same tables in each.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Area {
     /// What the tables show: the runs that the experiment asks for.
     Main,

@@ -1,0 +1,432 @@
+//! `paribus diff A B`: in what two runs, results folders or experiment files differ, and in nothing else.
+
+use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::fmt::Write;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use serde::Serialize;
+
+use super::table::Table;
+use super::{Failure, counted, out, results};
+use crate::file::Experiment;
+use crate::plan::Plan;
+use crate::settings::{NUMERICS_VERSION, RunId, Scalar};
+use crate::store::{Inventory, Known, Status, Summary, Survey};
+
+#[derive(Debug, clap::Args)]
+#[command(after_long_help = HELP)]
+pub struct Arguments {
+    /// A run (results/ch6:adam, a label, the beginning of an id), a results folder, or an experiment file.
+    a: String,
+    /// What to compare it with.
+    b: String,
+    /// The results folder to look for runs in [default: all in results/]
+    #[arg(long, value_name = "DIR")]
+    results: Option<PathBuf>,
+    /// Print one JSON object, for programs.
+    #[arg(long)]
+    json: bool,
+}
+
+const HELP: &str = "\
+Examples:
+  paribus diff results/ch6:adam results/ch6:sgd         two runs: settings, results, whether the bits are the same
+  paribus diff adam/0 adam/1 --results results/ch6      the same label with the seeds 0 and 1
+  paribus diff 3f2a 91c0                                runs by the beginnings of their ids, in any folder of results/
+  paribus diff results/ch6 elsewhere/ch6                two folders: runs of one of them only, runs with other bits
+  paribus diff old.toml new.toml                        two experiment files: settings, and runs of one of them only
+
+A run is FOLDER:NAME, or NAME alone; NAME is its label, LABEL/SEED, its id or the beginning of it. Only what differs is shown; times
+and machines are not compared. A folder may be compared with an experiment file.
+
+Writes nothing.
+
+Exit codes: as of `diff`, 0 no difference, 1 differences, 2 something that cannot be compared.";
+
+/// Says in what two things differ.
+pub fn diff(arguments: &Arguments) -> Result<ExitCode, Failure> {
+    let results = arguments.results.as_deref();
+    let (a, b) = (Side::read(&arguments.a, results)?, Side::read(&arguments.b, results)?);
+    let (is_same, text) = match (&a.runs, &b.runs) {
+        (Runs::One(first), Runs::One(second)) => {
+            let difference = OfRuns::new([(&a.name, first), (&b.name, second)]);
+            (difference.is_same(), if arguments.json { super::as_json(&difference) } else { difference.in_words() })
+        }
+        (Runs::Many(first), Runs::Many(second)) => {
+            let difference = OfMany::new([(&a.name, first), (&b.name, second)]);
+            (difference.is_same(), if arguments.json { super::as_json(&difference) } else { difference.in_words() })
+        }
+        _ => {
+            let (one, many) = if matches!(a.runs, Runs::One(_)) { (&a, &b) } else { (&b, &a) };
+            return Err(Failure::Input(format!(
+                "error: `{}` is a run and `{}` holds many\nhelp: `{}:RUN` names one of the runs of a results folder\n",
+                one.typed, many.typed, many.typed
+            )));
+        }
+    };
+    out(&text);
+    Ok(if is_same { ExitCode::SUCCESS } else { ExitCode::from(1) })
+}
+
+/// One of the two.
+struct Side {
+    typed: String,
+    /// As it is shown.
+    name: String,
+    runs: Runs,
+}
+
+enum Runs {
+    One(Box<Member>),
+    Many(Vec<Member>),
+}
+
+/// A run, planned or there.
+struct Member {
+    run_id: RunId,
+    trajectory_id: RunId,
+    label: String,
+    seed: u64,
+    /// With the data's fingerprint and the numerics version, which are in its id as well.
+    settings: BTreeMap<String, Scalar>,
+    /// None where it is only planned.
+    summary: Option<Summary>,
+}
+
+impl Side {
+    fn read(typed: &str, results: Option<&Path>) -> Result<Self, Failure> {
+        let path = Path::new(typed);
+        let side = |name: String, runs| Ok(Self { typed: typed.to_owned(), name, runs });
+        if Survey::is_of_results(path) {
+            let inventory = Inventory::look(path).map_err(Failure::unreadable)?;
+            let shown = inventory.runs.keys().copied().collect();
+            return side(typed.to_owned(), Runs::Many(recorded(path, &inventory, &shown)?));
+        }
+        if path.is_file() || path.extension().is_some_and(|extension| extension == "toml") {
+            return side(typed.to_owned(), Runs::Many(planned(path)?));
+        }
+        if path.is_dir() {
+            results::folder(path)?;
+        }
+        let (folder, inventory, asked) = results::runs(typed, results)?;
+        let mut members = recorded(&folder, &inventory, &asked)?;
+        if members.len() > 1 {
+            let names = members.iter().take(6).map(|run| format!("`{}:{}/{}`", folder.display(), run.label, run.seed));
+            let names = names.collect::<Vec<_>>().join(", ");
+            let more = if members.len() > 6 { ", …" } else { "" };
+            return Err(Failure::Input(format!("error: `{typed}` may be one of {names}{more}\n")));
+        }
+        let only =
+            members.pop().ok_or_else(|| Failure::Input(format!("error: `{typed}` is being moved; try again\n")))?;
+        side(folder.display().to_string(), Runs::One(Box::new(only)))
+    }
+}
+
+fn recorded(root: &Path, inventory: &Inventory, asked: &HashSet<RunId>) -> Result<Vec<Member>, Failure> {
+    let identities = inventory.identities(root, |known| asked.contains(&known.run_id)).map_err(Failure::unreadable)?;
+    let member = |known: &Known| {
+        let identity = identities.get(&known.run_id)?;
+        let mut settings = identity.settings.clone();
+        add_rest(&mut settings, &identity.data_fingerprint, identity.numerics_version);
+        Some(Member {
+            run_id: known.run_id,
+            trajectory_id: identity.trajectory_id,
+            label: known.label.clone(),
+            seed: known.seed,
+            settings,
+            summary: Some(known.summary.clone()),
+        })
+    };
+    let known = inventory.runs.values().chain(inventory.archived.values());
+    let mut members: Vec<Member> = known.filter_map(member).collect();
+    members.sort_by(|a, b| (&a.label, a.seed).cmp(&(&b.label, b.seed)));
+    Ok(members)
+}
+
+fn planned(path: &Path) -> Result<Vec<Member>, Failure> {
+    let plan = Experiment::read(path).and_then(Plan::new)?;
+    let members = plan.runs.iter().map(|run| {
+        let mut settings = run.settings.iter().map(|(name, value)| (name.to_owned(), value.clone())).collect();
+        add_rest(&mut settings, run.spec.fingerprint(), NUMERICS_VERSION);
+        Member {
+            run_id: run.id,
+            trajectory_id: run.trajectory_id,
+            label: run.label.clone(),
+            seed: run.spec.seed().get(),
+            settings,
+            summary: None,
+        }
+    });
+    Ok(members.collect())
+}
+
+/// Adds what is in an id and no setting.
+fn add_rest(settings: &mut BTreeMap<String, Scalar>, data_fingerprint: &str, numerics_version: u32) {
+    settings.insert("data fingerprint".to_owned(), data_fingerprint.into());
+    settings.insert("numerics version".to_owned(), u64::from(numerics_version).into());
+}
+
+impl Member {
+    /// As messages name a run.
+    fn name(&self) -> String {
+        format!("{}, seed {} ({})", self.label, self.seed, self.run_id)
+    }
+
+    fn digest(&self) -> Option<&str> {
+        let summary = self.summary.as_ref()?;
+        (summary.status != Status::Failed).then_some(summary.digest.as_str())
+    }
+}
+
+/// The names with other values in the two, and both values; `-` where there is none.
+pub fn changes(a: &BTreeMap<String, Scalar>, b: &BTreeMap<String, Scalar>) -> Vec<(String, [String; 2])> {
+    let names: BTreeSet<&String> = a.keys().chain(b.keys()).collect();
+    let changed = names.into_iter().filter(|name| a.get(*name) != b.get(*name));
+    changed.map(|name| (name.clone(), [a, b].map(|settings| shown(settings.get(name))))).collect()
+}
+
+fn shown(value: Option<&Scalar>) -> String {
+    match value {
+        None => "-".to_owned(),
+        Some(Scalar::Text(text)) if text.is_empty() => "\"\"".to_owned(),
+        Some(value) => value.to_string(),
+    }
+}
+
+/// In what two runs differ.
+#[derive(Debug, Serialize)]
+struct OfRuns {
+    a: Named,
+    b: Named,
+    settings: Vec<Changed>,
+    results: Vec<Changed>,
+    /// Null where one of the two failed.
+    same_bits: Option<bool>,
+    /// Whether one of the two is the beginning of the other, whatever they record.
+    same_trajectory: bool,
+    /// How many steps both have made.
+    common_steps: Option<u64>,
+}
+
+#[derive(Debug, Serialize)]
+struct Named {
+    of: String,
+    run_id: String,
+    label: String,
+    seed: u64,
+}
+
+#[derive(Debug, Serialize)]
+struct Changed {
+    name: String,
+    /// Null where there is none, or it is not finite.
+    a: Option<Scalar>,
+    b: Option<Scalar>,
+}
+
+impl OfRuns {
+    fn new([(name_a, a), (name_b, b)]: [(&String, &Member); 2]) -> Self {
+        let named = |of: &str, run: &Member| Named {
+            of: of.to_owned(),
+            run_id: run.run_id.to_string(),
+            label: run.label.clone(),
+            seed: run.seed,
+        };
+        let value = |run: &Member, name: &str| run.settings.get(name).cloned();
+        let changes = changes(&a.settings, &b.settings).into_iter();
+        let settings = changes.map(|(name, _)| Changed { a: value(a, &name), b: value(b, &name), name });
+        let results = |run: &Member| run.summary.as_ref().map(results).into_iter().flatten();
+        let results = results(a).zip(results(b)).map(|((name, a), (_, b))| Changed { name: name.to_owned(), a, b });
+        let steps = |run: &Member| run.summary.as_ref().and_then(|summary| summary.steps_done);
+        Self {
+            a: named(name_a, a),
+            b: named(name_b, b),
+            settings: settings.collect(),
+            results: results.filter(|result| result.a != result.b).collect(),
+            same_bits: a.digest().zip(b.digest()).map(|(a, b)| a == b),
+            same_trajectory: a.trajectory_id == b.trajectory_id,
+            common_steps: steps(a).zip(steps(b)).map(|(a, b)| a.min(b)),
+        }
+    }
+
+    fn is_same(&self) -> bool {
+        self.settings.is_empty() && self.results.is_empty() && self.same_bits != Some(false)
+    }
+
+    fn in_words(&self) -> String {
+        let mut text = String::new();
+        for (letter, Named { of, run_id, label, seed }) in [("A", &self.a), ("B", &self.b)] {
+            let _ = writeln!(text, "{letter}  {of}: {label}, seed {seed} ({run_id})");
+        }
+        for (heading, changed) in [("setting", &self.settings), ("result", &self.results)] {
+            if changed.is_empty() {
+                let _ = writeln!(text, "\nthe same {heading}s");
+                continue;
+            }
+            let is_number =
+                changed.iter().all(|Changed { a, b, .. }| [a, b].iter().all(|value| is_number(value.as_ref())));
+            let mut table = Table::new([(heading, false), ("A", is_number), ("B", is_number)]);
+            for Changed { name, a, b } in changed {
+                table.row([name.clone(), shown(a.as_ref()), shown(b.as_ref())]);
+            }
+            let _ = write!(text, "\n{}", table.render(0));
+        }
+        text += "\n";
+        text += match self.same_bits {
+            Some(true) => "recorded bits: the same\n",
+            Some(false) => "recorded bits: different\n",
+            None => "recorded bits: nothing to compare, since a run failed\n",
+        };
+        match (self.same_trajectory, self.common_steps) {
+            (false, _) => text += "trajectory: each takes its own path\n",
+            (true, Some(steps)) => {
+                let _ = writeln!(
+                    text,
+                    "trajectory: both take the same path, as far as both go: {}",
+                    counted(steps, "step")
+                );
+            }
+            (true, None) => text += "trajectory: both take the same path, as far as both go\n",
+        }
+        text
+    }
+}
+
+fn is_number(value: Option<&Scalar>) -> bool {
+    matches!(value, None | Some(Scalar::Int(_) | Scalar::Float(_)))
+}
+
+/// How a run went, as far as that depends on nothing but its settings, in the order of the table `runs`.
+fn results(summary: &Summary) -> [(&'static str, Option<Scalar>); 17] {
+    let float = |value: Option<f64>| value.map(Scalar::from);
+    let count = |value: Option<u64>| value.map(Scalar::from);
+    let text = |value: &Option<String>| value.clone().map(Scalar::from);
+    [
+        ("status", Some(summary.status.name().into())),
+        ("final_loss", float(summary.final_loss)),
+        ("best_loss", float(summary.best_loss)),
+        ("best_step", count(summary.best_step)),
+        ("final_train_loss", float(summary.final_train_loss)),
+        ("train_accuracy", float(summary.train_accuracy)),
+        ("train_rmse", float(summary.train_rmse)),
+        ("final_validation_loss", float(summary.final_validation_loss)),
+        ("validation_accuracy", float(summary.validation_accuracy)),
+        ("validation_rmse", float(summary.validation_rmse)),
+        ("final_test_loss", float(summary.final_test_loss)),
+        ("test_accuracy", float(summary.test_accuracy)),
+        ("test_rmse", float(summary.test_rmse)),
+        ("steps_done", count(summary.steps_done)),
+        ("diverged_step", count(summary.diverged_step)),
+        ("diverged_layer", text(&summary.diverged_layer)),
+        ("error", text(&summary.error)),
+    ]
+}
+
+/// In what two sets of runs differ.
+#[derive(Debug, Serialize)]
+struct OfMany {
+    a: Counted,
+    b: Counted,
+    in_both: usize,
+    only_in_a: Vec<String>,
+    only_in_b: Vec<String>,
+    /// Runs of both that recorded other values.
+    other_bits: Vec<String>,
+    /// The settings that are not the same ones on both sides, taken together.
+    settings: Vec<Values>,
+}
+
+#[derive(Debug, Serialize)]
+struct Counted {
+    name: String,
+    runs: usize,
+}
+
+#[derive(Debug, Serialize)]
+struct Values {
+    name: String,
+    a: Vec<String>,
+    b: Vec<String>,
+}
+
+/// So many runs are listed.
+const MOST: usize = 20;
+
+impl OfMany {
+    fn new([(name_a, a), (name_b, b)]: [(&String, &Vec<Member>); 2]) -> Self {
+        let [in_a, in_b] = [a, b].map(|runs| runs.iter().map(|run| (run.run_id, run)).collect::<BTreeMap<_, _>>());
+        let only = |members: &[Member], others: &BTreeMap<RunId, &Member>| -> Vec<String> {
+            members.iter().filter(|run| !others.contains_key(&run.run_id)).map(Member::name).collect()
+        };
+        let other_bits = a.iter().filter(|run| {
+            let other = in_b.get(&run.run_id).and_then(|other| other.digest());
+            run.digest().zip(other).is_some_and(|(a, b)| a != b)
+        });
+        let names: BTreeSet<&String> = a.iter().chain(b).flat_map(|run| run.settings.keys()).collect();
+        let settings = names.into_iter().filter_map(|name| {
+            let (a, b) = (values(a, name), values(b, name));
+            let same = a.len() == b.len() && a.iter().all(|value| b.contains(value));
+            (!same).then(|| Values { name: name.clone(), a, b })
+        });
+        Self {
+            a: Counted { name: name_a.clone(), runs: a.len() },
+            b: Counted { name: name_b.clone(), runs: b.len() },
+            in_both: in_a.keys().filter(|run_id| in_b.contains_key(run_id)).count(),
+            only_in_a: only(a, &in_b),
+            only_in_b: only(b, &in_a),
+            other_bits: other_bits.map(Member::name).collect(),
+            settings: settings.collect(),
+        }
+    }
+
+    fn is_same(&self) -> bool {
+        self.only_in_a.is_empty() && self.only_in_b.is_empty() && self.other_bits.is_empty()
+    }
+
+    fn in_words(&self) -> String {
+        let mut text = String::new();
+        for (letter, Counted { name, runs }) in [("A", &self.a), ("B", &self.b)] {
+            let _ = writeln!(text, "{letter}  {name}: {}", counted(*runs, "run"));
+        }
+        if !self.settings.is_empty() {
+            let mut table = Table::new([("setting", false), ("A", false), ("B", false)]);
+            for Values { name, a, b } in &self.settings {
+                table.row([name.clone(), listed(a), listed(b)]);
+            }
+            let _ = write!(text, "\n{}", table.render(0));
+        }
+        for (heading, runs) in [
+            ("only in A", &self.only_in_a),
+            ("only in B", &self.only_in_b),
+            ("in both, with other bits", &self.other_bits),
+        ] {
+            if runs.is_empty() {
+                continue;
+            }
+            let _ = writeln!(text, "\n{heading}: {}", counted(runs.len(), "run"));
+            runs.iter().take(MOST).for_each(|run| text += &format!("  {run}\n"));
+            if runs.len() > MOST {
+                let _ = writeln!(text, "  … and {} more", runs.len() - MOST);
+            }
+        }
+        let others = if self.other_bits.is_empty() { "" } else { "; those not listed have the same bits" };
+        let _ = writeln!(text, "\nin both: {}{others}", counted(self.in_both, "run"));
+        text
+    }
+}
+
+/// The values that a setting has in some run, in their order of appearance.
+fn values(members: &[Member], name: &str) -> Vec<String> {
+    let mut seen = HashSet::new();
+    let values = members.iter().map(|run| shown(run.settings.get(name)));
+    values.filter(|value| seen.insert(value.clone())).collect()
+}
+
+/// The values, or the first few of many.
+fn listed(values: &[String]) -> String {
+    match values.len() {
+        ..=6 => values.join(", "),
+        count => format!("{}, … ({count} values)", values[..5].join(", ")),
+    }
+}

@@ -1,0 +1,423 @@
+//! `paribus reproduce FILE.parquet|RUN`: trains again what is recorded, and compares the bits.
+
+use std::collections::{BTreeMap, HashMap, HashSet};
+use std::fmt::Write;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use indicatif::MultiProgress;
+use serde::Serialize;
+
+use super::progress::{Reporter, duration};
+use super::training::{self, Datasets, default_jobs, items};
+use super::{Failure, counted, note, out, results, run, select};
+use crate::plan::{Plan, PlannedRun};
+use crate::runner::{self, Event, Progress};
+use crate::settings::{NUMERICS_VERSION, RunId, Scalar};
+use crate::store::{Context, Difference, DifferenceKind, Inventory, Origin, Recorded, RecordedRun, RunResult, Survey};
+
+#[derive(Debug, clap::Args)]
+#[command(after_long_help = HELP)]
+pub struct Arguments {
+    /// A Parquet file of any table, a run (its label, its id or the beginning of it, results/ch6:adam), or a results folder.
+    #[arg(value_name = "FILE|RUN")]
+    what: String,
+    /// The results folder to look for the run in [default: all in results/]
+    #[arg(long, value_name = "DIR")]
+    results: Option<PathBuf>,
+    /// Only the runs with this setting, such as optimizer=adam or seed=0; repeat it for more values or more settings.
+    #[arg(long, value_name = "KEY=VALUE")]
+    only: Vec<String>,
+    /// The folder that relative paths to data begin at [default: the one that the experiment file was in]
+    #[arg(long, value_name = "DIR")]
+    folder: Option<PathBuf>,
+    /// How many runs train at the same time [default: one for each core]
+    #[arg(short, long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=4096))]
+    jobs: Option<u32>,
+    /// Print one JSON object, for programs.
+    #[arg(long)]
+    json: bool,
+    /// Show no progress.
+    #[arg(short, long)]
+    quiet: bool,
+}
+
+const HELP: &str = "\
+Examples:
+  paribus reproduce results/ch6/history/main-0001.parquet     every run in the file
+  paribus reproduce results/ch6:adam                          a run by its label; results/ch6:adam/0 is that of seed 0
+  paribus reproduce 3f2a --results results/ch6                a run by the beginning of its id
+  paribus reproduce results/ch6 --only seed=0                 what a folder shows, as far as the seed is 0
+
+Each run is trained again from what the footer of its file says: the experiment's text and the folder that its data is in. Then its
+rows in every table, the hash of its final parameters and its digest are compared to the last bit. A file that lies in a results
+folder stands for all tables of its batch; one that lies elsewhere, for itself.
+
+Writes nothing.
+
+Exit codes: 0 every recorded bit is the same, 1 a bit differs or a run failed, 2 a run cannot be trained again (another numerics
+version, other data, an experiment that no longer has the run), 130 interrupted.";
+
+/// Trains again what is recorded, and says what differs.
+pub fn reproduce(arguments: &Arguments, bars: &MultiProgress) -> Result<ExitCode, Failure> {
+    let stop = run::stop_on_signals()?;
+    let recorded = recorded(arguments)?;
+    let plans = Plans::of(&recorded, arguments)?;
+    let mut report = Report::default();
+    let mut jobs: Vec<Job> = Vec::new();
+    for (recorded, plan) in recorded.iter().zip(&plans.of_each) {
+        for (&run_id, run) in &recorded.runs {
+            match plan.as_ref().map(|&plan| plans.all[plan].find(run_id, run)) {
+                Ok(Ok(Some(planned))) => jobs.push(Job { recorded, planned }),
+                // `--only` leaves it out.
+                Ok(Ok(None)) => {}
+                Ok(Err(why)) => report.add(run_id, run, Verdict::Impossible { why }),
+                Err(why) => report.add(run_id, run, Verdict::Impossible { why: why.clone() }),
+            }
+        }
+    }
+    report.train(&jobs, arguments, bars, &stop)?;
+    if report.runs.is_empty() && !stop.load(Ordering::Relaxed) {
+        let why = if arguments.only.is_empty() { "there is no run in it" } else { "--only matches no run in it" };
+        return Err(Failure::Input(format!("error: `{}`: {why}\n", arguments.what)));
+    }
+    out(&if arguments.json { super::as_json(&report) } else { report.in_words(&recorded) });
+    let interrupted = jobs.len() + report.impossible > report.runs.len();
+    if stop.load(Ordering::Relaxed) && interrupted {
+        note(&format!("interrupted: {} of {} were trained again", report.trained(), counted(jobs.len(), "run")));
+        return Ok(ExitCode::from(130));
+    }
+    Ok(ExitCode::from(match (report.different + report.failed, report.impossible) {
+        (0, 0) => 0,
+        (0, _) => 2,
+        _ => 1,
+    }))
+}
+
+/// What is asked for.
+fn recorded(arguments: &Arguments) -> Result<Vec<Recorded>, Failure> {
+    let path = Path::new(&arguments.what);
+    let is_parquet = path.extension().is_some_and(|extension| extension == "parquet");
+    if path.is_file() && !is_parquet {
+        return Err(Failure::Input(format!(
+            "error: `{}` is no Parquet file\nhelp: what is recorded can be trained again: a .parquet file, a run, a results folder\n",
+            path.display()
+        )));
+    }
+    if path.is_file() {
+        return Ok(vec![Recorded::of_file(path).map_err(Failure::unreadable)?]);
+    }
+    let is_folder = Survey::is_of_results(path);
+    if !is_folder && is_parquet {
+        return Err(Failure::Input(format!("error: there is no file `{}`\n", path.display())));
+    }
+    let (root, inventory, asked) = if is_folder {
+        let inventory = Inventory::look(path).map_err(Failure::unreadable)?;
+        let asked: HashSet<RunId> = inventory.runs.keys().copied().collect();
+        (path.to_owned(), inventory, asked)
+    } else {
+        results::runs(&arguments.what, arguments.results.as_deref())?
+    };
+    inventory.recorded(&root, |known| asked.contains(&known.run_id)).map_err(Failure::unreadable)
+}
+
+/// The plans of the experiments that runs were recorded from, each made once.
+struct Plans {
+    all: Vec<Replanned>,
+    /// Of each of the recorded batches: which plan, or why there is none.
+    of_each: Vec<Result<usize, String>>,
+}
+
+struct Replanned {
+    plan: Plan,
+    /// By id, where in the plan a run is.
+    places: HashMap<RunId, usize>,
+    chosen: HashSet<usize>,
+}
+
+impl Plans {
+    fn of(recorded: &[Recorded], arguments: &Arguments) -> Result<Self, Failure> {
+        let mut plans: Vec<Plan> = Vec::new();
+        let mut known: HashMap<(&str, PathBuf), Result<usize, String>> = HashMap::new();
+        let mut of_each = Vec::new();
+        for Recorded { origin, .. } in recorded {
+            if origin.numerics_version.is_some_and(|version| version != NUMERICS_VERSION) {
+                of_each.push(Err(other_numerics(origin)));
+                continue;
+            }
+            let Context { text, experiment, .. } = &origin.context;
+            let folder = arguments.folder.clone().unwrap_or_else(|| results::folder_of_the_file(&origin.context));
+            let plan = known.entry((text, folder.clone())).or_insert_with(|| {
+                let shown = format!("the recorded text of {experiment}");
+                let plan = results::plan(&shown, text.clone(), experiment, folder);
+                plans.push(plan.map_err(|mistakes| mistakes.render(false).trim_end().to_owned())?);
+                Ok(plans.len() - 1)
+            });
+            of_each.push(plan.clone());
+        }
+        // Experiments differ in what they declare: what is asked for has to be in one of them.
+        let mut refused = None;
+        let mut all = Vec::new();
+        for plan in plans {
+            let chosen = select(&plan, &arguments.only).map(|chosen| chosen.into_iter().collect());
+            let chosen = chosen.unwrap_or_else(|failure| {
+                refused.get_or_insert(failure);
+                HashSet::new()
+            });
+            let places = plan.runs.iter().enumerate().map(|(place, run)| (run.id, place)).collect();
+            all.push(Replanned { plan, places, chosen });
+        }
+        match refused {
+            Some(failure) if all.iter().all(|plan| plan.chosen.is_empty()) => Err(failure),
+            _ => Ok(Self { all, of_each }),
+        }
+    }
+}
+
+impl Replanned {
+    /// The run, ready to be trained; none where it is not asked for.
+    fn find(&self, run_id: RunId, run: &RecordedRun) -> Result<Option<&PlannedRun>, String> {
+        let place = self.places.get(&run_id).ok_or_else(|| explain(&self.plan, run))?;
+        Ok(self.chosen.contains(place).then(|| &self.plan.runs[*place]))
+    }
+}
+
+fn other_numerics(origin: &Origin) -> String {
+    let Origin { numerics_version, context: Context { version, .. }, .. } = origin;
+    let recorded = numerics_version.map_or_else(String::new, |version| version.to_string());
+    format!(
+        "it was recorded with numerics version {recorded}, and this program has {NUMERICS_VERSION}: other arithmetic, other bits; \
+         paribus {version} reproduces it"
+    )
+}
+
+/// Why a run is not in the plan of the text that it was recorded from.
+fn explain(plan: &Plan, run: &RecordedRun) -> String {
+    let gone = "the experiment's text, as this version reads it, does not declare this run";
+    let Some(identity) = &run.identity else {
+        return format!("{gone}; or its data is other data by now");
+    };
+    let is_same_but = |planned: &&PlannedRun| {
+        let mut settings = planned.settings.iter();
+        planned.settings.iter().count() == identity.settings.len()
+            && settings.all(|(name, value)| identity.settings.get(name) == Some(value))
+    };
+    if let Some(planned) = plan.runs.iter().find(is_same_but) {
+        return format!(
+            "its data changed: the fingerprint was {}, and is {}",
+            identity.data_fingerprint,
+            planned.spec.fingerprint()
+        );
+    }
+    let planned = plan.runs.iter().find(|planned| planned.label == run.label && planned.spec.seed().get() == run.seed);
+    let Some(planned) = planned else { return gone.to_owned() };
+    let now = planned.settings.iter().map(|(name, value)| (name.to_owned(), value.clone())).collect();
+    let changes: Vec<String> = super::diff::changes(&identity.settings, &now)
+        .into_iter()
+        .map(|(name, [then, now])| format!("{name} {then} → {now}"))
+        .collect();
+    format!("{gone}: {}", changes.join(", "))
+}
+
+/// A run to be trained again.
+struct Job<'a> {
+    recorded: &'a Recorded,
+    planned: &'a PlannedRun,
+}
+
+/// What was found.
+#[derive(Debug, Default, Serialize)]
+struct Report {
+    same: usize,
+    different: usize,
+    failed: usize,
+    impossible: usize,
+    runs: Vec<Line>,
+}
+
+#[derive(Debug, Serialize)]
+struct Line {
+    run_id: String,
+    label: String,
+    seed: u64,
+    #[serde(flatten)]
+    verdict: Verdict,
+}
+
+#[derive(Debug, Serialize)]
+#[serde(tag = "verdict", rename_all = "lowercase")]
+enum Verdict {
+    /// Every recorded bit is the same.
+    Same {
+        rows: Vec<(&'static str, usize)>,
+    },
+    Different {
+        differences: Vec<Part>,
+    },
+    Failed {
+        error: String,
+    },
+    Impossible {
+        why: String,
+    },
+}
+
+/// The first difference in a table.
+#[derive(Debug, Serialize)]
+struct Part {
+    table: &'static str,
+    step: Option<i64>,
+    column: Option<String>,
+    recorded: Option<Scalar>,
+    again: Option<Scalar>,
+}
+
+impl From<Difference> for Part {
+    fn from(Difference { table, kind }: Difference) -> Self {
+        let table = table.name();
+        match kind {
+            DifferenceKind::Value { step, column, recorded, again } => {
+                Self { table, step, column: Some(column), recorded, again }
+            }
+            DifferenceKind::Rows { recorded, again } => Self {
+                table,
+                step: None,
+                column: None,
+                recorded: Some((recorded as u64).into()),
+                again: Some((again as u64).into()),
+            },
+        }
+    }
+}
+
+impl Part {
+    fn in_words(&self) -> String {
+        let value = |value: &Option<Scalar>| value.as_ref().map_or("nothing".to_owned(), Scalar::to_string);
+        let (recorded, again) = (value(&self.recorded), value(&self.again));
+        match (&self.column, self.step) {
+            (None, _) => format!("{}: {recorded} rows recorded, {again} now", self.table),
+            (Some(column), Some(step)) => {
+                format!("{} at step {step}, {column}: {recorded} recorded, {again} now", self.table)
+            }
+            (Some(column), None) => format!("{}, {column}: {recorded} recorded, {again} now", self.table),
+        }
+    }
+}
+
+impl Report {
+    fn add(&mut self, run_id: RunId, run: &RecordedRun, verdict: Verdict) {
+        *match &verdict {
+            Verdict::Same { .. } => &mut self.same,
+            Verdict::Different { .. } => &mut self.different,
+            Verdict::Failed { .. } => &mut self.failed,
+            Verdict::Impossible { .. } => &mut self.impossible,
+        } += 1;
+        self.runs.push(Line { run_id: run_id.to_string(), label: run.label.clone(), seed: run.seed, verdict });
+    }
+
+    fn trained(&self) -> usize {
+        self.runs.len() - self.impossible
+    }
+
+    /// Does the jobs, and notes what comes of them.
+    fn train(
+        &mut self,
+        jobs: &[Job],
+        arguments: &Arguments,
+        bars: &MultiProgress,
+        stop: &AtomicBool,
+    ) -> Result<(), Failure> {
+        let runs: Vec<&PlannedRun> = jobs.iter().map(|job| job.planned).collect();
+        let mut data = Datasets::default();
+        data.load(&runs).map_err(|error| Failure::Input(format!("error: {error}\n")))?;
+        let threads = arguments.jobs.map_or_else(default_jobs, |jobs| jobs as usize).min(jobs.len()).max(1);
+        let costs: Vec<f64> = runs.iter().map(|run| run.cost.operations).collect();
+        let progress = Progress::new(runs.len());
+        let mut reporter = Reporter::new(bars, arguments.quiet, items(&runs));
+        let work = |job: usize, watch: &mut dyn FnMut(u64) -> _| data.train(runs[job], watch);
+        let done = runner::run(&costs, threads, stop, &progress, work, |event| {
+            match event {
+                Event::Started { job } => reporter.started(job),
+                Event::Tick => reporter.tick(&progress),
+                Event::Ended { job, ended } => {
+                    let Job { recorded, planned } = jobs[job];
+                    let Some(row) = training::row(planned, ended) else { return Ok(()) };
+                    let verdict = match (&row.result, recorded.compare(&row)?) {
+                        (RunResult::Failed { error }, _) => Verdict::Failed { error: error.clone() },
+                        (RunResult::Trained(_), differences) if differences.is_empty() => {
+                            let counts = recorded.counts(planned.id).into_iter();
+                            Verdict::Same { rows: counts.map(|(table, rows)| (table.name(), rows)).collect() }
+                        }
+                        (RunResult::Trained(_), differences) => {
+                            Verdict::Different { differences: differences.into_iter().map(Part::from).collect() }
+                        }
+                    };
+                    reporter.ended(job, &format!("{}, {}", verdict.in_short(), duration(row.seconds)));
+                    self.add(planned.id, &recorded.runs[&planned.id], verdict);
+                }
+            }
+            Ok::<(), crate::store::Error>(())
+        });
+        reporter.finish();
+        let place = |line: &Line| jobs.iter().position(|job| job.planned.id.to_string() == line.run_id);
+        self.runs.sort_by_cached_key(place);
+        Ok(done?)
+    }
+
+    fn in_words(&self, recorded: &[Recorded]) -> String {
+        let mut text = String::new();
+        for line in &self.runs {
+            let Line { run_id, label, seed, verdict } = line;
+            let _ = writeln!(text, "{label}, seed {seed} ({run_id}): {}", verdict.in_words());
+        }
+        let counts = [
+            (self.same, "the same to the last bit"),
+            (self.different, "different"),
+            (self.failed, "failed"),
+            (self.impossible, "cannot be trained again"),
+        ];
+        let counts: Vec<String> =
+            counts.iter().filter(|(count, _)| *count > 0).map(|(count, what)| format!("{count} {what}")).collect();
+        let _ = writeln!(text, "\n{}: {}", counted(self.runs.len(), "run"), counts.join(", "));
+        if self.different > 0 {
+            let here = Context::here("", "", "");
+            let mut origins: Vec<String> = recorded.iter().map(|recorded| program(&recorded.origin.context)).collect();
+            origins.sort();
+            origins.dedup();
+            let _ = writeln!(text, "recorded by {}; this is {}", origins.join(", "), program(&here));
+        }
+        text
+    }
+}
+
+fn program(context: &Context) -> String {
+    let commit = context.commit.as_deref().map(|commit| format!(" ({})", commit.get(..10).unwrap_or(commit)));
+    format!("paribus {}{} on {}", context.version, commit.unwrap_or_default(), context.cpu)
+}
+
+impl Verdict {
+    fn in_short(&self) -> &'static str {
+        match self {
+            Self::Same { .. } => "the same bits",
+            Self::Different { .. } => "other bits",
+            Self::Failed { .. } => "failed",
+            Self::Impossible { .. } => "cannot be trained again",
+        }
+    }
+
+    fn in_words(&self) -> String {
+        match self {
+            Self::Same { rows } => {
+                let rows: Vec<String> = rows.iter().map(|(table, rows)| format!("{table} {rows}")).collect();
+                format!("every recorded bit is the same (rows: {})", rows.join(", "))
+            }
+            Self::Different { differences } => {
+                let parts: Vec<String> = differences.iter().map(Part::in_words).collect();
+                format!("differs\n  {}", parts.join("\n  "))
+            }
+            Self::Failed { error } => format!("failed: {error}"),
+            Self::Impossible { why } => why.clone(),
+        }
+    }
+}

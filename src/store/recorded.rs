@@ -1,0 +1,284 @@
+//! What is recorded of runs, held against what they come to when they are trained again.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
+
+use arrow::array::{Array, ArrayRef, AsArray, RecordBatch};
+use arrow::compute::{cast, concat_batches};
+use arrow::datatypes::{DataType, Float64Type, Int32Type, Int64Type, Schema};
+use arrow::error::ArrowError;
+
+use super::batch::BatchName;
+use super::buffer::Buffer;
+use super::context::{Context, Origin};
+use super::error::Error;
+use super::file::{self, Footer};
+use super::identity::{self, Identity};
+use super::inventory::{Cells, Inventory, Known};
+use super::row::RunRow;
+use super::schema::Table;
+use crate::settings::{RunId, Scalar};
+
+/// Runs of one batch, with their rows in all tables that are at hand.
+#[derive(Debug)]
+pub struct Recorded {
+    pub origin: Origin,
+    pub runs: BTreeMap<RunId, RecordedRun>,
+    /// The tables at hand; others may hold rows, too, where only one file is.
+    pub tables: BTreeSet<Table>,
+}
+
+/// A run, as far as it is at hand.
+#[derive(Debug)]
+pub struct RecordedRun {
+    pub label: String,
+    pub seed: u64,
+    /// None where the table of runs is not at hand.
+    pub identity: Option<Identity>,
+    /// With the columns that the files have.
+    rows: BTreeMap<Table, RecordBatch>,
+}
+
+/// Where what is recorded and what a training comes to part.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Difference {
+    pub table: Table,
+    pub kind: DifferenceKind,
+}
+
+#[derive(Debug, Clone, PartialEq)]
+pub enum DifferenceKind {
+    /// The first value that is another one, by row and then by column.
+    Value {
+        /// None in the table of runs.
+        step: Option<i64>,
+        column: String,
+        recorded: Option<Scalar>,
+        again: Option<Scalar>,
+    },
+    /// As far as both have rows, these are the same.
+    Rows { recorded: usize, again: usize },
+}
+
+/// The columns that no promise is made about.
+const EXEMPT: [&str; 5] = ["experiment", "label", "seconds", "finished_at", "host"];
+
+impl Recorded {
+    /// The runs in the file at `path`, a file of any table; with the other tables of its batch, where it lies in a results folder.
+    ///
+    /// # Errors
+    /// Where the file is none of ours, damaged, or of a newer version.
+    pub fn of_file(path: &Path) -> Result<Self, Error> {
+        let name = path.file_stem().and_then(|stem| stem.to_str()?.parse::<BatchName>().ok());
+        let area = path.parent().and_then(Path::parent);
+        if let (Some(name), Some(area)) = (name, area)
+            && Table::all().any(|table| name.path(area, table) == path)
+            && name.path(area, Table::Runs).is_file()
+        {
+            return Self::of_batch(area, &name);
+        }
+        let (footer, rows) = file::read(path, None)?;
+        let table = rows.first().and_then(|rows| Table::all().find(|table| fits(&rows.schema(), *table)));
+        let table = table.ok_or_else(|| Error::damaged(path, "it has the columns of no table"))?;
+        let mut recorded = Self { origin: footer.origin(), runs: BTreeMap::new(), tables: BTreeSet::new() };
+        recorded.add(table, &rows).map_err(|problem| Error::damaged(path, problem))?;
+        Ok(recorded)
+    }
+
+    /// The runs of a batch in the area at `area`. That a file is the one that was written is not checked: what differs is found.
+    fn of_batch(area: &Path, name: &BatchName) -> Result<Self, Error> {
+        let origin = Footer::read(&name.path(area, Table::Runs))?.origin();
+        let mut recorded = Self { origin, runs: BTreeMap::new(), tables: BTreeSet::new() };
+        for table in Table::all() {
+            let path = name.path(area, table);
+            match file::read(&path, None) {
+                // A batch has files where its runs have rows.
+                Err(Error::Missing { .. }) => recorded.tables.extend([table]),
+                read => recorded.add(table, &read?.1).map_err(|problem| Error::damaged(&path, problem))?,
+            }
+        }
+        Ok(recorded)
+    }
+
+    /// Leaves only the runs that `is_asked` picks.
+    pub fn retain(&mut self, is_asked: impl Fn(RunId) -> bool) {
+        self.runs.retain(|run_id, _| is_asked(*run_id));
+    }
+
+    /// Adds the rows of `table`.
+    fn add(&mut self, table: Table, rows: &[RecordBatch]) -> Result<(), String> {
+        self.tables.insert(table);
+        let mut parts: BTreeMap<RunId, Vec<RecordBatch>> = BTreeMap::new();
+        for rows in rows {
+            let rows = typed(rows, table).map_err(|problem| problem.to_string())?;
+            let run_ids = column_of(&rows, "run_id").map_err(|problem| problem.to_string())?;
+            // The same key is the same id, so that each is read once.
+            let keys = run_ids.as_dictionary_opt::<Int32Type>().map(|column| column.keys().values());
+            let keys = keys.filter(|_| run_ids.null_count() == 0).ok_or("a row has no `run_id`")?;
+            let mut begin = 0;
+            for of_one_run in keys.chunk_by(|a, b| a == b) {
+                let run_id = identity::id(&Cells { rows: &rows, row: begin }, "run_id")?;
+                parts.entry(run_id).or_default().push(rows.slice(begin, of_one_run.len()));
+                begin += of_one_run.len();
+            }
+        }
+        for (run_id, parts) in parts {
+            let schema = parts[0].schema();
+            let rows = concat_batches(&schema, &parts).map_err(|problem| problem.to_string())?;
+            let cells = Cells { rows: &rows, row: 0 };
+            let (label, seed) = (cells.text("label")?.to_owned(), cells.count("seed")?);
+            let run = RecordedRun { label, seed, identity: None, rows: BTreeMap::new() };
+            let run = self.runs.entry(run_id).or_insert(run);
+            if table == Table::Runs {
+                run.identity = Some(identity::identity(&cells)?);
+            }
+            run.rows.insert(table, rows);
+        }
+        Ok(())
+    }
+
+    /// How many rows of the run each table at hand holds, those without any left out.
+    pub fn counts(&self, run_id: RunId) -> Vec<(Table, usize)> {
+        let rows = self.runs.get(&run_id).map(|run| &run.rows);
+        rows.into_iter().flatten().map(|(table, rows)| (*table, rows.num_rows())).collect()
+    }
+
+    /// Where `again`, a training of one of the runs, differs from what is recorded of it: the first difference in each table at
+    /// hand, that of the earliest step first. Labels, times and machines may differ.
+    ///
+    /// # Errors
+    /// Where the training came to what no table may hold.
+    pub fn compare(&self, again: &RunRow) -> Result<Vec<Difference>, Error> {
+        let context = Context { text: String::new(), ..self.origin.context.clone() };
+        let mut buffer = Buffer::default();
+        buffer.push(again, &context)?;
+        let contents = buffer.contents(Footer::new(&context))?;
+        let recorded = self.runs.get(&again.run_id).map(|run| &run.rows);
+        let mut differences = Vec::new();
+        for &table in &self.tables {
+            let recorded = recorded.and_then(|rows| rows.get(&table));
+            let again = contents.tables.get(&table).and_then(|rows| rows.first());
+            let kind = match (recorded, again) {
+                (None, None) => None,
+                (Some(recorded), Some(again)) => {
+                    first_difference(recorded, again).map_err(|problem| Error::encoding(table, problem))?
+                }
+                (recorded, again) => {
+                    let count = |rows: Option<&RecordBatch>| rows.map_or(0, RecordBatch::num_rows);
+                    Some(DifferenceKind::Rows { recorded: count(recorded), again: count(again) })
+                }
+            };
+            differences.extend(kind.map(|kind| Difference { table, kind }));
+        }
+        // What a run came to in the end follows from its steps.
+        differences.sort_by_key(|difference| match &difference.kind {
+            DifferenceKind::Value { step: Some(step), .. } => *step,
+            _ => i64::MAX,
+        });
+        Ok(differences)
+    }
+}
+
+impl Inventory {
+    /// What is recorded of those of the runs that `is_asked` picks, batch by batch; see [`Inventory::identities`].
+    ///
+    /// # Errors
+    /// Where a file is damaged, or of a newer version.
+    pub fn recorded(&self, root: &Path, is_asked: impl Fn(&Known) -> bool) -> Result<Vec<Recorded>, Error> {
+        let mut all = Vec::new();
+        for (area, batch, runs) in self.batches_of(is_asked) {
+            match Recorded::of_batch(&area.folder(root), batch) {
+                Err(Error::Missing { .. }) => {}
+                recorded => {
+                    let mut recorded = recorded?;
+                    recorded.retain(|run_id| runs.contains(&run_id));
+                    all.push(recorded);
+                }
+            }
+        }
+        Ok(all)
+    }
+}
+
+/// Whether a file with these columns can be one of `table`; an older one may lack some.
+fn fits(file: &Schema, table: Table) -> bool {
+    let schema = table.schema();
+    file.fields().iter().all(|field| schema.field_with_name(field.name()).is_ok())
+}
+
+/// The columns of the file, each with the type that it has in `table`: other programs write text in other ways.
+fn typed(rows: &RecordBatch, table: Table) -> Result<RecordBatch, ArrowError> {
+    let schema = table.schema();
+    let mut fields = Vec::new();
+    let mut columns = Vec::new();
+    for (field, column) in rows.schema().fields().iter().zip(rows.columns()) {
+        let expected = schema.field_with_name(field.name())?;
+        fields.push(expected.clone().with_nullable(true));
+        columns.push(cast(column, expected.data_type())?);
+    }
+    RecordBatch::try_new(Schema::new(fields).into(), columns)
+}
+
+fn first_difference(recorded: &RecordBatch, again: &RecordBatch) -> Result<Option<DifferenceKind>, ArrowError> {
+    let count = recorded.num_rows().min(again.num_rows());
+    let mut first: Option<(usize, String)> = None;
+    for (field, column) in recorded.schema().fields().iter().zip(recorded.columns()) {
+        let name = field.name();
+        if EXEMPT.contains(&name.as_str()) {
+            continue;
+        }
+        let other = column_of(again, name)?;
+        if column.slice(0, count) == other.slice(0, count) {
+            continue;
+        }
+        let row = (0..count).find(|&row| !is_same(&scalar(column, row), &scalar(other, row)));
+        if let Some(row) = row
+            && first.as_ref().is_none_or(|(earlier, _)| row < *earlier)
+        {
+            first = Some((row, name.clone()));
+        }
+    }
+    let Some((row, column)) = first else {
+        let (recorded, again) = (recorded.num_rows(), again.num_rows());
+        return Ok((recorded != again).then_some(DifferenceKind::Rows { recorded, again }));
+    };
+    // Where steps differ, the training's are the right ones.
+    let step = again.column_by_name("step").and_then(|steps| match scalar(steps, row) {
+        Some(Scalar::Int(step)) => Some(step),
+        _ => None,
+    });
+    let value = |rows| Ok::<_, ArrowError>(scalar(column_of(rows, &column)?, row));
+    let (recorded, again) = (value(recorded)?, value(again)?);
+    Ok(Some(DifferenceKind::Value { step, recorded, again, column }))
+}
+
+fn column_of<'a>(rows: &'a RecordBatch, name: &str) -> Result<&'a ArrayRef, ArrowError> {
+    rows.column_by_name(name).ok_or_else(|| ArrowError::SchemaError(format!("there is no column `{name}`")))
+}
+
+/// One cell, of a type that the tables have; none where it is null.
+fn scalar(column: &ArrayRef, row: usize) -> Option<Scalar> {
+    if column.is_null(row) {
+        return None;
+    }
+    match column.data_type() {
+        DataType::Boolean => Some(column.as_boolean().value(row).into()),
+        DataType::Int64 => Some(Scalar::Int(column.as_primitive::<Int64Type>().value(row))),
+        DataType::Float64 => Some(column.as_primitive::<Float64Type>().value(row).into()),
+        DataType::Utf8 => Some(column.as_string::<i32>().value(row).into()),
+        DataType::Dictionary(_, _) => {
+            let dictionary = column.as_dictionary_opt::<Int32Type>()?;
+            let key = usize::try_from(dictionary.keys().value(row)).ok()?;
+            Some(dictionary.values().as_string_opt::<i32>()?.value(key).into())
+        }
+        _ => None,
+    }
+}
+
+/// To the last bit.
+fn is_same(a: &Option<Scalar>, b: &Option<Scalar>) -> bool {
+    match (a, b) {
+        (Some(Scalar::Float(a)), Some(Scalar::Float(b))) => a.to_bits() == b.to_bits(),
+        _ => a == b,
+    }
+}
