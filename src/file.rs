@@ -20,13 +20,17 @@ use crate::value::fault::Fault;
 use crate::value::problem::Problem;
 use crate::value::{self, Entry, Form, Kind, Node, NodeId, Rejected, Sources, Tree};
 
+mod compose;
 mod exclude;
+mod extends;
 mod optimizers;
 mod reading;
+mod set;
 mod sweep;
 mod trials;
 mod variants;
 
+use compose::{Composed, Main, compose};
 pub use exclude::{Condition, Exclude, Wanted};
 pub use reading::{How, Reading};
 pub use sweep::{Sweep, Trials, Zip};
@@ -42,6 +46,9 @@ pub struct File {
     pub name: Option<Name>,
     /// What the experiment is about, for people.
     pub description: Option<String>,
+    /// The files that this one is laid over: a path from this file's folder, or a list of paths. A file under a choice is
+    /// laid over them already, and shows none.
+    pub extends: Option<serde::de::IgnoredAny>,
     /// How many times each setting is run: `3` means the seeds 0, 1 and 2; a list means exactly those. Default: 1.
     #[serde(default)]
     pub seeds: Seeds,
@@ -159,8 +166,12 @@ pub struct Experiment {
     pub seeds: Seeds,
     pub rng: Rng,
     pub sweep: Sweep,
-    /// The text as it stands in the file.
+    /// The text as it stands in the file; of a file that extends others, or with something set in it, one that says the same as
+    /// all parts together.
     pub text: String,
+    /// What tells it from the experiment that the file alone describes, where `--set` changed something but the name: six
+    /// hexadecimal digits.
+    pub mark: Option<String>,
     /// Relative paths in the file start here.
     pub folder: PathBuf,
     /// How each key was read.
@@ -185,12 +196,21 @@ impl Experiment {
     /// # Errors
     /// Where it cannot be read as an experiment at all.
     pub fn read(path: &Path) -> Result<Self, Mistakes> {
+        Self::read_with(path, &[])
+    }
+
+    /// Reads the file at `path`, with what these arguments of `--set` say set in it.
+    ///
+    /// # Errors
+    /// Where it cannot be read as an experiment at all.
+    pub fn read_with(path: &Path, set: &[String]) -> Result<Self, Mistakes> {
         let shown = path.display().to_string();
         match std::fs::read(path).map(String::from_utf8) {
             Ok(Ok(text)) => {
                 let stem = path.file_stem().unwrap_or_default().to_string_lossy();
-                let folder = path.parent().unwrap_or(Path::new("")).to_owned();
-                Self::parse(&shown, text, &stem, folder)
+                let folder = path.parent().unwrap_or(Path::new(""));
+                let identity = path.canonicalize().ok();
+                Self::from_main(Main { shown: &shown, text, stem: &stem, folder, identity }, set)
             }
             Ok(Err(error)) => {
                 let at = error.utf8_error().valid_up_to();
@@ -210,12 +230,12 @@ impl Experiment {
     /// # Errors
     /// Where it cannot be read as an experiment at all.
     pub fn parse(shown: &str, text: String, stem: &str, folder: PathBuf) -> Result<Self, Mistakes> {
-        let mut sources = Sources::default();
-        let source = sources.add(shown, text.as_str());
-        let mut tree = match value::parse::parse(&sources, source) {
-            Ok(tree) => tree,
-            Err(problems) => return Err(Mistakes { sources, problems }),
-        };
+        Self::from_main(Main { shown, text, stem, folder: &folder, identity: None }, &[])
+    }
+
+    fn from_main(main: Main, set: &[String]) -> Result<Self, Mistakes> {
+        let (stem, folder) = (main.stem, main.folder.to_owned());
+        let Composed { mut sources, mut tree, text, mark, rewritten } = compose(main, set)?;
         let rejected = value::written::spell_out(&mut tree);
         let (variants, mut problems) = Variants::take(&mut tree);
         problems.extend(add_missing_sections(&mut sources, &mut tree, &variants));
@@ -225,7 +245,7 @@ impl Experiment {
         let Rejected { problems: found, dropped } = value::axes::find::<File>(&mut tree, rejected);
         problems.extend(found.into_iter().map(|problem| shared.explain(problem)));
         problems.extend(misplaced_axes(&tree.root));
-        let readings = reading::readings(&sources, &tree, &places);
+        let readings = reading::readings(&sources, &tree, &places, &rewritten);
         let declared = tree.clone();
         problems.extend(sweep::combine(&mut tree, &dropped, None));
         let mut reported = HashSet::new();
@@ -242,6 +262,7 @@ impl Experiment {
             rng: Rng::default(),
             sweep: Sweep::default(),
             text,
+            mark,
             folder,
             readings,
             declared,
@@ -264,6 +285,14 @@ impl Experiment {
             ),
         }
         Ok(experiment)
+    }
+
+    /// The name of its folder among the results: its own, and what marks it.
+    pub fn folder_name(&self) -> String {
+        match &self.mark {
+            Some(mark) => format!("{}@{mark}", self.name.as_str()),
+            None => self.name.as_str().to_owned(),
+        }
     }
 
     /// The same file, with trials that draw from `uniform` in [0, 1).
@@ -313,6 +342,9 @@ impl Experiment {
     pub fn into_mistakes(self, more: Vec<Problem>) -> Mistakes {
         let mut problems = self.problems;
         problems.extend(more);
+        for problem in &mut problems {
+            compose::explain_contradiction(problem, &self.sources, &self.declared.root);
+        }
         Mistakes { sources: self.sources, problems }
     }
 
@@ -419,9 +451,10 @@ fn add_example(sources: &mut Sources, tree: &mut Tree, section: &str, example: &
 /// Says of a key that stands in a section and belongs to the top of the file or to another section where it belongs; and what
 /// `seed` becomes.
 fn explain_place(problem: &mut Problem) {
-    const TOP: [&str; 14] = [
+    const TOP: [&str; 15] = [
         "name",
         "description",
+        "extends",
         "seeds",
         "rng",
         "data",

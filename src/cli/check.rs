@@ -3,8 +3,8 @@
 use std::path::PathBuf;
 use std::process::ExitCode;
 
+use super::experiment::Set;
 use super::{Failure, counted, note, out};
-use crate::file::Experiment;
 use crate::plan::Outline;
 
 pub const HELP: &str = "\
@@ -19,11 +19,11 @@ Writes nothing.
 
 Exit codes: 0 no mistakes, 2 mistakes.";
 
-/// Validates each file; the mistakes of all of them are shown.
-pub fn check(files: &[PathBuf]) -> Result<ExitCode, Failure> {
+/// Validates each file, with the same changes; the mistakes of all of them are shown.
+pub fn check(files: &[PathBuf], set: &Set) -> Result<ExitCode, Failure> {
     let mut all_well = true;
     for path in files {
-        match Experiment::read(path).and_then(Outline::new) {
+        match set.read(path).and_then(Outline::new) {
             Ok(outline) => {
                 out(&format!("{}: {}, no mistakes\n", path.display(), counted(outline.runs(), "run")));
             }

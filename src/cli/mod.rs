@@ -3,6 +3,7 @@
 mod check;
 mod completions;
 mod diff;
+mod experiment;
 mod init;
 mod log;
 mod man;
@@ -42,6 +43,7 @@ Examples:
   paribus check experiments/*.toml            find every mistake, train nothing
   paribus plan experiments/ch6.toml           list what would run, and what is there already
   paribus run experiments/ch6.toml            train what is missing, write results/ch6/
+  paribus run experiments/ch6.toml --set train.steps=100
   paribus status results/ch6                  say how far it is
   paribus diff results/ch6:sgd results/ch6:adam       in what two runs differ
   paribus reproduce results/ch6:adam          train it again, compare the bits
@@ -60,6 +62,8 @@ enum Command {
         /// Experiment files.
         #[arg(required = true, value_name = "FILE")]
         files: Vec<PathBuf>,
+        #[command(flatten)]
+        set: experiment::Set,
     },
     /// List every run of an experiment file, how each key was read, and which runs are there already.
     Plan(plan::Arguments),
@@ -88,7 +92,7 @@ pub fn main() -> ExitCode {
     }));
     let done = match arguments.command {
         Command::Init(arguments) => init::init(&arguments),
-        Command::Check { files } => check::check(&files),
+        Command::Check { files, set } => check::check(&files, &set),
         Command::Plan(arguments) => plan::plan(&arguments),
         Command::Run(arguments) => run::run(&arguments, &bars),
         Command::Status(arguments) => status::status(&arguments),
@@ -185,7 +189,7 @@ fn select(plan: &Plan, only: &[String]) -> Result<Vec<usize>, Failure> {
 
 /// Where the results of a plan are, unless the person says otherwise.
 fn results_folder(plan: &Plan, asked: Option<PathBuf>) -> PathBuf {
-    asked.unwrap_or_else(|| PathBuf::from("results").join(plan.experiment.name.as_str()))
+    asked.unwrap_or_else(|| PathBuf::from("results").join(plan.experiment.folder_name()))
 }
 
 /// `1234567` as `1,234,567`.

@@ -4,18 +4,19 @@ use std::collections::HashSet;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
+use super::experiment::Asked;
 use super::table::Table;
 use super::{Failure, counted, grouped, out, results_folder, select};
-use crate::file::{Experiment, How};
+use crate::file::How;
 use crate::plan::{Alternative, Axis, Plan, PlannedRun, Space};
 use crate::store::{Inventory, Status};
 
 #[derive(Debug, clap::Args)]
 #[command(after_long_help = HELP)]
 pub struct Arguments {
-    /// The experiment file.
-    file: PathBuf,
-    /// The folder to look for results in [default: results/NAME]
+    #[command(flatten)]
+    experiment: Asked,
+    /// The folder to look for results in [default: results/NAME, with --set results/NAME@HASH]
     #[arg(long, value_name = "DIR")]
     results: Option<PathBuf>,
     /// Only the runs with this setting, such as optimizer=adam or seed=0; repeat it for more values or more settings.
@@ -35,11 +36,14 @@ Exit codes: 0 all well, 2 a mistake in the file or in --only, 1 results that can
 
 /// Lists every run of a file.
 pub fn plan(arguments: &Arguments) -> Result<ExitCode, Failure> {
-    let plan = Experiment::read(&arguments.file).and_then(Plan::new)?;
+    let plan = arguments.experiment.read().and_then(Plan::new)?;
     let chosen = select(&plan, &arguments.only)?;
     let results = results_folder(&plan, arguments.results.clone());
     let inventory = Inventory::look(&results)?;
     out(&listing(&plan, &chosen, &inventory));
+    if plan.experiment.mark.is_some() {
+        out(&format!("results in {}\n", results.display()));
+    }
     Ok(ExitCode::SUCCESS)
 }
 
@@ -60,7 +64,7 @@ fn listing(plan: &Plan, chosen: &[usize], inventory: &Inventory) -> String {
     text += "\naxes (they multiply; the last one varies fastest, seeds innermost)\n";
     text += &axes(plan).render(2);
     text += "\nkeys as they were read\n";
-    let mut keys = Table::new([("", false), ("", false), ("", false)]);
+    let mut keys = Table::new([("", false), ("", false), ("", false), ("", false)]);
     for reading in &plan.experiment.readings {
         let how = match reading.how {
             How::Value => "one value".to_owned(),
@@ -69,7 +73,8 @@ fn listing(plan: &Plan, chosen: &[usize], inventory: &Inventory) -> String {
             How::Drawn(word) => format!("drawn by each trial, {word}"),
             How::Unchanged => "changes nothing".to_owned(),
         };
-        keys.row([reading.key.clone(), reading.written.clone(), how]);
+        let from = reading.from.as_ref().map(|from| format!("from {from}")).unwrap_or_default();
+        keys.row([reading.key.clone(), reading.written.clone(), how, from]);
     }
     text += &keys.render(2);
 

@@ -12,10 +12,10 @@ use std::time::Instant;
 use indicatif::MultiProgress;
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 
+use super::experiment::Asked;
 use super::progress::{Reporter, duration};
 use super::training::{self, Datasets, default_jobs, items};
 use super::{Failure, counted, note, out, results_folder, select};
-use crate::file::Experiment;
 use crate::kernel::Instructions;
 use crate::plan::{Plan, PlannedRun};
 use crate::runner::{self, Ended, Event, Progress};
@@ -25,12 +25,12 @@ use crate::train::Outcome;
 #[derive(Debug, clap::Args)]
 #[command(after_long_help = HELP)]
 pub struct Arguments {
-    /// The experiment file.
-    file: PathBuf,
+    #[command(flatten)]
+    experiment: Asked,
     /// How many runs train at the same time [default: one for each core]
     #[arg(short, long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=4096))]
     jobs: Option<u32>,
-    /// The folder to write to [default: results/NAME]
+    /// The folder to write to [default: results/NAME, with --set results/NAME@HASH]
     #[arg(long, value_name = "DIR")]
     results: Option<PathBuf>,
     /// Only the runs with this setting, such as optimizer=adam or seed=0; repeat it for more values or more settings.
@@ -61,7 +61,7 @@ Exit codes: 0 all well, 1 a run or a file operation failed, 2 a mistake in the f
 /// Trains the runs of a file that are missing.
 pub fn run(arguments: &Arguments, bars: &MultiProgress) -> Result<ExitCode, Failure> {
     let begin = Instant::now();
-    let plan = Experiment::read(&arguments.file).and_then(Plan::new)?;
+    let plan = arguments.experiment.read().and_then(Plan::new)?;
     let chosen = select(&plan, &arguments.only)?;
     let folder = results_folder(&plan, arguments.results.clone());
     let stop = stop_on_signals()?;
@@ -339,6 +339,7 @@ fn moved(reconciled: Reconciled) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::file::Experiment;
     use crate::record::LossRow;
     use crate::store::Status;
 

@@ -90,6 +90,19 @@ pub enum Source {
     Sine(Sine),
 }
 
+impl Source {
+    /// The keys of the source of that name that hold paths.
+    pub fn path_keys(source: &str) -> &'static [&'static str] {
+        match source {
+            "fashion-mnist" => &["folder"],
+            "idx" => &["train_images", "train_labels", "test_images", "test_labels"],
+            "csv" | "parquet" => &["path", "test_path"],
+            "npy" => &["features", "targets", "test_features", "test_targets"],
+            _ => &[],
+        }
+    }
+}
+
 /// Does `$body` with the synthetic source, of whichever type it is, or `$else` with the others.
 macro_rules! with_synthetic {
     ($of:expr, $source:ident => $body:expr, $($other:pat => $else:expr),+ $(,)?) => {

@@ -62,7 +62,8 @@ pub fn lower_section(tree: &mut Tree, section: &mut Entry) -> (SharedKeys, Vec<P
         let message = Name::try_from(arm.key.clone()).err()?;
         Some(Problem::new(message).at(arm.key_origin.clone()))
     };
-    let problems = arms.iter().filter_map(misnamed).collect();
+    let mut problems: Vec<Problem> = arms.iter().filter_map(misnamed).collect();
+    problems.extend(kind_of_another_text(&arms, &shared));
     let shared_keys = shared.iter().map(|entry| (entry.key.clone(), entry.key_origin.clone())).collect();
     let axis = Axis {
         id: tree.new_axis(),
@@ -71,6 +72,26 @@ pub fn lower_section(tree: &mut Tree, section: &mut Entry) -> (SharedKeys, Vec<P
     };
     section.value.kind = Kind::Axis(axis);
     (SharedKeys(shared_keys), problems)
+}
+
+/// A `kind` that one text gives to its only optimizer is not that of the optimizers that another text names.
+fn kind_of_another_text(arms: &[Entry], shared: &[Entry]) -> Option<Problem> {
+    let kind = shared.iter().find(|entry| entry.key == "kind")?;
+    let source = kind.key_origin.source;
+    if arms.iter().any(|arm| arm.key_origin.source == source) {
+        return None;
+    }
+    let arm = arms.iter().find(|arm| arm.value.entry("kind").is_none())?;
+    let problem = Problem::new(format!(
+        "`kind` in [optimizer] would be the kind of `{}`, too, which is written elsewhere",
+        arm.key
+    ));
+    Some(
+        problem.at(kind.key_origin.clone()).help(format!(
+            "to replace the whole section, write it in braces: `optimizer = {{ {} = {{ ... }} }}`",
+            arm.key
+        )),
+    )
 }
 
 /// A table in `[optimizer]` is an optimizer, unless it is a schedule.

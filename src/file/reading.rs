@@ -12,6 +12,8 @@ pub struct Reading {
     pub key: String,
     /// As the file has it, on one line.
     pub written: String,
+    /// What it was written in, where that is not the file itself.
+    pub from: Option<String>,
     pub how: How,
 }
 
@@ -29,11 +31,17 @@ pub enum How {
     Unchanged,
 }
 
-/// Every key that holds a value, in the order of the file. `variants` names the variant that a node is written in.
+/// Every key that holds a value, in the order of the file, then of those that it extends. `variants` names the variant that a node is
+/// written in, `rewritten` says how nodes read that no one text has as a whole.
 ///
 /// The tree's axes are known, and its trials have not drawn yet.
-pub fn readings(sources: &Sources, tree: &Tree, variants: &HashMap<NodeId, String>) -> Vec<Reading> {
-    let mut reader = Reader { sources, variants, readings: Vec::new(), seen: HashSet::new() };
+pub fn readings(
+    sources: &Sources,
+    tree: &Tree,
+    variants: &HashMap<NodeId, String>,
+    rewritten: &HashMap<NodeId, String>,
+) -> Vec<Reading> {
+    let mut reader = Reader { sources, variants, rewritten, readings: Vec::new(), seen: HashSet::new() };
     reader.collect(&tree.root, &mut Vec::new());
     reader.readings.sort_by_key(|(place, _)| *place);
     reader.readings.into_iter().map(|(_, reading)| reading).collect()
@@ -42,6 +50,7 @@ pub fn readings(sources: &Sources, tree: &Tree, variants: &HashMap<NodeId, Strin
 struct Reader<'a> {
     sources: &'a Sources,
     variants: &'a HashMap<NodeId, String>,
+    rewritten: &'a HashMap<NodeId, String>,
     /// Each with the place that it begins at.
     readings: Vec<((SourceId, usize), Reading)>,
     /// A node that several variants have in common is told of once.
@@ -59,7 +68,8 @@ impl Reader<'_> {
                         && !changing.contains(name)
                     {
                         let key = format!("{VARIANT}.{name}");
-                        let reading = Reading { key, written: String::new(), how: How::Unchanged };
+                        let reading =
+                            Reading { key, written: String::new(), from: self.from(key_origin), how: How::Unchanged };
                         self.readings.push((place(key_origin), reading));
                     }
                 }
@@ -87,7 +97,7 @@ impl Reader<'_> {
                     self.collect(&alternative.value, path);
                 }
             }
-            Kind::Table(entries) if self.is_section(node) || holds_axis(node) => {
+            Kind::Table(entries) if self.sources.is_section(node) || holds_axis(node) => {
                 for entry in entries {
                     // A kind that the table's name implies was not written.
                     if entry.key == "kind" && entry.value.origin == entry.key_origin {
@@ -106,23 +116,29 @@ impl Reader<'_> {
         let in_variant = self.variants.get(&node.id).map(|name| format!("{VARIANT}.{name}.")).unwrap_or_default();
         let key = format!("{in_variant}{}", path.join("."));
         if self.seen.insert((key.clone(), node.id)) {
-            let written = self.one_line(&node.origin);
-            self.readings.push((place(&node.origin), Reading { key, written, how }));
+            let written =
+                self.rewritten.get(&node.id).map_or_else(|| self.sources.excerpt(&node.origin), String::as_str);
+            let mut from = self.from(&node.origin);
+            if self.rewritten.contains_key(&node.id) {
+                from = Some(format!("{} and --set", self.sources.name(node.origin.source)));
+            }
+            let reading = Reading { key, written: one_line(written), from, how };
+            self.readings.push((place(&node.origin), reading));
         }
     }
 
-    /// A table under a header, or made by dotted keys, rather than one in braces, which reads as one value.
-    fn is_section(&self, node: &Node) -> bool {
-        !self.sources.excerpt(&node.origin).starts_with('{')
+    fn from(&self, origin: &Origin) -> Option<String> {
+        let source = Some(origin.source).filter(|&source| Some(source) != self.sources.first())?;
+        Some(self.sources.name(source).to_owned())
     }
+}
 
-    fn one_line(&self, origin: &Origin) -> String {
-        const MOST: usize = 60;
-        let words = self.sources.excerpt(origin).split_whitespace().collect::<Vec<_>>().join(" ");
-        match words.char_indices().nth(MOST) {
-            Some((end, _)) => format!("{} …", &words[..end]),
-            None => words,
-        }
+fn one_line(text: &str) -> String {
+    const MOST: usize = 60;
+    let words = text.split_whitespace().collect::<Vec<_>>().join(" ");
+    match words.char_indices().nth(MOST) {
+        Some((end, _)) => format!("{} …", &words[..end]),
+        None => words,
     }
 }
 

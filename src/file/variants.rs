@@ -23,9 +23,10 @@ pub struct Variants {
 }
 
 /// What holds for all runs of a file, with the reason why no variant changes it.
-const FIXED: [(&str, &str); 7] = [
+const FIXED: [(&str, &str); 8] = [
     ("name", "it names the whole file"),
     ("description", "it describes the whole file"),
+    ("extends", "it says what the whole file is laid over"),
     ("seeds", "all settings are run with the same seeds"),
     ("rng", "it says what the runs of the whole file draw from"),
     ("record", "all runs of a file are recorded alike"),
@@ -102,7 +103,7 @@ impl Variants {
             patches.iter_mut().map(|patch| position(patch, "optimizer").map(|found| patch.remove(found))).collect();
         let root = std::mem::replace(&mut tree.root.kind, Kind::Absent);
         let Kind::Table(mut sections) = root else { return Default::default() };
-        let is_section = |node: &Node| node.entries().is_some() && !sources.excerpt(&node.origin).starts_with('{');
+        let is_section = |node: &Node| sources.is_section(node);
         let axis = tree.new_axis();
         let (names, places): (Vec<String>, Vec<Origin>) = self.names.into_iter().unzip();
         let mut merger = Merger { tree, axis, names, is_section: &is_section };

@@ -1,7 +1,8 @@
-//! Patches: several named tables that each change some keys of one table.
+//! Tables that change some keys of another: one that is laid over it, or several named patches.
 //!
 //! What a patch says replaces what stood at its key. Where the value at a key is a section, in the table and in the patch,
-//! they are merged key by key; a table in braces is one value and is replaced as a whole. A key that some patch has becomes an axis with one alternative for each patch: its own value, or what was there before.
+//! they are merged key by key; a table in braces is one value and is replaced as a whole. With several patches, a key that some
+//! patch has becomes an axis with one alternative for each patch: its own value, or what was there before.
 
 use super::{Alternative, Axis, AxisId, Entry, Form, Kind, Node, NodeId, Origin, Tree};
 
@@ -78,23 +79,31 @@ impl Merger<'_> {
 
     /// One table with the keys of `base` as `patch` changes them; `patch` itself where they are not both sections.
     pub fn overlay(&mut self, base: &Node, patch: Node) -> Node {
-        let (Some(own), true) = (base.entries(), (self.is_section)(base) && (self.is_section)(&patch)) else {
-            return patch;
-        };
-        let mut entries = own.to_vec();
-        for new in entries_of_node(patch) {
-            match entries.iter_mut().find(|entry| entry.key == new.key) {
-                Some(entry) if (self.is_section)(&entry.value) && (self.is_section)(&new.value) => {
-                    entry.value = self.overlay(&entry.value, new.value);
-                }
-                Some(entry) => *entry = new,
-                None => entries.push(new),
-            }
-        }
-        // Another table than the one that it was made from: what is wrong with one is not wrong with the other.
-        let id: NodeId = self.tree.new_node();
-        Node { id, origin: base.origin.clone(), kind: Kind::Table(entries) }
+        overlay(self.tree, self.is_section, base.clone(), patch)
     }
+}
+
+/// One table with the keys of `base` as `patch` changes them; `patch` itself where they are not both sections. The tree makes
+/// the nodes.
+pub fn overlay(tree: &mut Tree, is_section: &dyn Fn(&Node) -> bool, base: Node, patch: Node) -> Node {
+    if !(is_section(&base) && is_section(&patch)) {
+        return patch;
+    }
+    // Another table than the one that it was made from: what is wrong with one is not wrong with the other.
+    let (id, origin): (NodeId, Origin) = (tree.new_node(), patch.origin.clone());
+    let mut entries = entries_of_node(base);
+    for new in entries_of_node(patch) {
+        match entries.iter_mut().find(|entry| entry.key == new.key) {
+            Some(entry) if is_section(&entry.value) && is_section(&new.value) => {
+                let nothing = Node { kind: Kind::Absent, ..new.value.clone() };
+                let own = std::mem::replace(&mut entry.value, nothing);
+                entry.value = overlay(tree, is_section, own, new.value);
+            }
+            Some(entry) => *entry = new,
+            None => entries.push(new),
+        }
+    }
+    Node { id, origin, kind: Kind::Table(entries) }
 }
 
 fn take(entries: &mut Vec<Entry>, key: &str) -> Option<Entry> {

@@ -1,8 +1,8 @@
 //! The text as a tree: every value with its place in the file, so that whatever is said of it later can point there.
 //!
-//! A tree is parsed ([`parse`]), axes that are written as tables become axes ([`written`]), patches are merged into it
-//! ([`merge`]), the other axes are found ([`axes`]), and one choice of alternatives at a time it is deserialized into typed
-//! values ([`deserialize`]). What is wrong becomes a [`Problem`](problem::Problem). Nothing in here knows a section of the
+//! A tree is parsed ([`parse`]), other trees are laid over it ([`merge`]), axes that are written as tables become axes
+//! ([`written`]), patches are merged into it, the other axes are found ([`axes`]), and one choice of alternatives at a time it is
+//! deserialized into typed values ([`deserialize`]). A tree without axes can be written as text again ([`write`]). What is wrong becomes a [`Problem`](problem::Problem). Nothing in here knows a section of the
 //! experiment file.
 
 pub mod axes;
@@ -13,6 +13,7 @@ pub mod merge;
 pub mod parse;
 pub mod problem;
 pub mod spacing;
+pub mod write;
 pub mod written;
 
 use std::collections::HashSet;
@@ -28,7 +29,7 @@ pub struct Origin {
     pub span: Range<usize>,
 }
 
-/// Names one of the texts that a tree was made from.
+/// Names one of the texts that a tree was made from; they are in the order in which they were added.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct SourceId(usize);
 
@@ -48,9 +49,19 @@ impl Sources {
         &self.0[source.0].0
     }
 
+    /// The text that was added first.
+    pub fn first(&self) -> Option<SourceId> {
+        (!self.0.is_empty()).then_some(SourceId(0))
+    }
+
     /// The whole text of `source`.
     pub fn text(&self, source: SourceId) -> &str {
         &self.0[source.0].1
+    }
+
+    /// Whether `node` is a table under a header, or made by dotted keys, rather than one value in braces.
+    pub fn is_section(&self, node: &Node) -> bool {
+        node.entries().is_some() && !self.excerpt(&node.origin).starts_with('{')
     }
 
     /// The characters at `origin`.
@@ -171,14 +182,29 @@ impl Tree {
         AxisId(self.axes - 1)
     }
 
-    /// Puts the entries of `other` behind those of this tree. `other` has no axes yet.
-    pub fn add_entries(&mut self, mut other: Tree) {
-        let (first, Kind::Table(entries)) = (self.nodes, &mut self.root.kind) else { return };
+    /// The root of `other`, renamed so that it can become a part of this tree. `other` has no axes yet.
+    pub fn adopt(&mut self, mut other: Tree) -> Node {
+        let first = self.nodes;
         other.root.for_each(&mut |node| node.id.0 += first);
-        if let Kind::Table(new) = other.root.kind {
+        self.nodes += other.nodes;
+        other.root
+    }
+
+    /// Puts the entries of `other` behind those of this tree. `other` has no axes yet.
+    pub fn add_entries(&mut self, other: Tree) {
+        let other = self.adopt(other);
+        if let (Kind::Table(entries), Kind::Table(new)) = (&mut self.root.kind, other.kind) {
             entries.extend(new);
         }
-        self.nodes += other.nodes;
+    }
+
+    /// Lays `other` over this tree: what it says replaces what stood at its keys, sections are merged key by key. Keys that were
+    /// there keep their places, new ones follow. `other` has no axes yet.
+    pub fn lay_over(&mut self, other: Tree, is_section: &dyn Fn(&Node) -> bool) {
+        let other = self.adopt(other);
+        let nothing = Node { kind: Kind::Absent, ..other.clone() };
+        let base = std::mem::replace(&mut self.root, nothing);
+        self.root = merge::overlay(self, is_section, base, other);
     }
 
     /// Takes out the entry of this key at the top.

@@ -13,7 +13,14 @@ use super::{Entry, Kind, Node, NodeId, Origin, SourceId, Sources, Tree};
 /// # Errors
 /// Every place where the text is not TOML.
 pub fn parse(sources: &Sources, source: SourceId) -> Result<Tree, Vec<Problem>> {
-    let text = sources.text(source);
+    parse_text(source, sources.text(source))
+}
+
+/// Parses `text` as if it were that of `source`, whose places its bytes have.
+///
+/// # Errors
+/// Every place where the text is not TOML.
+pub fn parse_text(source: SourceId, text: &str) -> Result<Tree, Vec<Problem>> {
     let (table, errors) = DeTable::parse_recoverable(text);
     let mut parser = Parser { source, text, nodes: 0, problems: Vec::new() };
     for error in errors {

@@ -1,0 +1,37 @@
+//! Which experiment a command is about: the file, and what `--set` changes in it.
+
+use std::path::{Path, PathBuf};
+
+use crate::file::{Experiment, Mistakes};
+
+/// The arguments that name one experiment.
+#[derive(Debug, clap::Args)]
+pub struct Asked {
+    /// The experiment file.
+    file: PathBuf,
+    #[command(flatten)]
+    set: Set,
+}
+
+/// The arguments that change what a file says.
+#[derive(Debug, clap::Args)]
+pub struct Set {
+    /// Set a key of the file to another value, in TOML: train.steps=100, 'optimizer.adam.lr=[0.1, 0.01]', +KEY=VALUE if the file
+    /// does not have the key; repeat it for more keys.
+    #[arg(long, value_name = "KEY=VALUE")]
+    set: Vec<String>,
+}
+
+impl Asked {
+    /// Reads the experiment.
+    pub fn read(&self) -> Result<Experiment, Mistakes> {
+        self.set.read(&self.file)
+    }
+}
+
+impl Set {
+    /// Reads the experiment at `path`, with the changes.
+    pub fn read(&self, path: &Path) -> Result<Experiment, Mistakes> {
+        Experiment::read_with(path, &self.set)
+    }
+}

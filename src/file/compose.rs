@@ -1,0 +1,178 @@
+//! What an experiment is made from: a file, the files that it extends, and what `--set` says. They become one tree, in which every
+//! value knows where it was written, and one text.
+
+use std::collections::HashMap;
+use std::path::{Path, PathBuf};
+
+use super::variants::VARIANT;
+use super::{Mistakes, extends, set};
+use crate::data::Source;
+use crate::value::problem::Problem;
+use crate::value::{Entry, Kind, Node, NodeId, SourceId, Sources, Tree, write};
+
+/// The file that is read, before it is known what is in it.
+#[derive(Debug)]
+pub struct Main<'a> {
+    /// What errors call it.
+    pub shown: &'a str,
+    pub text: String,
+    /// Names the experiment unless the file does.
+    pub stem: &'a str,
+    /// Relative paths in the file start here.
+    pub folder: &'a Path,
+    /// The file on disk, if it is one, under the one path that leads there without links.
+    pub identity: Option<PathBuf>,
+}
+
+/// The tree and the text that come of everything together.
+#[derive(Debug)]
+pub struct Composed {
+    pub sources: Sources,
+    pub tree: Tree,
+    /// The file's own text where it is made from nothing else; TOML that says the same as all parts together otherwise.
+    pub text: String,
+    /// What tells the experiment from the one that the file alone describes: six hexadecimal digits.
+    pub mark: Option<String>,
+    /// How those values read that no one text has as a whole.
+    pub rewritten: HashMap<NodeId, String>,
+}
+
+/// Reads the files that `main` extends, lays all of them over one another, and sets what the arguments of `--set` say.
+///
+/// # Errors
+/// Files that cannot be had or are no TOML; arguments that cannot be understood or name nothing.
+pub fn compose(main: Main, arguments: &[String]) -> Result<Composed, Mistakes> {
+    let mut sources = Sources::default();
+    let source = sources.add(main.shown, main.text.as_str());
+    let (mut tree, bases) = match extends::read(&mut sources, source, main.folder, main.identity) {
+        Ok(read) => read,
+        Err(problems) => return Err(Mistakes { sources, problems }),
+    };
+    let own_name = tree.root.entry("name").map(|entry| entry.value.kind.clone());
+    let own_name = own_name.unwrap_or_else(|| Kind::Text(main.stem.to_owned()));
+    let assignments = match set::all(&mut sources, arguments, &mut tree) {
+        Ok(assignments) => assignments,
+        Err(problems) => return Err(Mistakes { sources, problems }),
+    };
+    rebase_paths(&mut tree, &bases.iter().map(|base| (base.source, base.folder.as_path())).collect());
+
+    let is_renamed = tree.root.entry("name").is_some_and(|entry| entry.value.kind != own_name);
+    let mark = if is_renamed { None } else { set::mark(&assignments) };
+    let mut rewritten = HashMap::new();
+    let text = if bases.is_empty() && arguments.is_empty() {
+        main.text
+    } else {
+        collect_rewritten(&sources, &tree.root, &mut rewritten);
+        let bases: Vec<&Path> = bases.iter().map(|base| base.path.as_path()).collect();
+        let head = head(Path::new(main.shown), &bases, arguments);
+        format!("{head}\n{}", document(&sources, &mut tree.clone(), own_name))
+    };
+    Ok(Composed { sources, tree, text, mark, rewritten })
+}
+
+/// Says of a contradiction between two keys of one section, written in two texts, how to be rid of the other one: keys that are
+/// merged can be replaced but not taken away.
+pub fn explain_contradiction(problem: &mut Problem, sources: &Sources, root: &Node) {
+    let Some(origin) = &problem.origin else { return };
+    let is_here = |entry: &Entry| entry.key_origin == *origin || entry.value.origin == *origin;
+    for Entry { key: section, value, .. } in root.entries().unwrap_or_default() {
+        let entries = value.entries().unwrap_or_default();
+        if !sources.is_section(value) || !entries.iter().any(is_here) {
+            continue;
+        }
+        let is_other = |entry: &&Entry| {
+            let mentioned = problem.message.contains(&format!("`{}`", entry.key));
+            mentioned && entry.key_origin.source != origin.source
+        };
+        if let Some(other) = entries.iter().find(is_other) {
+            problem.help.push(format!(
+                "`{}` is written in {}; to do without it, replace the whole section in braces: `{section} = {{ ... }}`",
+                other.key,
+                sources.name(other.key_origin.source)
+            ));
+        }
+    }
+}
+
+/// Makes relative paths of data that are written in a base start where those of the file do.
+fn rebase_paths(tree: &mut Tree, folders: &HashMap<SourceId, &Path>) {
+    let source_of = |data: Option<&Node>| match &data?.entry("source")?.value.kind {
+        Kind::Text(source) => Some(source.clone()),
+        // Sources that are an axis have their keys in common.
+        Kind::List(sources) => sources.iter().find_map(|source| match &source.kind {
+            Kind::Text(source) => Some(source.clone()),
+            _ => None,
+        }),
+        _ => None,
+    };
+    let file_source = source_of(tree.root.entry("data").map(|entry| &entry.value));
+    let rebase = |data: &mut Node| {
+        let source = source_of(Some(data)).or_else(|| file_source.clone()).unwrap_or_default();
+        let Kind::Table(entries) = &mut data.kind else { return };
+        for entry in entries.iter_mut().filter(|entry| Source::path_keys(&source).contains(&entry.key.as_str())) {
+            entry.value.for_each(&mut |node| {
+                if let (Kind::Text(path), Some(folder)) = (&mut node.kind, folders.get(&node.origin.source)) {
+                    *path = folder.join(&*path).to_string_lossy().into_owned();
+                }
+            });
+        }
+    };
+    let Kind::Table(entries) = &mut tree.root.kind else { return };
+    for entry in entries {
+        match (entry.key.as_str(), &mut entry.value.kind) {
+            ("data", _) => rebase(&mut entry.value),
+            (VARIANT, Kind::Table(variants)) => {
+                for variant in variants {
+                    if let Kind::Table(patch) = &mut variant.value.kind {
+                        patch.iter_mut().filter(|entry| entry.key == "data").for_each(|entry| rebase(&mut entry.value));
+                    }
+                }
+            }
+            _ => {}
+        }
+    }
+}
+
+/// Notes how the values below `node` read that `--set` changed a part of.
+fn collect_rewritten(sources: &Sources, node: &Node, rewritten: &mut HashMap<NodeId, String>) {
+    fn is_of(node: &Node, source: SourceId) -> bool {
+        node.origin.source == source && node.children().all(|child| is_of(child, source))
+    }
+    if node.entries().is_some() && !sources.is_section(node) && !is_of(node, node.origin.source) {
+        rewritten.insert(node.id, write::value(node));
+    }
+    node.children().for_each(|child| collect_rewritten(sources, child, rewritten));
+}
+
+/// The tree as a file that says its name.
+fn document(sources: &Sources, tree: &mut Tree, name: Kind) -> String {
+    // What holds for all runs and is never an axis comes first, wherever it was written.
+    const FIRST: [&str; 4] = ["name", "description", "seeds", "rng"];
+    if tree.root.entry("name").is_none() {
+        let origin = tree.root.origin.clone();
+        let value = Node { id: tree.new_node(), origin: origin.clone(), kind: name };
+        tree.put_back((0, Entry { key: "name".to_owned(), key_origin: origin, value }));
+    }
+    let first: Vec<Entry> = FIRST.iter().filter_map(|key| Some(tree.take(key)?.1)).collect();
+    first.into_iter().enumerate().for_each(|first| tree.put_back(first));
+    // A variant may make an axis of what is one value.
+    let every_place = tree.root.entry(VARIANT).is_some();
+    write::document(&tree.root, &|node| sources.is_section(node), every_place)
+}
+
+/// Comment lines that say what the text was made from.
+fn head(main: &Path, bases: &[&Path], arguments: &[String]) -> String {
+    // A comment ends with its line.
+    let on_one_line = |text: &str| text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect::<String>();
+    let main = on_one_line(&main.file_name().unwrap_or(main.as_os_str()).to_string_lossy());
+    let mut head = format!("# {main} as paribus read it");
+    if !bases.is_empty() {
+        let bases: Vec<String> = bases.iter().map(|base| on_one_line(&base.to_string_lossy())).collect();
+        head += &format!(", which extends {}", bases.join(", "));
+    }
+    if !arguments.is_empty() {
+        head += ", with";
+        arguments.iter().for_each(|argument| head += &format!("\n#     --set {}", on_one_line(argument)));
+    }
+    format!("{head}\n# Relative paths start in the folder of {main}.\n")
+}

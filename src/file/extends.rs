@@ -1,0 +1,186 @@
+//! `extends = "base.toml"`, or a list of them: the files that an experiment file is laid over.
+//!
+//! The bases of a file come before it, in the order in which it names them, each after its own bases; a file that is reached twice
+//! counts once, where it is first reached. They are laid over one another in that order, the file that is read last of all.
+
+use std::collections::HashSet;
+use std::path::{Path, PathBuf};
+
+use crate::value::problem::{Problem, did_you_mean};
+use crate::value::{Entry, Kind, Origin, SourceId, Sources, Tree, parse};
+
+/// A file that another one extends.
+#[derive(Debug)]
+pub struct Base {
+    pub source: SourceId,
+    /// Its path, from the folder of the file that is read.
+    pub path: PathBuf,
+    /// The folder it is in, from there, too.
+    pub folder: PathBuf,
+}
+
+/// More bases of bases than this are surely not meant.
+const DEEPEST: usize = 16;
+
+/// What a base says of itself and of no file that extends it.
+const OWN: [&str; 2] = ["name", "description"];
+
+/// The tree of `main`, which is in `folder`, laid over its bases, and these in their order.
+///
+/// # Errors
+/// Everything that is wrong with the files as TOML, and with what they extend.
+pub fn read(
+    sources: &mut Sources,
+    main: SourceId,
+    folder: &Path,
+    identity: Option<PathBuf>,
+) -> Result<(Tree, Vec<Base>), Vec<Problem>> {
+    let link = Link { shown: sources.name(main).to_owned(), identity };
+    let mut reader = Reader {
+        sources,
+        start: folder,
+        chain: vec![link],
+        reached: HashSet::new(),
+        trees: Vec::new(),
+        bases: Vec::new(),
+        problems: Vec::new(),
+    };
+    reader.file(main, Path::new(""));
+    let Reader { trees, bases, problems, .. } = reader;
+    let mut trees = trees.into_iter();
+    match trees.next() {
+        Some(mut tree) if problems.is_empty() => {
+            trees.for_each(|over| tree.lay_over(over, &|node| sources.is_section(node)));
+            Ok((tree, bases))
+        }
+        _ => Err(problems),
+    }
+}
+
+struct Reader<'a> {
+    sources: &'a mut Sources,
+    /// The folder of the file that is read.
+    start: &'a Path,
+    /// From the file that is read to the one whose bases are looked at.
+    chain: Vec<Link>,
+    /// The bases that have been read.
+    reached: HashSet<PathBuf>,
+    /// Every base after its own, the file that is read last.
+    trees: Vec<Tree>,
+    bases: Vec<Base>,
+    problems: Vec<Problem>,
+}
+
+/// A file that extends the next one.
+struct Link {
+    shown: String,
+    /// The one path that leads to it without links.
+    identity: Option<PathBuf>,
+}
+
+impl Reader<'_> {
+    /// Reads a file's bases, then the file; `folder` is the one it is in, from the start.
+    fn file(&mut self, source: SourceId, folder: &Path) {
+        let mut tree = match parse::parse(self.sources, source) {
+            Ok(tree) => tree,
+            Err(problems) => return self.problems.extend(problems),
+        };
+        if let Some((_, entry)) = tree.take("extends") {
+            for (path, origin) in self.paths(entry) {
+                self.base(&path, origin, folder);
+            }
+        }
+        if self.chain.len() > 1 {
+            OWN.iter().for_each(|key| tree.remove(key));
+        }
+        self.trees.push(tree);
+    }
+
+    /// What an `extends` names, with the places.
+    fn paths(&mut self, entry: Entry) -> Vec<(String, Origin)> {
+        const EXPECTED: &str = "expected the path of a file in quotes, or a list of paths";
+        let items = match entry.value.kind {
+            Kind::List(items) if items.is_empty() => {
+                let problem = Problem::new("`extends`: this list names no file").at(entry.value.origin);
+                self.problems.push(problem.label(EXPECTED).help("leave `extends` out of a file that extends none"));
+                return Vec::new();
+            }
+            Kind::List(items) => items,
+            _ => vec![entry.value],
+        };
+        let mut paths: Vec<(String, Origin)> = Vec::new();
+        for item in items {
+            let found = item.type_name();
+            match item.kind {
+                Kind::Text(path) if paths.iter().any(|(known, _)| *known == path) => {
+                    self.problems.push(Problem::new(format!("`extends`: `{path}` stands here twice")).at(item.origin));
+                }
+                Kind::Text(path) => paths.push((path, item.origin)),
+                _ => self.problems.push(Problem::new(format!("`extends`: {EXPECTED}, found {found}")).at(item.origin)),
+            }
+        }
+        paths
+    }
+
+    /// Reads the file that a file in `folder` names, unless it has been read.
+    fn base(&mut self, path: &str, origin: Origin, folder: &Path) {
+        let relative = folder.join(path);
+        let on_disk = self.start.join(&relative);
+        let shown = on_disk.display().to_string();
+        let identity = on_disk.canonicalize().ok();
+        if let Some(first) = self.chain.iter().position(|link| identity.is_some() && link.identity == identity) {
+            let circle: Vec<&str> = self.chain[first..].iter().map(|link| link.shown.as_str()).collect();
+            let message = format!("`extends` leads in a circle: {} → {}", circle.join(" → "), self.chain[first].shown);
+            return self.problems.push(Problem::new(message).at(origin).label("this file is being read already"));
+        }
+        if self.chain.len() > DEEPEST {
+            let chain: Vec<&str> = self.chain.iter().map(|link| link.shown.as_str()).collect();
+            let message = format!("`extends`: no more than {DEEPEST} files can extend one another");
+            let chain = format!("they are {} → {shown}", chain.join(" → "));
+            return self.problems.push(Problem::new(message).at(origin).help(chain));
+        }
+        if identity.as_ref().is_some_and(|identity| self.reached.contains(identity)) {
+            return;
+        }
+        let text = match std::fs::read(&on_disk).map(String::from_utf8) {
+            Ok(Ok(text)) => text,
+            Ok(Err(error)) => {
+                let at = error.utf8_error().valid_up_to();
+                let message = format!("`extends`: {shown} is not UTF-8 text: byte {at} belongs to no character");
+                return self.problems.push(Problem::new(message).at(origin));
+            }
+            Err(error) => {
+                let problem = Problem::new(format!("`extends`: cannot read {shown}: {error}")).at(origin.clone());
+                let problem = match similar_file(&on_disk) {
+                    Some(meant) => {
+                        let meant = Path::new(path).with_file_name(meant);
+                        problem.label(format!("did you mean `{}`?", meant.display()))
+                    }
+                    None => problem,
+                };
+                let from = self.sources.name(origin.source);
+                return self.problems.push(problem.help(format!("the path starts in the folder of {from}")));
+            }
+        };
+        self.reached.extend(identity.clone());
+        let source = self.sources.add(shown.as_str(), text);
+        let own_folder = relative.parent().unwrap_or(Path::new("")).to_owned();
+        self.chain.push(Link { shown, identity });
+        self.file(source, &own_folder);
+        self.chain.pop();
+        self.bases.push(Base { source, path: relative, folder: own_folder });
+    }
+}
+
+/// The name of a TOML file beside the one that is not there, if it is nearly the same.
+fn similar_file(missing: &Path) -> Option<String> {
+    let folder = missing.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let mut names: Vec<String> = std::fs::read_dir(folder)
+        .ok()?
+        .filter_map(|entry| entry.ok()?.file_name().into_string().ok())
+        .filter(|name| name.ends_with(".toml"))
+        .collect();
+    names.sort();
+    let typed = missing.file_name()?.to_string_lossy();
+    did_you_mean(&typed, names.iter().map(String::as_str)).map(str::to_owned)
+}

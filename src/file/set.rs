@@ -1,0 +1,410 @@
+//! `--set KEY=VALUE`: changes to an experiment that are not written into its file.
+//!
+//! The key leads to a value as it would in the file, the value is TOML, and a plain word is text without its quotes, which a shell
+//! would take away anyhow. Only what is there can be set; `+KEY=VALUE` also adds what is not.
+
+use crate::value::problem::{Problem, did_you_mean, one_of};
+use crate::value::{Entry, Kind, Node, NodeId, Origin, SourceId, Sources, Tree, parse, write};
+
+/// One argument of `--set`.
+#[derive(Debug)]
+pub struct Assignment {
+    /// The keys that lead to the value: at least one.
+    keys: Vec<Key>,
+    value: Node,
+    /// Whether it may add what is not there.
+    adds: bool,
+    /// `KEY=VALUE` in the one spelling that all ways to write it share.
+    canonical: String,
+}
+
+#[derive(Debug)]
+struct Key {
+    name: String,
+    origin: Origin,
+}
+
+/// Why a value cannot be put in its place: the index of the key at which the way ends.
+enum Obstacle {
+    /// The key is not there.
+    Missing(usize),
+    /// What the key before it leads to has no keys.
+    NoTable(usize),
+}
+
+/// Reads the arguments and sets in the tree what they say, one after the other.
+///
+/// # Errors
+/// Everything that is wrong with any of them.
+pub fn all(sources: &mut Sources, arguments: &[String], tree: &mut Tree) -> Result<Vec<Assignment>, Vec<Problem>> {
+    let (mut assignments, mut problems): (Vec<Assignment>, Vec<Problem>) = (Vec::new(), Vec::new());
+    for argument in arguments {
+        let source = sources.add("--set", argument.as_str());
+        let parsed = Assignment::parse(sources, source, tree).and_then(|assignment| {
+            assignment.follows(&assignments, sources).map(|()| assignment).map_err(|problem| vec![problem])
+        });
+        match parsed {
+            Ok(assignment) => {
+                problems.extend(assignment.put(sources, tree).err());
+                assignments.push(assignment);
+            }
+            Err(found) => problems.extend(found),
+        }
+    }
+    if problems.is_empty() { Ok(assignments) } else { Err(problems) }
+}
+
+/// What tells an experiment with these changes from one without: six hexadecimal digits of blake3 over what is set, in any order
+/// and any spelling. The experiment's name is no part of it; nothing else set, no mark.
+pub fn mark(assignments: &[Assignment]) -> Option<String> {
+    let of_runs =
+        assignments.iter().filter(|assignment| assignment.keys.iter().map(|key| key.name.as_str()).ne(["name"]));
+    let mut said: Vec<&str> = of_runs.map(|assignment| assignment.canonical.as_str()).collect();
+    said.sort_unstable();
+    (!said.is_empty()).then(|| blake3::hash(said.join("\n").as_bytes()).to_hex()[..6].to_owned())
+}
+
+impl Assignment {
+    /// Reads an argument, which is the text of `source`, with nodes of `tree`.
+    fn parse(sources: &Sources, source: SourceId, tree: &mut Tree) -> Result<Self, Vec<Problem>> {
+        let text = sources.text(source);
+        let Some(equals) = equals_sign(text) else {
+            let problem = Problem::new("`--set` takes KEY=VALUE, and there is no `=` here");
+            let all = Origin { source, span: 0..text.len() };
+            return Err(vec![
+                problem.at(all).help("such as `--set train.steps=100`, or `--set 'optimizer.adam.lr=[0.1, 0.01]'`"),
+            ]);
+        };
+        let has_plus = text.starts_with('+');
+        let keys = keys(source, text, usize::from(has_plus), equals).map_err(|problem| vec![problem])?;
+        // Every experiment has a name, if not one that its file says.
+        let adds = has_plus || is_name(&keys);
+        if keys[0].name == "extends" {
+            let problem = Problem::new("`extends` cannot be set: all files are read before anything is set");
+            return Err(vec![
+                problem.at(keys[0].origin.clone()).help("write it in the file, or write a file that extends both"),
+            ]);
+        }
+        let value = tree.adopt(value(source, text, equals)?);
+        let canonical = format!("{} = {}", path(&keys), canonical(&value));
+        Ok(Self { keys, value, adds, canonical })
+    }
+
+    /// Refuses what would undo an earlier argument.
+    fn follows(&self, earlier: &[Self], sources: &Sources) -> Result<(), Problem> {
+        let names = |of: &Self| of.keys.iter().map(|key| key.name.clone()).collect::<Vec<_>>();
+        let own = names(self);
+        let Some(undone) = earlier.iter().find(|earlier| names(earlier).starts_with(&own)) else { return Ok(()) };
+        let path = path(&self.keys);
+        let first = sources.text(undone.value.origin.source);
+        let at = Origin {
+            span: self.keys[0].origin.span.start..self.keys[self.keys.len() - 1].origin.span.end,
+            ..self.keys[0].origin.clone()
+        };
+        Err(if undone.keys.len() == self.keys.len() {
+            Problem::new(format!("`{path}` is set twice")).at(at).label(format!("after `{first}`")).help(format!(
+                "several values to compare are a list: `--set {}`",
+                shell_word(&format!("{path}=[{}, {}]", write::value(&undone.value), write::value(&self.value)))
+            ))
+        } else {
+            Problem::new(format!("this replaces the whole of `{path}`, with what `{first}` has set in it"))
+                .at(at)
+                .help("name the whole first, then what is in it")
+        })
+    }
+
+    /// Puts the value into the tree.
+    fn put(&self, sources: &Sources, tree: &mut Tree) -> Result<(), Problem> {
+        let spare: Vec<NodeId> = self.keys.iter().map(|_| tree.new_node()).collect();
+        self.put_into(&mut tree.root, &spare).map_err(|obstacle| self.explain(&obstacle, sources, &tree.root))
+    }
+
+    /// Puts the value below `root`; nodes on the way have the names in `spare`.
+    fn put_into(&self, root: &mut Node, spare: &[NodeId]) -> Result<(), Obstacle> {
+        let mut node = root;
+        for (depth, (key, &spare)) in self.keys.iter().zip(spare).enumerate() {
+            if self.adds && depth > 0 && self.keys[depth - 1].name == "optimizer" {
+                spell_out_optimizers(node);
+            }
+            let Kind::Table(entries) = &mut node.kind else { return Err(Obstacle::NoTable(depth)) };
+            let found = entries.iter().position(|entry| entry.key == key.name);
+            if found.is_none() && !self.adds {
+                return Err(Obstacle::Missing(depth));
+            }
+            let position = found.unwrap_or_else(|| {
+                let section = Node { id: spare, origin: key.origin.clone(), kind: Kind::Table(Vec::new()) };
+                entries.push(Entry { key: key.name.clone(), key_origin: key.origin.clone(), value: section });
+                entries.len() - 1
+            });
+            if depth + 1 == self.keys.len() {
+                entries[position].key_origin = key.origin.clone();
+                entries[position].value = self.value.clone();
+                return Ok(());
+            }
+            node = &mut entries[position].value;
+        }
+        Ok(())
+    }
+
+    /// The obstacle as a person reads it.
+    fn explain(&self, obstacle: &Obstacle, sources: &Sources, root: &Node) -> Problem {
+        let depth = match obstacle {
+            Obstacle::Missing(depth) | Obstacle::NoTable(depth) => *depth,
+        };
+        let mut around = root;
+        for key in &self.keys[..depth] {
+            match around.entry(&key.name) {
+                Some(entry) => around = &entry.value,
+                None => break,
+            }
+        }
+        let file = sources.first().map_or("the file", |first| sources.name(first));
+        let before = path(&self.keys[..depth]);
+        let typed = path(&self.keys[..=depth]);
+        let key = &self.keys[depth];
+        match obstacle {
+            Obstacle::NoTable(_) => {
+                let found = around.type_name();
+                let problem = Problem::new(format!("`{before}` is {found} here: there are no keys in it to set"));
+                let problem = problem.at(key.origin.clone());
+                let is_optimizer = self.keys[depth - 1].name == "optimizer";
+                match (is_optimizer, one_or_more_texts(around)) {
+                    (true, Some(_)) if !self.adds => problem.help(format!(
+                        "{file} names its optimizers and says nothing of them; `--set {}` adds it",
+                        shell_word(&format!("+{}", self.written(sources)))
+                    )),
+                    _ => problem.help(format!("`--set '{before}={{ ... }}'` replaces the whole")),
+                }
+            }
+            Obstacle::Missing(_) => {
+                let mut problem = Problem::new(format!("there is no `{typed}` in {file}")).at(key.origin.clone());
+                let mut elsewhere = Vec::new();
+                find(root, &key.name, &mut Vec::new(), &mut elsewhere);
+                let here = || around.entries().unwrap_or_default().iter().map(|entry| entry.key.as_str());
+                let beside = |name: &str| {
+                    let keys = self.keys[..depth].iter().map(|key| key.name.as_str()).chain([name]);
+                    write::path(keys)
+                };
+                let is_last = depth + 1 == self.keys.len();
+                let near = did_you_mean(&key.name, here()).map(beside);
+                let is_elsewhere = is_last && !elsewhere.is_empty();
+                problem.label = match (elsewhere.as_slice(), near) {
+                    ([only], _) if is_last => format!("did you mean `{only}`?"),
+                    (_, Some(near)) if !is_elsewhere => format!("did you mean `{near}`?"),
+                    _ => "nothing here has this name".to_owned(),
+                };
+                if is_elsewhere && elsewhere.len() > 1 {
+                    const MOST: usize = 6;
+                    let more = elsewhere.len().saturating_sub(MOST);
+                    let listed = and(elsewhere.iter().take(MOST).map(String::as_str));
+                    let more = if more == 0 { String::new() } else { format!(" and {more} more") };
+                    problem = problem.help(format!("`{}` is there as {listed}{more}", key.name));
+                }
+                let there: Vec<&str> = here().collect();
+                if !there.is_empty() && !is_elsewhere {
+                    let place = if before.is_empty() { file.to_owned() } else { format!("`{before}`") };
+                    problem = problem.help(format!("{place} has {}", and(there)));
+                }
+                // What another section has does not belong to the top.
+                if depth == 0 && is_elsewhere {
+                    return problem;
+                }
+                let argument = shell_word(&format!("+{}", self.written(sources)));
+                problem.help(format!("to set what the file leaves out, write `--set {argument}`"))
+            }
+        }
+    }
+
+    /// The argument as it was typed.
+    fn written<'s>(&self, sources: &'s Sources) -> &'s str {
+        sources.text(self.value.origin.source)
+    }
+}
+
+/// The `=` between key and value: the first one that is not in quotes.
+fn equals_sign(text: &str) -> Option<usize> {
+    let mut quote = None;
+    for (at, c) in text.char_indices() {
+        match (quote, c) {
+            (None, '=') => return Some(at),
+            (None, '"' | '\'') => quote = Some(c),
+            (Some(open), c) if c == open => quote = None,
+            _ => {}
+        }
+    }
+    None
+}
+
+/// The keys in `text`, from `start` to its `equals` sign.
+fn keys(source: SourceId, text: &str, start: usize, equals: usize) -> Result<Vec<Key>, Problem> {
+    let no_key = || {
+        let all = Origin { source, span: start..equals.max(start) };
+        let problem = Problem::new("what stands before `=` is not a key").at(all);
+        problem.help("keys are joined by dots, as in `train.steps`; those with other characters than letters, digits, `_` and `-` stand in quotes")
+    };
+    if text[start..equals].contains(['\n', '\r', '#']) || text[start..equals].trim_start().starts_with('[') {
+        return Err(no_key());
+    }
+    // What is not the key becomes blank, so that every byte keeps its place.
+    let line = format!("{}{}= 0", " ".repeat(start), &text[start..equals]);
+    let tree = parse::parse_text(source, &line).map_err(|_| no_key())?;
+    let (mut keys, mut node) = (Vec::new(), tree.root);
+    while let Kind::Table(mut entries) = node.kind {
+        let Some(Entry { key: name, key_origin: origin, value }) = entries.pop() else { return Err(no_key()) };
+        keys.push(Key { name, origin });
+        node = value;
+    }
+    Ok(keys)
+}
+
+/// The value in `text`, behind its `equals` sign: TOML, or a plain word.
+fn value(source: SourceId, text: &str, equals: usize) -> Result<Tree, Vec<Problem>> {
+    let written = &text[equals + 1..];
+    let start = equals + 1 + (written.len() - written.trim_start().len());
+    let span = start..(start + written.trim().len()).max(start);
+    // A key of one letter stands for the one that is there, so that every byte keeps its place.
+    let parsed = parse::parse_text(source, &format!("v{}={written}", " ".repeat(equals.saturating_sub(1))));
+    let problems = match parsed {
+        Ok(mut tree) => {
+            let Kind::Table(entries) = &mut tree.root.kind else { return Ok(tree) };
+            if let Some(second) = entries.get(1) {
+                let problem = Problem::new("`--set` takes one key and one value").at(second.key_origin.clone());
+                return Err(vec![problem.help("repeat `--set` for more of them")]);
+            }
+            if let Some(only) = entries.pop() {
+                tree.root = only.value;
+            }
+            return Ok(tree);
+        }
+        Err(problems) => problems,
+    };
+    let word = &text[span.clone()];
+    if is_plain_word(word) {
+        // The text of no key: its only node becomes the word.
+        let mut tree = parse::parse_text(source, "").map_err(|_| problems)?;
+        tree.root.origin = Origin { source, span };
+        tree.root.kind = Kind::Text(word.to_owned());
+        return Ok(tree);
+    }
+    let mut problems = problems;
+    if word.is_empty() {
+        let problem = Problem::new("there is no value behind `=`").at(Origin { source, span: equals..equals + 1 });
+        return Err(vec![problem.help("an empty text is `\"\"`")]);
+    }
+    if let Some(meant) = with_quotes(source, word) {
+        let argument = shell_word(&format!("{}{meant}", &text[..=equals]));
+        problems.truncate(1);
+        problems.iter_mut().for_each(|problem| {
+            problem.help.push(format!(
+                "text stands in quotes, and the whole in other quotes for the shell: `--set {argument}`"
+            ));
+        });
+    }
+    Err(problems)
+}
+
+/// The TOML that a value without quotes was probably meant to be.
+fn with_quotes(source: SourceId, word: &str) -> Option<String> {
+    let is_phrase =
+        word.chars().all(|c| c.is_alphanumeric() || " .,;:!?()'-".contains(c)) && word.contains(char::is_alphabetic);
+    let words = Some(in_quotes(word)).filter(|meant| meant != word && !word.contains(['"', '\'']));
+    let phrase = is_phrase.then(|| write::text(word));
+    let is_toml = |value: &String| parse::parse_text(source, &format!("v = {value}")).is_ok();
+    words.into_iter().chain(phrase).find(is_toml)
+}
+
+/// Whether a value that is no TOML is text whose quotes may be left out: a name or a path, which begins with no digit and holds no
+/// blank.
+fn is_plain_word(word: &str) -> bool {
+    word.starts_with(|c: char| c.is_alphabetic() || "_./~".contains(c))
+        && word.contains(char::is_alphabetic)
+        && word.chars().all(|c| c.is_alphanumeric() || "_./~+-".contains(c))
+}
+
+/// The value with every plain word in it in quotes, but for keys.
+fn in_quotes(value: &str) -> String {
+    let is_of_word = |c: char| c.is_alphanumeric() || "_./~+-".contains(c);
+    let mut quoted = String::new();
+    let mut rest = value;
+    while let Some(first) = rest.chars().next() {
+        let end =
+            if is_of_word(first) { rest.find(|c| !is_of_word(c)).unwrap_or(rest.len()) } else { first.len_utf8() };
+        let (part, behind) = rest.split_at(end);
+        let is_text = is_plain_word(part) && !matches!(part, "true" | "false" | "inf" | "nan");
+        let is_key = behind.trim_start().starts_with('=');
+        quoted += &if is_text && !is_key { write::text(part) } else { part.to_owned() };
+        rest = behind;
+    }
+    quoted
+}
+
+/// Makes tables of optimizers that are named only, so that something can be set in them.
+fn spell_out_optimizers(node: &mut Node) {
+    let Some(names) = one_or_more_texts(node) else { return };
+    let entries = names.into_iter().map(|(name, node)| {
+        let section = Node { kind: Kind::Table(Vec::new()), ..node.clone() };
+        Entry { key: name.to_owned(), key_origin: node.origin.clone(), value: section }
+    });
+    node.kind = Kind::Table(entries.collect());
+}
+
+/// The texts that a node is, or that a list holds: different ones, and nothing else.
+fn one_or_more_texts(node: &Node) -> Option<Vec<(&str, &Node)>> {
+    let items = match &node.kind {
+        Kind::List(items) => items.iter().collect(),
+        _ => vec![node],
+    };
+    let mut texts: Vec<(&str, &Node)> = Vec::new();
+    for item in items {
+        match &item.kind {
+            Kind::Text(text) if texts.iter().all(|(known, _)| known != text) => texts.push((text, item)),
+            _ => return None,
+        }
+    }
+    Some(texts)
+}
+
+/// Where below `node` there is a key of this name.
+fn find<'n>(node: &'n Node, name: &str, path: &mut Vec<&'n str>, found: &mut Vec<String>) {
+    for entry in node.entries().unwrap_or_default() {
+        path.push(&entry.key);
+        if entry.key == name {
+            found.push(write::path(path.iter().copied()));
+        }
+        find(&entry.value, name, path, found);
+        path.pop();
+    }
+}
+
+/// The candidates in backticks, all of them meant.
+fn and<'a>(names: impl IntoIterator<Item = &'a str>) -> String {
+    one_of(names).replace(" or ", " and ")
+}
+
+/// An argument as it is typed into a shell.
+fn shell_word(argument: &str) -> String {
+    let is_plain = argument.chars().all(|c| c.is_alphanumeric() || "+-_.,:/=@%".contains(c));
+    if is_plain { argument.to_owned() } else { format!("'{}'", argument.replace('\'', "'\\''")) }
+}
+
+fn is_name(keys: &[Key]) -> bool {
+    matches!(keys, [only] if only.name == "name")
+}
+
+fn path(keys: &[Key]) -> String {
+    write::path(keys.iter().map(|key| key.name.as_str()))
+}
+
+/// The value in the one spelling that all ways to write it share.
+fn canonical(node: &Node) -> String {
+    let mut node = node.clone();
+    node.for_each(&mut |node| match &mut node.kind {
+        // 2^53: up to here, both kinds of numbers are exact.
+        Kind::Float(value) if value.fract() == 0.0 && value.abs() <= 9_007_199_254_740_992.0 => {
+            node.kind = Kind::Int(*value as i64);
+        }
+        Kind::Table(entries) => entries.sort_by(|a, b| a.key.cmp(&b.key)),
+        _ => {}
+    });
+    write::value(&node)
+}
