@@ -4,7 +4,7 @@ use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 
 use serde::de::{Error as _, SeqAccess, Visitor};
-use serde::{Deserialize, Deserializer};
+use serde::{Deserialize, Deserializer, Serialize};
 
 use crate::data::Data;
 use crate::function::Function;
@@ -26,6 +26,7 @@ mod extends;
 mod optimizers;
 mod reading;
 mod set;
+mod single;
 mod sweep;
 mod trials;
 mod variants;
@@ -33,12 +34,13 @@ mod variants;
 use compose::{Composed, Main, compose};
 pub use exclude::{Condition, Exclude, Wanted};
 pub use reading::{How, Reading};
+pub use single::single;
 pub use sweep::{Sweep, Trials, Zip};
 pub use variants::VARIANT;
 use variants::Variants;
 
 /// An experiment file under one choice of its axes.
-#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct File {
     /// Names the experiment and its folder in results/. Letters, digits, `.`, `_` and `-`, at most 64, the first one a letter
@@ -48,6 +50,7 @@ pub struct File {
     pub description: Option<String>,
     /// The files that this one is laid over: a path from this file's folder, or a list of paths. A file under a choice is
     /// laid over them already, and shows none.
+    #[serde(skip_serializing)]
     pub extends: Option<serde::de::IgnoredAny>,
     /// How many times each setting is run: `3` means the seeds 0, 1 and 2; a list means exactly those. Default: 1.
     #[serde(default)]
@@ -66,14 +69,15 @@ pub struct File {
     pub train: train::Section,
     pub record: Option<Record>,
     /// How axes combine, and how often distributions are drawn from.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "Sweep::is_default")]
     pub sweep: Sweep,
     /// `[variant.NAME]`: patches of the file. A file under a choice is patched already, and shows none.
+    #[serde(skip_serializing)]
     pub variant: Option<serde::de::IgnoredAny>,
 }
 
 /// A name that is also a folder's.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(try_from = "String")]
 pub struct Name(String);
 
@@ -100,7 +104,7 @@ impl TryFrom<String> for Name {
 }
 
 /// The seeds that every setting is run with.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Seeds(Vec<Seed>);
 
 impl Seeds {

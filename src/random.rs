@@ -8,14 +8,14 @@
 
 mod script;
 
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 pub use self::script::{Draws, Earlier, Script};
 use crate::batches::{Batches, Sampling};
 use crate::seed::{self, Purpose, Seed, Stream, numpy};
 
 /// The key `rng`: `"paribus"` (the default), `"numpy"`, or `{ kind = "numpy", group = ["optimizer"], chain = ["weights"] }`.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Rng {
     /// Streams keyed by seed and purpose.
@@ -26,14 +26,16 @@ pub enum Rng {
 }
 
 /// How the runs of a file share a script. Without a word, each one is a script of its own: it begins with its seed.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Arrangement {
     /// Axes whose values are trained side by side, in the order in which the file lists them: all networks draw their weights, then
     /// all are trained on the same batches, each of which is drawn once.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
     pub group: Vec<String>,
     /// Axes whose values are trained one after the other: the next one goes on where the one before it ended. With `"trial"`, a
     /// trial's values are drawn in between.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
     pub chain: Vec<String>,
 }
 

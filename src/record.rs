@@ -17,7 +17,7 @@ use std::fmt;
 
 use serde::de::value::{EnumAccessDeserializer, MapAccessDeserializer};
 use serde::de::{EnumAccess, IntoDeserializer, MapAccess, Visitor};
-use serde::{Deserialize, Deserializer};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 pub use self::gradient_checks::GradientChecks;
 pub use self::histograms::{Bins, Histograms, Range, Subject};
@@ -29,7 +29,7 @@ use crate::number::Count;
 use crate::settings::Settings;
 
 /// The `[record]` section. It never holds an axis.
-#[derive(Debug, Clone, PartialEq, Default, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Default, Deserialize, Serialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Record {
     /// Which loss is written down: `"before-update"` (the default) or `"after-update"`, or, to have it every so many steps,
@@ -46,7 +46,7 @@ pub struct Record {
 }
 
 /// Which of a step's losses is written down, and how often.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(remote = "Self", deny_unknown_fields, default)]
 pub struct LossRecord {
     /// `"before-update"` (the default) or `"after-update"`.
@@ -56,7 +56,7 @@ pub struct LossRecord {
 }
 
 /// The moment of a step whose loss is written down.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum LossAt {
     /// The batch's loss with the parameters that its gradients are computed from, which costs nothing.
@@ -67,7 +67,7 @@ pub enum LossAt {
 }
 
 /// Loss and accuracy on whole parts of the data.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Evaluate {
     /// The parts: `"train"`, `"validation"`, `"test"`, or several. Default: `["train", "test"]`.
@@ -78,7 +78,7 @@ pub struct Evaluate {
 }
 
 /// How often a network is evaluated.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize, Serialize)]
 #[serde(remote = "Self", rename_all = "kebab-case")]
 pub enum Every {
     /// At updates by which ⌊step · batch / rows⌋ grows, step 0 included: the book's rule where rows / batch is whole.
@@ -104,7 +104,7 @@ pub struct LossRow {
 }
 
 /// A part of the data that a network is evaluated on.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Deserialize, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Part {
     Train,
@@ -296,6 +296,12 @@ impl Default for LossRecord {
     }
 }
 
+impl Serialize for LossRecord {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        LossRecord::serialize(self, serializer)
+    }
+}
+
 impl<'de> Deserialize<'de> for LossRecord {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         struct MomentOrTable;
@@ -319,6 +325,15 @@ impl<'de> Deserialize<'de> for LossRecord {
         }
 
         deserializer.deserialize_any(MomentOrTable)
+    }
+}
+
+impl Serialize for Every {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match self {
+            Self::Epoch => Every::serialize(self, serializer),
+            Self::Steps(steps) => steps.serialize(serializer),
+        }
     }
 }
 

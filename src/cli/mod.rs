@@ -12,6 +12,7 @@ mod progress;
 mod reproduce;
 mod results;
 mod run;
+mod show;
 mod status;
 mod table;
 mod training;
@@ -42,6 +43,7 @@ Examples:
   paribus init first                          write first.toml, an experiment to begin with
   paribus check experiments/*.toml            find every mistake, train nothing
   paribus plan experiments/ch6.toml           list what would run, and what is there already
+  paribus show experiments/ch6.toml adam      one run with all of its values, as a file of its own
   paribus run experiments/ch6.toml            train what is missing, write results/ch6/
   paribus run experiments/ch6.toml --set train.steps=100
   paribus status results/ch6                  say how far it is
@@ -67,6 +69,8 @@ enum Command {
     },
     /// List every run of an experiment file, how each key was read, and which runs are there already.
     Plan(plan::Arguments),
+    /// Print an experiment as it is read, or one of its runs with everything that it uses spelled out.
+    Show(show::Arguments),
     /// Train the runs of an experiment file that are missing, and write them to Parquet.
     Run(run::Arguments),
     /// Say how far an experiment is, from what lies in its results folder.
@@ -94,6 +98,7 @@ pub fn main() -> ExitCode {
         Command::Init(arguments) => init::init(&arguments),
         Command::Check { files, set } => check::check(&files, &set),
         Command::Plan(arguments) => plan::plan(&arguments),
+        Command::Show(arguments) => show::show(&arguments),
         Command::Run(arguments) => run::run(&arguments, &bars),
         Command::Status(arguments) => status::status(&arguments),
         Command::Diff(arguments) => diff::diff(&arguments),

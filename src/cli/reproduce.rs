@@ -250,7 +250,8 @@ struct Line {
 enum Verdict {
     /// Every recorded bit is the same.
     Same {
-        rows: Vec<(&'static str, usize)>,
+        /// Of each table.
+        rows: BTreeMap<&'static str, usize>,
     },
     Different {
         differences: Vec<Part>,

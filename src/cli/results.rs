@@ -116,7 +116,7 @@ fn named(inventory: &Inventory, name: &str) -> HashSet<RunId> {
     // The fewest digits of an id that name a run.
     const DIGITS: usize = 4;
     let ways: [&dyn Fn(&Known) -> bool; 3] =
-        [&|run| run.label == name, &|run| seed == Some(run.seed) && run.label == label, &|run| {
+        [&|run| run.label == name, &|run| with_seed == Some((&run.label, run.seed)), &|run| {
             name.len() >= DIGITS && run.run_id.to_string().starts_with(name)
         }];
     for runs in [&inventory.runs, &inventory.archived] {

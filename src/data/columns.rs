@@ -7,7 +7,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use serde::de::{SeqAccess, Visitor};
-use serde::{Deserialize, Deserializer};
+use serde::{Deserialize, Deserializer, Serialize};
 use thiserror::Error;
 
 use super::dataset::{Dataset, Inputs, Rows};
@@ -16,7 +16,7 @@ use super::{Info, MOST_NUMBERS, counted, fingerprint};
 use crate::value::problem::{did_you_mean, one_of};
 
 /// One name, or a list of names, none twice.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize)]
 pub struct Names(Vec<String>);
 
 impl Names {

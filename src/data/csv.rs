@@ -5,7 +5,7 @@ use std::io::Read;
 use std::path::{Path, PathBuf};
 
 use flate2::bufread::MultiGzDecoder;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
 use super::columns::{Columns, Fault, Names, Part, Place, Places, TableError, read_file};
@@ -15,8 +15,8 @@ use super::{Info, are_too_many};
 use crate::number::shortest;
 
 /// The settings of `source = "csv"`.
-#[derive(Debug, Clone, PartialEq, Eq, Hash, Deserialize)]
-#[serde(from = "Keys")]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Deserialize, Serialize)]
+#[serde(from = "Keys", into = "Keys")]
 pub struct Csv {
     path: PathBuf,
     test_path: Option<PathBuf>,
@@ -25,7 +25,7 @@ pub struct Csv {
 }
 
 /// The settings as they are written.
-#[derive(Deserialize)]
+#[derive(Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 struct Keys {
     /// The training data. A path is relative to the experiment file; whether a file is gzipped is seen from its content.
@@ -44,8 +44,8 @@ struct Keys {
 }
 
 /// What stands between two fields.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Deserialize)]
-#[serde(try_from = "String")]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Deserialize, Serialize)]
+#[serde(try_from = "String", into = "&'static str")]
 enum Delimiter {
     #[default]
     Comma,
@@ -78,6 +78,23 @@ impl Delimiter {
             Self::Semicolon => b';',
             Self::Tab => b'\t',
         }
+    }
+}
+
+impl From<Delimiter> for &'static str {
+    fn from(delimiter: Delimiter) -> Self {
+        match delimiter {
+            Delimiter::Comma => ",",
+            Delimiter::Semicolon => ";",
+            Delimiter::Tab => "\t",
+        }
+    }
+}
+
+impl From<Csv> for Keys {
+    fn from(csv: Csv) -> Self {
+        let Csv { path, test_path, columns: Columns { target, features, task }, delimiter } = csv;
+        Self { path, test_path, target, features, task, delimiter }
     }
 }
 

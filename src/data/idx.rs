@@ -10,15 +10,15 @@ use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
 use flate2::bufread::MultiGzDecoder;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
 use super::{Dataset, Info, Rows, Task, are_too_many, counted, fingerprint};
 use crate::number::OutOfRange;
 
 /// The settings of `source = "idx"`.
-#[derive(Debug, Clone, PartialEq, Eq, Hash, Deserialize)]
-#[serde(try_from = "Keys")]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Deserialize, Serialize)]
+#[serde(try_from = "Keys", into = "Keys")]
 pub struct Idx {
     train: Pair,
     test: Option<Pair>,
@@ -26,7 +26,7 @@ pub struct Idx {
 }
 
 /// The settings as they are written.
-#[derive(Deserialize)]
+#[derive(Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 struct Keys {
     /// The training images: an IDX file of unsigned bytes with two dimensions or more, the first of which counts rows.
@@ -50,7 +50,7 @@ struct Pair {
 }
 
 /// As many classes as labels of one byte can tell apart: 1 to 256.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Deserialize, Serialize)]
 #[serde(try_from = "i64")]
 struct Classes(u16);
 
@@ -85,6 +85,13 @@ impl TryFrom<Keys> for Idx {
         };
         let train = Pair { images: keys.train_images, labels: keys.train_labels };
         Ok(Self { train, test, classes: keys.classes })
+    }
+}
+
+impl From<Idx> for Keys {
+    fn from(Idx { train, test, classes }: Idx) -> Self {
+        let (test_images, test_labels) = test.map(|test| (test.images, test.labels)).unzip();
+        Self { train_images: train.images, train_labels: train.labels, test_images, test_labels, classes }
     }
 }
 

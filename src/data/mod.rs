@@ -23,7 +23,7 @@ pub mod target;
 
 use std::path::Path;
 
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
 pub use dataset::{Dataset, Inputs, Rows, Targets, Task, View};
@@ -47,11 +47,11 @@ use crate::seed::Seed;
 use crate::settings::Settings;
 
 /// The `[data]` section: a source, how much of it, and what each run does with the rows before it trains on them.
-#[derive(Debug, Clone, PartialEq, Eq, Hash, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Deserialize, Serialize)]
 pub struct Data(pub Limits, pub Preparation, pub Source);
 
 /// How much of a source is used. Limits come first: what is cut off here is as if it were not there.
-#[derive(Debug, Clone, PartialEq, Eq, Hash, Default, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Default, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct Limits {
     /// Only the first so many training rows. Default: all.
@@ -61,7 +61,7 @@ pub struct Limits {
 }
 
 /// Where data comes from.
-#[derive(Debug, Clone, PartialEq, Eq, Hash, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Deserialize, Serialize)]
 #[serde(rename = "source", rename_all = "kebab-case")]
 pub enum Source {
     /// Handwritten digits, built into the program: 60,000 training and 10,000 test images of 28 × 28 pixels.
@@ -252,6 +252,16 @@ impl Data {
             | Source::Blobs(_)
             | Source::Sine(_) => {}
         }
+    }
+
+    /// The same data, saying how many rows it has where it says nothing of that. `info` is what is known of it.
+    pub fn with_limits(mut self, info: &Info) -> Self {
+        let made_test_rows = if self.1.split.makes_test_data() { info.test_rows } else { 0 };
+        let train_rows = Count::new(info.train_rows + info.validation_rows + made_test_rows);
+        let test_rows = Count::new(info.test_rows - made_test_rows);
+        let Limits { train_rows: train, test_rows: test } = self.0;
+        self.0 = Limits { train_rows: train.or(train_rows.ok()), test_rows: test.or(test_rows.ok()) };
+        self
     }
 
     /// What names the rows that are loaded: data that differ in nothing but what runs do with the rows have them in common.

@@ -4,7 +4,7 @@
 //! on the lower moon at (1 − cos θ, ½ − sin θ); Gaussian noise is added to both coordinates. scikit-learn then shuffles the rows and has
 //! no noise by default.
 
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 use super::dataset::{Rows, Task};
 use super::synthetic::{Synthetic, classified};
@@ -14,7 +14,7 @@ use crate::seed::{Purpose, Seed};
 use crate::settings::Settings;
 
 /// The settings of `source = "moons"`.
-#[derive(Debug, Clone, PartialEq, Eq, Hash, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Deserialize, Serialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Moons {
     /// How many points there are on both moons together; the lower one has the odd one. Default: 200.

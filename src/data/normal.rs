@@ -1,7 +1,7 @@
 //! Gaussian noise with classes that have nothing to do with it. There is nothing to learn but by heart: what a network does on such data
 //! says how signals and gradients flow through it, as in the book's histograms of activations.
 
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 use super::dataset::{Rows, Task};
 use super::synthetic::{Classes, Synthetic, classified};
@@ -10,7 +10,7 @@ use crate::seed::{Purpose, Seed, numpy};
 use crate::settings::Settings;
 
 /// The settings of `source = "normal"`.
-#[derive(Debug, Clone, PartialEq, Eq, Hash, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct Normal {
     /// How many numbers make a row, each standard Gaussian.

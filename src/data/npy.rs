@@ -6,7 +6,7 @@
 
 use std::path::{Path, PathBuf};
 
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
 use super::dataset::{Dataset, Inputs, Rows};
@@ -15,8 +15,8 @@ use super::{Info, are_too_many, counted, fingerprint};
 use crate::number::shortest;
 
 /// The settings of `source = "npy"`.
-#[derive(Debug, Clone, PartialEq, Eq, Hash, Deserialize)]
-#[serde(try_from = "Keys")]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Deserialize, Serialize)]
+#[serde(try_from = "Keys", into = "Keys")]
 pub struct Npy {
     train: Pair,
     test: Option<Pair>,
@@ -24,7 +24,7 @@ pub struct Npy {
 }
 
 /// The settings as they are written.
-#[derive(Deserialize)]
+#[derive(Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 struct Keys {
     /// The training inputs: an array of numbers, [rows, ...]; what belongs to a row is fed in C order. A path is relative to the
@@ -66,6 +66,13 @@ impl TryFrom<Keys> for Npy {
             (None, Some(_)) => return Err(HalfOfTestData { given: "test_targets", missing: "test_features" }),
         };
         Ok(Self { train: Pair { features: keys.features, targets: keys.targets }, test, task: keys.task })
+    }
+}
+
+impl From<Npy> for Keys {
+    fn from(Npy { train, test, task }: Npy) -> Self {
+        let (test_features, test_targets) = test.map(|test| (test.features, test.targets)).unzip();
+        Self { features: train.features, targets: train.targets, test_features, test_targets, task }
     }
 }
 

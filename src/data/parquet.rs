@@ -12,7 +12,7 @@ use parquet::arrow::ProjectionMask;
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 use parquet::basic::Compression;
 use parquet::file::metadata::ParquetMetaData;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 use super::columns::{Columns, Fault, Names, Part, Place, Places, TableError};
 use super::dataset::Dataset;
@@ -21,8 +21,8 @@ use super::{Info, are_too_many};
 use crate::number::shortest;
 
 /// The settings of `source = "parquet"`.
-#[derive(Debug, Clone, PartialEq, Eq, Hash, Deserialize)]
-#[serde(from = "Keys")]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Deserialize, Serialize)]
+#[serde(from = "Keys", into = "Keys")]
 pub struct Parquet {
     path: PathBuf,
     test_path: Option<PathBuf>,
@@ -30,7 +30,7 @@ pub struct Parquet {
 }
 
 /// The settings as they are written.
-#[derive(Deserialize)]
+#[derive(Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 struct Keys {
     /// The training data. A path is relative to the experiment file.
@@ -48,6 +48,12 @@ struct Keys {
 impl From<Keys> for Parquet {
     fn from(Keys { path, test_path, target, features, task }: Keys) -> Self {
         Self { path, test_path, columns: Columns { target, features, task } }
+    }
+}
+
+impl From<Parquet> for Keys {
+    fn from(Parquet { path, test_path, columns: Columns { target, features, task } }: Parquet) -> Self {
+        Self { path, test_path, target, features, task }
     }
 }
 

@@ -4,7 +4,7 @@
 //! radius r = i / n and the angle θ = 4j + 4r + σ·(a standard Gaussian), and stands at (r sin θ, r cos θ). The book has 3 arms of 100 points
 //! and σ = 0.2, as the defaults here, and draws the Gaussians with NumPy.
 
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
 use super::dataset::{Rows, Task};
@@ -15,8 +15,8 @@ use crate::seed::{Purpose, Seed};
 use crate::settings::Settings;
 
 /// The settings of `source = "spiral"`.
-#[derive(Debug, Clone, PartialEq, Eq, Hash, Deserialize)]
-#[serde(try_from = "Keys")]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Deserialize, Serialize)]
+#[serde(try_from = "Keys", into = "Keys")]
 pub struct Spiral {
     rows: Count,
     classes: Classes,
@@ -25,7 +25,7 @@ pub struct Spiral {
 }
 
 /// The settings as they are written.
-#[derive(Deserialize)]
+#[derive(Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 struct Keys {
     /// How many points there are on all arms together: a multiple of `classes`. Default: 300.
@@ -57,6 +57,12 @@ impl TryFrom<Keys> for Spiral {
         }
         let noise = keys.noise.unwrap_or(in_range(0.2));
         Ok(Self { rows, classes, noise, seed: keys.seed.unwrap_or_default() })
+    }
+}
+
+impl From<Spiral> for Keys {
+    fn from(Spiral { rows, classes, noise, seed }: Spiral) -> Self {
+        Self { rows: Some(rows), classes: Some(classes), noise: Some(noise), seed: Some(seed) }
     }
 }
 

@@ -1,6 +1,6 @@
 //! Splits: which of the training rows are set aside for validation, which for a test, and which are left to train on.
 
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
 use super::dataset::{Dataset, View};
@@ -26,7 +26,7 @@ enum Amount {
 }
 
 /// The settings as they are written.
-#[derive(Deserialize)]
+#[derive(Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Keys {
     /// So many training rows, drawn at random, are not trained on but kept for validation. Default: none.
@@ -41,8 +41,8 @@ pub(super) struct Keys {
 }
 
 /// What a run does with its rows before it trains on them.
-#[derive(Debug, Clone, PartialEq, Eq, Hash, Default, Deserialize)]
-#[serde(try_from = "Keys")]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Default, Deserialize, Serialize)]
+#[serde(try_from = "Keys", into = "Keys")]
 pub struct Preparation {
     pub split: Split,
     pub normalize: Normalize,
@@ -62,6 +62,17 @@ impl TryFrom<Keys> for Preparation {
             (rows, share) => rows.map(Amount::Rows).or(share.map(Amount::Share)),
         };
         Ok(Self { split: Split { validation, test: keys.test_share }, normalize: keys.normalize })
+    }
+}
+
+impl From<Preparation> for Keys {
+    fn from(Preparation { split: Split { validation, test }, normalize }: Preparation) -> Self {
+        let (validation_rows, validation_share) = match validation {
+            Some(Amount::Rows(rows)) => (Some(rows), None),
+            Some(Amount::Share(share)) => (None, Some(share)),
+            None => (None, None),
+        };
+        Self { validation_rows, validation_share, test_share: test, normalize }
     }
 }
 

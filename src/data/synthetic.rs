@@ -4,7 +4,7 @@
 //! Random numbers hang on the data's own `seed`, not on a run's: all runs of an experiment see the same points. There are no test
 //! rows but those that `test_share` sets aside.
 
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 use super::dataset::{Inputs, Rows, Targets, Task};
 use super::{Error, Info, are_too_many, fingerprint_of};
@@ -49,7 +49,7 @@ pub fn info<S: Synthetic>(source: &S) -> Result<Info, Error> {
 }
 
 /// As many classes as there can be: 2 to 65536.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Deserialize, Serialize)]
 #[serde(try_from = "i64")]
 pub struct Classes(u32);
 

@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
 use super::dataset::{Targets, Task};
@@ -10,7 +10,7 @@ use super::there_are;
 use crate::number::shortest;
 
 /// What is asked about a row, as the file says it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Deserialize, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum TaskKind {
     /// Which class it belongs to: a name, a whole number, true or false.

@@ -3,12 +3,13 @@
 use std::fmt;
 
 use serde::de::{Error as _, IgnoredAny, MapAccess, SeqAccess, Visitor};
-use serde::{Deserialize, Deserializer};
+use serde::ser::SerializeMap;
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use crate::settings::Scalar;
 
 /// Cells for which any of these conditions holds are left out.
-#[derive(Debug, Clone, Default, PartialEq, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Deserialize, Serialize)]
 pub struct Exclude(Vec<Condition>);
 
 /// Holds for a cell in which every one of these settings has one of its values: `{ optimizer = "sgd", lr = [0.1, 0.01] }`.
@@ -176,5 +177,31 @@ impl<'de> Deserialize<'de> for Wanted {
         }
 
         deserializer.deserialize_any(WantedVisitor)
+    }
+}
+
+impl Serialize for Condition {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_map(self.0.iter().map(|(name, wanted)| (name, wanted)))
+    }
+}
+
+impl Serialize for Wanted {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match self {
+            Self::Values(values) => match values.as_slice() {
+                [only] => only.serialize(serializer),
+                several => several.serialize(serializer),
+            },
+            Self::Between { above, below } => {
+                let mut bounds = serializer.serialize_map(None)?;
+                for (word, bound) in [("above", above), ("below", below)] {
+                    if bound.is_finite() {
+                        bounds.serialize_entry(word, bound)?;
+                    }
+                }
+                bounds.end()
+            }
+        }
     }
 }

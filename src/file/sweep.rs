@@ -5,7 +5,7 @@
 use std::collections::{HashMap, HashSet};
 
 use serde::de::{Error as _, SeqAccess, Visitor};
-use serde::{Deserialize, Deserializer};
+use serde::{Deserialize, Deserializer, Serialize};
 
 use super::exclude::Exclude;
 use super::trials;
@@ -17,7 +17,7 @@ use crate::value::problem::{Problem, did_you_mean, one_of};
 use crate::value::{Axis, AxisId, Choice, Form, Kind, Node, NodeId, Origin, Tree};
 
 /// The section. It is no setting: ids depend on what comes of it, not on it.
-#[derive(Debug, Clone, Default, PartialEq, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Deserialize, Serialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Sweep {
     /// How many times values are drawn from the distributions of the file. More trials change none of those before.
@@ -25,16 +25,25 @@ pub struct Sweep {
     /// What the draws hang on. Default: 0.
     pub seed: Option<Seed>,
     /// Axes that trials draw from, too, instead of multiplying with them: `["optimizer"]`.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
     pub draw: Vec<String>,
     /// Axes that move together: `[["lr", "batch_size"]]`.
+    #[serde(skip_serializing_if = "Zip::is_empty")]
     pub zip: Zip,
     /// Combinations to leave out: `[{ optimizer = "sgd", lr = [0.1, 1.0] }]`, or numbers between two bounds,
     /// `{ lr = { above = 0.1 } }`.
     pub exclude: Exclude,
 }
 
+impl Sweep {
+    /// Whether the section says nothing.
+    pub(super) fn is_default(&self) -> bool {
+        *self == Self::default()
+    }
+}
+
 /// How many trials there are: 1 to a million.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(try_from = "i64")]
 pub struct Trials(u32);
 
@@ -56,8 +65,14 @@ impl TryFrom<i64> for Trials {
 }
 
 /// Groups of axes that move together, by their names.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 pub struct Zip(Vec<Vec<String>>);
+
+impl Zip {
+    fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+}
 
 impl<'de> Deserialize<'de> for Zip {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {

@@ -12,7 +12,7 @@ use std::fmt;
 
 use ndarray::ArrayView2;
 
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 use crate::real::Real;
 
@@ -24,7 +24,7 @@ use lanes::Lanes;
 pub use sums::{add_to_rows, all_finite, column_sums, sum_by};
 
 /// The numbers that a training computes with.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Deserialize, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Precision {
     /// Single precision, as PyTorch's default.

@@ -5,13 +5,13 @@ use std::fmt;
 
 use serde::de::value::MapAccessDeserializer;
 use serde::de::{MapAccess, Visitor};
-use serde::{Deserialize, Deserializer};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use crate::number::{OutOfRange, Ratio};
 use crate::real::Real;
 
 /// What a dropout layer does. In the file a number, the ratio, or a table of both.
-#[derive(Debug, Clone, Copy, PartialEq, Default, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Default, Deserialize, Serialize)]
 #[serde(remote = "Self", deny_unknown_fields, default)]
 pub struct Dropout {
     /// How probable it is that a unit is silent. At 0, the default, nothing is drawn, as if the layer were not there.
@@ -21,7 +21,7 @@ pub struct Dropout {
 }
 
 /// What makes up for the units that are silent in training and not in an evaluation.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Scaling {
     /// The book's: an evaluation multiplies by 1 − ratio.
@@ -75,6 +75,16 @@ impl Dropout {
                 y.iter_mut().zip(x).for_each(|(y, x)| *y = *x * share);
             }
             Scaling::Inverted => y.copy_from_slice(x),
+        }
+    }
+}
+
+impl Serialize for Dropout {
+    /// The ratio alone where nothing is dropped, which looks like no dropout.
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match *self == Self::default() {
+            true => self.ratio.serialize(serializer),
+            false => Dropout::serialize(self, serializer),
         }
     }
 }

@@ -6,7 +6,7 @@ use std::fmt;
 
 use serde::de::value::EnumAccessDeserializer;
 use serde::de::{EnumAccess, Visitor};
-use serde::{Deserialize, Deserializer};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use self::orthogonal::orthogonalize;
 use super::parameters::{Layout, Role};
@@ -16,7 +16,7 @@ use crate::real::Real;
 use crate::settings::Settings;
 
 /// The `[init]` section. It holds for every layer, the output layer too.
-#[derive(Debug, Clone, Copy, PartialEq, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Deserialize, Serialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Init {
     /// How weights are drawn: `"he"` (the default), `"xavier"`, `"glorot"`, `"lecun"`, `"orthogonal"`, `"zeros"`, a number (the standard
@@ -35,7 +35,7 @@ impl Default for Init {
 }
 
 /// How weights are drawn. All Gaussian kinds scale the same draws, so that runs with one seed differ by a factor alone.
-#[derive(Debug, Clone, Copy, PartialEq, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Deserialize, Serialize)]
 #[serde(remote = "Self", rename_all = "kebab-case")]
 pub enum Weights {
     /// Gaussian with standard deviation √(2/inputs), made for ReLU (He et al. 2015, "Delving deep into rectifiers").
@@ -60,7 +60,7 @@ pub enum Weights {
 }
 
 /// The numbers of `"normal"`.
-#[derive(Debug, Clone, Copy, PartialEq, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct Normal {
     /// The standard deviation.
@@ -68,7 +68,7 @@ pub struct Normal {
 }
 
 /// The numbers of `"uniform"`.
-#[derive(Debug, Clone, Copy, PartialEq, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct Uniform {
     /// Weights lie between −bound and bound.
@@ -152,6 +152,12 @@ impl Weights {
             }
         };
         values.fill_with(|| R::from_f64(drawn.gaussian() * standard_deviation));
+    }
+}
+
+impl Serialize for Weights {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        Weights::serialize(self, serializer)
     }
 }
 

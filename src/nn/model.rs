@@ -4,7 +4,7 @@ use std::fmt;
 
 use serde::de::value::{EnumAccessDeserializer, StrDeserializer};
 use serde::de::{DeserializeSeed, EnumAccess, Error as _, Visitor};
-use serde::{Deserialize, Deserializer};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use super::LayerSpec;
 use super::activation::Activation;
@@ -13,7 +13,7 @@ use crate::number::{Count, Ratio, shortest};
 use crate::settings::Settings;
 
 /// The `[network]` section, as it is written: hidden layers that are all alike, or a list of any layers.
-#[derive(Debug, Clone, PartialEq, Default, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Default, Deserialize, Serialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Section {
     /// The widths of the hidden layers, from input to output: `[100, 100]`; `[]` is a linear classifier.
@@ -114,6 +114,22 @@ impl Section {
             .collect();
         mistakes.extend(widths_mistake(layers, outputs));
         if mistakes.is_empty() { Ok(Model::of_list(layers)) } else { Err(mistakes) }
+    }
+
+    /// The section that says all of `model`.
+    pub fn of(model: &Model) -> Self {
+        match model {
+            Model::Stack(Stack { hidden, activation, batch_norm, dropout, bias, output }) => Self {
+                hidden: Some(hidden.clone()),
+                activation: Some(*activation),
+                batch_norm: Some(*batch_norm),
+                dropout: Some(*dropout),
+                bias: Some(*bias),
+                output: Some(*output),
+                layers: None,
+            },
+            Model::List(layers) => Self { layers: Some(layers.clone()), ..Self::default() },
+        }
     }
 
     fn stack(&self, hidden: Vec<Count>) -> Stack {
@@ -327,7 +343,7 @@ impl fmt::Display for Item {
 }
 
 /// The settings of an affine layer in a list.
-#[derive(Deserialize)]
+#[derive(Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 struct AffineItem {
     width: Option<Count>,
@@ -340,7 +356,7 @@ fn yes() -> bool {
 }
 
 /// The layers that are not activations.
-#[derive(Deserialize)]
+#[derive(Deserialize, Serialize)]
 #[serde(rename_all = "kebab-case")]
 enum OtherItem {
     Affine(AffineItem),
@@ -349,7 +365,7 @@ enum OtherItem {
 }
 
 /// The settings of a dropout layer in a list, where a ratio of 0 has to be written.
-#[derive(Deserialize)]
+#[derive(Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 struct DropoutItem {
     ratio: Ratio,
@@ -369,6 +385,18 @@ impl Item {
         }
         names
     };
+}
+
+impl Serialize for Item {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let other = match *self {
+            Self::Activation(activation) => return activation.serialize(serializer),
+            Self::Affine { width, bias } => OtherItem::Affine(AffineItem { width, bias }),
+            Self::BatchNorm => OtherItem::BatchNorm,
+            Self::Dropout(Dropout { ratio, scaling }) => OtherItem::Dropout(DropoutItem { ratio, scaling }),
+        };
+        other.serialize(serializer)
+    }
 }
 
 impl<'de> Deserialize<'de> for Item {

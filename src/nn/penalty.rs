@@ -1,7 +1,7 @@
 //! Penalties on large weights, and a limit to large gradients.
 
 use serde::de::Error as _;
-use serde::{Deserialize, Deserializer};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use super::NotFinite;
 use super::parameters::Layout;
@@ -11,7 +11,7 @@ use crate::real::{Real, sign};
 use crate::settings::Settings;
 
 /// The `[regularization]` section. Penalties act on all weights, the output layer's too, and never on biases.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Deserialize, Serialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Regularization {
     /// The strength λ of weight decay (L2): the loss grows by ½ λ Σ W², the gradient by λW.
@@ -26,7 +26,7 @@ pub struct Regularization {
     /// scaled down to it. Pascanu, Mikolov & Bengio 2013, "On the difficulty of training recurrent neural networks".
     ///
     /// PyTorch's `torch.nn.utils.clip_grad_norm_`. The default, `inf`, is no limit.
-    #[serde(deserialize_with = "limit")]
+    #[serde(deserialize_with = "limit", serialize_with = "or_infinity")]
     pub clip_norm: Option<Positive>,
 }
 
@@ -38,6 +38,11 @@ fn limit<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Positive>,
             D::Error::custom(OutOfRange::new(shortest(number), "a number above 0, or `inf` for no limit"))
         }),
     }
+}
+
+/// The inverse of [`limit`].
+fn or_infinity<S: Serializer>(limit: &Option<Positive>, serializer: S) -> Result<S::Ok, S::Error> {
+    limit.map_or(f64::INFINITY, Positive::get).serialize(serializer)
 }
 
 impl Regularization {

@@ -18,7 +18,7 @@ mod rmsprop;
 mod schedule;
 mod sgd;
 
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 pub use self::adadelta::AdaDelta;
 pub use self::adagrad::AdaGrad;
@@ -37,11 +37,11 @@ use crate::real::Real;
 use crate::settings::Settings;
 
 /// An optimizer with its hyperparameters, and how its learning rate changes: a table of the `[optimizer]` section.
-#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Deserialize, Serialize)]
 pub struct Optimizer(pub Algorithm, pub Pacing);
 
 /// How gradients become steps.
-#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Deserialize, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Algorithm {
     /// Stochastic gradient descent.

@@ -6,7 +6,7 @@
 //! the same. Where a schedule changes it, the steps taken before keep the η that they were taken with; in PyTorch all of the
 //! velocity takes the new one.
 
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 use super::{Rule, in_range};
 use crate::number::{Fraction, Positive};
@@ -14,7 +14,7 @@ use crate::real::Real;
 use crate::settings::Settings;
 
 /// Gradient descent with momentum.
-#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Deserialize, Serialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Momentum {
     /// Learning rate η, above 0. Default: 0.01.

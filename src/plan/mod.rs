@@ -8,6 +8,8 @@ mod exclude;
 mod findings;
 mod fingerprint;
 mod lower;
+#[cfg(test)]
+mod round_trip_tests;
 mod script;
 mod select;
 mod space;
@@ -36,7 +38,7 @@ pub use cost::Cost;
 pub use estimate::{Estimate, estimate};
 use exclude::Exclusion;
 use lower::{Known, Lowered};
-pub use select::{Selection, SelectionError};
+pub use select::{NotFound, Selection, SelectionError, find};
 pub use space::{Alternative, Axis, Space};
 pub use survey::{Shape, Survey};
 

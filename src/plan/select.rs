@@ -1,4 +1,4 @@
-//! `--only KEY=VALUE`: some of a plan's runs, by their settings.
+//! Some of a plan's runs: by their settings (`--only KEY=VALUE`), or one by what messages call it.
 
 use std::collections::BTreeMap;
 use std::str::FromStr;
@@ -77,6 +77,71 @@ impl Selection {
         let chosen: Vec<usize> = (0..plan.runs.len()).filter(|&index| holds(&plan.runs[index])).collect();
         if chosen.is_empty() && !plan.runs.is_empty() { Err(SelectionError::Nothing) } else { Ok(chosen) }
     }
+}
+
+/// A text that names no run of a plan, or several.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum NotFound {
+    #[error("no run of this plan is `{text}`; {help}")]
+    Unknown { text: String, help: String },
+    #[error("`{text}` is several runs: {runs}")]
+    Several { text: String, runs: String },
+}
+
+/// The run that `text` names, by index: a run id, the beginning of one (4 digits or more), a label, or, where a label has several
+/// seeds, a label with its seed, as messages name a run (`adam, seed 3`).
+///
+/// # Errors
+/// Where it names none, with what may be meant, or several.
+pub fn find(plan: &Plan, text: &str) -> Result<usize, NotFound> {
+    const FEWEST_DIGITS: usize = 4;
+    let text = text.trim();
+    let all = |holds: &dyn Fn(&PlannedRun) -> bool| -> Vec<usize> {
+        plan.runs.iter().enumerate().filter(|(_, run)| holds(run)).map(|(index, _)| index).collect()
+    };
+    let mut found = all(&|run| run.name() == text);
+    if found.is_empty() {
+        found = all(&|run| run.label == text);
+    }
+    if found.is_empty() && text.len() >= FEWEST_DIGITS {
+        let digits = text.to_ascii_lowercase();
+        found = all(&|run| run.id.to_string().starts_with(&digits));
+    }
+    match found.as_slice() {
+        [only] => Ok(*only),
+        [] => Err(unknown(plan, text)),
+        several => {
+            let names: Vec<String> =
+                several.iter().map(|&index| format!("{} {}", plan.runs[index].id, plan.runs[index].name())).collect();
+            Err(NotFound::Several { text: text.to_owned(), runs: first_of(&names, "; ") })
+        }
+    }
+}
+
+fn unknown(plan: &Plan, text: &str) -> NotFound {
+    let names: Vec<String> = plan.runs.iter().map(PlannedRun::name).collect();
+    let ids: Vec<String> = plan.runs.iter().map(|run| run.id.to_string()).collect();
+    let mut labels: Vec<&str> = plan.runs.iter().map(|run| run.label.as_str()).collect();
+    labels.dedup();
+    let known = labels.iter().copied().chain(names.iter().chain(&ids).map(String::as_str));
+    let help = match did_you_mean(text, known) {
+        Some(meant) => format!("did you mean `{meant}`?"),
+        None => {
+            let labels: Vec<String> = labels.iter().map(|label| format!("`{label}`")).collect();
+            format!(
+                "a run is named by its id, the first digits of it (4 at least) or its label: {}",
+                first_of(&labels, ", ")
+            )
+        }
+    };
+    NotFound::Unknown { text: text.to_owned(), help }
+}
+
+/// The first few of many.
+fn first_of(all: &[String], separator: &str) -> String {
+    const MOST: usize = 8;
+    let more = if all.len() > MOST { format!("{separator}… ({} in all)", all.len()) } else { String::new() };
+    all.iter().take(MOST).cloned().collect::<Vec<_>>().join(separator) + &more
 }
 
 /// The values that `key` has in `run`: the setting's, and the one that the file writes.

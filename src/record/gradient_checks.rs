@@ -1,6 +1,6 @@
 //! Checks of gradients against central differences of the loss.
 
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 use super::moments::Moments;
 use crate::number::{Count, Positive};
@@ -9,7 +9,7 @@ use crate::settings::Settings;
 /// Compares the gradients with the slopes of the loss: `{ at = ["start"], h = 1e-4, rows = 10, parameters = 100 }`.
 ///
 /// In f32 a loss has about seven digits, and a difference of two losses few; use `precision = "f64"`.
-#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Deserialize, Serialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct GradientChecks {
     /// When: `"start"` (the default), `"end"`, numbers of steps.

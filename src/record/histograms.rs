@@ -1,6 +1,6 @@
 //! Histograms of what is in a network, at single moments of a run.
 
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 use super::moments::Moments;
 use super::words::{Word, Words};
@@ -8,7 +8,7 @@ use crate::number::{Count, Finite};
 use crate::settings::Settings;
 
 /// Counts how a layer's values are distributed: `{ of = ["activations"], at = ["start", 100, "end"], bins = 30, range = [0.0, 1.0] }`.
-#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Deserialize, Serialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Histograms {
     /// Whose values: `"activations"` (the default), `"weights"`, `"gradients"`, or several of them.
@@ -25,7 +25,7 @@ pub struct Histograms {
 }
 
 /// What has a distribution.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Deserialize, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Subject {
     /// What each activation layer gives, in an evaluation of training rows.
@@ -37,8 +37,8 @@ pub enum Subject {
 }
 
 /// Two numbers, the first below the second.
-#[derive(Debug, Clone, Copy, PartialEq, Deserialize)]
-#[serde(try_from = "Vec<Finite>")]
+#[derive(Debug, Clone, Copy, PartialEq, Deserialize, Serialize)]
+#[serde(try_from = "Vec<Finite>", into = "[f64; 2]")]
 pub struct Range {
     pub low: f64,
     pub high: f64,
@@ -103,6 +103,12 @@ impl Default for Histograms {
             range: None,
             rows: None,
         }
+    }
+}
+
+impl From<Range> for [f64; 2] {
+    fn from(range: Range) -> Self {
+        [range.low, range.high]
     }
 }
 

@@ -1,13 +1,13 @@
 //! Numbers about single layers, in the rhythm of a run.
 
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 use super::Every;
 use super::words::{Word, Words};
 use crate::settings::Settings;
 
 /// Writes down numbers about layers: `{ what = ["weight-norm", "update-ratio"], every = 10 }`.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Layers {
     /// Which numbers. Default: all.
@@ -17,7 +17,7 @@ pub struct Layers {
 }
 
 /// A number about a layer.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Deserialize, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Number {
     /// Of an affine layer: the Euclidean norm of its weights after the update.

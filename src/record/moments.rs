@@ -4,13 +4,13 @@ use std::fmt;
 
 use serde::de::value::EnumAccessDeserializer;
 use serde::de::{EnumAccess, Visitor};
-use serde::{Deserialize, Deserializer};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use super::words::once;
 use crate::number::OutOfRange;
 
 /// A moment of a run.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Deserialize, Serialize)]
 #[serde(remote = "Self", rename_all = "kebab-case")]
 pub enum Moment {
     /// Before training: step −1.
@@ -23,7 +23,7 @@ pub enum Moment {
 }
 
 /// One or more moments, none twice, in the order in which they come.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(try_from = "Vec<Moment>")]
 pub struct Moments(Vec<Moment>);
 
@@ -99,6 +99,15 @@ impl TryFrom<Vec<Moment>> for Moments {
 
     fn try_from(moments: Vec<Moment>) -> Result<Self, String> {
         once(moments, Moment::to_string, "\"start\", \"end\", numbers of steps").map(Self)
+    }
+}
+
+impl Serialize for Moment {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match self {
+            Self::Start | Self::End => Moment::serialize(self, serializer),
+            Self::After(step) => step.serialize(serializer),
+        }
     }
 }
 

@@ -1,6 +1,6 @@
 //! The `[train]` section of the experiment file.
 
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
 use crate::batches::Sampling;
@@ -9,7 +9,7 @@ use crate::nn::loss::Objective;
 use crate::number::{Count, Whole};
 
 /// The `[train]` section.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct Section {
     /// How many rows a step computes its gradients from. Default: 128.

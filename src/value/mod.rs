@@ -2,7 +2,8 @@
 //!
 //! A tree is parsed ([`parse`]), other trees are laid over it ([`merge`]), axes that are written as tables become axes
 //! ([`written`]), patches are merged into it, the other axes are found ([`axes`]), and one choice of alternatives at a time it is
-//! deserialized into typed values ([`deserialize`]). A tree without axes can be written as text again ([`write`]). What is wrong becomes a [`Problem`](problem::Problem). Nothing in here knows a section of the
+//! deserialized into typed values ([`deserialize`]). Typed values become a tree again ([`serialize`]), and a tree without axes a
+//! text ([`text`], [`write`]). What is wrong becomes a [`Problem`](problem::Problem). Nothing in here knows a section of the
 //! experiment file.
 
 pub mod axes;
@@ -12,7 +13,9 @@ pub mod fault;
 pub mod merge;
 pub mod parse;
 pub mod problem;
+pub mod serialize;
 pub mod spacing;
+pub mod text;
 pub mod write;
 pub mod written;
 

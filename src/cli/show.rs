@@ -1,0 +1,62 @@
+//! `paribus show FILE [RUN]`: what an experiment or one of its runs finally uses, as a file.
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use super::{Failure, out};
+use crate::file::{Experiment, Name, single};
+use crate::plan::{self, Plan, PlannedRun};
+use crate::random::Rng;
+
+#[derive(Debug, clap::Args)]
+pub struct Arguments {
+    /// The experiment file.
+    file: PathBuf,
+    /// One run: its id, the first digits of it (4 or more), or its label, such as `adam` or, where it has several seeds, `adam, seed 3`.
+    /// What is printed is a file that has this run alone, with the same id.
+    run: Option<String>,
+}
+
+/// Prints the file, or that of a run.
+pub fn show(arguments: &Arguments) -> Result<ExitCode, Failure> {
+    let plan = Experiment::read(&arguments.file).and_then(Plan::new)?;
+    let text = match &arguments.run {
+        None => plan.experiment.text.clone(),
+        Some(run) => {
+            let found = plan::find(&plan, run).map_err(|error| Failure::Input(format!("error: {error}\n")))?;
+            run_text(&plan, &plan.runs[found], &arguments.file.display().to_string())?
+        }
+    };
+    out(&text);
+    Ok(ExitCode::SUCCESS)
+}
+
+/// The file of one run of `plan`, which stands in the file `shown`.
+fn run_text(plan: &Plan, run: &PlannedRun, shown: &str) -> Result<String, Failure> {
+    let experiment = &plan.experiment;
+    let mut text = format!("# {}, a run of {shown}\n# run_id {}\n", run.name(), run.id);
+    if let Rng::Numpy(_) = experiment.rng {
+        // What the rest of the script draws is in the id, and the rest is the file.
+        text += &format!(
+            "#\n# It draws its random numbers as a part of a NumPy script, and the script is the whole file. To train this run alone:\n\
+             #\n#     paribus run {shown} --only run_id={}\n\n",
+            run.id
+        );
+        return Ok(text + &experiment.text);
+    }
+    let mut choice = experiment.tree.first_choice();
+    plan.space.decode(run.cell, &mut choice, &mut Vec::new());
+    let failed = |error: &dyn std::fmt::Display| Failure::Operation(error.to_string());
+    let name = own_name(experiment.name.as_str(), &run.id.to_string()).map_err(|error| failed(&error))?;
+    let here = std::env::current_dir().map_err(|error| failed(&error))?;
+    let file = single(&run.spec, name, experiment, &choice, &here).map_err(|error| failed(&error))?;
+    Ok(format!("{text}\n{file}"))
+}
+
+/// The experiment's name and the first digits of the run's id.
+fn own_name(experiment: &str, id: &str) -> Result<Name, String> {
+    const LONGEST: usize = 64;
+    const DIGITS: usize = 8;
+    let stem: String = experiment.chars().take(LONGEST - DIGITS - 1).collect();
+    Name::try_from(format!("{stem}-{}", &id[..DIGITS]))
+}

@@ -1,0 +1,123 @@
+//! The file of one run: everything that the run finally used, spelled out, without axes.
+
+use std::path::Path;
+
+use super::{Experiment, File, Name, Seeds};
+use crate::nn::model;
+use crate::number::Whole;
+use crate::random::Rng;
+use crate::spec::{FunctionRun, NetworkRun, RunSpec};
+use crate::train;
+use crate::value::serialize::{self, Value, serialize};
+use crate::value::{Choice, Form, Kind, text};
+
+/// The text of a file whose only run is that of `spec`, with its id. `choice` leads to the run's cell in `experiment`: what that
+/// does not write there has a default, which is said.
+///
+/// The file is named `name`, not like the experiment, whose results it would take the place of. Relative paths start at `here`, so
+/// that they hold wherever the text is saved.
+///
+/// # Errors
+/// Where a path is no text.
+pub fn single(
+    spec: &RunSpec,
+    name: Name,
+    experiment: &Experiment,
+    choice: &Choice,
+    here: &Path,
+) -> Result<String, serialize::Error> {
+    let mut file = File { name: Some(name), description: experiment.description.clone(), ..File::of(spec) };
+    if let Some(data) = &mut file.data {
+        data.resolve(here);
+    }
+    let entries = serialize(&file)?.into_table().unwrap_or_default();
+    let root = &experiment.tree.root;
+    let is_written = |path: &[&str]| {
+        let mut node = root.chosen(choice);
+        path.iter().all(|key| match node.entry_under(key, choice) {
+            Some(entry) => {
+                node = entry.value.chosen(choice);
+                true
+            }
+            None => false,
+        })
+    };
+    // What a trial drew stands where the file has a distribution.
+    let is_drawn = |path: &[&str]| {
+        let mut node = root.chosen(choice);
+        path.iter().any(|key| match node.entry_under(key, choice) {
+            Some(entry) => {
+                node = entry.value.chosen(choice);
+                matches!(&entry.value.kind, Kind::Axis(axis) if axis.form == Form::Trials) && node.entries().is_none()
+            }
+            None => false,
+        })
+    };
+    let has = |path: &[&str]| is_written(path) || is_spelled_otherwise(path, &is_written);
+    let comment = |path: &[&str]| match path {
+        ["name"] => Some("results of their own".to_owned()),
+        ["seeds"] => None,
+        ["train", "steps"] if is_written(&["train", "epochs"]) => Some("from `epochs`".to_owned()),
+        [_] if section(&entries, path[0]) => None,
+        ["data", "train_rows" | "test_rows"] if !is_written(path) => Some("default: all".to_owned()),
+        path if is_drawn(path) => Some("drawn".to_owned()),
+        path if !has(path) => Some("default".to_owned()),
+        _ => None,
+    };
+    Ok(text::write(&entries, &comment))
+}
+
+fn section(entries: &[(String, Value)], key: &str) -> bool {
+    entries.iter().any(|(known, value)| known == key && matches!(value, Value::Table(_)))
+}
+
+/// Whether the file says in other words what stands at `path` here: a list of layers that `hidden` and its company can say.
+fn is_spelled_otherwise(path: &[&str], is_written: &dyn Fn(&[&str]) -> bool) -> bool {
+    matches!(path, ["network", _]) && is_written(&["network", "layers"])
+}
+
+impl File {
+    /// The file that says all of `spec` and nothing else.
+    pub fn of(spec: &RunSpec) -> Self {
+        let file = Self {
+            name: None,
+            description: None,
+            seeds: Seeds(vec![spec.seed()]),
+            rng: Rng::default(),
+            data: None,
+            network: None,
+            function: None,
+            init: None,
+            regularization: None,
+            optimizer: spec.optimizer().clone(),
+            train: train::Section { steps: Whole::try_from(spec.steps() as i64).ok(), ..train::Section::default() },
+            record: None,
+            sweep: super::Sweep::default(),
+            variant: None,
+            extends: None,
+        };
+        match spec {
+            RunSpec::Network(run) => file.with_network(run),
+            RunSpec::Function(run) => file.with_function(run),
+        }
+    }
+
+    fn with_network(mut self, run: &NetworkRun) -> Self {
+        self.data = Some(run.data.clone().with_limits(&run.info));
+        self.network = Some(model::Section::of(&run.model));
+        self.init = Some(run.init);
+        self.regularization = Some(run.regularization);
+        self.train.batch_size = Some(run.batch_size);
+        self.train.sampling = Some(run.sampling);
+        self.train.objective = Some(run.objective);
+        self.train.precision = run.precision;
+        self.record = Some(run.record.clone());
+        self
+    }
+
+    fn with_function(mut self, run: &FunctionRun) -> Self {
+        self.function = Some(run.function.clone());
+        self.train.precision = run.precision;
+        self
+    }
+}

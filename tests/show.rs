@@ -1,0 +1,68 @@
+//! What `paribus show` prints, as a person reads it and as the program reads it again.
+
+mod common;
+
+use common::{SMALL, Scratch};
+
+/// The id that a shown run is said to have.
+fn id(shown: &str) -> &str {
+    shown.lines().find_map(|line| line.strip_prefix("# run_id ")).expect("a shown run has its id in a comment")
+}
+
+#[test]
+fn a_file_is_shown_as_it_is_read() {
+    assert_eq!(Scratch::with(SMALL).run("show small.toml").well().stdout, SMALL);
+}
+
+#[test]
+fn the_file_of_a_run_has_that_run_alone_with_the_same_id() {
+    let scratch = Scratch::with(SMALL);
+    let shown = scratch.command("show small.toml").arg("adam, seed 1").output().unwrap();
+    let shown = String::from_utf8(shown.stdout).unwrap();
+    insta::assert_snapshot!(shown);
+    scratch.write("adam.toml", &shown);
+    let planned = scratch.run("plan adam.toml").well().stdout;
+    assert!(planned.contains(": 1 run, 30 steps") && planned.contains(id(&shown)), "{planned}");
+    // And the other way round: shown again, it says the same.
+    let again = scratch.run("show adam.toml adam").well().stdout;
+    let settings = |text: &str| -> Vec<String> {
+        let before_comment = |line: &str| line.split(" # ").next().unwrap_or_default().trim_end().to_owned();
+        text.lines().filter(|line| !line.starts_with(['#', 'n'])).map(before_comment).collect()
+    };
+    assert_eq!(settings(&again), settings(&shown));
+}
+
+#[test]
+fn paths_are_found_wherever_the_file_is_saved() {
+    let scratch = Scratch::new();
+    std::fs::create_dir_all(scratch.path().join("a/data")).unwrap();
+    std::fs::create_dir_all(scratch.path().join("b")).unwrap();
+    scratch.write("a/data/points.csv", "x,y\n1,0.5\n2,0.7\n3,0.1\n");
+    scratch.write(
+        "a/points.toml",
+        "data = { source = \"csv\", path = \"data/points.csv\", target = \"y\" }\nnetwork.hidden = []\n\
+         train = { steps = 3, batch_size = 2, objective = \"mse\" }\noptimizer = \"sgd\"\n",
+    );
+    let shown = scratch.run("show a/points.toml sgd").well().stdout;
+    scratch.write("b/sgd.toml", &shown);
+    assert!(scratch.run("plan b/sgd.toml").well().stdout.contains(id(&shown)));
+}
+
+#[test]
+fn a_part_of_a_script_cannot_stand_alone() {
+    let scratch = Scratch::with(&format!("rng = {{ kind = \"numpy\", group = [\"optimizer\"] }}\n{SMALL}"));
+    let shown = scratch.command("show small.toml").arg("adam, seed 1").output().unwrap();
+    let shown = String::from_utf8(shown.stdout).unwrap();
+    insta::assert_snapshot!(shown);
+    let command = shown.lines().find_map(|line| line.strip_prefix("#     paribus run ")).unwrap();
+    scratch.write("small.toml", &shown);
+    let planned = scratch.run(&format!("plan {command}")).well().stdout;
+    assert!(planned.contains("1 run of 4") && planned.contains(id(&shown)), "{planned}");
+}
+
+#[test]
+fn a_run_that_is_not_there_is_guessed() {
+    let ran = Scratch::with(SMALL).run("show small.toml adan");
+    assert_eq!((ran.code, ran.stdout.as_str()), (2, ""));
+    insta::assert_snapshot!(ran.stderr);
+}
