@@ -1,0 +1,38 @@
+//! What a person reads who has made one of the mistakes that people make: every file of `tests/mistakes`, with the complete text beside it.
+//!
+//! Each file is a complete experiment with one mistake, which its first line tells in the words of the person who made it.
+
+mod common;
+
+use std::path::{Path, PathBuf};
+
+use common::Scratch;
+
+/// The files, sorted, each with its name.
+fn files() -> Vec<(String, PathBuf)> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/mistakes");
+    let mut files: Vec<(String, PathBuf)> = std::fs::read_dir(folder)
+        .expect("the folder can be read")
+        .map(|entry| entry.expect("the folder can be read").path())
+        .filter(|path| path.extension().is_some_and(|extension| extension == "toml"))
+        .map(|path| (path.file_stem().expect("a file has a name").to_string_lossy().into_owned(), path))
+        .collect();
+    files.sort();
+    files
+}
+
+#[test]
+fn every_mistake_is_found_and_nothing_is_written() {
+    let files = files();
+    assert!(files.len() >= 60, "{} files", files.len());
+    for (name, path) in files {
+        let text = std::fs::read_to_string(&path).expect("the file can be read");
+        assert!(text.starts_with("# "), "{name} does not begin with its mistake");
+        let file = format!("{name}.toml");
+        let scratch = Scratch::new();
+        scratch.write(&file, &text);
+        let ran = scratch.run(&format!("check {file}"));
+        assert_eq!((ran.code, ran.stdout.as_str()), (2, ""), "{name} has no mistake: {ran:#?}");
+        assert_eq!(scratch.files("").len(), 1, "{name} wrote something");
+    }
+}
