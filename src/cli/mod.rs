@@ -24,6 +24,7 @@ use std::process::ExitCode;
 
 use clap::{CommandFactory, Parser, Subcommand};
 
+use crate::file::Experiment;
 use crate::plan::{Plan, Selection};
 
 /// All other things equal: one TOML file in, many small neural-network trainings, loss histories in Parquet out.
@@ -192,9 +193,9 @@ fn select(plan: &Plan, only: &[String]) -> Result<Vec<usize>, Failure> {
     chosen.map_err(|error| Failure::Input(format!("error: {error}\n")))
 }
 
-/// Where the results of a plan are, unless the person says otherwise.
-fn results_folder(plan: &Plan, asked: Option<PathBuf>) -> PathBuf {
-    asked.unwrap_or_else(|| PathBuf::from("results").join(plan.experiment.folder_name()))
+/// Where the results of an experiment are, unless the person says otherwise.
+fn results_folder(experiment: &Experiment, asked: Option<PathBuf>) -> PathBuf {
+    asked.unwrap_or_else(|| PathBuf::from("results").join(experiment.folder_name()))
 }
 
 /// `1234567` as `1,234,567`.

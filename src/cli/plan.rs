@@ -1,15 +1,21 @@
 //! `paribus plan FILE`: what would run and why, before anything does.
 
-use std::collections::HashSet;
-use std::path::PathBuf;
+mod axes;
+mod json;
+mod listing;
+
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use std::time::Duration;
 
 use super::experiment::Asked;
-use super::table::Table;
-use super::{Failure, counted, grouped, out, results_folder, select};
-use crate::file::How;
-use crate::plan::{Alternative, Axis, Plan, PlannedRun, Space};
-use crate::store::{Inventory, Status};
+use super::training::default_jobs;
+use super::{Failure, out, results_folder, select};
+use crate::file::Experiment;
+use crate::plan::{
+    Change, Duplicate, Estimate, Outline, Outlook, PlannedRun, Space, State, Survey, count_states, estimate, shapes,
+};
+use crate::store::{Inventory, Known};
 
 #[derive(Debug, clap::Args)]
 #[command(after_long_help = HELP)]
@@ -22,190 +28,116 @@ pub struct Arguments {
     /// Only the runs with this setting, such as optimizer=adam or seed=0; repeat it for more values or more settings.
     #[arg(long, value_name = "KEY=VALUE")]
     only: Vec<String>,
+    /// How many runs would train at the same time, for the estimate [default: one for each core]
+    #[arg(short, long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=4096))]
+    jobs: Option<u32>,
+    /// List every run, however many there are; without it more than 1000 are counted only.
+    #[arg(long)]
+    list: bool,
+    /// Print one JSON object, for programs.
+    #[arg(long)]
+    json: bool,
 }
 
 const HELP: &str = "\
 Examples:
   paribus plan experiments/ch6.toml
   paribus plan experiments/ch6.toml --only optimizer=adam --only seed=0
-  paribus plan experiments/ch6.toml --results elsewhere/ch6
+  paribus plan experiments/ch6.toml --set train.steps=4000
+  paribus plan experiments/ch6.toml --json
+
+Each run is new, failed, finished, diverged or archived, which decides what the next `run` does with it; for a run that takes the
+place of another, what changed is told. Time, memory and disk are estimated by timing some updates of each shape of network.
 
 Writes nothing, and may be used while a run is at work.
 
 Exit codes: 0 all well, 2 a mistake in the file or in --only, 1 results that cannot be read.";
 
-/// Lists every run of a file.
+/// More runs than this are listed only where that is asked for.
+const LISTED: u64 = 1000;
+
+/// As long as this is spent on timing.
+const TIMING: Duration = Duration::from_millis(30);
+
+/// Everything there is to say about a plan.
+struct Report<'p> {
+    experiment: &'p Experiment,
+    space: &'p Space,
+    survey: &'p Survey,
+    results: &'p Path,
+    /// The runs that were asked for, and all of the plan's.
+    runs: u64,
+    of: u64,
+    /// Of those that were asked for.
+    steps: u128,
+    /// By state, in the order of [`State::ALL`].
+    counts: [u64; State::ALL.len()],
+    /// Runs that move to the archive.
+    leaving: u64,
+    /// Of what the next `run` trains; nothing where it trains nothing.
+    estimate: Option<Estimate>,
+    list: Option<List<'p>>,
+}
+
+/// The runs of a plan, one by one.
+struct List<'p> {
+    runs: Vec<(&'p PlannedRun, State, Vec<Change>)>,
+    leaving: Vec<&'p Known>,
+    duplicates: &'p [Duplicate],
+}
+
+/// Tells what a file would run.
 pub fn plan(arguments: &Arguments) -> Result<ExitCode, Failure> {
-    let plan = arguments.experiment.read().and_then(Plan::new)?;
-    let chosen = select(&plan, &arguments.only)?;
-    let results = results_folder(&plan, arguments.results.clone());
+    let outline = Outline::new(arguments.experiment.read()?)?;
+    let results = results_folder(&outline.experiment, arguments.results.clone());
     let inventory = Inventory::look(&results)?;
-    out(&listing(&plan, &chosen, &inventory));
-    if plan.experiment.mark.is_some() {
-        out(&format!("results in {}\n", results.display()));
+    let jobs = arguments.jobs.map_or_else(default_jobs, |jobs| jobs as usize);
+    let show = |report: &Report| out(&if arguments.json { json::json(report) } else { listing::listing(report) });
+
+    if outline.runs() > LISTED && !arguments.list && arguments.only.is_empty() {
+        let (counts, leaving) = count_states(&outline, &inventory, &results)?;
+        let Outline { experiment, space, survey, .. } = &outline;
+        let seeds = experiment.seeds.get().len() as u64;
+        let is_trained = State::ALL.iter().zip(counts).any(|(state, count)| state.is_trained() && count > 0);
+        show(&Report {
+            experiment,
+            space,
+            survey,
+            results: &results,
+            runs: outline.runs(),
+            of: outline.runs(),
+            steps: outline.steps(),
+            counts,
+            leaving,
+            estimate: is_trained.then(|| estimate(&survey.shapes, seeds, jobs, TIMING)),
+            list: None,
+        });
+        return Ok(ExitCode::SUCCESS);
     }
+
+    let plan = outline.list()?;
+    let runs: Vec<&PlannedRun> = select(&plan, &arguments.only)?.into_iter().map(|index| &plan.runs[index]).collect();
+    let Outlook { runs: states, leaving } = Outlook::of(&runs, &plan.runs, &inventory, &results)?;
+    let mut counts = [0; State::ALL.len()];
+    states.iter().for_each(|(state, _)| counts[*state as usize] += 1);
+    let trained = runs.iter().zip(&states).filter(|(_, (state, _))| state.is_trained());
+    let shapes = shapes(trained.map(|(run, _)| (&run.spec, run.cost)));
+    show(&Report {
+        experiment: &plan.experiment,
+        space: &plan.space,
+        survey: &plan.survey,
+        results: &results,
+        runs: runs.len() as u64,
+        of: plan.runs.len() as u64,
+        steps: runs.iter().map(|run| u128::from(run.spec.steps())).sum(),
+        counts,
+        leaving: leaving.len() as u64,
+        estimate: (!shapes.is_empty()).then(|| estimate(&shapes, 1, jobs, TIMING)),
+        list: Some(List {
+            runs: runs.into_iter().zip(states).map(|(run, (state, changes))| (run, state, changes)).collect(),
+            leaving,
+            duplicates: &plan.duplicates,
+        }),
+    });
     Ok(ExitCode::SUCCESS)
-}
-
-/// Everything there is to say about a plan, as text.
-fn listing(plan: &Plan, chosen: &[usize], inventory: &Inventory) -> String {
-    let mut text = format!("{}: ", plan.experiment.name.as_str());
-    let runs: Vec<&PlannedRun> = chosen.iter().map(|&index| &plan.runs[index]).collect();
-    let steps: u128 = runs.iter().map(|run| u128::from(run.spec.steps())).sum();
-    text += &counted(runs.len(), "run");
-    if runs.len() < plan.runs.len() {
-        text += &format!(" of {}", grouped(plan.runs.len() as u128));
-    }
-    text += &format!(", {}\n", counted(steps, "step"));
-    if let Some(description) = &plan.experiment.description {
-        text += &format!("{description}\n");
-    }
-
-    text += "\naxes (they multiply; the last one varies fastest, seeds innermost)\n";
-    text += &axes(plan).render(2);
-    text += "\nkeys as they were read\n";
-    let mut keys = Table::new([("", false), ("", false), ("", false), ("", false)]);
-    for reading in &plan.experiment.readings {
-        let how = match reading.how {
-            How::Value => "one value".to_owned(),
-            How::Axis(count) => format!("an axis of {}", counted(count, "value")),
-            How::Spaced(word, count) => format!("an axis of {}, {word}", counted(count, "value")),
-            How::Drawn(word) => format!("drawn by each trial, {word}"),
-            How::Unchanged => "changes nothing".to_owned(),
-        };
-        let from = reading.from.as_ref().map(|from| format!("from {from}")).unwrap_or_default();
-        keys.row([reading.key.clone(), reading.written.clone(), how, from]);
-    }
-    text += &keys.render(2);
-
-    let mut classes: Vec<String> = runs.iter().filter_map(|run| run.spec.data()?.1.classes_in_words()).collect();
-    classes.sort();
-    classes.dedup();
-    for classes in classes {
-        text += &format!("\nclasses\n  {classes}\n");
-    }
-
-    text += "\nruns\n";
-    let mut table = Table::new([("id", false), ("label", false), ("seed", true), ("state", false), ("varies", false)]);
-    let mut counts = [0u64; STATES.len()];
-    for run in &runs {
-        let state = state(run, inventory);
-        counts[state] += 1;
-        let varies = run.varies.iter().map(|(name, value)| format!("{name}={value}")).collect::<Vec<_>>().join(" ");
-        let seed = run.spec.seed().get().to_string();
-        table.row([run.id.to_string(), run.label.clone(), seed, STATES[state].0.to_owned(), varies]);
-    }
-    text += &table.render(2);
-    for duplicate in &plan.duplicates {
-        text += &format!("  {duplicate}\n");
-    }
-
-    let counts: Vec<String> = STATES
-        .iter()
-        .zip(counts)
-        .filter(|(_, count)| *count > 0)
-        .map(|((name, meaning), count)| format!("{count} {name} ({meaning})"))
-        .collect();
-    text += &format!("\n{}\n", counts.join(", "));
-    text
-}
-
-/// What a run can be before `run`, and what `run` then does.
-const STATES: [(&str, &str); 5] = [
-    ("new", "to be trained"),
-    ("finished", "kept"),
-    ("diverged", "kept"),
-    ("failed", "to be trained again"),
-    ("archived", "to be taken back"),
-];
-
-fn state(run: &PlannedRun, inventory: &Inventory) -> usize {
-    match inventory.runs.get(&run.id).map(|known| known.summary.status) {
-        Some(Status::Finished) => 1,
-        Some(Status::Diverged) => 2,
-        Some(Status::Failed) => 3,
-        None if inventory.archived.contains_key(&run.id) => 4,
-        None => 0,
-    }
-}
-
-fn axes(plan: &Plan) -> Table {
-    let mut table = Table::new([("", false), ("", true), ("", false)]);
-    rows(&plan.space, &[]).into_iter().for_each(|row| table.row(row));
-    let seeds: Vec<String> = plan.experiment.seeds.get().iter().map(|seed| seed.get().to_string()).collect();
-    table.row(["seed".to_owned(), seeds.len().to_string(), listed(&seeds)]);
-    table
-}
-
-/// Name, number of values and values of each axis in `space`. Of the given axes, `told` are told of already.
-fn rows(space: &Space, told: &[String]) -> Vec<[String; 3]> {
-    let mut all: Vec<[String; 3]> = Vec::new();
-    for axis in told_apart(space) {
-        let is_trials = axis.name == "trial";
-        if axis.is_given {
-            let [Alternative { label, value, .. }] = axis.alternatives.as_slice() else { continue };
-            if !label.is_empty() && !told.contains(&axis.name) {
-                all.push([axis.name.clone(), String::new(), value.clone()]);
-            }
-            continue;
-        }
-        let values: Vec<String> = axis.alternatives.iter().map(|alternative| alternative.value.clone()).collect();
-        all.push([axis.name.clone(), values.len().to_string(), listed(&values)]);
-        let moving = if is_trials { Vec::new() } else { moving_with(axis) };
-        let told: Vec<String> = moving.iter().map(|(name, _)| name.clone()).collect();
-        all.extend(moving.iter().map(|(name, values)| [name.clone(), format!("with {}", axis.name), listed(values)]));
-        let inner: Vec<Vec<[String; 3]>> =
-            axis.alternatives.iter().map(|alternative| rows(&alternative.inner, &told)).collect();
-        // What all alternatives have in common, or many trials, is said once.
-        if is_trials || (inner.len() > 1 && inner.windows(2).all(|pair| pair[0] == pair[1])) {
-            let (mut once, mut seen) = (Vec::new(), HashSet::new());
-            once.extend(inner.into_iter().flatten().filter(|row| seen.insert(row.clone())));
-            all.extend(once);
-        } else {
-            for (alternative, rows) in axis.alternatives.iter().zip(inner) {
-                let under =
-                    |[name, count, values]: [String; 3]| [format!("{}: {name}", alternative.value), count, values];
-                all.extend(rows.into_iter().map(under));
-            }
-        }
-    }
-    all
-}
-
-/// The axes of `space`, and in the place of one optimizer alone, which is none, those within it.
-fn told_apart(space: &Space) -> Vec<&Axis> {
-    let mut axes = Vec::new();
-    for axis in &space.axes {
-        match axis.alternatives.as_slice() {
-            [only] if !axis.is_declared => axes.extend(told_apart(&only.inner)),
-            _ => axes.push(axis),
-        }
-    }
-    axes
-}
-
-/// The axes that move with this one under all of its alternatives, with their values.
-fn moving_with(axis: &Axis) -> Vec<(String, Vec<String>)> {
-    let Some(first) = axis.alternatives.first() else { return Vec::new() };
-    fn given(space: &Space) -> impl Iterator<Item = &Axis> {
-        told_apart(space).into_iter().filter(|axis| axis.is_given)
-    }
-    let names = given(&first.inner).map(|axis| axis.name.clone());
-    let with_values = |name: String| {
-        let value = |alternative: &Alternative| {
-            let given = given(&alternative.inner).find(|axis| axis.name == name)?;
-            given.alternatives.first().map(|only| only.value.clone())
-        };
-        let values = axis.alternatives.iter().map(value).collect::<Option<_>>()?;
-        Some((name, values))
-    };
-    names.filter_map(with_values).collect()
-}
-
-/// The values, or the first few and the last one of many.
-fn listed(values: &[String]) -> String {
-    match values {
-        [head @ .., last] if head.len() >= 20 => format!("{}, …, {last}", head[..3].join(", ")),
-        _ => values.join(", "),
-    }
 }

@@ -63,7 +63,7 @@ pub fn run(arguments: &Arguments, bars: &MultiProgress) -> Result<ExitCode, Fail
     let begin = Instant::now();
     let plan = arguments.experiment.read().and_then(Plan::new)?;
     let chosen = select(&plan, &arguments.only)?;
-    let folder = results_folder(&plan, arguments.results.clone());
+    let folder = results_folder(&plan.experiment, arguments.results.clone());
     let stop = stop_on_signals()?;
 
     let runs: Vec<&PlannedRun> = chosen.iter().map(|&index| &plan.runs[index]).collect();

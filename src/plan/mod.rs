@@ -8,6 +8,7 @@ mod exclude;
 mod findings;
 mod fingerprint;
 mod lower;
+mod outlook;
 #[cfg(test)]
 mod round_trip_tests;
 mod script;
@@ -38,9 +39,10 @@ pub use cost::Cost;
 pub use estimate::{Estimate, estimate};
 use exclude::Exclusion;
 use lower::{Known, Lowered};
+pub use outlook::{Change, Outlook, State, count_states};
 pub use select::{NotFound, Selection, SelectionError, find};
 pub use space::{Alternative, Axis, Space};
-pub use survey::{Shape, Survey};
+pub use survey::{Shape, Survey, shapes};
 
 /// Everything that a file declares, counted but not listed.
 #[derive(Debug)]

@@ -51,7 +51,7 @@ fn the_files_of_the_book_survive() {
             found += 1;
         }
     }
-    assert_eq!(found, 10);
+    assert_eq!(found, 11);
 }
 
 #[test]

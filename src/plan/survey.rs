@@ -49,22 +49,14 @@ impl Survey {
     pub fn of_cells(cells: &[Cell]) -> Self {
         let mut survey = Self::default();
         let mut known: HashSet<Fingerprint> = HashSet::new();
-        let mut shape_of: HashMap<(u64, u64), usize> = HashMap::new();
-        for Cell { spec, .. } in cells {
+        let of_cell = |Cell { spec, .. }: &Cell| {
             let settings = spec.settings();
             let apart = settings.iter().filter(|(name, _)| *name != "seed").map(|(name, value)| (name as &str, value));
-            let fingerprint = Fingerprint::of_all(apart).and(Fingerprint::of_data(spec.fingerprint()));
-            if !known.insert(fingerprint) {
-                survey.duplicates += 1;
-                continue;
-            }
-            let cost = Cost::of(spec);
-            let shape = *shape_of.entry((cost.operations.to_bits(), spec.steps())).or_insert_with(|| {
-                survey.shapes.push(Shape { spec: spec.clone(), cost, cells: 0 });
-                survey.shapes.len() - 1
-            });
-            survey.shapes[shape].cells += 1;
-        }
+            Fingerprint::of_all(apart).and(Fingerprint::of_data(spec.fingerprint()))
+        };
+        let different: Vec<&Cell> = cells.iter().filter(|cell| known.insert(of_cell(cell))).collect();
+        survey.duplicates = (cells.len() - different.len()) as u64;
+        survey.shapes = shapes(different.into_iter().map(|cell| (&cell.spec, Cost::of(&cell.spec))));
         survey.fingerprints = known.into_iter().collect();
         survey.fingerprints.sort_unstable();
         survey
@@ -74,6 +66,21 @@ impl Survey {
     pub fn cells(&self) -> u64 {
         self.fingerprints.len() as u64
     }
+}
+
+/// The shapes of so many runs or cells, each counted once.
+pub fn shapes<'a>(specs: impl IntoIterator<Item = (&'a RunSpec, Cost)>) -> Vec<Shape> {
+    let mut shapes: Vec<Shape> = Vec::new();
+    let mut known: HashMap<(u64, u64, u64, &str), usize> = HashMap::new();
+    for (spec, cost) in specs {
+        let key = (cost.operations.to_bits(), cost.bytes.to_bits(), spec.steps(), spec.optimizer().kind());
+        let shape = *known.entry(key).or_insert_with(|| {
+            shapes.push(Shape { spec: spec.clone(), cost, cells: 0 });
+            shapes.len() - 1
+        });
+        shapes[shape].cells += 1;
+    }
+    shapes
 }
 
 /// Surveys every cell of `space`; what is wrong with any of them is added to `problems`. The data is looked at as far as it is
@@ -135,8 +142,8 @@ struct Surveyor<'a, 'e> {
     frames: HashMap<u32, Frame>,
     parts: HashMap<PartKey, Part>,
     shapes: Vec<Shape>,
-    /// Frame and accumulators of the optimizer.
-    shape_of: HashMap<(u32, usize), u32>,
+    /// By the frame and the optimizer.
+    shape_of: HashMap<(u32, &'static str), u32>,
     /// The states of cells without a specification that have been looked at.
     broken: HashSet<[u32; ASPECTS]>,
     /// What each cell is, and its shape.
@@ -162,8 +169,8 @@ struct Way {
 struct Part {
     fingerprint: Fingerprint,
     marks: Marks,
-    /// Accumulators for each parameter, where this is the optimizer.
-    slots: usize,
+    /// The optimizer, where this is it.
+    kind: &'static str,
     /// Whether some cell has been checked that has it.
     is_checked: bool,
 }
@@ -183,7 +190,7 @@ struct Whole {
     fingerprint: Fingerprint,
     marks: Marks,
     frame: u32,
-    slots: usize,
+    kind: &'static str,
     /// None where no such cell has been checked.
     shape: Option<u32>,
     is_checked: bool,
@@ -265,18 +272,18 @@ impl Surveyor<'_, '_> {
             }
         }
         let mut sum = alone.and(Part { is_checked: true, ..frame.part });
-        let mut slots = 0;
+        let mut kind = "";
         for key in self.part_keys(way, frame) {
             let part = self.parts.get(&key)?;
-            slots = slots.max(part.slots);
+            kind = kind.max(part.kind);
             sum = sum.and(*part);
         }
         Some(Whole {
             fingerprint: sum.fingerprint,
             marks: sum.marks.and(way.marks),
             frame: state,
-            slots,
-            shape: self.shape_of.get(&(state, slots)).copied(),
+            kind,
+            shape: self.shape_of.get(&(state, kind)).copied(),
             is_checked: sum.is_checked,
         })
     }
@@ -323,8 +330,8 @@ impl Surveyor<'_, '_> {
         let frame = Frame { part: own, steps: spec.steps(), precision: spec.precision() };
         let frame = *self.frames.entry(way.states[Aspect::Frame as usize]).or_insert(frame);
         for (key, own) in self.part_keys(way, &frame).into_iter().zip(others) {
-            let slots = if key.0 == Aspect::Optimizer as u8 { spec.optimizer().slots() } else { 0 };
-            let part = Part { slots, ..part(&self.exclusion, &own) };
+            let kind = if key.0 == Aspect::Optimizer as u8 { spec.optimizer().kind() } else { "" };
+            let part = Part { kind, ..part(&self.exclusion, &own) };
             self.parts.entry(key).or_insert(part);
         }
     }
@@ -339,7 +346,7 @@ impl Surveyor<'_, '_> {
         for (axis, alternative) in taken {
             self.alone.entry((axis.id, alternative.position)).and_modify(|part| part.is_checked = true);
         }
-        *self.shape_of.entry((cell.frame, cell.slots)).or_insert_with(|| {
+        *self.shape_of.entry((cell.frame, cell.kind)).or_insert_with(|| {
             // Of a plan that cannot be run, nothing counts.
             let cost = if is_sound { Cost::of(&spec) } else { Cost::default() };
             self.shapes.push(Shape { spec, cost, cells: 0 });
@@ -374,14 +381,14 @@ impl Surveyor<'_, '_> {
 }
 
 impl Part {
-    const NOTHING: Self = Self { fingerprint: Fingerprint::NOTHING, marks: Marks::NONE, slots: 0, is_checked: true };
+    const NOTHING: Self = Self { fingerprint: Fingerprint::NOTHING, marks: Marks::NONE, kind: "", is_checked: true };
 
     /// Both together, checked where both are.
     fn and(self, other: Self) -> Self {
         Self {
             fingerprint: self.fingerprint.and(other.fingerprint),
             marks: self.marks.and(other.marks),
-            slots: 0,
+            kind: "",
             is_checked: self.is_checked && other.is_checked,
         }
     }
@@ -392,7 +399,7 @@ fn part(exclusion: &Exclusion, settings: &[(&'static str, Scalar)]) -> Part {
     Part {
         fingerprint: Fingerprint::of_all(pairs()),
         marks: exclusion.of_settings(pairs()),
-        slots: 0,
+        kind: "",
         is_checked: false,
     }
 }

@@ -1,0 +1,138 @@
+//! A plan as text.
+
+use super::{List, Report, axes};
+use crate::cli::progress::duration;
+use crate::cli::status::size;
+use crate::cli::table::Table;
+use crate::cli::{counted, grouped};
+use crate::file::{Experiment, How};
+use crate::plan::{Change, Estimate, State};
+
+/// Everything there is to say about a plan.
+pub fn listing(report: &Report) -> String {
+    let experiment = report.experiment;
+    let mut text = format!("{}: {}", experiment.name.as_str(), counted(report.runs, "run"));
+    if report.runs < report.of {
+        text += &format!(" of {}", grouped(report.of.into()));
+    }
+    text += &format!(", {}\n", counted(report.steps, "step"));
+    if let Some(description) = &experiment.description {
+        text += &format!("{description}\n");
+    }
+    text += "\naxes (they multiply; the last one varies fastest, seeds innermost)\n";
+    text += &axes::table(report.space, experiment.seeds.get()).render(2);
+    text += "\nkeys as they were read\n";
+    text += &keys(experiment).render(2);
+    text += &classes(report);
+    text += &match &report.list {
+        Some(list) => runs(list),
+        None => {
+            "\nruns\n  too many to list here: `--list` lists them all, `--only KEY=VALUE` some of them\n".to_owned()
+        }
+    };
+    text += &format!("\n{}\n", summary(report).join("\n"));
+    text
+}
+
+fn keys(experiment: &Experiment) -> Table {
+    let mut keys = Table::new([("", false), ("", false), ("", false), ("", false)]);
+    for reading in &experiment.readings {
+        let how = match reading.how {
+            How::Value => "one value".to_owned(),
+            How::Axis(count) => format!("an axis of {}", counted(count, "value")),
+            How::Spaced(word, count) => format!("an axis of {}, {word}", counted(count, "value")),
+            How::Drawn(word) => format!("drawn by each trial, {word}"),
+            How::Unchanged => "changes nothing".to_owned(),
+        };
+        let from = reading.from.as_ref().map(|from| format!("from {from}")).unwrap_or_default();
+        keys.row([reading.key.clone(), reading.written.clone(), how, from]);
+    }
+    keys
+}
+
+fn classes(report: &Report) -> String {
+    let shapes = report.survey.shapes.iter();
+    let mut classes: Vec<String> = shapes.filter_map(|shape| shape.spec.data()?.1.classes_in_words()).collect();
+    classes.sort();
+    classes.dedup();
+    classes.into_iter().map(|classes| format!("\nclasses\n  {classes}\n")).collect()
+}
+
+fn runs(list: &List) -> String {
+    let headings =
+        [("id", false), ("label", false), ("seed", true), ("state", false), ("varies", false), ("why", false)];
+    let mut table = Table::new(headings);
+    for (run, state, changes) in &list.runs {
+        let varies = run.varies.iter().map(|(name, value)| format!("{name}={value}")).collect::<Vec<_>>().join(" ");
+        let seed = run.spec.seed().get().to_string();
+        table.row([run.id.to_string(), run.label.clone(), seed, state.name().to_owned(), varies, why(changes)]);
+    }
+    let mut text = format!("\nruns\n{}", table.render(2));
+    for duplicate in list.duplicates {
+        text += &format!("  {duplicate}\n");
+    }
+    if !list.leaving.is_empty() {
+        const MOST: usize = 20;
+        let mut table = Table::new([("id", false), ("label", false), ("seed", true), ("state", false)]);
+        for known in list.leaving.iter().take(MOST) {
+            let (id, seed) = (known.run_id.to_string(), known.seed.to_string());
+            table.row([id, known.label.clone(), seed, known.summary.status.name().to_owned()]);
+        }
+        text += &format!("\nruns that the file no longer asks for\n{}", table.render(2));
+        if list.leaving.len() > MOST {
+            text += &format!("  and {} more\n", grouped((list.leaving.len() - MOST) as u128));
+        }
+    }
+    text
+}
+
+/// The first few changes.
+fn why(changes: &[Change]) -> String {
+    const MOST: usize = 3;
+    let mut told: Vec<String> = changes.iter().take(MOST).map(Change::to_string).collect();
+    if changes.len() > MOST {
+        told.push(format!("{} more", changes.len() - MOST));
+    }
+    told.join(", ")
+}
+
+/// What the next `run` does, a line for each thing.
+fn summary(report: &Report) -> Vec<String> {
+    let states = State::ALL.iter().zip(report.counts).filter(|(_, count)| *count > 0);
+    let states: Vec<String> = states
+        .map(|(state, count)| format!("{} {} ({})", grouped(count.into()), state.name(), state.action()))
+        .collect();
+    let mut lines = vec![states.join(", ")];
+    let survey = report.survey;
+    if survey.excluded > 0 {
+        lines.push(format!("{} left out by `exclude`", counted(survey.excluded, "combination")));
+    }
+    if survey.duplicates > 0 && report.list.is_none() {
+        lines.push(format!("{} with the settings of another, run once", counted(survey.duplicates, "combination")));
+    }
+    if report.leaving > 0 {
+        lines.push(format!("{} to be moved to the archive", counted(report.leaving, "run")));
+    }
+    lines.push(match &report.estimate {
+        Some(estimate) => in_words(estimate),
+        None => "nothing to train".to_owned(),
+    });
+    lines.push(format!("results in {}", report.results.display()));
+    lines
+}
+
+fn in_words(estimate: &Estimate) -> String {
+    let Estimate { jobs, seconds, memory, disk, timed, shapes } = estimate;
+    let shapes = match (timed, shapes) {
+        (1, 1) => "one shape of run, timed".to_owned(),
+        (timed, shapes) if timed == shapes => format!("{shapes} shapes of runs, timed"),
+        (timed, shapes) => format!("{} of {} shapes of runs, timed", grouped(*timed as u128), grouped(*shapes as u128)),
+    };
+    format!(
+        "about {} with {}, {} of memory, {} on disk ({shapes})",
+        duration(*seconds),
+        counted(*jobs, "job"),
+        size(*memory as u64),
+        size(*disk as u64),
+    )
+}

@@ -1,0 +1,201 @@
+//! What a results folder holds of a plan, and why the next `run` trains what it trains.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::fmt;
+use std::path::Path;
+
+use super::fingerprint::Fingerprint;
+use super::{Outline, PlannedRun};
+use crate::settings::{NUMERICS_VERSION, RunId, Scalar};
+use crate::store::{Error, Identity, Inventory, Known, Status};
+
+/// What a planned run is before the next `run`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum State {
+    /// Nothing is there: it will be trained.
+    New,
+    /// It broke: it will be trained again.
+    Failed,
+    /// It is there, and stays.
+    Finished,
+    /// It diverged, which is a result, and stays.
+    Diverged,
+    /// It is in the archive, and will be taken back.
+    Archived,
+}
+
+impl State {
+    pub const ALL: [Self; 5] = [Self::New, Self::Failed, Self::Finished, Self::Diverged, Self::Archived];
+
+    /// As listings write it.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::New => "new",
+            Self::Failed => "failed",
+            Self::Finished => "finished",
+            Self::Diverged => "diverged",
+            Self::Archived => "archived",
+        }
+    }
+
+    /// What the next `run` does.
+    pub const fn action(self) -> &'static str {
+        match self {
+            Self::New => "to be trained",
+            Self::Failed => "to be trained again",
+            Self::Finished | Self::Diverged => "kept",
+            Self::Archived => "to be taken back",
+        }
+    }
+
+    /// Whether the next `run` trains it.
+    pub const fn is_trained(self) -> bool {
+        matches!(self, Self::New | Self::Failed)
+    }
+
+    fn of(run: RunId, inventory: &Inventory) -> Self {
+        match (inventory.runs.get(&run), inventory.archived.get(&run)) {
+            (Some(known), _) => Self::of_known(known.summary.status),
+            (None, Some(known)) if known.summary.status == Status::Failed => Self::Failed,
+            (None, Some(_)) => Self::Archived,
+            (None, None) => Self::New,
+        }
+    }
+
+    fn of_known(status: Status) -> Self {
+        match status {
+            Status::Finished => Self::Finished,
+            Status::Diverged => Self::Diverged,
+            Status::Failed => Self::Failed,
+        }
+    }
+}
+
+/// What tells a new run from one that is there in its place.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Change {
+    /// A setting has another value; nothing where it is not there.
+    Setting { name: String, from: Option<Scalar>, to: Option<Scalar> },
+    /// The same settings on other data.
+    Data,
+    /// The same settings, computed by another version of this program.
+    Numerics { from: u32 },
+}
+
+impl fmt::Display for Change {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let written = |value: &Option<Scalar>| value.as_ref().map_or_else(|| "none".to_owned(), Scalar::to_string);
+        match self {
+            Self::Setting { name, from, to } => write!(f, "{name} {} → {}", written(from), written(to)),
+            Self::Data => f.write_str("data changed"),
+            Self::Numerics { from } => write!(f, "numerics version {from} → {NUMERICS_VERSION}"),
+        }
+    }
+}
+
+/// The prospects of a plan's runs.
+#[derive(Debug)]
+pub struct Outlook<'i> {
+    /// Of each run that was asked for: its state; why it is new, where a run is there that it takes the place of.
+    pub runs: Vec<(State, Vec<Change>)>,
+    /// The runs that the next `run` moves to the archive.
+    pub leaving: Vec<&'i Known>,
+}
+
+impl<'i> Outlook<'i> {
+    /// Of `runs`, given what is in the results folder at `root`. `wanted` are all runs of the plan: what is there of others leaves.
+    ///
+    /// # Errors
+    /// Where a file of `runs` cannot be read.
+    pub fn of(
+        runs: &[&PlannedRun],
+        wanted: &[PlannedRun],
+        inventory: &'i Inventory,
+        root: &Path,
+    ) -> Result<Self, Error> {
+        let ids: HashSet<RunId> = wanted.iter().map(|run| run.id).collect();
+        let states: Vec<State> = runs.iter().map(|run| State::of(run.id, inventory)).collect();
+        let others =
+            || inventory.runs.values().chain(inventory.archived.values()).filter(|known| !ids.contains(&known.run_id));
+        // A place is a label and a seed.
+        let new: HashSet<(&str, u64)> = runs
+            .iter()
+            .zip(&states)
+            .filter(|(_, state)| **state == State::New)
+            .map(|(run, _)| (run.label.as_str(), run.spec.seed().get()))
+            .collect();
+        let mut before: HashMap<(&str, u64), Vec<RunId>> = HashMap::new();
+        for known in others().filter(|known| new.contains(&(known.label.as_str(), known.seed))) {
+            before.entry((&known.label, known.seed)).or_default().push(known.run_id);
+        }
+        let asked: HashSet<RunId> = before.values().flatten().copied().collect();
+        let identities = match asked.is_empty() {
+            true => BTreeMap::new(),
+            false => inventory.identities(root, |known| asked.contains(&known.run_id))?,
+        };
+        let changes = |run: &PlannedRun| {
+            let candidates = before.get(&(run.label.as_str(), run.spec.seed().get())).into_iter().flatten();
+            let of = |id: &RunId| identities.get(id).map(|identity| changes(identity, run));
+            candidates.filter_map(of).min_by_key(Vec::len).unwrap_or_default()
+        };
+        let runs = runs.iter().zip(states).map(|(run, state)| match state {
+            State::New => (state, changes(run)),
+            _ => (state, Vec::new()),
+        });
+        let leaves = |known: &&'i Known| inventory.runs.contains_key(&known.run_id);
+        // Where only some of the runs are asked for, nothing leaves.
+        let leaving = if runs.len() == wanted.len() { others().filter(leaves).collect() } else { Vec::new() };
+        Ok(Self { runs: runs.collect(), leaving })
+    }
+}
+
+/// What changed from a run that is there to one that is planned.
+fn changes(before: &Identity, run: &PlannedRun) -> Vec<Change> {
+    let names: BTreeSet<&str> =
+        before.settings.keys().map(String::as_str).chain(run.settings.iter().map(|(name, _)| name)).collect();
+    let mut changes: Vec<Change> = names
+        .into_iter()
+        .map(|name| (name, before.settings.get(name), run.settings.get(name)))
+        .filter(|(_, from, to)| from != to)
+        .map(|(name, from, to)| Change::Setting { name: name.to_owned(), from: from.cloned(), to: to.cloned() })
+        .collect();
+    if before.data_fingerprint != run.spec.fingerprint() {
+        changes.push(Change::Data);
+    }
+    if before.numerics_version != NUMERICS_VERSION {
+        changes.push(Change::Numerics { from: before.numerics_version });
+    }
+    changes
+}
+
+/// How many runs of a plan that is not listed are in each state, and how many leave.
+pub fn count_states(
+    outline: &Outline,
+    inventory: &Inventory,
+    root: &Path,
+) -> Result<([u64; State::ALL.len()], u64), Error> {
+    let mut counts = [0; State::ALL.len()];
+    let mut leaving = 0;
+    if !inventory.runs.is_empty() || !inventory.archived.is_empty() {
+        let seeds: HashSet<u64> = outline.experiment.seeds.get().iter().map(|seed| seed.get()).collect();
+        for (id, identity) in inventory.identities(root, |_| true)? {
+            let apart = identity.settings.iter().filter(|(name, _)| *name != "seed");
+            let settings = Fingerprint::of_all(apart.map(|(name, value)| (name.as_str(), value)));
+            let fingerprint =
+                settings.and(Fingerprint::of_world(&identity.data_fingerprint, identity.numerics_version));
+            let seed = match identity.settings.get("seed") {
+                Some(Scalar::Int(seed)) => u64::try_from(*seed).ok(),
+                _ => None,
+            };
+            let is_wanted = outline.survey.fingerprints.binary_search(&fingerprint).is_ok()
+                && seed.is_some_and(|seed| seeds.contains(&seed));
+            if is_wanted {
+                counts[State::of(id, inventory) as usize] += 1;
+            } else if inventory.runs.contains_key(&id) {
+                leaving += 1;
+            }
+        }
+    }
+    counts[State::New as usize] = outline.runs() - counts.iter().sum::<u64>();
+    Ok((counts, leaving))
+}
