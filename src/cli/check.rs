@@ -12,7 +12,7 @@ Examples:
   paribus check experiments/ch6.toml
   paribus check experiments/*.toml
 
-Every mistake of every file is shown at once, with its line, what is accepted there, and a suggestion. Data files are looked at as
+Every mistake of every file is shown at once, with its line, what is accepted there, and a suggestion. Data files are looked at as \
 far as the runs depend on them.
 
 Writes nothing.

@@ -16,7 +16,7 @@ pub struct Arguments {
 const HELP: &str = "\
 Examples:
   paribus completions bash > ~/.local/share/bash-completion/completions/paribus
-  paribus completions zsh > ~/.zfunc/_paribus          with `fpath+=~/.zfunc` before `compinit` in ~/.zshrc
+  paribus completions zsh > ~/.zfunc/_paribus      after `fpath+=~/.zfunc` in ~/.zshrc
   paribus completions fish > ~/.config/fish/completions/paribus.fish
   paribus completions elvish >> ~/.config/elvish/rc.elv
   paribus completions powershell >> $PROFILE

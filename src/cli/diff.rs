@@ -31,13 +31,13 @@ pub struct Arguments {
 
 const HELP: &str = "\
 Examples:
-  paribus diff results/ch6:adam results/ch6:sgd         two runs: settings, results, whether the bits are the same
-  paribus diff adam/0 adam/1 --results results/ch6      the same label with the seeds 0 and 1
-  paribus diff 3f2a 91c0                                runs by the beginnings of their ids, in any folder of results/
-  paribus diff results/ch6 elsewhere/ch6                two folders: runs of one of them only, runs with other bits
-  paribus diff old.toml new.toml                        two experiment files: settings, and runs of one of them only
+  paribus diff results/ch6:adam results/ch6:sgd       two runs: settings, results, bits
+  paribus diff adam/0 adam/1 --results results/ch6    the same label with the seeds 0 and 1
+  paribus diff 3f2a 91c0                              runs by the beginnings of their ids
+  paribus diff results/ch6 elsewhere/ch6              two folders: which runs, which bits
+  paribus diff old.toml new.toml                      two experiment files: settings, which runs
 
-A run is FOLDER:NAME, or NAME alone; NAME is its label, LABEL/SEED, its id or the beginning of it. Only what differs is shown; times
+A run is FOLDER:NAME, or NAME alone; NAME is its label, LABEL/SEED, its id or the beginning of it. Only what differs is shown; times \
 and machines are not compared. A folder may be compared with an experiment file.
 
 Writes nothing.

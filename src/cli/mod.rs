@@ -48,8 +48,8 @@ Examples:
   paribus run experiments/ch6.toml            train what is missing, write results/ch6/
   paribus run experiments/ch6.toml --set train.steps=100
   paribus status results/ch6                  say how far it is
-  paribus diff results/ch6:sgd results/ch6:adam       in what two runs differ
-  paribus reproduce results/ch6:adam          train it again, compare the bits
+  paribus diff results/ch6 elsewhere/ch6      say in what two folders differ, or two runs, or two files
+  paribus reproduce results/ch6:adam          train a run again, compare the bits
 
 `paribus help COMMAND` says more about each command: examples, what it writes, its exit codes.
 

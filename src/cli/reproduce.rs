@@ -45,18 +45,18 @@ pub struct Arguments {
 
 const HELP: &str = "\
 Examples:
-  paribus reproduce results/ch6/history/main-0001.parquet     every run in the file
-  paribus reproduce results/ch6:adam                          a run by its label; results/ch6:adam/0 is that of seed 0
-  paribus reproduce 3f2a --results results/ch6                a run by the beginning of its id
-  paribus reproduce results/ch6 --only seed=0                 what a folder shows, as far as the seed is 0
+  paribus reproduce results/ch6/history/main-0001.parquet    every run in the file
+  paribus reproduce results/ch6:adam                         a label; adam/0 is its seed 0
+  paribus reproduce 3f2a --results results/ch6               the beginning of an id
+  paribus reproduce results/ch6 --only seed=0                what a folder shows
 
-Each run is trained again from what the footer of its file says: the experiment's text and the folder that its data is in. Then its
-rows in every table, the hash of its final parameters and its digest are compared to the last bit. A file that lies in a results
+Each run is trained again from what the footer of its file says: the experiment's text and the folder that its data is in. Then its \
+rows in every table, the hash of its final parameters and its digest are compared to the last bit. A file that lies in a results \
 folder stands for all tables of its batch; one that lies elsewhere, for itself.
 
 Writes nothing.
 
-Exit codes: 0 every recorded bit is the same, 1 a bit differs or a run failed, 2 a run cannot be trained again (another numerics
+Exit codes: 0 every recorded bit is the same, 1 a bit differs or a run failed, 2 a run cannot be trained again (another numerics \
 version, other data, an experiment that no longer has the run), 130 interrupted.";
 
 /// Trains again what is recorded, and says what differs.

@@ -46,12 +46,12 @@ pub struct Arguments {
 
 const HELP: &str = "\
 Examples:
-  paribus run experiments/ch6.toml                        train what is missing, write results/ch6/
+  paribus run experiments/ch6.toml                          train what is missing
   paribus run experiments/ch6.toml --only optimizer=adam --only seed=0
-  paribus run experiments/ch6.toml --only lr=0.1 --only lr=0.01     values of one setting are alternatives
-  paribus run experiments/ch6.toml --fresh                train again, say whether any bit changed
+  paribus run experiments/ch6.toml --only lr=0.1 --only lr=0.01    either of the two
+  paribus run experiments/ch6.toml --fresh                  say whether any bit changed
 
-What is there already is kept. Runs that the file no longer asks for move to the archive of the results folder, and come back when
+What is there already is kept. Runs that the file no longer asks for move to the archive of the results folder, and come back when \
 they are asked for again; with --only nothing moves. Ctrl-C stops in good order, and the same command goes on.
 
 Writes results/NAME/, or the folder that --results names: experiment.toml and a folder of Parquet files for each table.

@@ -29,7 +29,7 @@ Examples:
   paribus status results/ch6
   paribus status results/ch6 --json | jq .plan.missing
 
-Says how many runs there are and how they ended, what the experiment of the folder still lacks, who writes to it right now, which
+Says how many runs there are and how they ended, what the experiment of the folder still lacks, who writes to it right now, which \
 labels are best, how large the tables are, and which program wrote them.
 
 Writes nothing and disturbs nobody: it may be used while a run is at work.
