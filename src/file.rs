@@ -480,6 +480,7 @@ fn explain_place(problem: &mut Problem) {
         ("schedule", "optimizer"),
         ("warm_up", "optimizer"),
     ];
+    let is_no_section = |key: &str| ["name", "description", "extends", "seeds"].contains(&key);
     if problem.message == "unknown key `seed`" {
         problem.help.insert(0, "`seeds = [5]` means the seed 5, `seeds = 5` the seeds 0 to 4".to_owned());
     }
@@ -489,7 +490,8 @@ fn explain_place(problem: &mut Problem) {
     }
     let key = TOP.iter().find(|key| problem.message == format!("unknown key `{key}`"));
     if let Some(key) = key {
-        problem.help.push(format!("`{key}` belongs to the top of the file: before the first [section], or as [{key}]"));
+        let as_section = if is_no_section(key) { String::new() } else { format!(", or as [{key}]") };
+        problem.help.push(format!("`{key}` belongs to the top of the file: before the first [section]{as_section}"));
     }
 }
 

@@ -1,4 +1,9 @@
+use std::collections::HashSet;
+
 use super::*;
+use crate::value::deserialize::deserialize;
+use crate::value::parse::parse;
+use crate::value::{Choice, Sources};
 
 fn count(rows: u64) -> Count {
     Count::new(rows).unwrap()
@@ -163,4 +168,21 @@ fn classes_are_named_only_where_their_numbers_say_less() {
     assert_eq!(named(&["1", "2"]).as_deref(), Some("0 = 1, 1 = 2"));
     assert_eq!(named(&["0", "1"]), None);
     assert_eq!(named(&[]), None);
+}
+
+#[test]
+fn the_keys_that_hold_paths_are_those_that_are_resolved() {
+    let others = |source| if matches!(source, "csv" | "parquet") { "target = 'y'\nfeatures = 'z'\n" } else { "" };
+    for source in ["fashion-mnist", "idx", "csv", "parquet", "npy", "mnist"] {
+        let keys = Source::path_keys(source);
+        let paths: String = keys.iter().map(|key| format!("{key} = 'of_{key}'\n")).collect();
+        let mut sources = Sources::default();
+        let text = sources.add("test.toml", format!("source = '{source}'\n{paths}{}", others(source)));
+        let tree = parse(&sources, text).unwrap();
+        let mut data: Data = deserialize(&tree.root, &Choice::default(), &HashSet::new()).unwrap();
+        data.resolve(Path::new("/folder"));
+        let resolved = format!("{data:?}");
+        assert_eq!(resolved.matches("/folder/").count(), keys.len(), "{resolved}");
+        keys.iter().for_each(|key| assert!(resolved.contains(&format!("\"/folder/of_{key}\"")), "{resolved}"));
+    }
 }

@@ -165,14 +165,14 @@ fn head(main: &Path, bases: &[&Path], arguments: &[String]) -> String {
     // A comment ends with its line.
     let on_one_line = |text: &str| text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect::<String>();
     let main = on_one_line(&main.file_name().unwrap_or(main.as_os_str()).to_string_lossy());
-    let mut head = format!("# {main} as paribus read it");
+    let mut head = format!("# {main}");
     if !bases.is_empty() {
         let bases: Vec<String> = bases.iter().map(|base| on_one_line(&base.to_string_lossy())).collect();
-        head += &format!(", which extends {}", bases.join(", "));
+        head += &format!(" laid over {}", bases.join(", then "));
     }
     if !arguments.is_empty() {
-        head += ", with";
+        head += " with";
         arguments.iter().for_each(|argument| head += &format!("\n#     --set {}", on_one_line(argument)));
     }
-    format!("{head}\n# Relative paths start in the folder of {main}.\n")
+    format!("{head}\n# as paribus read it; relative paths start in the folder of {main}\n")
 }

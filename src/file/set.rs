@@ -124,7 +124,7 @@ impl Assignment {
         let mut node = root;
         for (depth, (key, &spare)) in self.keys.iter().zip(spare).enumerate() {
             if self.adds && depth > 0 && self.keys[depth - 1].name == "optimizer" {
-                spell_out_optimizers(node);
+                spell_out_optimizers(node, spare);
             }
             let Kind::Table(entries) = &mut node.kind else { return Err(Obstacle::NoTable(depth)) };
             let found = entries.iter().position(|entry| entry.key == key.name);
@@ -173,7 +173,7 @@ impl Assignment {
                         "{file} names its optimizers and says nothing of them; `--set {}` adds it",
                         shell_word(&format!("+{}", self.written(sources)))
                     )),
-                    _ => problem.help(format!("`--set '{before}={{ ... }}'` replaces the whole")),
+                    _ => problem.help(format!("`--set {before}=...` replaces the whole")),
                 }
             }
             Obstacle::Missing(_) => {
@@ -188,6 +188,7 @@ impl Assignment {
                 let is_last = depth + 1 == self.keys.len();
                 let near = did_you_mean(&key.name, here()).map(beside);
                 let is_elsewhere = is_last && !elsewhere.is_empty();
+                let is_near = near.is_some();
                 problem.label = match (elsewhere.as_slice(), near) {
                     ([only], _) if is_last => format!("did you mean `{only}`?"),
                     (_, Some(near)) if !is_elsewhere => format!("did you mean `{near}`?"),
@@ -205,8 +206,8 @@ impl Assignment {
                     let place = if before.is_empty() { file.to_owned() } else { format!("`{before}`") };
                     problem = problem.help(format!("{place} has {}", and(there)));
                 }
-                // What another section has does not belong to the top.
-                if depth == 0 && is_elsewhere {
+                // What another section has does not belong to the top, and a section that is misspelled is not to be added.
+                if depth == 0 && is_elsewhere || !is_last && is_near {
                     return problem;
                 }
                 let argument = shell_word(&format!("+{}", self.written(sources)));
@@ -338,14 +339,15 @@ fn in_quotes(value: &str) -> String {
     quoted
 }
 
-/// Makes tables of optimizers that are named only, so that something can be set in them.
-fn spell_out_optimizers(node: &mut Node) {
+/// Makes tables of optimizers that are named only, so that something can be set in them, and of `node` the table `id` that holds them.
+fn spell_out_optimizers(node: &mut Node, id: NodeId) {
     let Some(names) = one_or_more_texts(node) else { return };
     let entries = names.into_iter().map(|(name, node)| {
         let section = Node { kind: Kind::Table(Vec::new()), ..node.clone() };
         Entry { key: name.to_owned(), key_origin: node.origin.clone(), value: section }
     });
     node.kind = Kind::Table(entries.collect());
+    node.id = id;
 }
 
 /// The texts that a node is, or that a list holds: different ones, and nothing else.

@@ -1,0 +1,424 @@
+//! Experiments that are made from several parts: files that extend others, and what `--set` says.
+
+mod common;
+
+use std::path::Path;
+
+use common::{SMALL, Scratch};
+use paribus::file::Experiment;
+use paribus::plan::Plan;
+use proptest::prelude::*;
+
+/// The complete stderr of `paribus run small.toml` with these arguments of `--set`; nothing is written.
+fn mistakes(files: &[(&str, &str)], set: &[&str]) -> String {
+    let scratch = scratch(files);
+    let ran = ran(&scratch, "run small.toml", set);
+    assert_eq!(ran.code, 2, "{ran:#?}");
+    assert_eq!(ran.stdout, "");
+    assert_eq!(scratch.files("").len(), files.len(), "something was written");
+    ran.stderr
+}
+
+/// The same for [`SMALL`] alone.
+fn mistakes_of_set(set: &[&str]) -> String {
+    mistakes(&[("small.toml", SMALL)], set)
+}
+
+fn scratch(files: &[(&str, &str)]) -> Scratch {
+    let scratch = Scratch::new();
+    for (name, text) in files {
+        let folder = Path::new(name).parent().expect("a file is in a folder");
+        std::fs::create_dir_all(scratch.path().join(folder)).expect("a folder can be made");
+        scratch.write(name, text);
+    }
+    scratch
+}
+
+fn ran(scratch: &Scratch, command: &str, set: &[&str]) -> common::Ran {
+    let mut command = scratch.command(command);
+    set.iter().for_each(|argument| {
+        command.args(["--set", argument]);
+    });
+    let output = command.output().expect("the program starts");
+    common::Ran {
+        stdout: String::from_utf8(output.stdout).expect("the program prints UTF-8"),
+        stderr: String::from_utf8(output.stderr).expect("the program prints UTF-8"),
+        code: output.status.code().unwrap_or(-1),
+    }
+}
+
+#[test]
+fn bases_that_cannot_be_had() {
+    let file = "extends = [\"base.tml\", \"sub\", 3, \"../elsewhere.toml\", \"latin.toml\", \"base.tml\"]\n";
+    let scratch = scratch(&[("small.toml", file), ("base.toml", SMALL), ("sub/base.toml", SMALL)]);
+    std::fs::write(scratch.path().join("latin.toml"), b"name = \"\xe4\"").expect("the file can be written");
+    let ran = ran(&scratch, "check small.toml", &[]);
+    assert_eq!(ran.code, 2);
+    insta::assert_snapshot!(ran.stderr);
+    insta::assert_snapshot!(mistakes(&[("small.toml", "extends = []")], &[]));
+    insta::assert_snapshot!(mistakes(&[("small.toml", "extends = { file = \"base.toml\" }")], &[]));
+}
+
+#[test]
+fn a_base_that_is_not_toml() {
+    insta::assert_snapshot!(mistakes(
+        &[
+            ("small.toml", "extends = [\"sub/a.toml\", \"sub/b.toml\"]\n[train]\nsteps = 3\n"),
+            ("sub/a.toml", "[data]\nsource = mnist\n"),
+            ("sub/b.toml", "seeds = 3\nseeds = 4\n"),
+        ],
+        &[]
+    ));
+}
+
+#[test]
+fn bases_that_lead_in_a_circle() {
+    insta::assert_snapshot!(mistakes(&[("small.toml", "extends = \"./small.toml\"\n")], &[]));
+    insta::assert_snapshot!(mistakes(
+        &[
+            ("small.toml", "extends = \"sub/a.toml\"\n"),
+            ("sub/a.toml", "extends = [\"b.toml\"]\n"),
+            ("sub/b.toml", "seeds = 3\nextends = [\"../c.toml\", \"a.toml\"]\n"),
+            ("c.toml", SMALL),
+        ],
+        &[]
+    ));
+}
+
+#[test]
+fn bases_of_bases_without_end() {
+    let names: Vec<String> = (0..20).map(|number| format!("{number:02}.toml")).collect();
+    let texts: Vec<String> = (1..=20).map(|number| format!("extends = \"{number:02}.toml\"\n")).collect();
+    let mut files: Vec<(&str, &str)> = vec![("small.toml", "extends = \"00.toml\"\n"), ("20.toml", SMALL)];
+    files.extend(names.iter().zip(&texts).map(|(name, text)| (name.as_str(), text.as_str())));
+    insta::assert_snapshot!(mistakes(&files, &[]));
+    // Sixteen are well.
+    files[0].1 = "extends = \"05.toml\"\n";
+    assert_eq!(ran(&scratch(&files), "check small.toml", &[]).well().stdout, "small.toml: 4 runs, no mistakes\n");
+}
+
+#[test]
+fn mistakes_in_a_base_are_shown_in_it() {
+    let base = SMALL
+        .replace("steps = 30", "step = 30")
+        .replace("lr = 0.1", "lr = -0.1")
+        .replace("train_rows = 500", "train_rows = 60001");
+    let file = "extends = \"common/base.toml\"\n[train]\nbatch_size = 7.5\n[optimizer.momentum]\nmomentum = 2\n";
+    insta::assert_snapshot!(mistakes(&[("small.toml", file), ("common/base.toml", &base)], &[]));
+    let base = SMALL.replace("train_rows = 500", "train_rows = 60001");
+    insta::assert_snapshot!(mistakes(&[("small.toml", "extends = \"base.toml\""), ("base.toml", &base)], &[]));
+}
+
+#[test]
+fn a_base_and_a_file_that_contradict_each_other() {
+    let file = "extends = \"base.toml\"\n[train]\nepochs = 3\nbatch_size = 1000\nsampling = \"shuffle\"\n";
+    insta::assert_snapshot!(mistakes(&[("small.toml", file), ("base.toml", SMALL)], &[]));
+    // Not as a key of all optimizers that the file names.
+    let base = SMALL.replace("[optimizer.sgd]\nlr = 0.1\n[optimizer.adam]", "[optimizer]\nkind = \"sgd\"");
+    let file = "extends = \"base.toml\"\n[optimizer.adam]\n";
+    insta::assert_snapshot!(mistakes(&[("small.toml", file), ("base.toml", &base)], &[]));
+    insta::assert_snapshot!(mistakes(
+        &[("small.toml", "extends = \"b.toml\"\n[train]\nsteps = []\n"), ("b.toml", "")],
+        &[]
+    ));
+}
+
+#[test]
+fn keys_of_the_whole_file_stay_out_of_sections_and_variants() {
+    let file = format!("{SMALL}[variant.a]\nextends = \"a.toml\"\n[train.extends]\n");
+    insta::assert_snapshot!(mistakes(&[("small.toml", &file)], &[]));
+}
+
+#[test]
+fn keys_to_set_that_are_not_there() {
+    insta::assert_snapshot!(mistakes_of_set(&["train.step=3"]));
+    insta::assert_snapshot!(mistakes_of_set(&["steps=3"]));
+    insta::assert_snapshot!(mistakes_of_set(&["trian.steps=3", "network.activation=tanh", "sweep.trials=10"]));
+    let several = SMALL.replace("[optimizer.adam]", "[optimizer.adam]\nlr = 0.01");
+    insta::assert_snapshot!(mistakes(&[("small.toml", &several)], &["lr=0.2"]));
+    // With a base, too.
+    let file = "extends = \"base.toml\"\nseeds = 1";
+    insta::assert_snapshot!(mistakes(&[("small.toml", file), ("base.toml", SMALL)], &["optimizer.sdg.lr=1"]));
+}
+
+#[test]
+fn keys_to_set_where_none_are() {
+    insta::assert_snapshot!(mistakes_of_set(&["seeds.count=3", "record.evaluate.on.first=train"]));
+    let listed = SMALL
+        .replace("[optimizer.sgd]\nlr = 0.1\n[optimizer.adam]", "[init]")
+        .replace("seeds = 2", "optimizer = [\"sgd\", \"adam\"]");
+    insta::assert_snapshot!(mistakes(&[("small.toml", &listed)], &["optimizer.adam.lr=0.1"]));
+}
+
+#[test]
+fn keys_to_add_that_nothing_has() {
+    insta::assert_snapshot!(mistakes_of_set(&["+train.stepz=3", "+regularisation.l1=0.1", "+optimizer.sgd.beta1=0.9"]));
+}
+
+#[test]
+fn values_to_set_that_are_not_accepted() {
+    insta::assert_snapshot!(mistakes_of_set(&[
+        "train.steps=many",
+        "optimizer.sgd.lr=[0.1, -0.1]",
+        "network.hidden=[[5], 6]",
+        "+init.weights=hee",
+        "name=a/b",
+    ]));
+    insta::assert_snapshot!(mistakes_of_set(&["train.batch_size=600", "+train.sampling=shuffle"]));
+    insta::assert_snapshot!(mistakes_of_set(&["+train.epochs=2"]));
+}
+
+#[test]
+fn values_to_set_that_are_not_toml() {
+    insta::assert_snapshot!(mistakes_of_set(&["optimizer=[sgd, adam]"]));
+    insta::assert_snapshot!(mistakes_of_set(&["+description=what I want to know"]));
+    insta::assert_snapshot!(mistakes_of_set(&["network.hidden=[5, 6", "train.steps=1O", "data={source=\"digits\""]));
+}
+
+#[test]
+fn arguments_of_set_that_are_none() {
+    insta::assert_snapshot!(mistakes_of_set(&[
+        "train.steps",
+        "=5",
+        "train..steps=5",
+        "train.steps=",
+        "seeds=1\ntrain.steps=2"
+    ]));
+    insta::assert_snapshot!(mistakes_of_set(&["+extends=base.toml"]));
+}
+
+#[test]
+fn what_one_argument_sets_is_not_undone_by_another() {
+    insta::assert_snapshot!(mistakes_of_set(&[
+        "train.steps=5",
+        "train.steps=6",
+        "train={ steps = 7, batch_size = 5 }"
+    ]));
+}
+
+#[test]
+fn plan_tells_where_each_key_comes_from() {
+    let file = "extends = [\"base.toml\", \"more.toml\"]\nname = \"composed\"\n[train]\nbatch_size = [25, 50]\n";
+    let more = "[init]\nweights = [\"he\", 0.01]\n[optimizer]\nlr = 0.3\n";
+    let scratch = scratch(&[("small.toml", file), ("base.toml", SMALL), ("more.toml", more)]);
+    let set = ["train.steps=3", "record.evaluate.every=10", "init.weights=he", "+optimizer.adam.beta1=0.8"];
+    insta::assert_snapshot!(ran(&scratch, "plan small.toml", &set).well().stdout);
+}
+
+#[test]
+fn what_is_set_has_a_folder_of_its_own() {
+    let scratch = Scratch::with(SMALL);
+    let folder = |command: &str, set: &[&str]| {
+        let ran = ran(&scratch, command, set).well();
+        let found = ran.stdout.lines().rev().find_map(|line| line.strip_prefix("results in ")).map(str::to_owned);
+        found.map(|found| found.split_whitespace().next().unwrap_or_default().to_owned())
+    };
+    let set = ["train.steps=3", "seeds=1"];
+    let there = folder("run small.toml", &set).expect("run says where");
+    assert!(there.starts_with("results/small@") && there.len() == "results/small@".len() + 6, "{there}");
+    assert!(scratch.path().join(&there).join("experiment.toml").is_file());
+    assert!(!scratch.path().join("results/small").exists());
+    let text = std::fs::read_to_string(scratch.path().join(&there).join("experiment.toml")).expect("it can be read");
+    insta::assert_snapshot!(text);
+    // In any order and spelling, and with a name that is the same.
+    assert_eq!(folder("plan small.toml", &["seeds = 0x1", "+train.steps=3 # few"]).as_ref(), Some(&there));
+    assert_eq!(folder("plan small.toml", &["name=small", set[0], set[1]]).as_ref(), Some(&there));
+    let planned = ran(&scratch, "plan small.toml", &set).well().stdout;
+    assert!(planned.contains("\n2 finished (kept)\n"), "{planned}");
+    // Another name is another folder already, and so is one that was asked for.
+    assert_eq!(folder("run small.toml", &["name=other", set[0], set[1]]).as_deref(), Some("results/other"));
+    assert_eq!(folder("run small.toml --results here", &set).as_deref(), Some("here"));
+    assert_ne!(folder("plan small.toml", &["train.steps=4", "seeds=1"]).as_ref(), Some(&there));
+}
+
+#[test]
+fn a_file_that_is_made_from_nothing_else_is_kept_as_it_is() {
+    let text = format!("# a comment\n{SMALL}");
+    let scratch = Scratch::with(&text);
+    let experiment = Experiment::read(&scratch.path().join("small.toml")).expect("there are no mistakes");
+    assert_eq!((experiment.text, experiment.mark), (text, None));
+}
+
+#[test]
+fn paths_of_data_start_at_the_file_that_says_them() {
+    let table = "a,y\n1,0\n2,1\n3,0\n4,1\n";
+    let base = "[data]\nsource = \"csv\"\npath = [\"d.csv\", \"../e.csv\"]\ntarget = \"y\"\n[network]\nhidden = [3]\n[train]\nsteps = 1\n\
+                batch_size = 2\n[optimizer.sgd]\n[variant.a]\n[variant.b.data]\npath = \"f.csv\"\n";
+    let files = [
+        ("in/small.toml", "extends = \"../common/base.toml\"\n[data]\ntest_path = { values = [\"t.csv\"] }\n"),
+        ("common/base.toml", base),
+        ("common/d.csv", table),
+        ("common/f.csv", "a,y\n1,0\n2,1\n"),
+        ("e.csv", "a,y\n3,0\n2,1\n"),
+        ("in/t.csv", table),
+    ];
+    let scratch = scratch(&files);
+    assert_eq!(ran(&scratch, "check in/small.toml", &[]).well().stdout, "in/small.toml: 3 runs, no mistakes\n");
+    let experiment = Experiment::read(&scratch.path().join("in/small.toml")).expect("there are no mistakes");
+    insta::assert_snapshot!(experiment.text);
+    // What `--set` says is as if the file said it.
+    ran(&scratch, "check in/small.toml", &["data.path=t.csv"]).well();
+    std::fs::remove_file(scratch.path().join("common/d.csv")).expect("the file can be removed");
+    insta::assert_snapshot!(ran(&scratch, "check in/small.toml", &[]).stderr);
+}
+
+#[test]
+fn a_base_that_is_reached_twice_counts_once() {
+    let scratch = scratch(&[
+        ("small.toml", "extends = [\"a.toml\", \"b.toml\"]\nname = \"small\"\n"),
+        ("a.toml", "extends = \"base.toml\"\ntrain.steps = 1\n"),
+        ("b.toml", "extends = \"base.toml\"\nseeds = 1\ndescription = \"of b\"\n"),
+        ("base.toml", SMALL),
+    ]);
+    let experiment = Experiment::read(&scratch.path().join("small.toml")).expect("there are no mistakes");
+    insta::assert_snapshot!(experiment.text);
+}
+
+#[test]
+fn optimizers_are_merged_by_name_and_replaced_as_a_list() {
+    let labels_of = |base: &str, file: &str, set: &[&str]| {
+        let base = format!("data.source = 'mnist'\nnetwork.hidden = []\ntrain.steps = 1\n{base}");
+        let scratch = scratch(&[("small.toml", &format!("extends = 'base.toml'\n{file}")), ("base.toml", &base)]);
+        runs(&read(&scratch, set)).into_iter().map(|(_, label)| label).collect::<Vec<_>>()
+    };
+    let tables = "[optimizer.sgd]\nlr = [1, 2]\n[optimizer.adam]\n";
+    assert_eq!(
+        labels_of(tables, "[optimizer.adam]\nlr = [3, 4]\n[optimizer.lion]\n", &[]),
+        ["sgd, lr=1", "sgd, lr=2", "adam, lr=3", "adam, lr=4", "lion"]
+    );
+    assert_eq!(labels_of(tables, "optimizer = ['lion', 'adam']", &[]), ["lion", "adam"]);
+    assert_eq!(labels_of("optimizer = ['lion', 'adam']", tables, &[]), ["sgd, lr=1", "sgd, lr=2", "adam"]);
+    assert_eq!(labels_of(tables, "optimizer = { sgd = {}, lion = {} }", &[]), ["sgd", "lion"]);
+    assert_eq!(labels_of(tables, "", &["optimizer=lion"]), ["lion"]);
+    // Those that are named only can be given something.
+    assert_eq!(
+        labels_of("optimizer = ['lion', 'adam']", "", &["+optimizer.adam.lr=[1, 2]"]),
+        ["lion", "adam, lr=1", "adam, lr=2"]
+    );
+    assert_eq!(labels_of("optimizer = 'adam'", "", &["+optimizer.lr=[1, 2]"]), ["lr=1", "lr=2"]);
+    assert_eq!(
+        labels_of(
+            "[variant.a]\noptimizer = 'adam'\n[variant.b.optimizer]\nkind = 'sgd'",
+            "[variant.b.optimizer]\nlr = 3\n",
+            &["variant.b.optimizer.lr=[1, 2]"]
+        ),
+        ["a", "b, lr=1", "b, lr=2"]
+    );
+}
+
+fn read(scratch: &Scratch, set: &[&str]) -> Experiment {
+    let set: Vec<String> = set.iter().map(|&argument| argument.to_owned()).collect();
+    let read = Experiment::read_with(&scratch.path().join("small.toml"), &set);
+    read.unwrap_or_else(|mistakes| panic!("{}", mistakes.render(false)))
+}
+
+/// The id and the label of each run, in their order.
+fn runs(experiment: &Experiment) -> Vec<(String, String)> {
+    let plan = Plan::new(experiment.clone());
+    let plan = plan.unwrap_or_else(|mistakes| panic!("{}\n{}", mistakes.render(false), experiment.text));
+    plan.runs.iter().map(|run| (run.id.to_string(), run.label.clone())).collect()
+}
+
+/// Lines of which each can be in one file or in another: key and value.
+const LINES: [(&str, &str); 16] = [
+    ("seeds", "[3, 1]"),
+    ("data.source", "'mnist'"),
+    ("data.train_rows", "[100, 200]"),
+    ("network.hidden", "[[4], [3, 2]]"),
+    ("network.dropout", "0.5"),
+    ("init.weights", "['he', 0.1]"),
+    ("train.steps", "10"),
+    ("train.batch_size", "{ linspace = [10, 20, 2] }"),
+    ("optimizer.eps", "1e-9"),
+    ("optimizer.rmsprop.lr", "[0.1, 0.01]"),
+    ("optimizer.adam.beta1", "{ uniform = [0.5, 0.9] }"),
+    ("optimizer.\"adam.2\".kind", "'adam'"),
+    ("record.evaluate", "{ on = ['train'], every = 5 }"),
+    ("sweep.trials", "2"),
+    ("variant.a.train.steps", "[5, 6]"),
+    ("variant.b.regularization", "{ l1 = 0.5 }"),
+];
+
+fn text(lines: &[(&str, &str)]) -> String {
+    lines.iter().map(|(key, value)| format!("{key} = {value}\n")).collect()
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 16, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn moving_keys_into_a_base_keeps_ids_and_labels(of_base in prop::array::uniform16(any::<bool>()), first in 0usize..=16) {
+        let whole = runs(&read(&scratch(&[("small.toml", &text(&LINES))]), &[]));
+        // The first ones keep even the order.
+        let file = format!("extends = 'base.toml'\n{}", text(&LINES[first..]));
+        let composed = read(&scratch(&[("small.toml", &file), ("base.toml", &text(&LINES[..first]))]), &[]);
+        prop_assert_eq!(runs(&composed), whole.clone());
+        // Any of them may change the order of the axes.
+        let (base, file): (Vec<_>, Vec<_>) = LINES.iter().zip(of_base).partition(|(_, of_base)| *of_base);
+        let [base, file] = [base, file].map(|lines| text(&lines.into_iter().map(|(line, _)| *line).collect::<Vec<_>>()));
+        let scratch = scratch(&[("small.toml", &format!("extends = 'base.toml'\n{file}")), ("base.toml", &base)]);
+        let words = |runs: Vec<(String, String)>| {
+            let mut runs: Vec<(String, Vec<String>)> = runs
+                .into_iter()
+                .map(|(id, label)| {
+                    let mut words: Vec<String> = label.split(", ").map(str::to_owned).collect();
+                    words.sort();
+                    (id, words)
+                })
+                .collect();
+            runs.sort();
+            runs
+        };
+        prop_assert_eq!(words(runs(&read(&scratch, &[]))), words(whole));
+    }
+
+    #[test]
+    fn what_is_set_is_what_would_be_written(values in prop::collection::btree_map(0usize..8, 0usize..3, 0..4), in_base in any::<bool>()) {
+        const OTHERS: [(&str, [&str; 3]); 8] = [
+            ("seeds", ["2", "[7]", "1"]),
+            ("data", ["{ source = 'digits', test_share = 0.2 }", "'mnist'", "{ source = 'mnist', train_rows = 50 }"]),
+            ("network.hidden", ["[5]", "[[5], [6]]", "[]"]),
+            ("init.weights", ["'xavier'", "0.5", "{ kind = 'uniform', bound = 0.1 }"]),
+            ("train.steps", ["3", "[3, 4]", "{ values = [7] }"]),
+            ("optimizer.rmsprop.lr", ["0.5", "{ log_uniform = [0.01, 0.1] }", "[1, 2, 3]"]),
+            ("variant.a.train.steps", ["8", "[8, 9]", "{ geomspace = [1, 100, 3] }"]),
+            ("sweep.trials", ["1", "3", "2"]),
+        ];
+        let changes: Vec<(&str, &str)> = values.into_iter().map(|(key, value)| (OTHERS[key].0, OTHERS[key].1[value])).collect();
+        let mut edited: Vec<(&str, &str)> = Vec::new();
+        for (key, value) in LINES {
+            let section = changes.iter().find(|(changed, _)| key == *changed || key.starts_with(&format!("{changed}.")));
+            match section {
+                Some(change) if edited.contains(change) => {}
+                Some(change) => edited.push(*change),
+                None => edited.push((key, value)),
+            }
+        }
+        let arguments: Vec<String> = changes.iter().rev().map(|(key, value)| format!("{key}={value}")).collect();
+        let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
+        let lines = text(&LINES);
+        let set = if in_base {
+            read(&scratch(&[("small.toml", "extends = 'base.toml'"), ("base.toml", &lines)]), &arguments)
+        } else {
+            read(&scratch(&[("small.toml", &lines)]), &arguments)
+        };
+        let expected = runs(&read(&scratch(&[("small.toml", &text(&edited))]), &[]));
+        prop_assert_eq!(runs(&set), expected);
+        prop_assert_eq!(set.mark.is_some(), !changes.is_empty());
+    }
+
+    #[test]
+    fn the_text_of_a_composed_experiment_is_read_as_the_same(of_base in prop::array::uniform16(any::<bool>()), set in 0usize..4) {
+        let (base, file): (Vec<_>, Vec<_>) = LINES.iter().zip(of_base).partition(|(_, of_base)| *of_base);
+        let [base, file] = [base, file].map(|lines| text(&lines.into_iter().map(|(line, _)| *line).collect::<Vec<_>>()));
+        let scratch = scratch(&[("small.toml", &format!("extends = 'base.toml'\n{file}")), ("base.toml", &base)]);
+        let arguments = ["train={ steps = 1, batch_size = [10, 20] }", "+network.batch_norm=[true, false]", "+optimizer.lr=0.5"];
+        let composed = read(&scratch, &arguments[..set]);
+        scratch.write("again.toml", &composed.text);
+        let again = Experiment::read(&scratch.path().join("again.toml"));
+        let again = again.unwrap_or_else(|mistakes| panic!("{}", mistakes.render(false)));
+        prop_assert_eq!(runs(&again), runs(&composed));
+        prop_assert_eq!(again.name.as_str(), "small");
+        prop_assert_eq!(again.seeds, composed.seeds);
+    }
+}
