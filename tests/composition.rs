@@ -306,6 +306,22 @@ fn optimizers_are_merged_by_name_and_replaced_as_a_list() {
     );
 }
 
+#[test]
+fn the_experiments_of_the_repository_are_written_as_they_are_read() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("experiments");
+    let files =
+        std::fs::read_dir(&folder).expect("the folder can be read").map(|entry| entry.expect("it is there").path());
+    for file in files.filter(|file| file.extension().is_some_and(|extension| extension == "toml")) {
+        let parse = |set: &[String]| {
+            Experiment::read_with(&file, set).unwrap_or_else(|mistakes| panic!("{}", mistakes.render(false)))
+        };
+        let composed = parse(&["+description=another".to_owned()]);
+        let again = Experiment::parse("again.toml", composed.text.clone(), "again", folder.clone());
+        let again = again.unwrap_or_else(|mistakes| panic!("{}\n{}", mistakes.render(false), composed.text));
+        assert_eq!(runs(&again), runs(&parse(&[])), "{}", composed.text);
+    }
+}
+
 fn read(scratch: &Scratch, set: &[&str]) -> Experiment {
     let set: Vec<String> = set.iter().map(|&argument| argument.to_owned()).collect();
     let read = Experiment::read_with(&scratch.path().join("small.toml"), &set);
@@ -370,6 +386,20 @@ proptest! {
             runs
         };
         prop_assert_eq!(words(runs(&read(&scratch, &[]))), words(whole));
+    }
+
+    #[test]
+    fn any_argument_of_set_is_understood_or_refused(
+        arguments in prop::collection::vec(
+            prop_oneof!["[+a-c.\"'=\\[\\]{}, ä#\n0-9]{0,12}", "\\+?(train|optimizer|seeds)(\\.[a-s]{1,5}){0,2}=[\\[{\"a-d1é,=\\]}]{0,6}", any::<String>()],
+            1..4,
+        ),
+    ) {
+        let scratch = Scratch::with(SMALL);
+        let read = Experiment::read_with(&scratch.path().join("small.toml"), &arguments);
+        if let Err(mistakes) = read {
+            prop_assert!(mistakes.render(false).contains("error: "));
+        }
     }
 
     #[test]
