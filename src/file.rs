@@ -239,9 +239,10 @@ impl Experiment {
 
     fn from_main(main: Main, set: &[String]) -> Result<Self, Mistakes> {
         let (stem, folder) = (main.stem, main.folder.to_owned());
-        let Composed { mut sources, mut tree, text, mark, rewritten } = compose(main, set)?;
+        let Composed { mut sources, mut tree, text, mark, rewritten, problems: of_set } = compose(main, set)?;
         let rejected = value::written::spell_out(&mut tree);
         let (variants, mut problems) = Variants::take(&mut tree);
+        problems.extend(of_set);
         problems.extend(add_missing_sections(&mut sources, &mut tree, &variants));
         let places = variants.places();
         let (shared, misnamed) = variants.merge(&mut tree, &sources);

@@ -113,6 +113,14 @@ fn mistakes_in_a_base_are_shown_in_it() {
 fn a_base_and_a_file_that_contradict_each_other() {
     let file = "extends = \"base.toml\"\n[train]\nepochs = 3\nbatch_size = 1000\nsampling = \"shuffle\"\n";
     insta::assert_snapshot!(mistakes(&[("small.toml", file), ("base.toml", SMALL)], &[]));
+    // What goes with one source does not go with another.
+    let file = "extends = \"base.toml\"\n[data]\nsource = \"spiral\"\n[init.weights]\nkind = \"orthogonal\"\n[optimizer.adam]\nkind = \"sgd\"\n";
+    let base = SMALL
+        .replace("[optimizer.adam]", "[optimizer.adam]\nbeta1 = 0.8")
+        .replace("[record]", "[init.weights]\nkind = \"uniform\"\nbound = 0.1\n[record]")
+        .replace("test_rows = 100", "")
+        .replace("source = \"mnist\"", "source = \"normal\"\nfeatures = 3\nrows = 9");
+    insta::assert_snapshot!(mistakes(&[("small.toml", file), ("base.toml", &base)], &[]));
     // Not as a key of all optimizers that the file names.
     let base = SMALL.replace("[optimizer.sgd]\nlr = 0.1\n[optimizer.adam]", "[optimizer]\nkind = \"sgd\"");
     let file = "extends = \"base.toml\"\n[optimizer.adam]\n";
@@ -166,6 +174,9 @@ fn values_to_set_that_are_not_accepted() {
     ]));
     insta::assert_snapshot!(mistakes_of_set(&["train.batch_size=600", "+train.sampling=shuffle"]));
     insta::assert_snapshot!(mistakes_of_set(&["+train.epochs=2"]));
+    // With what is wrong in the file.
+    let file = SMALL.replace("hidden = [20, 10]", "hiden = [20, 10]");
+    insta::assert_snapshot!(mistakes(&[("small.toml", &file)], &["train.step=3", "seeds=none"]));
 }
 
 #[test]

@@ -8,7 +8,7 @@ use super::variants::VARIANT;
 use super::{Mistakes, extends, set};
 use crate::data::Source;
 use crate::value::problem::Problem;
-use crate::value::{Entry, Kind, Node, NodeId, SourceId, Sources, Tree, write};
+use crate::value::{Entry, Form, Kind, Node, NodeId, Origin, SourceId, Sources, Tree, write};
 
 /// The file that is read, before it is known what is in it.
 #[derive(Debug)]
@@ -35,12 +35,14 @@ pub struct Composed {
     pub mark: Option<String>,
     /// How those values read that no one text has as a whole.
     pub rewritten: HashMap<NodeId, String>,
+    /// Arguments that cannot be understood or name nothing.
+    pub problems: Vec<Problem>,
 }
 
 /// Reads the files that `main` extends, lays all of them over one another, and sets what the arguments of `--set` say.
 ///
 /// # Errors
-/// Files that cannot be had or are no TOML; arguments that cannot be understood or name nothing.
+/// Files that cannot be had or are no TOML.
 pub fn compose(main: Main, arguments: &[String]) -> Result<Composed, Mistakes> {
     let mut sources = Sources::default();
     let source = sources.add(main.shown, main.text.as_str());
@@ -50,10 +52,7 @@ pub fn compose(main: Main, arguments: &[String]) -> Result<Composed, Mistakes> {
     };
     let own_name = tree.root.entry("name").map(|entry| entry.value.kind.clone());
     let own_name = own_name.unwrap_or_else(|| Kind::Text(main.stem.to_owned()));
-    let assignments = match set::all(&mut sources, arguments, &mut tree) {
-        Ok(assignments) => assignments,
-        Err(problems) => return Err(Mistakes { sources, problems }),
-    };
+    let (assignments, problems) = set::all(&mut sources, arguments, &mut tree);
     rebase_paths(&mut tree, &bases.iter().map(|base| (base.source, base.folder.as_path())).collect());
 
     let is_renamed = tree.root.entry("name").is_some_and(|entry| entry.value.kind != own_name);
@@ -67,31 +66,64 @@ pub fn compose(main: Main, arguments: &[String]) -> Result<Composed, Mistakes> {
         let head = head(Path::new(main.shown), &bases, arguments);
         format!("{head}\n{}", document(&sources, &mut tree.clone(), own_name))
     };
-    Ok(Composed { sources, tree, text, mark, rewritten })
+    Ok(Composed { sources, tree, text, mark, rewritten, problems })
 }
 
-/// Says of a contradiction between two keys of one section, written in two texts, how to be rid of the other one: keys that are
+/// Says of a key that does not go with another one of its section, which another text has, how to be rid of one of them: keys that are
 /// merged can be replaced but not taken away.
 pub fn explain_contradiction(problem: &mut Problem, sources: &Sources, root: &Node) {
     let Some(origin) = &problem.origin else { return };
-    let is_here = |entry: &Entry| entry.key_origin == *origin || entry.value.origin == *origin;
-    for Entry { key: section, value, .. } in root.entries().unwrap_or_default() {
-        let entries = value.entries().unwrap_or_default();
-        if !sources.is_section(value) || !entries.iter().any(is_here) {
-            continue;
-        }
-        let is_other = |entry: &&Entry| {
-            let mentioned = problem.message.contains(&format!("`{}`", entry.key));
-            mentioned && entry.key_origin.source != origin.source
+    let Some((path, entries)) = section_of(sources, root, origin) else { return };
+    // What other keys there are depends on these.
+    const KINDS: [&str; 2] = ["kind", "source"];
+    let is_unknown = problem.message.starts_with("unknown key");
+    let is_other = |entry: &&Entry| {
+        let matters = if is_unknown {
+            KINDS.contains(&entry.key.as_str())
+        } else {
+            problem.message.contains(&format!("`{}`", entry.key))
         };
-        if let Some(other) = entries.iter().find(is_other) {
-            problem.help.push(format!(
-                "`{}` is written in {}; to do without it, replace the whole section in braces: `{section} = {{ ... }}`",
-                other.key,
-                sources.name(other.key_origin.source)
-            ));
-        }
+        // A kind that the table's name implies was not written.
+        matters && entry.key_origin.source != origin.source && entry.value.origin != entry.key_origin
+    };
+    if let Some(other) = entries.iter().find(is_other) {
+        problem.help.push(format!(
+            "`{}` is written in {}; to keep only one of them, replace the whole section in braces: `{path} = {{ ... }}`",
+            other.key,
+            sources.name(other.key_origin.source)
+        ));
     }
+}
+
+/// The section in which something is written: the keys that lead to it, and its entries.
+fn section_of<'n>(sources: &Sources, root: &'n Node, origin: &Origin) -> Option<(String, &'n [Entry])> {
+    fn walk<'n>(
+        sources: &Sources,
+        node: &'n Node,
+        origin: &Origin,
+        path: &mut Vec<&'n str>,
+    ) -> Option<(String, &'n [Entry])> {
+        if let Kind::Axis(axis) = &node.kind {
+            return axis.alternatives.iter().find_map(|alternative| {
+                path.extend(alternative.name.as_deref().filter(|_| axis.form == Form::Listed));
+                let found = walk(sources, &alternative.value, origin, path);
+                path.truncate(path.len() - usize::from(alternative.name.is_some() && axis.form == Form::Listed));
+                found
+            });
+        }
+        let entries = node.entries()?;
+        let is_here = |entry: &Entry| entry.key_origin == *origin || entry.value.origin == *origin;
+        if !path.is_empty() && sources.is_section(node) && entries.iter().any(is_here) {
+            return Some((write::path(path.iter().copied()), entries));
+        }
+        entries.iter().find_map(|entry| {
+            path.push(&entry.key);
+            let found = walk(sources, &entry.value, origin, path);
+            path.pop();
+            found
+        })
+    }
+    walk(sources, root, origin, &mut Vec::new())
 }
 
 /// Makes relative paths of data that are written in a base start where those of the file do.

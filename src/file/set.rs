@@ -32,26 +32,24 @@ enum Obstacle {
     NoTable(usize),
 }
 
-/// Reads the arguments and sets in the tree what they say, one after the other.
-///
-/// # Errors
-/// Everything that is wrong with any of them.
-pub fn all(sources: &mut Sources, arguments: &[String], tree: &mut Tree) -> Result<Vec<Assignment>, Vec<Problem>> {
+/// Reads the arguments and sets in the tree what they say, one after the other; returns what they are and what is wrong with them. What
+/// is wrong is not set.
+pub fn all(sources: &mut Sources, arguments: &[String], tree: &mut Tree) -> (Vec<Assignment>, Vec<Problem>) {
     let (mut assignments, mut problems): (Vec<Assignment>, Vec<Problem>) = (Vec::new(), Vec::new());
     for argument in arguments {
         let source = sources.add("--set", argument.as_str());
-        let parsed = Assignment::parse(sources, source, tree).and_then(|assignment| {
-            assignment.follows(&assignments, sources).map(|()| assignment).map_err(|problem| vec![problem])
-        });
-        match parsed {
-            Ok(assignment) => {
-                problems.extend(assignment.put(sources, tree).err());
-                assignments.push(assignment);
+        let assignment = match Assignment::parse(sources, source, tree) {
+            Ok(assignment) => assignment,
+            Err(found) => {
+                problems.extend(found);
+                continue;
             }
-            Err(found) => problems.extend(found),
-        }
+        };
+        let done = assignment.follows(&assignments, sources).and_then(|()| assignment.put(sources, tree));
+        problems.extend(done.err());
+        assignments.push(assignment);
     }
-    if problems.is_empty() { Ok(assignments) } else { Err(problems) }
+    (assignments, problems)
 }
 
 /// What tells an experiment with these changes from one without: six hexadecimal digits of blake3 over what is set, in any order
@@ -192,7 +190,7 @@ impl Assignment {
                 problem.label = match (elsewhere.as_slice(), near) {
                     ([only], _) if is_last => format!("did you mean `{only}`?"),
                     (_, Some(near)) if !is_elsewhere => format!("did you mean `{near}`?"),
-                    _ => "nothing here has this name".to_owned(),
+                    _ => String::new(),
                 };
                 if is_elsewhere && elsewhere.len() > 1 {
                     const MOST: usize = 6;
