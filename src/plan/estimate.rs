@@ -234,3 +234,61 @@ fn blank(run: &NetworkRun, rows: usize) -> Dataset {
     };
     Dataset { train: Rows { inputs, targets }, test: Rows::default(), features, task: run.info.task }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::plan::tests::plan;
+    use crate::plan::{Plan, shapes};
+
+    #[test]
+    fn threads_take_the_longest_runs_first() {
+        assert_eq!(makespan(vec![(1.0, 4)], 2), 2.0);
+        assert_eq!(makespan(vec![(1.0, 3)], 2), 2.0);
+        assert_eq!(makespan(vec![(1.0, 3), (3.0, 1)], 2), 3.0);
+        assert_eq!(makespan(vec![(2.0, 3), (3.0, 2)], 2), 7.0);
+        assert_eq!(makespan(Vec::new(), 2), 0.0);
+        assert_eq!(makespan(vec![(0.5, 1_000_000)], 4), 125_000.0);
+    }
+
+    fn estimated(plan: &Plan, jobs: usize) -> Estimate {
+        let shapes = shapes(plan.runs.iter().map(|run| (&run.spec, run.cost)));
+        estimate(&shapes, 1, jobs, Duration::from_millis(50))
+    }
+
+    #[test]
+    fn every_shape_is_timed_and_larger_plans_take_longer() {
+        let text = |steps, hidden| {
+            format!(
+                "data.source = 'digits'\nnetwork.hidden = {hidden}\ntrain = {{ steps = {steps}, precision = ['f32', 'f64'] }}\n\
+                 optimizer = ['sgd', 'adam']\nrecord.evaluate = {{ on = ['train'] }}\nnetwork.dropout = 0.5"
+            )
+        };
+        let short = estimated(&plan(&text(100, "[20]")), 1);
+        assert_eq!((short.shapes, short.timed, short.jobs), (4, 4, 1));
+        let long = estimated(&plan(&text(100_000, "[200, 200]")), 2);
+        assert!(long.seconds > 10.0 * short.seconds && long.disk > 100.0 * short.disk && long.memory > short.memory);
+        assert_eq!(long.jobs, 2);
+    }
+
+    #[test]
+    fn a_path_over_a_function_and_a_look_at_a_network_have_a_time() {
+        let function = include_str!("../../experiments/optimizer_compare_naive.toml");
+        let look = include_str!("../../experiments/weight_init_activation_histogram.toml");
+        for text in [function, look] {
+            let estimate = estimated(&plan(text), 2);
+            assert!(estimate.seconds > 0.0 && estimate.seconds < 60.0, "{estimate:?}");
+        }
+    }
+
+    #[test]
+    fn timing_ends_when_its_time_is_spent() {
+        let plan = plan(
+            "data.source = 'mnist'\nnetwork.hidden = [[400, 400], [500, 500], [600, 600], [700, 700], [800, 800], [900, 900]]\n\
+             train = { steps = 1000, batch_size = [100, 500, 1000, 2000] }\noptimizer = 'adam'",
+        );
+        let estimate = estimated(&plan, 2);
+        assert!(estimate.timed < estimate.shapes && estimate.shapes == 24, "{estimate:?}");
+        assert!(estimate.seconds > 0.0);
+    }
+}

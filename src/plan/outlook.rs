@@ -199,3 +199,30 @@ pub fn count_states(
     counts[State::New as usize] = outline.runs() - counts.iter().sum::<u64>();
     Ok((counts, leaving))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::plan::tests::plan;
+
+    #[test]
+    fn what_changed_is_told_setting_by_setting() {
+        let plan = plan("data.source = 'mnist'\nnetwork.hidden = [5]\ntrain.steps = 5\noptimizer = 'adam'");
+        let run = &plan.runs[0];
+        let settings = run.settings.iter().map(|(name, value)| (name.to_owned(), value.clone())).collect();
+        let same = Identity {
+            trajectory_id: run.trajectory_id,
+            settings,
+            data_fingerprint: run.spec.fingerprint().to_owned(),
+            numerics_version: NUMERICS_VERSION,
+        };
+        let told = |before: Identity| changes(&before, run).iter().map(Change::to_string).collect::<Vec<_>>();
+        assert!(told(same.clone()).is_empty());
+        assert_eq!(told(Identity { numerics_version: 0, ..same.clone() }), ["numerics version 0 → 1"]);
+        let mut other = Identity { data_fingerprint: "other".to_owned(), ..same };
+        other.settings.insert("steps".to_owned(), Scalar::Int(3));
+        other.settings.insert("momentum".to_owned(), Scalar::Float(0.9));
+        other.settings.remove("beta1");
+        assert_eq!(told(other), ["beta1 none → 0.9", "momentum 0.9 → none", "steps 3 → 5", "data changed"]);
+    }
+}
