@@ -13,6 +13,21 @@ const DEPTH: usize = 200;
 /// Numbers in a panel's row, at most: three vectors of 16.
 const LONGEST_ROW: usize = 48;
 
+/// Does `$body` for each `$index` from 0 up to `$count`, a constant of 6 at most, as if it were written out. Neither a loop nor a
+/// closure will do: arrays that are indexed by literals live in registers, and intrinsics are compiled to single instructions
+/// only in the function that is compiled for them, not in a closure within it.
+macro_rules! unroll {
+    ($index:ident in $count:ident $body:block) => {
+        unroll!($index in $count $body: 0 1 2 3 4 5)
+    };
+    ($index:ident in $count:ident $body:block: $($literal:literal)*) => {
+        $(if $literal < $count {
+            let $index = $literal;
+            $body
+        })*
+    };
+}
+
 /// Any processor.
 pub fn portable<R: Element>(a: Matrix<R>, b: Matrix<R>, out: &mut [R]) {
     // SAFETY: arrays need no instructions beyond the baseline.
@@ -111,12 +126,16 @@ fn pack<R: Element, V: Lanes<R>, const VECTORS: usize>(
         for (k, vectors) in panel.iter_mut().enumerate() {
             let column = b.values[place.column * b.rows + place.first + k..].iter().step_by(b.rows);
             row[..place.width].iter_mut().zip(column).for_each(|(out, value)| *out = *value);
-            *vectors = std::array::from_fn(|vector| zero.load(&row[vector * V::LANES..]));
+            unroll!(vector in VECTORS {
+                vectors[vector] = zero.load(&row[vector * V::LANES..]);
+            });
         }
     } else {
         for (k, vectors) in panel.iter_mut().enumerate() {
             let row = &b.values[(place.first + k) * b.columns + place.column..];
-            *vectors = std::array::from_fn(|vector| zero.load(&row[vector * V::LANES..]));
+            unroll!(vector in VECTORS {
+                vectors[vector] = zero.load(&row[vector * V::LANES..]);
+            });
         }
     }
 }
@@ -134,31 +153,43 @@ fn tile<R: Element, V: Lanes<R>, const ROWS: usize, const VECTORS: usize>(
 ) {
     let mut sums = [[zero; VECTORS]; ROWS];
     if place.first > 0 {
-        for (r, sums) in sums.iter_mut().enumerate() {
+        unroll!(r in ROWS {
             let before = &out[(row + r) * out_columns + place.column..];
-            *sums = std::array::from_fn(|vector| zero.load(&before[vector * V::LANES..]));
-        }
+            unroll!(vector in VECTORS {
+                sums[r][vector] = zero.load(&before[vector * V::LANES..]);
+            });
+        });
     }
     if a.transposed {
         for (a, b) in a.values[place.first * a.rows + row..].chunks(a.rows).zip(panel) {
             let a = &a[..ROWS];
-            sums = std::array::from_fn(|r| lengthen(sums[r], zero.splat(a[r]), b));
+            unroll!(r in ROWS {
+                let a = zero.splat(a[r]);
+                unroll!(vector in VECTORS {
+                    sums[r][vector] = a.mul_add(b[vector], sums[r][vector]);
+                });
+            });
         }
     } else {
-        let rows: [&[R]; ROWS] =
-            std::array::from_fn(|r| &a.values[(row + r) * a.columns + place.first..][..panel.len()]);
+        let mut rows: [&[R]; ROWS] = [&[]; ROWS];
+        unroll!(r in ROWS {
+            rows[r] = &a.values[(row + r) * a.columns + place.first..][..panel.len()];
+        });
         for (k, b) in panel.iter().enumerate() {
-            sums = std::array::from_fn(|r| lengthen(sums[r], zero.splat(rows[r][k]), b));
+            unroll!(r in ROWS {
+                let a = zero.splat(rows[r][k]);
+                unroll!(vector in VECTORS {
+                    sums[r][vector] = a.mul_add(b[vector], sums[r][vector]);
+                });
+            });
         }
     }
-    for (r, sums) in sums.iter().enumerate() {
-        let row = &mut out[(row + r) * out_columns + place.column..][..place.width];
-        row.chunks_mut(V::LANES).zip(sums).for_each(|(out, sum)| sum.add(zero).store(out));
-    }
-}
-
-/// The next link of `VECTORS` vectors of chains.
-#[inline(always)]
-fn lengthen<R, V: Lanes<R>, const VECTORS: usize>(sums: [V; VECTORS], a: V, b: &[V; VECTORS]) -> [V; VECTORS] {
-    std::array::from_fn(|vector| a.mul_add(b[vector], sums[vector]))
+    unroll!(r in ROWS {
+        let out = &mut out[(row + r) * out_columns + place.column..][..place.width];
+        unroll!(vector in VECTORS {
+            if let Some(out) = out.get_mut(vector * V::LANES..) {
+                sums[r][vector].add(zero).store(out);
+            }
+        });
+    });
 }
