@@ -48,8 +48,8 @@ pub struct File {
     pub name: Option<Name>,
     /// What the experiment is about, for people.
     pub description: Option<String>,
-    /// The files that this one is laid over: a path from this file's folder, or a list of paths. A file under a choice is
-    /// laid over them already, and shows none.
+    /// The files that this one is laid over: a path from this file's folder, or a list of paths. A file under a choice is laid
+    /// over them already, and shows none.
     #[serde(skip_serializing)]
     pub extends: Option<serde::de::IgnoredAny>,
     /// How many times each setting is run: `3` means the seeds 0, 1 and 2; a list means exactly those. Default: 1.

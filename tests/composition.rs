@@ -236,6 +236,8 @@ fn what_is_set_has_a_folder_of_its_own() {
     assert_eq!(folder("plan small.toml", &["name=small", set[0], set[1]]).as_ref(), Some(&there));
     let planned = ran(&scratch, "plan small.toml", &set).well().stdout;
     assert!(planned.contains("\n2 finished (kept)\n"), "{planned}");
+    let checked = ran(&scratch, "check small.toml small.toml", &["seeds=5"]).well().stdout;
+    assert_eq!(checked, "small.toml: 10 runs, no mistakes\n".repeat(2));
     // Another name is another folder already, and so is one that was asked for.
     assert_eq!(folder("run small.toml", &["name=other", set[0], set[1]]).as_deref(), Some("results/other"));
     assert_eq!(folder("run small.toml --results here", &set).as_deref(), Some("here"));

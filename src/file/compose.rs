@@ -1,5 +1,5 @@
-//! What an experiment is made from: a file, the files that it extends, and what `--set` says. They become one tree, in which every
-//! value knows where it was written, and one text.
+//! What an experiment is made from: a file, the files that it extends, and what `--set` says. They become one tree, in which
+//! every value knows where it was written, and one text.
 
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
@@ -8,7 +8,7 @@ use super::variants::VARIANT;
 use super::{Mistakes, extends, set};
 use crate::data::Source;
 use crate::value::problem::Problem;
-use crate::value::{Entry, Form, Kind, Node, NodeId, Origin, SourceId, Sources, Tree, write};
+use crate::value::{Alternative, Entry, Form, Kind, Node, NodeId, Origin, SourceId, Sources, Tree, write};
 
 /// The file that is read, before it is known what is in it.
 #[derive(Debug)]
@@ -69,8 +69,8 @@ pub fn compose(main: Main, arguments: &[String]) -> Result<Composed, Mistakes> {
     Ok(Composed { sources, tree, text, mark, rewritten, problems })
 }
 
-/// Says of a key that does not go with another one of its section, which another text has, how to be rid of one of them: keys that are
-/// merged can be replaced but not taken away.
+/// Says of a key that does not go with another one of its section, which another text has, how to be rid of one of them: keys
+/// that are merged can be replaced but not taken away.
 pub fn explain_contradiction(problem: &mut Problem, sources: &Sources, root: &Node) {
     let Some(origin) = &problem.origin else { return };
     let Some((path, entries)) = section_of(sources, root, origin) else { return };
@@ -104,10 +104,13 @@ fn section_of<'n>(sources: &Sources, root: &'n Node, origin: &Origin) -> Option<
         path: &mut Vec<&'n str>,
     ) -> Option<(String, &'n [Entry])> {
         if let Kind::Axis(axis) = &node.kind {
+            // An optimizer's name is a key of the file; a variant's is not one of this section.
+            let name = |alternative: &'n Alternative| alternative.name.as_deref().filter(|_| axis.form == Form::Listed);
             return axis.alternatives.iter().find_map(|alternative| {
-                path.extend(alternative.name.as_deref().filter(|_| axis.form == Form::Listed));
+                let depth = path.len();
+                path.extend(name(alternative));
                 let found = walk(sources, &alternative.value, origin, path);
-                path.truncate(path.len() - usize::from(alternative.name.is_some() && axis.form == Form::Listed));
+                path.truncate(depth);
                 found
             });
         }

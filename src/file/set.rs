@@ -1,8 +1,9 @@
 //! `--set KEY=VALUE`: changes to an experiment that are not written into its file.
 //!
-//! The key leads to a value as it would in the file, the value is TOML, and a plain word is text without its quotes, which a shell
-//! would take away anyhow. Only what is there can be set; `+KEY=VALUE` also adds what is not.
+//! The key leads to a value as it would in the file, the value is TOML, and a plain word is text without its quotes, which a
+//! shell would take away anyhow. Only what is there can be set; `+KEY=VALUE` also adds what is not.
 
+use super::variants::VARIANT;
 use crate::value::problem::{Problem, did_you_mean, one_of};
 use crate::value::{Entry, Kind, Node, NodeId, Origin, SourceId, Sources, Tree, parse, write};
 
@@ -32,8 +33,8 @@ enum Obstacle {
     NoTable(usize),
 }
 
-/// Reads the arguments and sets in the tree what they say, one after the other; returns what they are and what is wrong with them. What
-/// is wrong is not set.
+/// Reads the arguments and sets in the tree what they say, one after the other; returns what they are and what is wrong with
+/// them. What is wrong is not set.
 pub fn all(sources: &mut Sources, arguments: &[String], tree: &mut Tree) -> (Vec<Assignment>, Vec<Problem>) {
     let (mut assignments, mut problems): (Vec<Assignment>, Vec<Problem>) = (Vec::new(), Vec::new());
     for argument in arguments {
@@ -55,8 +56,7 @@ pub fn all(sources: &mut Sources, arguments: &[String], tree: &mut Tree) -> (Vec
 /// What tells an experiment with these changes from one without: six hexadecimal digits of blake3 over what is set, in any order
 /// and any spelling. The experiment's name is no part of it; nothing else set, no mark.
 pub fn mark(assignments: &[Assignment]) -> Option<String> {
-    let of_runs =
-        assignments.iter().filter(|assignment| assignment.keys.iter().map(|key| key.name.as_str()).ne(["name"]));
+    let of_runs = assignments.iter().filter(|assignment| !is_name(&assignment.keys));
     let mut said: Vec<&str> = of_runs.map(|assignment| assignment.canonical.as_str()).collect();
     said.sort_unstable();
     (!said.is_empty()).then(|| blake3::hash(said.join("\n").as_bytes()).to_hex()[..6].to_owned())
@@ -121,7 +121,7 @@ impl Assignment {
     fn put_into(&self, root: &mut Node, spare: &[NodeId]) -> Result<(), Obstacle> {
         let mut node = root;
         for (depth, (key, &spare)) in self.keys.iter().zip(spare).enumerate() {
-            if self.adds && depth > 0 && self.keys[depth - 1].name == "optimizer" {
+            if self.adds && self.is_optimizer(depth) {
                 spell_out_optimizers(node, spare);
             }
             let Kind::Table(entries) = &mut node.kind else { return Err(Obstacle::NoTable(depth)) };
@@ -146,78 +146,84 @@ impl Assignment {
 
     /// The obstacle as a person reads it.
     fn explain(&self, obstacle: &Obstacle, sources: &Sources, root: &Node) -> Problem {
-        let depth = match obstacle {
-            Obstacle::Missing(depth) | Obstacle::NoTable(depth) => *depth,
-        };
-        let mut around = root;
-        for key in &self.keys[..depth] {
-            match around.entry(&key.name) {
-                Some(entry) => around = &entry.value,
-                None => break,
-            }
-        }
-        let file = sources.first().map_or("the file", |first| sources.name(first));
-        let before = path(&self.keys[..depth]);
-        let typed = path(&self.keys[..=depth]);
-        let key = &self.keys[depth];
+        let (Obstacle::Missing(depth) | Obstacle::NoTable(depth)) = *obstacle;
+        let around = self.keys[..depth].iter().try_fold(root, |node, key| Some(&node.entry(&key.name)?.value));
+        let around = around.unwrap_or(root);
         match obstacle {
-            Obstacle::NoTable(_) => {
-                let found = around.type_name();
-                let problem = Problem::new(format!("`{before}` is {found} here: there are no keys in it to set"));
-                let problem = problem.at(key.origin.clone());
-                let is_optimizer = self.keys[depth - 1].name == "optimizer";
-                match (is_optimizer, one_or_more_texts(around)) {
-                    (true, Some(_)) if !self.adds => problem.help(format!(
-                        "{file} names its optimizers and says nothing of them; `--set {}` adds it",
-                        shell_word(&format!("+{}", self.written(sources)))
-                    )),
-                    _ => problem.help(format!("`--set {before}=...` replaces the whole")),
-                }
-            }
-            Obstacle::Missing(_) => {
-                let mut problem = Problem::new(format!("there is no `{typed}` in {file}")).at(key.origin.clone());
-                let mut elsewhere = Vec::new();
-                find(root, &key.name, &mut Vec::new(), &mut elsewhere);
-                let here = || around.entries().unwrap_or_default().iter().map(|entry| entry.key.as_str());
-                let beside = |name: &str| {
-                    let keys = self.keys[..depth].iter().map(|key| key.name.as_str()).chain([name]);
-                    write::path(keys)
-                };
-                let is_last = depth + 1 == self.keys.len();
-                let near = did_you_mean(&key.name, here()).map(beside);
-                let is_elsewhere = is_last && !elsewhere.is_empty();
-                let is_near = near.is_some();
-                problem.label = match (elsewhere.as_slice(), near) {
-                    ([only], _) if is_last => format!("did you mean `{only}`?"),
-                    (_, Some(near)) if !is_elsewhere => format!("did you mean `{near}`?"),
-                    _ => String::new(),
-                };
-                if is_elsewhere && elsewhere.len() > 1 {
-                    const MOST: usize = 6;
-                    let more = elsewhere.len().saturating_sub(MOST);
-                    let listed = and(elsewhere.iter().take(MOST).map(String::as_str));
-                    let more = if more == 0 { String::new() } else { format!(" and {more} more") };
-                    problem = problem.help(format!("`{}` is there as {listed}{more}", key.name));
-                }
-                let there: Vec<&str> = here().collect();
-                if !there.is_empty() && !is_elsewhere {
-                    let place = if before.is_empty() { file.to_owned() } else { format!("`{before}`") };
-                    problem = problem.help(format!("{place} has {}", and(there)));
-                }
-                // What another section has does not belong to the top, and a section that is misspelled is not to be added.
-                if depth == 0 && is_elsewhere || !is_last && is_near {
-                    return problem;
-                }
-                let argument = shell_word(&format!("+{}", self.written(sources)));
-                problem.help(format!("to set what the file leaves out, write `--set {argument}`"))
-            }
+            Obstacle::Missing(_) => self.explain_missing(depth, around, sources, root),
+            Obstacle::NoTable(_) => self.explain_no_table(depth, around, sources),
         }
     }
 
-    /// The argument as it was typed.
-    fn written<'s>(&self, sources: &'s Sources) -> &'s str {
-        sources.text(self.value.origin.source)
+    /// The key of this depth is not in the table `around` it.
+    fn explain_missing(&self, depth: usize, around: &Node, sources: &Sources, root: &Node) -> Problem {
+        let (key, is_last) = (&self.keys[depth], depth + 1 == self.keys.len());
+        let file = file_name(sources);
+        let message = format!("there is no `{}` in {file}", path(&self.keys[..=depth]));
+        let mut problem = Problem::new(message).at(key.origin.clone());
+
+        let mut elsewhere = Vec::new();
+        if is_last {
+            find(root, &key.name, &mut Vec::new(), &mut elsewhere);
+        }
+        let there: Vec<&str> = around.entries().unwrap_or_default().iter().map(|entry| entry.key.as_str()).collect();
+        let near = did_you_mean(&key.name, there.iter().copied());
+        let above = self.keys[..depth].iter().map(|key| key.name.as_str());
+        problem.label = match (elsewhere.as_slice(), near) {
+            ([only], _) => format!("did you mean `{only}`?"),
+            ([], Some(near)) => format!("did you mean `{}`?", write::path(above.chain([near]))),
+            _ => String::new(),
+        };
+        if elsewhere.len() > 1 {
+            const MOST: usize = 6;
+            let listed = and(elsewhere.iter().take(MOST).map(String::as_str));
+            let more = elsewhere.len().saturating_sub(MOST);
+            let more = if more == 0 { String::new() } else { format!(" and in {more} more places") };
+            problem = problem.help(format!("`{}` is there as {listed}{more}", key.name));
+        }
+        if elsewhere.is_empty() && !there.is_empty() {
+            let place = if depth == 0 { file.to_owned() } else { format!("`{}`", path(&self.keys[..depth])) };
+            problem = problem.help(format!("{place} has {}", and(there)));
+        }
+        // What another section has does not belong to the top, and a section that is misspelled is not to be added.
+        let is_elsewhere = depth == 0 && !elsewhere.is_empty();
+        let is_misspelled = !is_last && near.is_some();
+        if is_elsewhere || is_misspelled {
+            problem
+        } else {
+            problem.help(format!("to set what the file leaves out, write `--set {}`", self.adding(sources)))
+        }
     }
+
+    /// The keys before that of this depth lead to `found`, which has no keys.
+    fn explain_no_table(&self, depth: usize, found: &Node, sources: &Sources) -> Problem {
+        let before = path(&self.keys[..depth]);
+        let message = format!("`{before}` is {} here: there are no keys in it to set", found.type_name());
+        let problem = Problem::new(message).at(self.keys[depth].origin.clone());
+        if self.is_optimizer(depth) && !self.adds && one_or_more_texts(found).is_some() {
+            let file = file_name(sources);
+            let argument = self.adding(sources);
+            problem.help(format!("{file} names its optimizers and says nothing of them; `--set {argument}` adds it"))
+        } else {
+            problem.help(format!("`--set {before}=...` replaces the whole"))
+        }
+    }
+
+    /// Whether the key of this depth is in `[optimizer]`, or in a variant's.
+    fn is_optimizer(&self, depth: usize) -> bool {
+        let above: Vec<&str> = self.keys[..depth].iter().map(|key| key.name.as_str()).collect();
+        matches!(above.as_slice(), ["optimizer"] | [VARIANT, _, "optimizer"])
+    }
+
+    /// The argument as it would be typed to add what is not there.
+    fn adding(&self, sources: &Sources) -> String {
+        shell_word(&format!("+{}", sources.text(self.value.origin.source)))
+    }
+}
+
+/// What errors call the experiment's file.
+fn file_name(sources: &Sources) -> &str {
+    sources.first().map_or("the file", |first| sources.name(first))
 }
 
 /// The `=` between key and value: the first one that is not in quotes.
@@ -239,7 +245,10 @@ fn keys(source: SourceId, text: &str, start: usize, equals: usize) -> Result<Vec
     let no_key = || {
         let all = Origin { source, span: start..equals.max(start) };
         let problem = Problem::new("what stands before `=` is not a key").at(all);
-        problem.help("keys are joined by dots, as in `train.steps`; those with other characters than letters, digits, `_` and `-` stand in quotes")
+        problem.help(
+            "keys are joined by dots, as in `train.steps`; those with other characters than letters, digits, `_` and `-` stand in \
+             quotes",
+        )
     };
     if text[start..equals].contains(['\n', '\r', '#']) || text[start..equals].trim_start().starts_with('[') {
         return Err(no_key());
@@ -312,8 +321,8 @@ fn with_quotes(source: SourceId, word: &str) -> Option<String> {
     words.into_iter().chain(phrase).find(is_toml)
 }
 
-/// Whether a value that is no TOML is text whose quotes may be left out: a name or a path, which begins with no digit and holds no
-/// blank.
+/// Whether a value that is no TOML is text whose quotes may be left out: a name or a path, which begins with no digit and
+/// holds no blank.
 fn is_plain_word(word: &str) -> bool {
     word.starts_with(|c: char| c.is_alphabetic() || "_./~".contains(c))
         && word.contains(char::is_alphabetic)
@@ -337,7 +346,8 @@ fn in_quotes(value: &str) -> String {
     quoted
 }
 
-/// Makes tables of optimizers that are named only, so that something can be set in them, and of `node` the table `id` that holds them.
+/// Makes tables of optimizers that are named only, so that something can be set in them, and of `node` the table `id` that
+/// holds them.
 fn spell_out_optimizers(node: &mut Node, id: NodeId) {
     let Some(names) = one_or_more_texts(node) else { return };
     let entries = names.into_iter().map(|(name, node)| {

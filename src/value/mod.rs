@@ -1,10 +1,10 @@
 //! The text as a tree: every value with its place in the file, so that whatever is said of it later can point there.
 //!
 //! A tree is parsed ([`parse`]), other trees are laid over it ([`merge`]), axes that are written as tables become axes
-//! ([`written`]), patches are merged into it, the other axes are found ([`axes`]), and one choice of alternatives at a time it is
-//! deserialized into typed values ([`deserialize`]). Typed values become a tree again ([`serialize`]), and a tree without axes a
-//! text ([`text`], [`write`]). What is wrong becomes a [`Problem`](problem::Problem). Nothing in here knows a section of the
-//! experiment file.
+//! ([`written`]), patches are merged into it, the other axes are found ([`axes`]), and one choice of alternatives at a time it
+//! is deserialized into typed values ([`deserialize`]). Typed values become a tree again ([`serialize`]), and a tree whose axes
+//! are not found yet a text ([`text`], [`write`]). What is wrong becomes a [`Problem`](problem::Problem). Nothing in here knows a
+//! section of the experiment file.
 
 pub mod axes;
 pub mod deserialize;

@@ -5,9 +5,9 @@ use super::{Entry, Kind, Node};
 /// Lines of the text are no longer than this where a list can be broken.
 const WIDTH: usize = 120;
 
-/// The text of a whole tree whose axes have not been found yet. Tables that `is_section` holds for get headers, or dotted keys where
-/// a header would change the order; all others stand in braces. Single values that follow a section may be written before it, unless
-/// every key is to keep its place.
+/// The text of a whole tree whose axes have not been found yet. Tables that `is_section` holds for get headers, or dotted keys
+/// where a header would change the order; all others stand in braces. Single values that follow a section may be written before
+/// it, unless every key is to keep its place.
 pub fn document(root: &Node, is_section: &dyn Fn(&Node) -> bool, every_place: bool) -> String {
     let mut writer = Writer { is_section, every_place, text: String::new() };
     writer.table(&mut Vec::new(), root.entries().unwrap_or_default());
@@ -90,9 +90,9 @@ impl Writer<'_> {
         }
     }
 
-    /// What stands below the table's own header, and what gets headers of its own. A header ends the table above it, so that what a
-    /// list or braces follow gets none. A single value, or a table of single values in braces, holds no axis and moves before the
-    /// headers.
+    /// What stands below the table's own header, and what gets headers of its own. A header ends the table above it, so that
+    /// what a list or braces follow gets none. A single value, or a table of single values in braces, holds no axis and moves
+    /// before the headers.
     fn layout<'e>(&self, entries: &'e [Entry]) -> Layout<'e> {
         let is_single = |node: &Node| !matches!(node.kind, Kind::Table(_) | Kind::List(_));
         let moves = |entry: &Entry| {
