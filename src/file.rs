@@ -24,6 +24,7 @@ mod compose;
 mod exclude;
 mod extends;
 mod optimizers;
+mod places;
 mod reading;
 mod set;
 mod single;
@@ -184,6 +185,8 @@ pub struct Experiment {
     declared: Tree,
     /// What was rejected: it reads as if it were not there, so that what else is wrong is found, too.
     dropped: HashSet<NodeId>,
+    /// Sections that have keys in places where they are not accepted.
+    incomplete: HashSet<NodeId>,
     problems: Vec<Problem>,
 }
 
@@ -241,8 +244,10 @@ impl Experiment {
         let (stem, folder) = (main.stem, main.folder.to_owned());
         let Composed { mut sources, mut tree, text, mark, rewritten, problems: of_set } = compose(main, set)?;
         let rejected = value::written::spell_out(&mut tree);
-        let (variants, mut problems) = Variants::take(&mut tree);
-        problems.extend(of_set);
+        let mut problems = of_set;
+        problems.extend(places::name_sections(&mut tree));
+        let (variants, in_variants) = Variants::take(&mut tree);
+        problems.extend(in_variants);
         problems.extend(add_missing_sections(&mut sources, &mut tree, &variants));
         let places = variants.places();
         let (shared, misnamed) = variants.merge(&mut tree, &sources);
@@ -255,9 +260,10 @@ impl Experiment {
         problems.extend(sweep::combine(&mut tree, &dropped, None));
         let mut reported = HashSet::new();
         problems.retain(|problem| reported.insert(problem.clone()));
-        for problem in &mut problems {
-            explain_place(problem);
-        }
+        let missed = places::explain(&mut problems);
+        let sections = tree.root.entries().unwrap_or_default().iter();
+        let incomplete =
+            sections.filter(|entry| missed.contains(entry.key.as_str())).map(|entry| entry.value.id).collect();
         let mut experiment = Self {
             sources,
             tree,
@@ -272,6 +278,7 @@ impl Experiment {
             readings,
             declared,
             dropped,
+            incomplete,
             problems,
         };
         let file = match experiment.first_file() {
@@ -353,9 +360,10 @@ impl Experiment {
         Mistakes { sources: self.sources, problems }
     }
 
-    /// Whether `node` or something below it was rejected, and reads as if it were not there.
+    /// Whether `node` or something below it was rejected, and reads as if it were not there, or stands in another place.
     pub fn lacks(&self, node: &Node) -> bool {
-        self.dropped.contains(&node.id) || node.children().any(|child| self.lacks(child))
+        let is_missed = self.dropped.contains(&node.id) || self.incomplete.contains(&node.id);
+        is_missed || node.children().any(|child| self.lacks(child))
     }
 
     /// Whether every value is accepted where it stands.
@@ -438,8 +446,7 @@ fn add_missing_sections(sources: &mut Sources, tree: &mut Tree, variants: &Varia
     let missing: Vec<_> = REQUIRED.iter().filter(is_missing).collect();
     let mut problems = Vec::new();
     for (section, example) in missing {
-        let problem = Problem::new(format!("the section [{section}] is missing"));
-        problems.push(problem.help(format!("the least it can say: {}", example.replace('\n', " "))));
+        problems.push(places::missing(section, example));
         problems.extend(add_example(sources, tree, section, example).err().into_iter().flatten());
     }
     problems
@@ -451,49 +458,6 @@ fn add_example(sources: &mut Sources, tree: &mut Tree, section: &str, example: &
     let (_, problems) = optimizers::lower(&mut example);
     tree.add_entries(example);
     if problems.is_empty() { Ok(()) } else { Err(problems) }
-}
-
-/// Says of a key that stands in a section and belongs to the top of the file or to another section where it belongs; and what
-/// `seed` becomes.
-fn explain_place(problem: &mut Problem) {
-    const TOP: [&str; 15] = [
-        "name",
-        "description",
-        "extends",
-        "seeds",
-        "rng",
-        "data",
-        "network",
-        "function",
-        "init",
-        "regularization",
-        "optimizer",
-        "train",
-        "record",
-        "sweep",
-        VARIANT,
-    ];
-    const ELSEWHERE: [(&str, &str); 6] = [
-        ("weight_decay", "regularization"),
-        ("l1", "regularization"),
-        ("clip_norm", "regularization"),
-        ("lr", "optimizer"),
-        ("schedule", "optimizer"),
-        ("warm_up", "optimizer"),
-    ];
-    let is_no_section = |key: &str| ["name", "description", "extends", "seeds"].contains(&key);
-    if problem.message == "unknown key `seed`" {
-        problem.help.insert(0, "`seeds = [5]` means the seed 5, `seeds = 5` the seeds 0 to 4".to_owned());
-    }
-    let elsewhere = ELSEWHERE.iter().find(|(key, _)| problem.message == format!("unknown key `{key}`"));
-    if let Some((key, section)) = elsewhere {
-        problem.help.push(format!("`{key}` belongs to [{section}]"));
-    }
-    let key = TOP.iter().find(|key| problem.message == format!("unknown key `{key}`"));
-    if let Some(key) = key {
-        let as_section = if is_no_section(key) { String::new() } else { format!(", or as [{key}]") };
-        problem.help.push(format!("`{key}` belongs to the top of the file: before the first [section]{as_section}"));
-    }
 }
 
 /// Axes where none can be.

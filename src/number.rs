@@ -10,15 +10,28 @@ use thiserror::Error;
 
 /// A number outside the range that a setting accepts.
 #[derive(Debug, Clone, PartialEq, Error)]
-#[error("`{found}` is out of range, expected {accepted}")]
+#[error("`{found}` is out of range, expected {accepted}{hint}")]
 pub struct OutOfRange {
     found: String,
     accepted: &'static str,
+    /// What was probably meant, on a line of its own; empty where nobody knows.
+    hint: String,
 }
 
 impl OutOfRange {
     pub(crate) fn new(found: impl ToString, accepted: &'static str) -> Self {
-        Self { found: found.to_string(), accepted }
+        Self { found: found.to_string(), accepted, hint: String::new() }
+    }
+
+    /// A number that is a share in percent, perhaps.
+    fn of_share(found: f64, accepted: &'static str) -> Self {
+        let hint = match found {
+            _ if (2.0..=100.0).contains(&found) => {
+                format!("\n{found} percent is the share {}", shortest(found / 100.0))
+            }
+            _ => String::new(),
+        };
+        Self { hint, ..Self::new(shortest(found), accepted) }
     }
 }
 
@@ -74,7 +87,7 @@ pub(crate) fn in_range<V, T: TryFrom<V, Error = OutOfRange>>(value: V) -> T {
 }
 
 macro_rules! float_range {
-    ($name:ident, $accepted:literal, $holds:expr) => {
+    ($name:ident, $accepted:literal, $holds:expr, $error:expr) => {
         impl $name {
             /// `value`, where it is in range.
             ///
@@ -86,7 +99,8 @@ macro_rules! float_range {
                     // Adding zero turns −0 into +0, so that both spellings are one setting.
                     Ok(Self(value + 0.0))
                 } else {
-                    Err(OutOfRange::new(shortest(value), $accepted))
+                    let error: fn(f64, &'static str) -> OutOfRange = $error;
+                    Err(error(value, $accepted))
                 }
             }
 
@@ -115,15 +129,17 @@ macro_rules! float_range {
     };
 }
 
-float_range!(Positive, "a finite number above 0", |x| x > 0.0);
-float_range!(NonNegative, "a finite number, 0 or above", |x| x >= 0.0);
-float_range!(Fraction, "a number from 0 to below 1", |x| (0.0..1.0).contains(&x));
-float_range!(Ratio, "a ratio from 0 to below 1", |x| (0.0..1.0).contains(&x));
-float_range!(Finite, "a finite number", |_| true);
+float_range!(Positive, "a finite number above 0", |x| x > 0.0, plainly);
+float_range!(NonNegative, "a finite number, 0 or above", |x| x >= 0.0, plainly);
+float_range!(Fraction, "a number from 0 to below 1", |x| (0.0..1.0).contains(&x), OutOfRange::of_share);
+float_range!(Ratio, "a ratio from 0 to below 1", |x| (0.0..1.0).contains(&x), OutOfRange::of_share);
+float_range!(Finite, "a finite number", |_| true, plainly);
+
+fn plainly(found: f64, accepted: &'static str) -> OutOfRange {
+    OutOfRange::new(shortest(found), accepted)
+}
 
 impl Count {
-    const ACCEPTED: &str = "a whole number from 1 to 9007199254740992";
-
     /// `value`, where it is in range.
     ///
     /// # Errors
@@ -131,8 +147,13 @@ impl Count {
     pub fn new(value: u64) -> Result<Self, OutOfRange> {
         match NonZeroU64::new(value) {
             Some(count) if value <= 1 << 53 => Ok(Self(count)),
-            _ => Err(OutOfRange::new(value, Self::ACCEPTED)),
+            Some(_) => Err(OutOfRange::new(value, "a whole number up to 9007199254740992")),
+            None => Err(Self::too_small(value)),
         }
+    }
+
+    fn too_small(value: impl ToString) -> OutOfRange {
+        OutOfRange::new(value, "a whole number from 1 on")
     }
 
     /// The number itself.
@@ -150,7 +171,7 @@ impl TryFrom<i64> for Count {
     type Error = OutOfRange;
 
     fn try_from(value: i64) -> Result<Self, OutOfRange> {
-        u64::try_from(value).map_err(|_| OutOfRange::new(value, Self::ACCEPTED)).and_then(Self::new)
+        u64::try_from(value).map_err(|_| Self::too_small(value)).and_then(Self::new)
     }
 }
 
@@ -167,7 +188,8 @@ impl TryFrom<i64> for Whole {
     fn try_from(value: i64) -> Result<Self, OutOfRange> {
         match u64::try_from(value) {
             Ok(whole) if whole <= 1 << 53 => Ok(Self(whole)),
-            _ => Err(OutOfRange::new(value, "a whole number from 0 to 9007199254740992")),
+            Ok(_) => Err(OutOfRange::new(value, "a whole number up to 9007199254740992")),
+            Err(_) => Err(OutOfRange::new(value, "a whole number from 0 on")),
         }
     }
 }
@@ -220,6 +242,10 @@ mod tests {
         assert_eq!(
             said(Fraction::new(1e30).unwrap_err()),
             "`1e30` is out of range, expected a number from 0 to below 1"
+        );
+        assert_eq!(
+            said(Ratio::new(20.0).unwrap_err()),
+            "`20` is out of range, expected a ratio from 0 to below 1\n20 percent is the share 0.2"
         );
     }
 

@@ -21,10 +21,16 @@ fn files() -> Vec<(String, PathBuf)> {
     files
 }
 
+/// One mistake is told once, whatever follows from it; nothing is written.
 #[test]
-fn every_mistake_is_found_and_nothing_is_written() {
+fn every_mistake_is_explained() {
     let files = files();
     assert!(files.len() >= 60, "{} files", files.len());
+    let mut settings = insta::Settings::clone_current();
+    settings.set_snapshot_path("mistakes");
+    settings.set_prepend_module_to_snapshot(false);
+    settings.set_omit_expression(true);
+    let _bound = settings.bind_to_scope();
     for (name, path) in files {
         let text = std::fs::read_to_string(&path).expect("the file can be read");
         assert!(text.starts_with("# "), "{name} does not begin with its mistake");
@@ -34,5 +40,8 @@ fn every_mistake_is_found_and_nothing_is_written() {
         let ran = scratch.run(&format!("check {file}"));
         assert_eq!((ran.code, ran.stdout.as_str()), (2, ""), "{name} has no mistake: {ran:#?}");
         assert_eq!(scratch.files("").len(), 1, "{name} wrote something");
+        let count = ran.stderr.lines().last().unwrap_or_default();
+        assert!(count.starts_with("1 mistake;"), "{name} has one mistake: {}", ran.stderr);
+        insta::assert_snapshot!(name, ran.stderr);
     }
 }

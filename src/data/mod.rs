@@ -227,6 +227,10 @@ impl Error {
             Self::NoTestData => Some("to set some of the rows aside as test data, take `test_share`"),
             Self::TooLarge { .. } => Some("take fewer `rows` or `features`"),
             Self::TooManyCenters { .. } => Some("take fewer `classes` or `features`"),
+            Self::TooFewRows { .. } => Some("take fewer, or leave the line out to have all"),
+            Self::File(_) | Self::Table(_) | Self::Npy(_) if self.is_of_the_file() => {
+                Some("a path is relative to the folder of the experiment file")
+            }
             _ => None,
         }
     }

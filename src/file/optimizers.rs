@@ -2,7 +2,7 @@
 //! that stand directly in `[optimizer]` and with `kind = "NAME"` where it says no kind.
 
 use super::Name;
-use crate::value::problem::Problem;
+use crate::value::problem::{Cause, Problem};
 use crate::value::{Alternative, Axis, Entry, Form, Kind, Node, Origin, Tree};
 
 /// The keys that stand directly in `[optimizer]`, beside the tables of several optimizers.
@@ -17,12 +17,14 @@ impl SharedKeys {
 
     /// Says of an unknown key that it is shared, where it is.
     pub fn explain(&self, problem: Problem) -> Problem {
-        let at = |(key, origin): &&(String, Origin)| {
-            problem.origin.as_ref() == Some(origin) && problem.message == format!("unknown key `{key}`")
+        let at = |(shared, origin): &&(String, Origin)| {
+            problem.origin.as_ref() == Some(origin)
+                && matches!(&problem.cause, Cause::UnknownKey { key, .. } if key == shared)
         };
         match self.0.iter().find(at) {
             Some((key, _)) => Problem {
                 message: format!("`{key}` is shared by all optimizers here, but not all of them have it"),
+                cause: Cause::Other,
                 label: String::new(),
                 help: vec![format!("move `{key}` into the [optimizer.NAME] tables of those that have it")],
                 ..problem
@@ -44,12 +46,16 @@ pub fn lower(tree: &mut Tree) -> (SharedKeys, Vec<Problem>) {
 pub fn lower_section(tree: &mut Tree, section: &mut Entry) -> (SharedKeys, Vec<Problem>) {
     let origin = section.key_origin.clone();
     let Kind::Table(entries) = &mut section.value.kind else { return Default::default() };
+    let mut problems = Vec::new();
+    for entry in entries.iter_mut() {
+        problems.extend(take_out_of_list(entry));
+    }
     let (arms, shared): (Vec<Entry>, Vec<Entry>) = std::mem::take(entries).into_iter().partition(is_arm);
     if arms.is_empty() {
         let is_named = shared.iter().any(|entry| entry.key == "kind");
         *entries = shared;
         if is_named {
-            return Default::default();
+            return (SharedKeys::default(), problems);
         }
         // Whatever else is wrong in the section depends on the optimizer that it does not name.
         section.value.kind = Kind::Text("sgd".to_owned());
@@ -62,7 +68,7 @@ pub fn lower_section(tree: &mut Tree, section: &mut Entry) -> (SharedKeys, Vec<P
         let message = Name::try_from(arm.key.clone()).err()?;
         Some(Problem::new(message).at(arm.key_origin.clone()))
     };
-    let mut problems: Vec<Problem> = arms.iter().filter_map(misnamed).collect();
+    problems.extend(arms.iter().filter_map(misnamed));
     problems.extend(kind_of_another_text(&arms, &shared));
     let shared_keys = shared.iter().map(|entry| (entry.key.clone(), entry.key_origin.clone())).collect();
     let axis = Axis {
@@ -90,6 +96,22 @@ fn kind_of_another_text(arms: &[Entry], shared: &[Entry]) -> Option<Problem> {
         problem.at(kind.key_origin.clone()).help(format!(
             "to replace the whole section, write it in braces: `optimizer = {{ {} = {{ ... }} }}`",
             arm.key
+        )),
+    )
+}
+
+/// Makes a table of `[[optimizer.NAME]]`, a list of tables, and reports it.
+fn take_out_of_list(entry: &mut Entry) -> Option<Problem> {
+    let Kind::List(items) = &mut entry.value.kind else { return None };
+    if entry.key == "schedule" || items.iter().any(|item| item.entries().is_none()) {
+        return None;
+    }
+    let name = &entry.key;
+    entry.value = (!items.is_empty()).then(|| items.remove(0))?;
+    let problem = Problem::new(format!("`[[optimizer.{name}]]` begins a list of tables")).at(entry.key_origin.clone());
+    Some(
+        problem.label("one table is wanted").help(format!(
+            "write `[optimizer.{name}]`; a second table has another name, and `kind = \"{name}\"` in it"
         )),
     )
 }

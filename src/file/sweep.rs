@@ -193,8 +193,9 @@ pub fn combine(tree: &mut Tree, dropped: &HashSet<NodeId>, uniform: Option<Unifo
     }
     let distribution = declared.iter().find(|declared| matches!(declared.axis.form, Form::Drawn(_)));
     match (sweep.trials, distribution) {
-        // How often was said, if not in a way that is accepted.
-        (None, _) if value_of("trials").is_some() => {}
+        // How often was said, if not in a way that is accepted, or something was said that is not.
+        (None, _)
+            if section.as_ref().is_some_and(|(_, value)| value.children().any(|node| dropped.contains(&node.id))) => {}
         (None, Some(found)) => {
             let problem = Problem::new(format!("`{}` is drawn at random, but how often is not said", found.name));
             problems.push(problem.at(found.origin.clone()).help("write `trials = 100` in [sweep]"));
@@ -266,7 +267,11 @@ fn zip(tree: &mut Tree, groups: &[Vec<&Node>], problems: &mut Vec<Problem>) {
                 if found != count {
                     let there = if first == name { " elsewhere".to_owned() } else { format!(" of `{first}`") };
                     let message = format!("`zip`: {found} values of `{name}` cannot move with {count}{there}");
-                    report(Problem::new(message).at(node.origin.clone()).label("expected equally many values"));
+                    let problem = Problem::new(message).at(node.origin.clone()).label("expected equally many values");
+                    report(
+                        problem
+                            .help("give both equally many values, or leave `zip` out: then all are combined with all"),
+                    );
                     break;
                 }
                 members.push(axis.axis.id);
@@ -295,10 +300,14 @@ fn named<'d, 't>(node: &Node, declared: &'d [Declared<'t>]) -> Result<Vec<&'d De
     let is_list = |declared: &&Declared| !matches!(declared.axis.form, Form::Drawn(_));
     let mut names: Vec<&str> = declared.iter().filter(is_list).map(|declared| declared.name.as_str()).collect();
     names.dedup();
-    Err(match did_you_mean(name, names.iter().copied()) {
+    // The whole path to a setting is what the listing of a plan shows.
+    let last = name.rsplit('.').next().unwrap_or(name);
+    Err(match did_you_mean(last, names.iter().copied()) {
         Some(meant) => problem.label(format!("did you mean `{meant}`?")),
         None if names.is_empty() => problem.help("no setting of this file has several values"),
-        None => problem.help(format!("accepted here: {}", one_of(names).replace(" or ", ", "))),
+        None => problem
+            .help(format!("an axis is a setting with several values, such as `{last} = [..., ...]`"))
+            .help(format!("the axes are {}", one_of(names).replace(" or ", " and "))),
     })
 }
 

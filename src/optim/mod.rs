@@ -132,6 +132,12 @@ impl From<Algorithm> for Optimizer {
     }
 }
 
+impl Algorithm {
+    /// The names of all of them in the experiment file.
+    pub const KINDS: [&'static str; 11] =
+        ["sgd", "momentum", "nesterov", "adagrad", "rmsprop", "adam", "adamw", "nadam", "amsgrad", "adadelta", "lion"];
+}
+
 impl Optimizer {
     /// The optimizer's name in the experiment file: `"sgd"`, `"adam"`.
     pub fn kind(&self) -> &'static str {
@@ -244,6 +250,7 @@ mod tests {
 
     #[test]
     fn every_optimizer_has_a_contract_and_is_named_as_its_file_names_it() {
+        assert_eq!(kinds(), Algorithm::KINDS);
         let error = serde_json::from_str::<Algorithm>(r#"{"none of them": {}}"#).unwrap_err().to_string();
         let expected = format!("unknown variant `none of them`, expected one of `{}` at", kinds().join("`, `"));
         assert!(error.starts_with(&expected), "{error}");

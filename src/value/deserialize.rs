@@ -20,6 +20,7 @@ use serde::de::{
 use serde::forward_to_deserialize_any;
 
 use super::fault::Fault;
+use super::problem::did_you_mean;
 use super::{Choice, Entry, Kind, Node, NodeId};
 
 /// Reads `T` from `root` under `choice`, as if the nodes in `dropped` were not there.
@@ -145,7 +146,12 @@ impl<'de> Deserializer<'de> for Reader<'_> {
         parts: usize,
         visitor: V,
     ) -> Result<V::Value, Fault> {
-        let shared = Shared { known: RefCell::default(), has_tag: Cell::new(false), left: Cell::new(parts) };
+        let shared = Shared {
+            known: RefCell::default(),
+            has_tag: Cell::new(false),
+            lacks_tag: Cell::new(false),
+            left: Cell::new(parts),
+        };
         let value = visitor.visit_seq(Parts { reader: self, shared: &shared }).map_err(|fault| fault.at(self.node));
         if self.node.entries().is_none() && !shared.has_tag.get() {
             return self.wrong_type(&"a table");
@@ -156,7 +162,10 @@ impl<'de> Deserializer<'de> for Reader<'_> {
             return value;
         }
         let known = shared.known.into_inner();
-        match self.settings().find(|entry| !known.contains(&entry.key.as_str())) {
+        // Where it is not known which an enum is, what is close to no other key may be one of its own.
+        let is_close = |key: &str| did_you_mean(key, known.iter().copied()).is_some();
+        let is_unknown = |key: &str| !known.contains(&key) && (!shared.lacks_tag.get() || is_close(key));
+        match self.settings().find(|entry| is_unknown(&entry.key)) {
             Some(entry) => Err(Fault::unknown_key(entry, self.view.choice, known)),
             None => value,
         }
@@ -165,19 +174,20 @@ impl<'de> Deserializer<'de> for Reader<'_> {
     fn deserialize_enum<V: Visitor<'de>>(
         self,
         name: &'static str,
-        _: &'static [&'static str],
+        variants: &'static [&'static str],
         visitor: V,
     ) -> Result<V::Value, Fault> {
+        let accepting = |fault: Fault| fault.at(self.node).accepting(variants);
         match &self.node.kind {
-            Kind::Int(value) => visitor.visit_i64(*value),
-            Kind::Float(value) => visitor.visit_f64(*value),
+            Kind::Int(value) => visitor.visit_i64(*value).map_err(accepting),
+            Kind::Float(value) => visitor.visit_f64(*value).map_err(accepting),
             Kind::Text(name) => visitor.visit_enum(Variant { tag: self.node, key: None, name, content: Content::None }),
             Kind::Table(_) => {
                 let tag = tag_of(name);
                 let content = Reader { tag: Some(tag), ..self };
-                visitor.visit_enum(tagged(self, tag, Content::Table(content))?)
+                visitor.visit_enum(tagged(self, tag, Content::Table(content)).map_err(accepting)?)
             }
-            _ => self.wrong_type(&visitor),
+            _ => self.wrong_type(&visitor).map_err(accepting),
         }
         .map_err(|fault| fault.at(self.node))
     }
@@ -271,7 +281,8 @@ impl<'de, 'a> EnumAccess<'de> for Variant<'a> {
         let value = seed.deserialize(name).map_err(|fault| match self.key {
             // `[optimizer.NAME]` implies its kind: then the name is what is wrong.
             Some(entry) if entry.key_origin != entry.value.origin => fault.at(self.tag).of_key(entry),
-            _ => fault.at(self.tag),
+            Some(_) => fault.at(self.tag).of_own_name(),
+            None => fault.at(self.tag),
         })?;
         Ok((value, self))
     }
@@ -292,7 +303,12 @@ impl<'de> VariantAccess<'de> for Variant<'_> {
         match self.content {
             Content::None => {
                 let nothing = serde::de::value::MapDeserializer::new(std::iter::empty::<(&str, &str)>());
-                seed.deserialize(MapAccessDeserializer::new(nothing)).map_err(|fault: Fault| fault.at(self.tag))
+                seed.deserialize(MapAccessDeserializer::new(nothing)).map_err(|fault: Fault| {
+                    let is_missing = fault.is_missing();
+                    let fault = fault.at(self.tag);
+                    let help = format!("a table has room for it: `{{ kind = \"{}\", ... }}`", self.name);
+                    if is_missing { fault.help(help) } else { fault }
+                })
             }
             Content::Table(reader) => seed.deserialize(reader),
             Content::Part(part) => seed.deserialize(part),
@@ -321,6 +337,8 @@ struct Shared {
     known: RefCell<Vec<&'static str>>,
     /// Whether a part that was come to is an enum.
     has_tag: Cell<bool>,
+    /// Whether such a part does not know which it is, because the name is not shown.
+    lacks_tag: Cell<bool>,
     /// How many parts were not come to.
     left: Cell<usize>,
 }
@@ -382,7 +400,12 @@ impl<'de> Deserializer<'de> for Part<'_> {
         }
         let tag = tag_of(name);
         self.shared.known.borrow_mut().push(tag);
-        visitor.visit_enum(tagged(self.reader, tag, Content::Part(self))?).map_err(|fault| fault.at(self.reader.node))
+        let tagged = tagged(self.reader, tag, Content::Part(self)).map_err(|fault| {
+            // A name that was rejected would have said which keys there are.
+            self.shared.lacks_tag.set(self.reader.node.entry(tag).is_some());
+            fault.accepting(variants)
+        })?;
+        visitor.visit_enum(tagged).map_err(|fault| fault.at(self.reader.node))
     }
 
     forward_to_deserialize_any! {

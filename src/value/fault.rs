@@ -4,7 +4,8 @@ use std::fmt;
 
 use serde::de::{Error, Expected, Unexpected};
 
-use super::problem::{Problem, did_you_mean, one_of};
+use super::problem::{Cause, Problem, did_you_mean, one_of};
+use super::vocabulary;
 use super::{Choice, Entry, Node, NodeId, Origin};
 
 /// Something that a type rejects.
@@ -13,6 +14,10 @@ pub struct Fault {
     what: What,
     key: Option<String>,
     place: Option<Place>,
+    /// What is accepted in the place of a value of a wrong type, or of a name that is missing.
+    accepted: &'static [&'static str],
+    /// What else there is to do.
+    help: Vec<String>,
 }
 
 /// The node to leave out so that reading can go on, and what to underline.
@@ -24,10 +29,26 @@ struct Place {
 
 #[derive(Debug)]
 enum What {
-    UnknownKey { key: String, expected: Vec<String> },
-    UnknownName { found: String, expected: Vec<String> },
-    WrongType { found: String, is_list: bool, expected: String },
-    Missing { key: String },
+    UnknownKey {
+        key: String,
+        expected: Vec<String>,
+    },
+    UnknownName {
+        found: String,
+        expected: Vec<String>,
+        /// Whether it is the name of a table, which may be any where the table says its kind.
+        is_of_own: bool,
+    },
+    WrongType {
+        found: String,
+        is_list: bool,
+        expected: String,
+        instead: Option<String>,
+    },
+    Missing {
+        key: String,
+    },
+    /// The first line says what is wrong, each further one what to do.
     Rejected(String),
 }
 
@@ -54,57 +75,97 @@ impl Fault {
 
     /// The fault as a person reads it.
     pub fn into_problem(self) -> Problem {
-        let of_key = self.key.map(|key| format!("`{key}`: ")).unwrap_or_default();
-        let problem = match self.what {
-            What::UnknownKey { key, expected } => {
-                let known = || expected.iter().map(String::as_str);
-                let problem = Problem::new(format!("unknown key `{key}`"));
-                let meant = synonym(&key).filter(|name| known().any(|known| known == *name));
-                let problem = match meant.or_else(|| did_you_mean(&key, known())) {
-                    Some(meant) => problem.label(format!("did you mean `{meant}`?")),
-                    None => problem.label("nothing here has this name"),
-                };
-                match expected.as_slice() {
-                    [] => problem.help("no settings are accepted here"),
-                    _ => problem.help(format!("accepted here: {}", one_of(known()).replace(" or ", ", "))),
-                }
-            }
-            What::UnknownName { found, expected } => {
+        let Self { what, key, place, accepted, help } = self;
+        let of_key = key.as_ref().map(|key| format!("`{key}`: ")).unwrap_or_default();
+        let meaning = key.as_deref().and_then(vocabulary::meaning);
+        let mut problem = match what {
+            What::UnknownKey { key, expected } => unknown_key(key, &expected),
+            What::UnknownName { found, expected, is_of_own } => {
                 let known = || expected.iter().map(String::as_str);
                 let problem = Problem::new(format!("{of_key}`{found}` is not one of the accepted names"));
-                let meant = name_synonyms(&found).iter().copied().find(|name| known().any(|known| known == *name));
+                let meant = vocabulary::names(&found).iter().copied().find(|name| known().any(|known| known == *name));
+                let note = vocabulary::note_on_name(&found);
                 let problem = match meant.or_else(|| did_you_mean(&found, known())) {
                     Some(meant) => problem.label(format!("did you mean `{meant}`?")),
+                    None if is_of_own => {
+                        problem.label("unknown name").help("a name of your own needs a `kind` beside it")
+                    }
                     None => problem.label("unknown name"),
                 };
-                problem.help(format!("accepted: {}", one_of(known())))
+                let problem = problem.help(format!("accepted: {}", one_of(known())));
+                if let Some(note) = note { problem.help(note) } else { problem }
             }
-            What::WrongType { found, expected, .. } => {
-                let problem = Problem::new(format!("{of_key}expected {expected}, found {found}"));
-                let problem = problem.label(format!("expected {expected}"));
-                if expected == "a list" {
-                    problem.help("a list stands in brackets, such as [100, 100]")
-                } else {
+            What::WrongType { found, is_list, expected, instead } => {
+                let says_enough = is_list || instead.is_some();
+                let mut problem = Problem::new(format!("{of_key}expected {expected}, found {found}"));
+                problem = problem.label(format!("expected {expected}"));
+                problem.help.extend(instead);
+                if !accepted.is_empty() && expected.contains("name") {
+                    problem = problem.help(format!("accepted: {}", one_of(accepted.iter().copied())));
+                }
+                problem.help.extend(meaning.filter(|_| !says_enough).map(str::to_owned));
+                problem
+            }
+            What::Missing { key } => {
+                let problem = Problem::new(format!("`{key}` is missing")).label(format!("`{key}` belongs here"));
+                if accepted.is_empty() {
                     problem
+                } else {
+                    problem.help(format!("accepted: {}", one_of(accepted.iter().copied())))
                 }
             }
-            What::Missing { key } => Problem::new(format!("`{key}` is missing")).label(format!("`{key}` belongs here")),
-            What::Rejected(message) => Problem::new(format!("{of_key}{message}")),
+            What::Rejected(message) => {
+                let mut lines = message.lines().map(str::to_owned);
+                let mut problem = Problem::new(format!("{of_key}{}", lines.next().unwrap_or_default()));
+                problem.help = lines.chain(meaning.map(str::to_owned)).collect();
+                problem
+            }
         };
-        match self.place {
+        problem.help.extend(help);
+        match place {
             Some(place) => problem.at(place.origin),
             None => problem,
         }
     }
 
     fn new(what: What) -> Self {
-        Self { what, key: None, place: None }
+        Self { what, key: None, place: None, accepted: &[], help: Vec::new() }
     }
 
     /// The fault, at `node` unless it is known more closely already.
     pub(super) fn at(mut self, node: &Node) -> Self {
         self.place.get_or_insert_with(|| Place { node: node.id, origin: node.origin.clone() });
         self
+    }
+
+    /// The same fault of a value that names one of `accepted`.
+    pub(super) fn accepting(mut self, accepted: &'static [&'static str]) -> Self {
+        if self.accepted.is_empty() && self.key.is_none() {
+            self.accepted = accepted;
+        }
+        self
+    }
+
+    /// The same fault, with one more hint of what to do.
+    pub(super) fn help(mut self, help: impl Into<String>) -> Self {
+        self.help.push(help.into());
+        self
+    }
+
+    /// The same fault of a name that is that of a table, which may have one of its own.
+    pub(super) fn of_own_name(mut self) -> Self {
+        if let What::UnknownName { is_of_own, .. } = &mut self.what {
+            *is_of_own = true;
+        }
+        self
+    }
+
+    /// The keys that are accepted where an unknown one stands.
+    pub fn accepted_keys(&self) -> Option<&[String]> {
+        match &self.what {
+            What::UnknownKey { expected, .. } => Some(expected),
+            _ => None,
+        }
     }
 
     /// A key that is none of `expected`.
@@ -146,11 +207,15 @@ impl Error for Fault {
 
     fn invalid_type(found: Unexpected<'_>, expected: &dyn Expected) -> Self {
         let is_list = found == Unexpected::Seq;
+        let expected = plain_words(&expected.to_string());
+        let instead = instead(&found, &expected);
         let found = match found {
             Unexpected::Bool(value) => format!("`{value}`"),
             Unexpected::Unsigned(value) => format!("the whole number {value}"),
             Unexpected::Signed(value) => format!("the whole number {value}"),
-            Unexpected::Float(value) if value.fract() == 0.0 => format!("{value:.1}, which is written with a fraction"),
+            Unexpected::Float(value) if value.fract() == 0.0 => {
+                format!("{value:.1}, which is not written as a whole number")
+            }
             Unexpected::Float(value) => format!("the number {value}"),
             Unexpected::Str(value) => format!("the text \"{value}\""),
             Unexpected::Seq => "a list".to_owned(),
@@ -158,7 +223,7 @@ impl Error for Fault {
             Unexpected::Other(value) => value.to_owned(),
             other => other.to_string(),
         };
-        Self::new(What::WrongType { found, is_list, expected: plain_words(&expected.to_string()) })
+        Self::new(What::WrongType { found, is_list, expected, instead })
     }
 
     fn invalid_value(found: Unexpected<'_>, expected: &dyn Expected) -> Self {
@@ -167,7 +232,7 @@ impl Error for Fault {
 
     fn unknown_variant(found: &str, expected: &'static [&'static str]) -> Self {
         let expected = expected.iter().map(|&name| name.to_owned()).collect();
-        Self::new(What::UnknownName { found: found.to_owned(), expected })
+        Self::new(What::UnknownName { found: found.to_owned(), expected, is_of_own: false })
     }
 
     fn unknown_field(key: &str, expected: &'static [&'static str]) -> Self {
@@ -180,54 +245,55 @@ impl Error for Fault {
     }
 }
 
-/// What other programs and books call a setting.
-fn synonym(key: &str) -> Option<&'static str> {
-    Some(match key {
-        "learning_rate" | "lrate" | "eta" => "lr",
-        "l2" | "weight_decay_lambda" => "weight_decay",
-        "rho" | "alpha" => "decay",
-        "epsilon" => "eps",
-        "beta_1" => "beta1",
-        "beta_2" => "beta2",
-        "weight_decay" => "decoupled_weight_decay",
-        "lr_schedule" | "lr_scheduler" | "scheduler" => "schedule",
-        "warmup" | "warmup_steps" | "warm_up_steps" | "num_warmup_steps" => "warm_up",
-        "gamma" | "decay_rate" => "factor",
-        "step_size" | "decay_steps" => "every",
-        "T_max" | "total_steps" => "over",
-        "eta_min" => "min_lr",
-        "pct_start" => "rise",
-        "div_factor" => "start_divisor",
-        "final_div_factor" => "end_divisor",
-        "clipnorm" | "clip_grad_norm" | "max_grad_norm" | "gradient_clip_norm" => "clip_norm",
-        "minibatch" | "batch" | "mini_batch_size" => "batch_size",
-        "iterations" | "max_iterations" => "steps",
-        "layers" | "hidden_size_list" | "hidden_sizes" => "hidden",
-        "use_batchnorm" | "batch_normalization" | "bn" => "batch_norm",
-        "dropout_ratio" | "dropout_ration" | "use_dropout" => "dropout",
-        "nonlinearity" | "activation_function" => "activation",
-        "units" | "size" | "neurons" => "width",
-        "p" | "rate" => "ratio",
-        "negative_slope" => "slope",
-        "weight_init_std" => "weights",
-        "optimiser" | "optimizers" => "optimizer",
-        "model" => "network",
-        _ => return None,
-    })
+/// A key that is none of `expected`, as a person reads it.
+fn unknown_key(key: String, expected: &[String]) -> Problem {
+    let known = || expected.iter().map(String::as_str);
+    let problem = Problem::new(format!("unknown key `{key}`"));
+    let meant = vocabulary::keys(&key).iter().copied().find(|name| known().any(|known| known == *name));
+    let meant = meant.or_else(|| did_you_mean(&key, known())).map(str::to_owned);
+    let mut problem = match &meant {
+        Some(meant) => problem.label(format!("did you mean `{meant}`?")),
+        None => problem.label("nothing here has this name"),
+    };
+    problem.help.extend(vocabulary::note_on_key(&key).map(str::to_owned));
+    let problem = match expected {
+        [] => problem.help("no settings are accepted here"),
+        _ => problem.help(format!("accepted here: {}", one_of(known()).replace(" or ", ", "))),
+    };
+    problem.cause(Cause::UnknownKey { key, meant })
 }
 
-/// What other programs and books call a value; the first that is accepted where it stands is meant.
-fn name_synonyms(name: &str) -> &'static [&'static str] {
-    match name {
-        "dense" | "fully-connected" | "fc" => &["affine"],
-        "linear" | "none" => &["affine", "identity"],
-        "bn" | "batch_normalization" | "batch-normalization" => &["batch-norm"],
-        "lrelu" | "leaky" => &["leaky-relu"],
-        "logistic" => &["sigmoid"],
-        "mean-squared-error" | "mean_squared_error" | "squared-error" | "l2" => &["mse"],
-        "softmax" | "nll" => &["cross-entropy"],
-        "kaiming" => &["he"],
-        _ => &[],
+/// How to write a value of another type as one that is expected, where that can be seen.
+fn instead(found: &Unexpected<'_>, expected: &str) -> Option<String> {
+    let wants = |what: &str| expected == what || expected.starts_with(what) || expected.contains(&format!("or {what}"));
+    match *found {
+        Unexpected::Str(text) if wants("a number") || wants("a whole number") => {
+            let number: f64 = text.replace(['_', ','], "").trim().parse().ok()?;
+            number.is_finite().then(|| format!("numbers stand without quotes: `{}`", text.trim().replace(',', "_")))
+        }
+        Unexpected::Str("true" | "false" | "True" | "False") if wants("true or false") => {
+            Some("true and false stand without quotes".to_owned())
+        }
+        Unexpected::Float(number) if wants("a whole number") && number.fract() == 0.0 && number.abs() < 1e15 => {
+            Some(format!("write `{number}`"))
+        }
+        Unexpected::Signed(number) if expected == "a list" => {
+            Some(format!("a list stands in brackets: `[{number}]`"))
+        }
+        Unexpected::Str(text) if expected == "a list" || expected.starts_with("a list of names") => {
+            let numbers: Option<Vec<u64>> = text.split(['-', ',', ' ', 'x']).map(|part| part.parse().ok()).collect();
+            Some(match numbers {
+                Some(numbers) => format!("a list stands in brackets: `{numbers:?}`"),
+                None => format!("a list stands in brackets: `[\"{text}\"]`"),
+            })
+        }
+        _ if expected == "a list" => Some("a list stands in brackets, such as [100, 100]".to_owned()),
+        Unexpected::Map if wants("a number") || wants("a whole number") => Some(
+            "tables that stand for numbers: `{ linspace = [0.1, 1, 10] }`, `{ geomspace = [1e-4, 1, 5] }`, and with `trials` \
+             `{ uniform = [0, 1] }`, `{ log_uniform = [1e-4, 1] }`, `{ int_uniform = [1, 9] }`, `{ choice = [1, 2] }`"
+                .to_owned(),
+        ),
+        _ => None,
     }
 }
 

@@ -15,7 +15,9 @@ pub mod parse;
 pub mod problem;
 pub mod serialize;
 pub mod spacing;
+pub mod syntax;
 pub mod text;
+pub mod vocabulary;
 pub mod write;
 pub mod written;
 

@@ -6,6 +6,7 @@ use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
 use super::problem::Problem;
+use super::syntax::{SyntaxError, explain};
 use super::{Entry, Kind, Node, NodeId, Origin, SourceId, Sources, Tree};
 
 /// Parses the text of `source`.
@@ -23,9 +24,12 @@ pub fn parse(sources: &Sources, source: SourceId) -> Result<Tree, Vec<Problem>> 
 pub fn parse_text(source: SourceId, text: &str) -> Result<Tree, Vec<Problem>> {
     let (table, errors) = DeTable::parse_recoverable(text);
     let mut parser = Parser { source, text, nodes: 0, problems: Vec::new() };
-    for error in errors {
-        let span = error.span().unwrap_or(0..0);
-        parser.report(span, format!("this is not TOML: {}", error.message()));
+    let found = errors.iter().map(|error| (error.span().unwrap_or(0..0), error.message().to_owned())).collect();
+    for SyntaxError { span, message, help } in explain(text, found) {
+        parser.report(span, message);
+        if let Some(problem) = parser.problems.last_mut() {
+            problem.help.extend(help);
+        }
     }
     if !parser.problems.is_empty() {
         return Err(parser.problems);

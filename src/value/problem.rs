@@ -7,6 +7,7 @@ use super::{Origin, Sources};
 /// One mistake.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Problem {
+    pub cause: Cause,
     /// What is wrong, in one line.
     pub message: String,
     /// Where, if it is anywhere in the text.
@@ -17,10 +18,26 @@ pub struct Problem {
     pub help: Vec<String>,
 }
 
+/// What a mistake is, for those who know more to say of it than who found it.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub enum Cause {
+    /// A key that is not accepted where it stands, and the one that is accepted there and was probably meant.
+    UnknownKey { key: String, meant: Option<String> },
+    /// A section that is needed.
+    MissingSection(&'static str),
+    /// Anything that its message says alone.
+    Other,
+}
+
 impl Problem {
     /// A mistake without a place.
     pub fn new(message: impl Into<String>) -> Self {
-        Self { message: message.into(), origin: None, label: String::new(), help: Vec::new() }
+        Self { cause: Cause::Other, message: message.into(), origin: None, label: String::new(), help: Vec::new() }
+    }
+
+    /// The same mistake, known to be this.
+    pub fn cause(self, cause: Cause) -> Self {
+        Self { cause, ..self }
     }
 
     /// The same mistake, there.

@@ -1,0 +1,342 @@
+//! What is wrong with a text that is not TOML, in plain words. The parser says what its grammar would have liked; what a
+//! person did is seen in the text.
+
+use std::ops::Range;
+
+/// One mistake of the text.
+#[derive(Debug, PartialEq, Eq)]
+pub struct SyntaxError {
+    pub span: Range<usize>,
+    pub message: String,
+    pub help: Option<String>,
+}
+
+impl SyntaxError {
+    fn new(span: Range<usize>, message: impl Into<String>) -> Self {
+        Self { span, message: message.into(), help: None }
+    }
+
+    fn help(self, help: impl Into<String>) -> Self {
+        Self { help: Some(help.into()), ..self }
+    }
+}
+
+/// The mistakes behind what the parser says of `text`, in the order of the text: spans of bytes and its words. What follows from an earlier
+/// mistake is left out.
+pub fn explain(text: &str, mut found: Vec<(Range<usize>, String)>) -> Vec<SyntaxError> {
+    for (span, _) in &mut found {
+        *span = span.start.min(text.len())..span.end.min(text.len());
+    }
+    found.sort_by_key(|(span, _)| span.start);
+    let mut errors: Vec<SyntaxError> = Vec::new();
+    let mut line_of_last = None;
+    let mut is_in_second_section = false;
+    for (span, words) in &found {
+        let line = Line::around(text, span.start);
+        if let Some(open) = open_list(text, span.start).filter(|_| words.contains("array") || words.contains("inline"))
+        {
+            let (bracket, closing, what) =
+                if text[open..].starts_with('[') { ("[", "]", "list") } else { ("{", "}", "table") };
+            errors.push(SyntaxError::new(open..open + 1, format!("this {what} is not closed")).help(format!(
+                "for each `{bracket}` there is a `{closing}`, and what stands in between has commas between it"
+            )));
+            // Everything behind the bracket was read as if it were inside.
+            break;
+        }
+        if words.contains("duplicate") {
+            if is_in_second_section && !line.is_header() && !newer_header(text, &errors, span.start) {
+                continue;
+            }
+            is_in_second_section = line.is_header();
+        }
+        if line_of_last == Some(line.start) {
+            continue;
+        }
+        line_of_last = Some(line.start);
+        errors.push(error(text, &line, span.clone(), words));
+    }
+    errors
+}
+
+/// Whether a header stands between the last error and `at`.
+fn newer_header(text: &str, errors: &[SyntaxError], at: usize) -> bool {
+    let from = errors.last().map_or(0, |error| error.span.end);
+    text[from.min(at)..at].lines().skip(1).any(|line| line.trim_start().starts_with('['))
+}
+
+/// A line of the text, without its end.
+struct Line<'t> {
+    start: usize,
+    text: &'t str,
+}
+
+impl<'t> Line<'t> {
+    fn around(text: &'t str, at: usize) -> Self {
+        let start = text[..at].rfind('\n').map_or(0, |newline| newline + 1);
+        let end = text[at..].find('\n').map_or(text.len(), |newline| at + newline);
+        Self { start, text: text[start..end].trim_end() }
+    }
+
+    fn is_header(&self) -> bool {
+        self.text.trim_start().starts_with('[')
+    }
+
+    /// The key and what is behind `=`, without a comment.
+    fn value(&self) -> Option<(&'t str, &'t str)> {
+        let (key, value) = self.text.split_once('=')?;
+        Some((key.trim(), value.split('#').next().unwrap_or_default().trim()))
+    }
+}
+
+/// The bracket of a list, or the brace of a table, that is still open at `at` and was opened on an earlier line.
+fn open_list(text: &str, at: usize) -> Option<usize> {
+    let mut open: Vec<usize> = Vec::new();
+    let mut start = 0;
+    for line in text[..at].split_inclusive('\n') {
+        let is_header = open.is_empty() && line.trim_start().starts_with('[');
+        let mut quote = None;
+        for (index, character) in line.char_indices() {
+            match (quote, character) {
+                (None, '"' | '\'') => quote = Some(character),
+                (Some(open), _) if open == character => quote = None,
+                (None, '#') => break,
+                (None, '[' | '{') if !is_header => open.push(start + index),
+                (None, ']' | '}') if !is_header => _ = open.pop(),
+                _ => {}
+            }
+        }
+        start += line.len();
+    }
+    let line = Line::around(text, at).start;
+    open.first().copied().filter(|open| *open < line)
+}
+
+/// The mistake at `span`, of which the parser says `words`.
+fn error(text: &str, line: &Line<'_>, span: Range<usize>, words: &str) -> SyntaxError {
+    let found = &text[span.clone()];
+    match words {
+        _ if words.contains("duplicate") => duplicate(line, span, found),
+        _ if words.starts_with("string values must be quoted")
+            || words.starts_with("invalid boolean")
+            || words.starts_with("invalid float")
+            || words.starts_with("invalid mantissa") =>
+        {
+            value(line, span)
+        }
+        _ if words.starts_with("unexpected key or value") => {
+            let span = span.start..span.end.max(span.start + 1).min(text.len());
+            behind_a_value(line, span)
+        }
+        _ if found.contains(':') || line.text.contains(':') && !line.text.contains('=') && words.contains("key") => {
+            let colon = line.text.find(':').map_or(span.clone(), |at| line.start + at..line.start + at + 1);
+            let (key, value) = line.text.split_once(':').unwrap_or((line.text, ""));
+            SyntaxError::new(colon, "a colon stands where `=` belongs").help(format!(
+                "write `{} = {}`",
+                key.trim(),
+                value.trim()
+            ))
+        }
+        _ if words.starts_with("key with no value") => SyntaxError::new(
+            line.start..line.start + line.text.len(),
+            "this line is no setting, no header and no comment",
+        )
+        .help("settings are lines such as `steps = 2000`, headers such as `[train]`; comments begin with `#`"),
+        _ if words.starts_with("unclosed table") => {
+            SyntaxError::new(span, "this header is not closed").help(format!("write `{}]`", line.text.trim()))
+        }
+        _ if words.contains("expected `\"`") || words.contains("expected `'`") => {
+            SyntaxError::new(span, "this text is not closed")
+                .help("a text begins and ends with the same quote, on one line")
+        }
+        _ if words.starts_with("missing comma") => SyntaxError::new(span, "a comma is missing in front of this")
+            .help("commas stand between the values of a list, and between the settings of a table in braces"),
+        _ if words.contains("unicode") || words.contains("escape") => SyntaxError::new(
+            span,
+            "a backslash in a text stands for a special character, and none is written like this",
+        )
+        .help("write paths with `/`, or in single quotes: 'C:\\data\\iris.csv'"),
+        _ => SyntaxError::new(span, format!("this is not TOML: {words}")),
+    }
+}
+
+/// A key or a section that is there twice.
+fn duplicate(line: &Line<'_>, span: Range<usize>, found: &str) -> SyntaxError {
+    let header = line.text.split('#').next().unwrap_or_default().trim();
+    if header.starts_with("[optimizer.") {
+        let message = format!("`{header}` is there already");
+        return SyntaxError::new(span, message).help(format!(
+            "to compare its settings make an axis of one: `lr = [0.1, 0.01]`; or call this table something else, and write \
+             `kind = \"{found}\"` below it"
+        ));
+    }
+    if line.is_header() {
+        return SyntaxError::new(span, format!("the section `{header}` is begun a second time")).help(
+            "keep all settings of a section together, below one header; a dotted key, `section.key`, begins one, too",
+        );
+    }
+    let message = format!("`{found}` is there already");
+    SyntaxError::new(span, message)
+        .help(format!("keep one of them; several values are a list and make an axis: `{found} = [..., ...]`"))
+}
+
+/// Something that is no value, behind `=` or in a list.
+fn value(line: &Line<'_>, span: Range<usize>) -> SyntaxError {
+    let from = span.start.saturating_sub(line.start).min(line.text.len());
+    let rest = line.text[from..].split('#').next().unwrap_or_default();
+    // A whole value; of those in a list, one.
+    let is_alone = line.value().is_some_and(|(_, value)| value.starts_with(rest.trim()) && !value.is_empty());
+    let word = if is_alone { rest } else { rest.split([',', ']', '}']).next().unwrap_or_default() }.trim();
+    let at = line.start + from..line.start + from + word.len();
+    let error = |message: String| SyntaxError::new(at.clone(), message);
+    let lower = word.to_lowercase();
+    let number = |text: &str| text.parse::<f64>().ok().filter(|number| number.is_finite());
+    if word.is_empty() {
+        return SyntaxError::new(span, "a value is missing here")
+            .help("a setting is `key = value`; to leave it out, delete the line");
+    }
+    if let Some(inner) = word.strip_prefix(['“', '”', '‘', '’', '„', '«']) {
+        let inner = inner.trim_end_matches(['“', '”', '‘', '’', '»']);
+        return error("these quotes are not the straight ones".to_owned()).help(format!("write \"{inner}\""));
+    }
+    if let Some(percent) = word.strip_suffix('%').and_then(|digits| number(digits.trim())) {
+        let share = crate::number::shortest(percent / 100.0);
+        return error(format!("`{word}` is no number: there is no sign for percent")).help(format!("write `{share}`"));
+    }
+    if let Some((before, _)) = word.split_once("//") {
+        let comment = at.start + before.len()..at.end;
+        return SyntaxError::new(comment, "comments do not begin with `//`").help("they begin with `#`");
+    }
+    match lower.as_str() {
+        "true" | "false" => return error(format!("`{word}` has a capital letter")).help(format!("write `{lower}`")),
+        "yes" | "on" => {
+            return error(format!("`{word}` is no value of TOML")).help("write `true`; a text stands in quotes");
+        }
+        "no" | "off" => {
+            return error(format!("`{word}` is no value of TOML")).help("write `false`; a text stands in quotes");
+        }
+        "none" | "null" | "nil" => {
+            return error(format!("`{word}` is no value of TOML"))
+                .help("to say nothing of a setting, leave its line out");
+        }
+        _ => {}
+    }
+    if let Some(digits) = lower.strip_suffix(['k', 'm']).and_then(number) {
+        let thousands = if lower.ends_with('k') { 1e3 } else { 1e6 };
+        let whole = digits * thousands;
+        return error(format!("`{word}` is no number")).help(format!("write `{whole}`"));
+    }
+    if word.contains("**") || word.contains('^') {
+        return error(format!("`{word}` is no number: nothing is computed here")).help("write powers of ten as `1e-4`");
+    }
+    if word.starts_with('.') || word.starts_with("-.") || word.ends_with('.') {
+        let whole = word.replacen('.', "0.", 1);
+        let whole = if word.ends_with('.') { format!("{word}0") } else { whole };
+        return error(format!("`{word}` lacks a digit on one side of the point")).help(format!("write `{whole}`"));
+    }
+    if word.starts_with('(') {
+        return error("a list does not stand in round brackets".to_owned())
+            .help(format!("write `{}`", word.replace('(', "[").replace(')', "]")));
+    }
+    if word.starts_with(|first: char| first.is_ascii_digit() || "+-".contains(first)) {
+        return error(format!("`{word}` is no number"))
+            .help("numbers are `2000`, `0.01`, `1e-4`; a text stands in quotes");
+    }
+    error(format!("the text `{word}` stands without quotes")).help(format!("write \"{word}\""))
+}
+
+/// Something behind a value that was complete.
+fn behind_a_value(line: &Line<'_>, span: Range<usize>) -> SyntaxError {
+    let error = SyntaxError::new(span.clone(), "the value ends before this");
+    let Some((key, value)) = line.value() else { return error };
+    let behind = line.text[(span.start - line.start).min(line.text.len())..].trim();
+    let digits = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
+    if let (Some((whole, rest)), true) = (value.split_once(','), behind.starts_with(',')) {
+        let (whole, rest) = (whole.trim(), rest.trim());
+        if digits(whole) && digits(rest) && rest.len() == 3 && whole != "0" {
+            return error.help(format!("thousands have no comma: `{key} = {whole}_{rest}`"));
+        }
+        if digits(whole.trim_start_matches('-')) && digits(rest) {
+            return error.help(format!(
+                "decimals have a point: `{key} = {whole}.{rest}`; several values are a list in brackets"
+            ));
+        }
+        if rest.contains('=') {
+            return error.help("each setting has a line of its own");
+        }
+        return error.help(format!("several values are a list: `{key} = [{value}]`"));
+    }
+    error.help("each setting has a line of its own; a text stands in quotes, and a comment begins with `#`")
+}
+
+#[cfg(test)]
+mod tests {
+    use toml::de::DeTable;
+
+    use super::*;
+
+    /// What is underlined, and what is said of it, of each mistake.
+    fn said(text: &str) -> Vec<(String, String)> {
+        let (_, errors) = DeTable::parse_recoverable(text);
+        let found =
+            errors.iter().map(|error| (error.span().unwrap_or(0..0), error.message().to_owned())).collect::<Vec<_>>();
+        assert!(!found.is_empty(), "{text} is TOML");
+        explain(text, found).into_iter().map(|error| (text[error.span].to_owned(), error.message)).collect()
+    }
+
+    fn one(text: &str) -> (String, String) {
+        let all = said(text);
+        assert_eq!(all.len(), 1, "{all:?}");
+        all[0].clone()
+    }
+
+    #[test]
+    fn a_bracket_that_is_not_closed_is_one_mistake_where_it_was_opened() {
+        assert_eq!(one("a = 1\nh = [5, 6\n[t]\nb = 2\n"), ("[".into(), "this list is not closed".into()));
+        assert_eq!(one("a = 1\nh = [\n  5, 6\nb = 2\n").0, "[");
+    }
+
+    #[test]
+    fn a_section_that_is_there_twice_is_one_mistake_whatever_it_holds() {
+        assert_eq!(one("[t]\na = 1\nb = 2\n[t]\na = 3\nb = 4\n").0, "t");
+        assert_eq!(said("[t]\na = 1\n[t]\na = 3\n[u]\nc = 1\nc = 2\n").len(), 2);
+    }
+
+    #[test]
+    fn several_lines_have_several_mistakes() {
+        assert_eq!(said("a = x\nb: 3\nc = True\n").len(), 3);
+    }
+
+    #[test]
+    fn texts_of_every_alphabet_are_cut_between_characters() {
+        assert_eq!(one("a = größer\n").0, "größer");
+        assert_eq!(one("a = [„x“]\n").0, "„x“");
+        said("ä: ö");
+        said("x = \"ü");
+        said("é");
+        said("a = 1 ö");
+    }
+
+    #[test]
+    fn nothing_that_is_no_toml_is_left_without_a_word() {
+        for text in [
+            "=",
+            "[",
+            "]",
+            "a",
+            "a =",
+            "a = [",
+            "a = {",
+            "a = {b",
+            "a = \"",
+            "a = '''",
+            "\u{feff}\u{feff}=",
+            "a = 1\r",
+            "a.b.=3",
+            "[[a]\n",
+            "a = 0x",
+            "a = 1_",
+        ] {
+            assert!(!said(text).is_empty(), "{text}");
+        }
+    }
+}
