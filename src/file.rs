@@ -8,6 +8,7 @@ use serde::{Deserialize, Deserializer, Serialize};
 
 use crate::data::Data;
 use crate::function::Function;
+use crate::lint::Lint;
 use crate::nn::{self, Init, Regularization};
 use crate::number::Count;
 use crate::optim::Optimizer;
@@ -56,6 +57,9 @@ pub struct File {
     /// How many times each setting is run: `3` means the seeds 0, 1 and 2; a list means exactly those. Default: 1.
     #[serde(default)]
     pub seeds: Seeds,
+    /// Warnings that are not shown, by their names, because what they warn of is meant. It is in no id.
+    #[serde(default, skip_serializing)]
+    pub allow_warnings: Vec<Lint>,
     /// Where random numbers come from: `"paribus"` (the default) or `"numpy"`.
     #[serde(default)]
     pub rng: Rng,
@@ -171,6 +175,8 @@ pub struct Experiment {
     pub seeds: Seeds,
     pub rng: Rng,
     pub sweep: Sweep,
+    /// Warnings that the file silences.
+    pub allow_warnings: Vec<Lint>,
     /// The text as it stands in the file; of a file that extends others, or with something set in it, one that says the same as
     /// all parts together.
     pub text: String,
@@ -272,6 +278,7 @@ impl Experiment {
             seeds: Seeds::default(),
             rng: Rng::default(),
             sweep: Sweep::default(),
+            allow_warnings: Vec::new(),
             text,
             mark,
             folder,
@@ -289,6 +296,7 @@ impl Experiment {
         experiment.seeds = file.seeds;
         experiment.rng = file.rng;
         experiment.sweep = file.sweep;
+        experiment.allow_warnings = file.allow_warnings;
         match file.name.map_or_else(|| Name::try_from(stem.to_owned()), Ok) {
             Ok(name) => experiment.name = name,
             Err(message) => experiment.problems.push(
@@ -477,7 +485,7 @@ fn misplaced_axes(root: &Node) -> Vec<Problem> {
 fn misplaced_axis(key: &str, value: &Node) -> Option<Problem> {
     let reason = match (key, &value.kind) {
         ("optimizer", _) => return None,
-        ("name" | "description" | "seeds" | "rng", Kind::Axis(_)) => {
+        ("name" | "description" | "seeds" | "rng" | "allow_warnings", Kind::Axis(_)) => {
             format!("`{key}` holds for all runs of a file and cannot be an axis")
         }
         (_, Kind::Axis(_)) => format!("[{key}] is a section and cannot be an axis; the keys in it can"),

@@ -22,6 +22,7 @@
 //! | [`nn`] | layers, activations, initialization, loss, penalties |
 //! | [`optim`] | optimizers, one file each |
 //! | [`record`] | what is measured, and when |
+//! | [`lint`] | the names of warnings |
 //! | [`spec`] | one run, fully typed |
 //! | [`train`] | one run, from specification to outcome |
 //! | [`store`] | tables, the commit protocol, the archive |
@@ -51,6 +52,7 @@ pub mod file;
 pub mod function;
 #[allow(unsafe_code, reason = "instructions beyond the baseline; each use says why")]
 pub mod kernel;
+pub mod lint;
 pub mod nn;
 pub mod number;
 pub mod optim;

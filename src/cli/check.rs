@@ -1,31 +1,48 @@
-//! `paribus check FILE...`: every mistake, nothing trained, nothing written.
+//! `paribus check FILE...`: every mistake and every warning, nothing trained, nothing written.
 
 use std::path::PathBuf;
 use std::process::ExitCode;
 
 use super::experiment::Set;
-use super::{Failure, counted, note, out};
+use super::{Failure, counted, note, out, warn};
 use crate::plan::Outline;
 
-pub const HELP: &str = "\
+#[derive(Debug, clap::Args)]
+#[command(after_long_help = HELP)]
+pub struct Arguments {
+    /// Experiment files.
+    #[arg(required = true, value_name = "FILE")]
+    files: Vec<PathBuf>,
+    #[command(flatten)]
+    set: Set,
+    /// Take warnings for mistakes: exit with 2 where there are any.
+    #[arg(long)]
+    deny_warnings: bool,
+}
+
+const HELP: &str = "\
 Examples:
   paribus check experiments/ch6.toml
-  paribus check experiments/*.toml
+  paribus check experiments/*.toml --deny-warnings
 
 Every mistake of every file is shown at once, with its line, what is accepted there, and a suggestion. Data files are looked at as \
 far as the runs depend on them.
 
 Writes nothing.
 
-Exit codes: 0 no mistakes, 2 mistakes.";
+Exit codes: 0 no mistakes, 2 mistakes (with --deny-warnings: or warnings).";
 
-/// Validates each file, with the same changes; the mistakes of all of them are shown.
-pub fn check(files: &[PathBuf], set: &Set) -> Result<ExitCode, Failure> {
+/// Validates each file, with the same changes; the mistakes and warnings of all of them are shown.
+pub fn check(arguments: &Arguments) -> Result<ExitCode, Failure> {
     let mut all_well = true;
-    for path in files {
-        match set.read(path).and_then(Outline::new) {
+    for path in &arguments.files {
+        match arguments.set.read(path).and_then(Outline::new) {
             Ok(outline) => {
-                out(&format!("{}: {}, no mistakes\n", path.display(), counted(outline.runs(), "run")));
+                let warnings = warn(&outline);
+                all_well &= warnings == 0 || !arguments.deny_warnings;
+                let warned = if warnings == 0 { String::new() } else { format!(", {}", counted(warnings, "warning")) };
+                let runs = counted(outline.runs(), "run");
+                out(&format!("{}: {runs}, no mistakes{warned}\n", path.display()));
             }
             Err(mistakes) => {
                 all_well = false;

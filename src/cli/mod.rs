@@ -25,7 +25,8 @@ use std::process::ExitCode;
 use clap::{CommandFactory, Parser, Subcommand};
 
 use crate::file::Experiment;
-use crate::plan::{Plan, Selection};
+use crate::plan::{Outline, Plan, Selection};
+use crate::value::problem::render_warnings;
 
 /// All other things equal: one TOML file in, many small neural-network trainings, loss histories in Parquet out.
 #[derive(Debug, Parser)]
@@ -59,15 +60,8 @@ Exit codes: 0 all well, 1 a run or a file operation failed, 2 a mistake in the i
 enum Command {
     /// Write an experiment file to begin with.
     Init(init::Arguments),
-    /// Validate experiment files: report every mistake, train and write nothing.
-    #[command(after_long_help = check::HELP)]
-    Check {
-        /// Experiment files.
-        #[arg(required = true, value_name = "FILE")]
-        files: Vec<PathBuf>,
-        #[command(flatten)]
-        set: experiment::Set,
-    },
+    /// Validate experiment files: report every mistake and warning, train and write nothing.
+    Check(check::Arguments),
     /// List every run of an experiment file, how each key was read, and which runs are there already.
     Plan(plan::Arguments),
     /// Print an experiment as it is read, or one of its runs with everything that it uses spelled out.
@@ -97,7 +91,7 @@ pub fn main() -> ExitCode {
     }));
     let done = match arguments.command {
         Command::Init(arguments) => init::init(&arguments),
-        Command::Check { files, set } => check::check(&files, &set),
+        Command::Check(arguments) => check::check(&arguments),
         Command::Plan(arguments) => plan::plan(&arguments),
         Command::Show(arguments) => show::show(&arguments),
         Command::Run(arguments) => run::run(&arguments, &bars),
@@ -155,7 +149,7 @@ impl fmt::Display for Failure {
 
 impl From<crate::file::Mistakes> for Failure {
     fn from(mistakes: crate::file::Mistakes) -> Self {
-        Self::Input(mistakes.render(std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none()))
+        Self::Input(mistakes.render(is_colored()))
     }
 }
 
@@ -169,6 +163,20 @@ impl From<crate::data::Error> for Failure {
     fn from(error: crate::data::Error) -> Self {
         Self::Operation(error.to_string())
     }
+}
+
+/// Shows what there is to warn of in an experiment, and returns how many warnings there are.
+fn warn(outline: &Outline) -> usize {
+    let warnings = outline.warnings();
+    if !warnings.is_empty() {
+        note(render_warnings(&outline.experiment.sources, &warnings, is_colored()).trim_end());
+    }
+    warnings.len()
+}
+
+/// Whether errors and warnings go to a terminal that shows colors.
+fn is_colored() -> bool {
+    std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none()
 }
 
 /// Writes to stdout. Whoever reads may have seen enough: a closed pipe is no reason to stop.

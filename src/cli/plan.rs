@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use super::experiment::Asked;
 use super::training::default_jobs;
-use super::{Failure, out, results_folder, select};
+use super::{Failure, out, results_folder, select, warn};
 use crate::file::Experiment;
 use crate::plan::{
     Change, Duplicate, Estimate, Outline, Outlook, PlannedRun, Space, State, Survey, count_states, estimate, shapes,
@@ -89,6 +89,7 @@ struct List<'p> {
 /// Tells what a file would run.
 pub fn plan(arguments: &Arguments) -> Result<ExitCode, Failure> {
     let outline = Outline::new(arguments.experiment.read()?)?;
+    warn(&outline);
     let results = results_folder(&outline.experiment, arguments.results.clone());
     let inventory = Inventory::look(&results)?;
     let jobs = arguments.jobs.map_or_else(default_jobs, |jobs| jobs as usize);

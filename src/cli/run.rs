@@ -15,9 +15,9 @@ use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use super::experiment::Asked;
 use super::progress::{Reporter, duration};
 use super::training::{self, Datasets, default_jobs, items};
-use super::{Failure, counted, note, out, results_folder, select};
+use super::{Failure, counted, note, out, results_folder, select, warn};
 use crate::kernel::Instructions;
-use crate::plan::{Plan, PlannedRun};
+use crate::plan::{Outline, Plan, PlannedRun};
 use crate::runner::{self, Ended, Event, Progress};
 use crate::store::{Context, Inventory, Known, Reconciled, Results, RunResult, RunRow, Summary};
 use crate::train::Outcome;
@@ -61,7 +61,11 @@ Exit codes: 0 all well, 1 a run or a file operation failed, 2 a mistake in the f
 /// Trains the runs of a file that are missing.
 pub fn run(arguments: &Arguments, bars: &MultiProgress) -> Result<ExitCode, Failure> {
     let begin = Instant::now();
-    let plan = arguments.experiment.read().and_then(Plan::new)?;
+    let outline = Outline::new(arguments.experiment.read()?)?;
+    if !arguments.quiet {
+        warn(&outline);
+    }
+    let plan = outline.list()?;
     let chosen = select(&plan, &arguments.only)?;
     let folder = results_folder(&plan.experiment, arguments.results.clone());
     let stop = stop_on_signals()?;

@@ -16,13 +16,14 @@ use crate::value::parse::parse;
 use crate::value::problem::{Cause, Problem, did_you_mean, one_of};
 use crate::value::{Choice, Sources, Tree, vocabulary};
 
-/// The keys at the top of a file; those from the sixth on are sections.
-const TOP: [&str; 15] = [
+/// The keys at the top of a file; those from the seventh on are sections.
+const TOP: [&str; 16] = [
     "name",
     "description",
     "extends",
     "seeds",
     "rng",
+    "allow_warnings",
     "data",
     "network",
     "function",
@@ -35,7 +36,7 @@ const TOP: [&str; 15] = [
     VARIANT,
 ];
 
-const SECTIONS: &[&str] = TOP.split_at(5).1;
+const SECTIONS: &[&str] = TOP.split_at(6).1;
 
 /// Gives sections that are called something else the name that is meant, where no section has it yet, so that they are read;
 /// reports them.

@@ -95,6 +95,7 @@ impl File {
             sweep: super::Sweep::default(),
             variant: None,
             extends: None,
+            allow_warnings: Vec::new(),
         };
         match spec {
             RunSpec::Network(run) => file.with_network(run),

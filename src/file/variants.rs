@@ -23,11 +23,12 @@ pub struct Variants {
 }
 
 /// What holds for all runs of a file, with the reason why no variant changes it.
-const FIXED: [(&str, &str); 8] = [
+const FIXED: [(&str, &str); 9] = [
     ("name", "it names the whole file"),
     ("description", "it describes the whole file"),
     ("extends", "it says what the whole file is laid over"),
     ("seeds", "all settings are run with the same seeds"),
+    ("allow_warnings", "it says of the whole file what is meant"),
     ("rng", "it says what the runs of the whole file draw from"),
     ("record", "all runs of a file are recorded alike"),
     ("sweep", "it says how the axes of the whole file combine"),

@@ -153,6 +153,16 @@ impl Optimizer {
         self.1.fit(lr, steps)
     }
 
+    /// The learning rate η that the file gives, which a schedule changes.
+    pub fn base_lr(&self) -> f64 {
+        with_rule!(&self.0, rule => rule.lr())
+    }
+
+    /// The strength λ of a decay that is no part of the gradient; 0 for optimizers without one.
+    pub fn decoupled_decay_strength(&self) -> f64 {
+        with_rule!(&self.0, rule => rule.decoupled_weight_decay())
+    }
+
     /// The learning rate of the 0-based `step`.
     ///
     /// # Panics

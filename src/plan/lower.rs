@@ -44,11 +44,11 @@ enum Place {
 }
 
 impl Contradiction {
-    fn new(path: impl Into<Vec<&'static str>>, message: impl Into<String>) -> Self {
+    pub fn new(path: impl Into<Vec<&'static str>>, message: impl Into<String>) -> Self {
         Self::at(Place::Path(path.into()), message)
     }
 
-    fn of_setting(name: &'static str, message: impl Into<String>) -> Self {
+    pub fn of_setting(name: &'static str, message: impl Into<String>) -> Self {
         Self::at(Place::Setting(name), message)
     }
 
@@ -61,7 +61,7 @@ impl Contradiction {
         Self { reads, ..self }
     }
 
-    fn help(self, help: impl Into<String>) -> Self {
+    pub fn help(self, help: impl Into<String>) -> Self {
         Self { help: Some(help.into()), ..self }
     }
 

@@ -7,6 +7,7 @@ mod estimate;
 mod exclude;
 mod findings;
 mod fingerprint;
+mod lints;
 mod lower;
 mod outlook;
 #[cfg(test)]
@@ -93,6 +94,9 @@ pub struct Duplicate {
 /// More runs than this are refused.
 const MOST_RUNS: u128 = 10_000_000;
 
+/// So many cells are looked at for what is surely not meant.
+const LOOKED_AT: u128 = 2000;
+
 /// A list of more runs than this would take gigabytes of memory.
 const MOST_LISTED: u64 = 1_000_000;
 
@@ -141,6 +145,22 @@ impl Outline {
     /// How many different runs there are.
     pub fn runs(&self) -> u64 {
         self.survey.cells() * self.experiment.seeds.get().len() as u64
+    }
+
+    /// What is legal in the file and surely not meant. Of very many cells, [`LOOKED_AT`] are looked at, spread over the plan.
+    pub fn warnings(&self) -> Vec<Problem> {
+        let Ok(exclusion) = Exclusion::of(&self.experiment) else { return Vec::new() };
+        let count = self.space.size().unwrap_or_default();
+        // The stride has no factor in common with the number of cells, so that no value of an axis is left out by a rhythm.
+        let mut stride = count / LOOKED_AT.min(count).max(1);
+        while stride > 1 && has_common_factor(stride, count) {
+            stride += 1;
+        }
+        let indices = (0..count.min(LOOKED_AT)).map(|step| step * stride % count);
+        let cells: Vec<Cell> = indices
+            .filter_map(|index| cell_at(&self.experiment, &self.space, &self.known, &exclusion, index))
+            .collect();
+        lints::warnings(&self.experiment, &self.space, cells.iter().map(|cell| (cell.index, &cell.spec)))
     }
 
     /// How many updates they make together.
@@ -249,24 +269,34 @@ fn list(experiment: &Experiment, space: &Space, known: &Known) -> Vec<Cell> {
     else {
         return Vec::new();
     };
-    let cell = |index: u64| -> Option<Cell> {
-        let (mut choice, mut taken) = (experiment.tree.first_choice(), Vec::new());
-        space.decode(index.into(), &mut choice, &mut taken);
-        let file = experiment.file_under(&choice).ok()?;
-        let Lowered { spec, contradictions } = match &file.data {
-            Some(data) if file.function.is_none() => {
-                let info = known.get(data)?;
-                lower::with_known_data(file, info)
-            }
-            _ => lower::with_data(file, &mut Known::new()),
-        };
-        let spec = spec?;
-        if exclusion.holds(exclusion.of_cell(&taken, &spec)) || !contradictions.is_empty() {
-            return None;
+    (0..count).into_par_iter().filter_map(|index| cell_at(experiment, space, known, &exclusion, index.into())).collect()
+}
+
+/// The cell of this index; nothing where the file leaves it out, or makes a mistake in it.
+fn cell_at(experiment: &Experiment, space: &Space, known: &Known, exclusion: &Exclusion, index: u128) -> Option<Cell> {
+    let (mut choice, mut taken) = (experiment.tree.first_choice(), Vec::new());
+    space.decode(index, &mut choice, &mut taken);
+    let file = experiment.file_under(&choice).ok()?;
+    let Lowered { spec, contradictions } = match &file.data {
+        Some(data) if file.function.is_none() => {
+            let info = known.get(data)?;
+            lower::with_known_data(file, info)
         }
-        Some(Cell::new(index.into(), spec, &taken, space.places(index.into())))
+        _ => lower::with_data(file, &mut Known::new()),
     };
-    (0..count).into_par_iter().filter_map(cell).collect()
+    let spec = spec?;
+    if exclusion.holds(exclusion.of_cell(&taken, &spec)) || !contradictions.is_empty() {
+        return None;
+    }
+    Some(Cell::new(index, spec, &taken, space.places(index)))
+}
+
+fn has_common_factor(a: u128, b: u128) -> bool {
+    let (mut a, mut b) = (a, b);
+    while b > 0 {
+        (a, b) = (b, a % b);
+    }
+    a > 1
 }
 
 /// The number of cells, where the runs are not too many.

@@ -1,12 +1,13 @@
-//! What is wrong with a file: where, what, what is accepted, what to do; and how it is shown.
+//! What is wrong with a file, or is to be warned of: where, what, what is accepted, what to do; and how it is shown.
 
 use annotate_snippets::{AnnotationKind, Level, Renderer, Snippet};
 
 use super::{Origin, Sources};
 
-/// One mistake.
+/// One mistake, or one warning.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Problem {
+    pub severity: Severity,
     pub cause: Cause,
     /// What is wrong, in one line.
     pub message: String,
@@ -16,6 +17,15 @@ pub struct Problem {
     pub label: String,
     /// What to do.
     pub help: Vec<String>,
+}
+
+/// Whether a problem is one at all.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Severity {
+    /// Nothing runs.
+    Error,
+    /// It runs, and is surely not meant. The name is what silences it.
+    Warning(&'static str),
 }
 
 /// What a mistake is, for those who know more to say of it than who found it.
@@ -32,7 +42,19 @@ pub enum Cause {
 impl Problem {
     /// A mistake without a place.
     pub fn new(message: impl Into<String>) -> Self {
-        Self { cause: Cause::Other, message: message.into(), origin: None, label: String::new(), help: Vec::new() }
+        Self {
+            severity: Severity::Error,
+            cause: Cause::Other,
+            message: message.into(),
+            origin: None,
+            label: String::new(),
+            help: Vec::new(),
+        }
+    }
+
+    /// The same as a warning of this name.
+    pub fn warning(self, name: &'static str) -> Self {
+        Self { severity: Severity::Warning(name), ..self }
     }
 
     /// The same mistake, known to be this.
@@ -63,12 +85,45 @@ impl Problem {
 ///
 /// `color` asks for terminal colors.
 pub fn render(sources: &Sources, problems: &[Problem], color: bool) -> String {
+    let mut text = pictures(sources, problems, color);
+    match problems.len() {
+        1 => text.push_str("1 mistake; nothing was trained and nothing was written\n"),
+        count => text.push_str(&format!("{count} mistakes; nothing was trained and nothing was written\n")),
+    }
+    text
+}
+
+/// All warnings as [`render`] shows mistakes; nothing where there are none.
+pub fn render_warnings(sources: &Sources, warnings: &[Problem], color: bool) -> String {
+    let mut names: Vec<String> = Vec::new();
+    for problem in warnings {
+        if let Severity::Warning(name) = problem.severity {
+            names.push(format!("\"{name}\""));
+        }
+    }
+    names.sort();
+    names.dedup();
+    let count = match warnings.len() {
+        0 => return String::new(),
+        1 => "1 warning".to_owned(),
+        count => format!("{count} warnings"),
+    };
+    let silence = format!("`allow_warnings = [{}]` at the top of the file, where it is meant", names.join(", "));
+    format!("{}{count}; to silence: {silence}\n", pictures(sources, warnings, color))
+}
+
+/// Each problem as a picture of its place, in the order of the text.
+fn pictures(sources: &Sources, problems: &[Problem], color: bool) -> String {
     let mut problems: Vec<&Problem> = problems.iter().collect();
     problems.sort_by_key(|problem| problem.origin.as_ref().map(|origin| (origin.source, origin.span.start)));
     let renderer = if color { Renderer::styled() } else { Renderer::plain() };
     let mut text = String::new();
     for problem in &problems {
-        let mut group = Level::ERROR.primary_title(&problem.message).elements(problem.origin.as_ref().map(|origin| {
+        let title = match problem.severity {
+            Severity::Error => Level::ERROR.primary_title(&problem.message),
+            Severity::Warning(name) => Level::WARNING.primary_title(&problem.message).id(name),
+        };
+        let mut group = title.elements(problem.origin.as_ref().map(|origin| {
             let annotation = AnnotationKind::Primary.span(origin.span.clone());
             let annotation =
                 if problem.label.is_empty() { annotation } else { annotation.label(problem.label.as_str()) };
@@ -82,10 +137,6 @@ pub fn render(sources: &Sources, problems: &[Problem], color: bool) -> String {
         }
         text.push_str(&renderer.render(&[group]));
         text.push_str("\n\n");
-    }
-    match problems.len() {
-        1 => text.push_str("1 mistake; nothing was trained and nothing was written\n"),
-        count => text.push_str(&format!("{count} mistakes; nothing was trained and nothing was written\n")),
     }
     text
 }

@@ -1,0 +1,453 @@
+//! Warnings: what is legal and surely not meant. docs/warnings.md gives the reason of each, and the source of its numbers.
+//!
+//! A lint looks at one cell at a time, as its specification is; a place of the file is warned of once for each lint, so what is
+//! kept does not grow with the cells. A false alarm costs more trust than a silence: where a setting is an axis, all of its values
+//! are meant, and lints of single values say nothing.
+
+use std::collections::HashSet;
+
+use super::lower::Contradiction;
+use super::space::Space;
+use crate::file::Experiment;
+use crate::lint::Lint;
+use crate::nn::LayerSpec;
+use crate::nn::activation::Activation;
+use crate::nn::init::Weights;
+use crate::number::shortest;
+use crate::optim::Algorithm;
+use crate::record::{Every, Part};
+use crate::spec::{NetworkRun, RunSpec};
+use crate::value::problem::Problem;
+use crate::value::{Choice, Form, Kind, Node, Origin};
+
+/// What there is to warn of in a file whose cells come to `cells`: index into `space`, and specification.
+pub fn warnings<'s>(
+    experiment: &Experiment,
+    space: &Space,
+    cells: impl IntoIterator<Item = (u128, &'s RunSpec)>,
+) -> Vec<Problem> {
+    let mut warnings = Warnings { experiment, known: HashSet::new(), problems: Vec::new() };
+    let mut file = Whole::of(experiment, space);
+    for (index, spec) in cells {
+        let RunSpec::Network(run) = spec else { continue };
+        file.look(run);
+        let mut choice = experiment.tree.first_choice();
+        space.decode(index, &mut choice, &mut Vec::new());
+        for (lint, look) in OF_A_CELL {
+            if warnings.is_of_interest(lint)
+                && let Some(found) = look(run).filter(|found| !is_axis(&experiment.tree.root, &found.compared, &choice))
+            {
+                warnings.add_found(lint, found, &choice);
+            }
+        }
+    }
+    for (lint, look) in OF_THE_FILE {
+        if warnings.is_of_interest(lint) {
+            look(&file).into_iter().for_each(|problem| warnings.add(lint, problem));
+        }
+    }
+    warnings.problems
+}
+
+/// The lints that look at one cell alone.
+const OF_A_CELL: [(Lint, fn(&NetworkRun) -> Option<Found>); 10] = [
+    (Lint::WeightScale, weight_scale),
+    (Lint::ZeroWeights, zero_weights),
+    (Lint::LessThanAnEpoch, less_than_an_epoch),
+    (Lint::LrRange, lr_range),
+    (Lint::BatchBeyondRows, batch_beyond_rows),
+    (Lint::UnusedValidation, unused_validation),
+    (Lint::LongMemory, long_memory),
+    (Lint::TwoDecays, two_decays),
+    (Lint::NarrowDropout, narrow_dropout),
+    (Lint::CostlyEvaluation, costly_evaluation),
+];
+
+/// The lints that look at what the file compares.
+const OF_THE_FILE: [(Lint, fn(&Whole) -> Vec<Problem>); 3] =
+    [(Lint::OneSeed, one_seed), (Lint::TestSelection, test_selection), (Lint::OneValueAxis, one_value_axis)];
+
+/// What is warned of, so far.
+struct Warnings<'e> {
+    experiment: &'e Experiment,
+    known: HashSet<(Lint, Option<Origin>)>,
+    problems: Vec<Problem>,
+}
+
+impl Warnings<'_> {
+    fn is_of_interest(&self, lint: Lint) -> bool {
+        !self.experiment.allow_warnings.contains(&lint)
+    }
+
+    fn add_found(&mut self, lint: Lint, found: Found, choice: &Choice) {
+        if let Some(problem) = found.what.into_problem(self.experiment, choice) {
+            self.add(lint, problem);
+        }
+    }
+
+    fn add(&mut self, lint: Lint, problem: Problem) {
+        if self.known.insert((lint, problem.origin.clone())) {
+            self.problems.push(problem.warning(lint.name()));
+        }
+    }
+}
+
+/// Something in a cell.
+struct Found {
+    what: Contradiction,
+    /// The keys of the setting that, where it is an axis, is meant to have such values.
+    compared: Vec<&'static str>,
+}
+
+impl Found {
+    fn new(what: Contradiction) -> Self {
+        Self { what, compared: Vec::new() }
+    }
+
+    fn unless_compared(self, path: &[&'static str]) -> Self {
+        Self { compared: path.to_vec(), ..self }
+    }
+}
+
+/// Whether the setting at these keys has several values, or is drawn; nothing at no keys.
+fn is_axis(root: &Node, path: &[&str], choice: &Choice) -> bool {
+    let mut node = root;
+    for key in path {
+        let Some(entry) = node.chosen(choice).entry(key) else { return false };
+        node = &entry.value;
+    }
+    // What variants change, and what optimizers have of their own, is no comparison of this setting.
+    let mut value = node;
+    while let Kind::Axis(axis) = &value.kind {
+        if axis.form != Form::Patched && axis.alternatives.iter().all(|alternative| alternative.name.is_none()) {
+            return axis.alternatives.len() > 1;
+        }
+        value = &axis.alternatives[choice.get(axis.id)].value;
+    }
+    false
+}
+
+/// The standard deviation of weights that are drawn from one distribution in all layers.
+fn spread(weights: Weights) -> Option<f64> {
+    match weights {
+        Weights::Normal(normal) => Some(normal.std.get()),
+        // A uniform number in ±b has the variance b² / 3.
+        Weights::Uniform(uniform) => Some(uniform.bound.get() / 3.0_f64.sqrt()),
+        _ => None,
+    }
+}
+
+/// By how much the hidden layers of such weights multiply the size of a signal; 1 where layers keep it, as He et al. (2015)
+/// compute it for ReLU.
+fn growth(run: &NetworkRun, std: f64) -> f64 {
+    let (mut width, mut growth) = (run.info.features as f64, 1.0);
+    let layers = run.layers();
+    let hidden = layers.iter().filter(|layer| matches!(layer, LayerSpec::Affine { .. })).count().saturating_sub(1);
+    let kept =
+        |activation| if matches!(activation, Activation::Relu | Activation::LeakyRelu(_)) { 0.5_f64 } else { 1.0 };
+    let share = layers
+        .iter()
+        .find_map(|layer| match layer {
+            LayerSpec::Activation(activation) => Some(kept(*activation)),
+            _ => None,
+        })
+        .unwrap_or(1.0);
+    let widths = layers.iter().filter_map(|layer| match layer {
+        LayerSpec::Affine { outputs, .. } => Some(*outputs as f64),
+        _ => None,
+    });
+    // The first layer is left out: how large its inputs are is the data's business.
+    for (index, outputs) in widths.take(hidden).enumerate() {
+        if index > 0 {
+            growth *= std * (width * share).sqrt();
+        }
+        width = outputs;
+    }
+    growth
+}
+
+fn weight_scale(run: &NetworkRun) -> Option<Found> {
+    /// A signal that is multiplied or divided by more than this between the first hidden layer and the last one is lost.
+    const MOST: f64 = 1000.0;
+    let std = spread(run.init.weights).filter(|_| run.steps > 0 && !run.model.normalizes_batches())?;
+    let growth = growth(run, std);
+    let what = match growth {
+        _ if growth > MOST => format!("grows {} fold", rounded(growth)),
+        _ if growth < 1.0 / MOST => format!("fades to {} of its size", rounded(growth)),
+        _ => return None,
+    };
+    let message = format!("with weights of standard deviation {} a signal {what} in the hidden layers", rounded(std));
+    let help = "take \"he\" for ReLU, \"xavier\" for sigmoid and tanh: they follow the width; or `batch_norm = true`";
+    Some(Found::new(Contradiction::new(["init", "weights"], message).help(help)).unless_compared(&["init", "weights"]))
+}
+
+fn zero_weights(run: &NetworkRun) -> Option<Found> {
+    let affine = run.layer_counts().affine;
+    if run.init.weights != Weights::Zeros || affine < 2 || run.steps == 0 {
+        return None;
+    }
+    let message = "with all weights zero the units of a layer stay equal: nothing is learned but the outputs' biases";
+    let help = "take \"he\" or \"xavier\"; without hidden layers zeros are a fine start";
+    Some(Found::new(Contradiction::new(["init", "weights"], message).help(help)).unless_compared(&["init", "weights"]))
+}
+
+fn less_than_an_epoch(run: &NetworkRun) -> Option<Found> {
+    let evaluate = run.record.evaluate.as_ref().filter(|evaluate| evaluate.every == Every::Epoch)?;
+    let (drawn, rows) = (u128::from(run.steps) * u128::from(run.batch_size.get()), u128::from(run.info.train_rows));
+    if run.steps < 2 || drawn >= rows || evaluate.on.get().is_empty() {
+        return None;
+    }
+    let message = format!(
+        "{} steps of {} rows are less than an epoch of {rows}: `every = \"epoch\"` evaluates the first step and the last one alone",
+        run.steps,
+        run.batch_size.get()
+    );
+    let help = "write `every = 10`, a number of steps; or take more `steps`, or `epochs`";
+    Some(Found::new(Contradiction::new(["record", "evaluate"], message).help(help)))
+}
+
+/// Between which learning rates an optimizer learns small networks on data of ordinary size.
+fn sensible(algorithm: &Algorithm) -> [f64; 2] {
+    match algorithm {
+        // Bengio 2012, "Practical recommendations for gradient-based training of deep architectures", section 3.1.1.
+        Algorithm::Sgd(_) | Algorithm::Momentum(_) | Algorithm::Nesterov(_) => [1e-6, 1.0],
+        // A parameter moves by about η in a step (Kingma & Ba 2015, section 2.1), and weights are of the size √(2 / inputs).
+        Algorithm::Adam(_)
+        | Algorithm::AdamW(_)
+        | Algorithm::NAdam(_)
+        | Algorithm::AmsGrad(_)
+        | Algorithm::RmsProp(_) => [1e-6, 0.1],
+        // The first step is η, and later ones are shorter.
+        Algorithm::AdaGrad(_) => [1e-5, 1.0],
+        // The rule has a length of its own, which η multiplies (Zeiler 2012 has none).
+        Algorithm::AdaDelta(_) => [1e-3, 10.0],
+        // Every step is η long; 3 to 10 times smaller than Adam's (Chen et al. 2023, section 5).
+        Algorithm::Lion(_) => [1e-7, 0.01],
+    }
+}
+
+fn lr_range(run: &NetworkRun) -> Option<Found> {
+    let (lr, [low, high]) = (run.optimizer.base_lr(), sensible(&run.optimizer.0));
+    if run.steps == 0 || (low..=high).contains(&lr) {
+        return None;
+    }
+    let what = if lr < low { "hardly moves" } else { "jumps" };
+    let kind = run.optimizer.kind();
+    let message = format!("with a learning rate of {} `{kind}` {what}", shortest(lr));
+    let help = format!("{kind} learns at rates from about {} to {}", shortest(low), shortest(high));
+    Some(Found::new(Contradiction::of_setting("lr", message).help(help)).unless_compared(&["optimizer", "lr"]))
+}
+
+fn batch_beyond_rows(run: &NetworkRun) -> Option<Found> {
+    let (batch_size, rows) = (run.batch_size.get(), run.info.train_rows);
+    if run.steps == 0 || batch_size <= rows {
+        return None;
+    }
+    let message =
+        format!("a batch of {batch_size} rows is drawn out of {rows} training rows: most of it is there several times");
+    let help = format!("take a `batch_size` of {rows} at most; with `sampling = \"shuffle\"` that is every row once");
+    Some(Found::new(Contradiction::new(["train", "batch_size"], message).help(help)))
+}
+
+fn unused_validation(run: &NetworkRun) -> Option<Found> {
+    let rows = run.info.validation_rows;
+    if rows == 0 || run.steps == 0 || run.record.evaluates(Part::Validation) {
+        return None;
+    }
+    let key = run.data.1.split.key(rows, 0)?;
+    let message = format!("{rows} rows are kept for validation, and nothing is evaluated on them");
+    let help = "write `evaluate = { on = [\"train\", \"validation\"] }` in [record], or train on these rows, too";
+    Some(Found::new(Contradiction::new(["data", key], message).help(help)))
+}
+
+fn long_memory(run: &NetworkRun) -> Option<Found> {
+    let momentum = match &run.optimizer.0 {
+        Algorithm::Momentum(rule) => rule.momentum.get(),
+        Algorithm::Nesterov(rule) => rule.momentum.get(),
+        _ => return None,
+    };
+    // A velocity is as large as its gradients make it after 1 / (1 − μ) steps.
+    let memory = 1.0 / (1.0 - momentum);
+    if run.steps == 0 || memory <= run.steps as f64 {
+        return None;
+    }
+    let message = format!(
+        "a momentum of {} gathers speed over {} steps, and the run makes {}",
+        shortest(momentum),
+        memory.round(),
+        run.steps
+    );
+    let help = "take a smaller `momentum`, such as 0.9, or more `steps`";
+    let found = Found::new(Contradiction::of_setting("momentum", message).help(help));
+    Some(found.unless_compared(&["optimizer", "momentum"]))
+}
+
+fn two_decays(run: &NetworkRun) -> Option<Found> {
+    let (penalty, decoupled) = (run.regularization.weight_decay.get(), run.optimizer.decoupled_decay_strength());
+    if penalty == 0.0 || decoupled == 0.0 || run.steps == 0 {
+        return None;
+    }
+    let kind = run.optimizer.kind();
+    let message = format!(
+        "weights decay twice: by the penalty {} and by {kind}'s own decay {}",
+        shortest(penalty),
+        shortest(decoupled)
+    );
+    let help = format!("leave `weight_decay` out, or write `decoupled_weight_decay = 0` below the optimizer `{kind}`");
+    Some(Found::new(Contradiction::new(["regularization", "weight_decay"], message).help(help)))
+}
+
+fn narrow_dropout(run: &NetworkRun) -> Option<Found> {
+    let mut width = run.info.features;
+    for layer in run.layers() {
+        match layer {
+            LayerSpec::Affine { outputs, .. } => width = outputs,
+            LayerSpec::Dropout(dropout) if run.steps > 0 => {
+                let left = width as f64 * (1.0 - dropout.ratio.get());
+                if left < 2.0 {
+                    let message = format!(
+                        "a dropout of {} leaves {} of {width} units: often none at all",
+                        shortest(dropout.ratio.get()),
+                        rounded(left)
+                    );
+                    let help = "take wider layers, or less dropout";
+                    return Some(Found::new(Contradiction::of_setting("dropout", message).help(help)));
+                }
+            }
+            _ => {}
+        }
+    }
+    None
+}
+
+fn costly_evaluation(run: &NetworkRun) -> Option<Found> {
+    /// How many times as long as the training evaluations may take. The book's overfitting experiments come to 11.
+    const MOST: f64 = 30.0;
+    /// Forward, and both gradients.
+    const PASSES: f64 = 3.0;
+    let rows = |part| match part {
+        Part::Train => run.info.train_rows,
+        Part::Validation => run.info.validation_rows,
+        Part::Test => run.info.test_rows,
+    };
+    let at_once: u64 = run.record.parts().iter().map(|&part| rows(part)).sum();
+    let evaluated = run.evaluations() as f64 * at_once as f64;
+    let trained = run.steps as f64 * run.batch_size.get() as f64 * PASSES;
+    if run.steps < 2 || evaluated <= MOST * trained {
+        return None;
+    }
+    let message = format!(
+        "evaluating {at_once} rows {} times takes about {} times as long as the training",
+        run.evaluations(),
+        rounded(evaluated / trained)
+    );
+    let help = "evaluate less often, `every = 100` or \"epoch\", or on fewer rows: `test_rows = 1000` in [data]";
+    Some(Found::new(Contradiction::new(["record", "evaluate"], message).help(help)))
+}
+
+/// The file as a whole, and what its cells have in common.
+struct Whole<'e> {
+    experiment: &'e Experiment,
+    /// How many cells there are, those that come to the same run counted.
+    cells: u128,
+    has_trials: bool,
+    /// Whether a network is trained whose random numbers come from streams of its own.
+    is_random: bool,
+    /// Whether a trained network is evaluated on test data, and none of its rows are for validation.
+    is_judged_by_test: bool,
+}
+
+impl<'e> Whole<'e> {
+    fn of(experiment: &'e Experiment, space: &Space) -> Self {
+        let has_trials = has_trials(space);
+        let cells = space.size().unwrap_or(u128::MAX);
+        Self { experiment, cells, has_trials, is_random: false, is_judged_by_test: false }
+    }
+
+    fn look(&mut self, run: &NetworkRun) {
+        self.is_random |= run.steps > 0 && run.script.is_none();
+        self.is_judged_by_test |= run.steps > 0 && run.record.evaluates(Part::Test) && run.info.validation_rows == 0;
+    }
+
+    fn origin(&self, path: [&str; 2]) -> Option<Origin> {
+        let section = self.experiment.tree.root.entry(path[0])?;
+        Some(section.value.entry(path[1]).map_or(&section.key_origin, |entry| &entry.key_origin).clone())
+    }
+}
+
+/// Whether trials are an axis, perhaps of one optimizer or variant alone.
+fn has_trials(space: &Space) -> bool {
+    space
+        .axes
+        .iter()
+        .any(|axis| axis.name == "trial" || axis.alternatives.iter().any(|alternative| has_trials(&alternative.inner)))
+}
+
+fn one_seed(file: &Whole) -> Vec<Problem> {
+    // Trials, each a setting of its own, are many draws already.
+    if file.experiment.seeds.get().len() > 1 || file.cells < 2 || file.has_trials || !file.is_random {
+        return Vec::new();
+    }
+    let message = format!("{} settings are compared by one seed: a difference between two may be luck", file.cells);
+    let origin = file.experiment.tree.root.entry("seeds").map(|entry| entry.value.origin.clone());
+    vec![Problem { origin, ..Problem::new(message) }.help("write `seeds = 3` at the top of the file, or more")]
+}
+
+fn test_selection(file: &Whole) -> Vec<Problem> {
+    /// Whoever tries as many settings is looking for the best one.
+    const MANY: u128 = 20;
+    if !file.is_judged_by_test || file.cells < 2 || !(file.has_trials || file.cells >= MANY) {
+        return Vec::new();
+    }
+    let message = format!(
+        "the best of {} settings, chosen by the test data, does better there than on new data: it was the luckiest",
+        file.cells
+    );
+    let problem = Problem { origin: file.origin(["record", "evaluate"]), ..Problem::new(message) };
+    vec![problem.help(
+        "write `validation_share = 0.2` in [data], evaluate on \"validation\", choose by that, and look at the test once",
+    )]
+}
+
+fn one_value_axis(file: &Whole) -> Vec<Problem> {
+    fn walk(node: &Node, key: &str, file: &Whole, problems: &mut Vec<Problem>) {
+        match &node.kind {
+            Kind::Table(entries) => entries.iter().for_each(|entry| walk(&entry.value, &entry.key, file, problems)),
+            Kind::Axis(axis) => {
+                // `{ values = [...] }` says it on purpose, and `optimizer = ["sgd"]` is how one is named.
+                let is_list = file.experiment.sources.excerpt(&node.origin).starts_with('[');
+                if let ([only], Form::Listed, true) = (axis.alternatives.as_slice(), &axis.form, is_list)
+                    && only.name.is_none()
+                    && key != "optimizer"
+                {
+                    let message = format!("`{key}` is an axis of one value, which compares nothing");
+                    let value = file.experiment.sources.excerpt(&only.value.origin);
+                    problems.push(Problem::new(message).at(node.origin.clone()).help(format!(
+                        "write `{key} = {value}`, or more values; `{{ values = [{value}] }}` is an axis on purpose"
+                    )));
+                }
+                axis.alternatives.iter().for_each(|alternative| walk(&alternative.value, key, file, problems));
+            }
+            _ => {}
+        }
+    }
+    let mut problems = Vec::new();
+    walk(&file.experiment.tree.root, "", file, &mut problems);
+    problems
+}
+
+/// Three digits of a number.
+fn rounded(number: f64) -> String {
+    let text = if number != 0.0 && !(1e-3..1e6).contains(&number.abs()) {
+        format!("{number:.1e}")
+    } else if number >= 100.0 {
+        format!("{number:.0}")
+    } else {
+        format!("{number:.3}")
+    };
+    if text.contains('.') && !text.contains('e') {
+        text.trim_end_matches('0').trim_end_matches('.').to_owned()
+    } else {
+        text
+    }
+}
