@@ -16,6 +16,10 @@ test:
 bench *ARGUMENTS:
     cargo bench --locked {{ ARGUMENTS }}
 
+# The JSON Schema that editors read, made anew from the types.
+schema:
+    cargo run --locked -- schema > experiments/paribus.schema.json
+
 # Licenses, advisories and sources of the dependencies (needs cargo-deny).
 deny:
     cargo deny --locked check

@@ -1,11 +1,12 @@
 //! Which rows make the batch of a step.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::seed::{Purpose, Seed, Stream};
 
 /// How batches are drawn from the training rows.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize, Serialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Sampling {
     /// Every row of every batch is drawn from all rows, as in the book: a row may be met twice in a batch.

@@ -3,6 +3,7 @@
 use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 
+use schemars::JsonSchema;
 use serde::de::{Error as _, SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer, Serialize};
 
@@ -19,14 +20,17 @@ use crate::train;
 use crate::value::deserialize::deserialize;
 use crate::value::fault::Fault;
 use crate::value::problem::Problem;
+use crate::value::schema::or;
 use crate::value::{self, Entry, Form, Kind, Node, NodeId, Rejected, Sources, Tree};
 
 mod compose;
 mod exclude;
 mod extends;
+pub mod format;
 mod optimizers;
 mod places;
 mod reading;
+pub mod schema;
 mod set;
 mod single;
 mod sweep;
@@ -42,7 +46,7 @@ pub use variants::VARIANT;
 use variants::Variants;
 
 /// An experiment file under one choice of its axes.
-#[derive(Debug, Clone, PartialEq, Deserialize, Serialize)]
+#[derive(Debug, Clone, PartialEq, Deserialize, Serialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct File {
     /// Names the experiment and its folder in results/. Letters, digits, `.`, `_` and `-`, at most 64, the first one a letter
@@ -78,12 +82,14 @@ pub struct File {
     pub sweep: Sweep,
     /// `[variant.NAME]`: patches of the file. A file under a choice is patched already, and shows none.
     #[serde(skip_serializing)]
+    #[schemars(skip)]
     pub variant: Option<serde::de::IgnoredAny>,
 }
 
 /// A name that is also a folder's.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
 #[serde(try_from = "String")]
+#[schemars(extend("pattern" = "^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$"))]
 pub struct Name(String);
 
 impl Name {
@@ -109,8 +115,17 @@ impl TryFrom<String> for Name {
 }
 
 /// The seeds that every setting is run with.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
+#[schemars(extend("minItems" = 1, "uniqueItems" = true))]
+#[schemars(transform = or::<SeedCount>)]
 pub struct Seeds(Vec<Seed>);
+
+/// How many seeds there are, from 0 on.
+#[derive(JsonSchema)]
+#[schemars(extend("minimum" = 1, "maximum" = MOST_SEEDS))]
+struct SeedCount(#[expect(dead_code, reason = "its schema alone is used")] i64);
+
+const MOST_SEEDS: i64 = 1_000_000;
 
 impl Seeds {
     /// In the order of the file; at least one, none twice.
@@ -137,13 +152,12 @@ impl<'de> Deserialize<'de> for Seeds {
             }
 
             fn visit_i64<E: serde::de::Error>(self, count: i64) -> Result<Seeds, E> {
-                const MOST: i64 = 1_000_000;
                 match Count::try_from(count) {
-                    Ok(_) if count <= MOST => {
+                    Ok(_) if count <= MOST_SEEDS => {
                         (0..count).map(Seed::try_from).collect::<Result<_, _>>().map(Seeds).map_err(E::custom)
                     }
                     _ => Err(E::custom(format!(
-                        "{count} is out of range, expected a number of seeds from 1 to {MOST}, or a list of seeds such as [{count}]"
+                        "{count} is out of range, expected a number of seeds from 1 to {MOST_SEEDS}, or a list of seeds such as [{count}]"
                     ))),
                 }
             }

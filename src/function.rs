@@ -1,5 +1,6 @@
 //! Functions of two numbers for an optimizer to descend: the `[function]` section, which stands in the place of data and network.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::number::{Finite, shortest};
@@ -7,11 +8,11 @@ use crate::real::Real;
 use crate::settings::Settings;
 
 /// The `[function]` section: where the path begins, and what it descends.
-#[derive(Debug, Clone, PartialEq, Deserialize, Serialize)]
+#[derive(Debug, Clone, PartialEq, Deserialize, Serialize, JsonSchema)]
 pub struct Function(pub Start, pub Surface);
 
 /// Where the path begins.
-#[derive(Debug, Clone, PartialEq, Deserialize, Serialize)]
+#[derive(Debug, Clone, PartialEq, Deserialize, Serialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Start {
     /// `[x, y]`
@@ -19,7 +20,7 @@ pub struct Start {
 }
 
 /// What is descended.
-#[derive(Debug, Clone, PartialEq, Deserialize, Serialize)]
+#[derive(Debug, Clone, PartialEq, Deserialize, Serialize, JsonSchema)]
 #[serde(rename = "kind", rename_all = "lowercase")]
 pub enum Surface {
     /// a x² + b y².
@@ -35,7 +36,7 @@ pub enum Surface {
 }
 
 /// The numbers of `"quadratic"`.
-#[derive(Debug, Clone, PartialEq, Deserialize, Serialize)]
+#[derive(Debug, Clone, PartialEq, Deserialize, Serialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Quadratic {
     /// `[a, b]` in a x² + b y². The book has x²/20 + y²: `[0.05, 1.0]`.
@@ -43,7 +44,7 @@ pub struct Quadratic {
 }
 
 /// The numbers of `"rosenbrock"`.
-#[derive(Debug, Clone, PartialEq, Deserialize, Serialize)]
+#[derive(Debug, Clone, PartialEq, Deserialize, Serialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Rosenbrock {
     /// The minimum is at (a, a²). Default: 1.
@@ -53,7 +54,7 @@ pub struct Rosenbrock {
 }
 
 /// Two finite numbers.
-#[derive(Debug, Clone, Copy, PartialEq, Deserialize, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Deserialize, Serialize, JsonSchema)]
 pub struct Pair([Finite; 2]);
 
 impl Pair {

@@ -5,6 +5,7 @@
 use std::hash::{Hash, Hasher};
 use std::num::NonZeroU64;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
@@ -36,40 +37,46 @@ impl OutOfRange {
 }
 
 /// A finite number above zero: a learning rate, a standard deviation.
-#[derive(Debug, Clone, Copy, PartialEq, PartialOrd, Deserialize, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, PartialOrd, Deserialize, Serialize, JsonSchema)]
 #[serde(try_from = "f64")]
+#[schemars(extend("exclusiveMinimum" = 0))]
 pub struct Positive(f64);
 
 /// A finite number, zero or above: the strength of a penalty.
-#[derive(Debug, Clone, Copy, Default, PartialEq, PartialOrd, Deserialize, Serialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, PartialOrd, Deserialize, Serialize, JsonSchema)]
 #[serde(try_from = "f64")]
+#[schemars(extend("minimum" = 0))]
 pub struct NonNegative(f64);
 
 /// A number in [0, 1): a momentum, a decay rate.
-#[derive(Debug, Clone, Copy, PartialEq, PartialOrd, Deserialize, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, PartialOrd, Deserialize, Serialize, JsonSchema)]
 #[serde(try_from = "f64")]
+#[schemars(extend("minimum" = 0, "exclusiveMaximum" = 1))]
 pub struct Fraction(f64);
 
 /// A number in [0, 1): how much of something is left out, where leaving out all of it would make no sense.
-#[derive(Debug, Clone, Copy, PartialEq, PartialOrd, Default, Deserialize, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, PartialOrd, Default, Deserialize, Serialize, JsonSchema)]
 #[serde(try_from = "f64")]
+#[schemars(extend("minimum" = 0, "exclusiveMaximum" = 1))]
 pub struct Ratio(f64);
 
 /// Any finite number.
-#[derive(Debug, Clone, Copy, PartialEq, PartialOrd, Deserialize, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, PartialOrd, Deserialize, Serialize, JsonSchema)]
 #[serde(try_from = "f64")]
 pub struct Finite(f64);
 
 /// A whole number from 1 to 2^53: a batch size, a number of steps, a width.
 ///
 /// The upper bound keeps every count exact as an `f64` and as Parquet's `Int64`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Deserialize, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Deserialize, Serialize, JsonSchema)]
 #[serde(try_from = "i64")]
+#[schemars(extend("minimum" = 1, "maximum" = 1_u64 << 53))]
 pub struct Count(NonZeroU64);
 
 /// A whole number from 0 to 2^53: a number of steps that may be none.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Deserialize, Serialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Deserialize, Serialize, JsonSchema)]
 #[serde(try_from = "i64")]
+#[schemars(extend("minimum" = 0, "maximum" = 1_u64 << 53))]
 pub struct Whole(u64);
 
 /// The shortest digits that read back as `value`; with an exponent where there would be many zeros.

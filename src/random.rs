@@ -8,6 +8,7 @@
 
 mod script;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 pub use self::script::{Draws, Earlier, Script};
@@ -15,7 +16,7 @@ use crate::batches::{Batches, Sampling};
 use crate::seed::{self, Purpose, Seed, Stream, numpy};
 
 /// The key `rng`: `"paribus"` (the default), `"numpy"`, or `{ kind = "numpy", group = ["optimizer"], chain = ["weights"] }`.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize, Serialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Rng {
     /// Streams keyed by seed and purpose.
@@ -26,7 +27,7 @@ pub enum Rng {
 }
 
 /// How the runs of a file share a script. Without a word, each one is a script of its own: it begins with its seed.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize, Serialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Arrangement {
     /// Axes whose values are trained side by side, in the order in which the file lists them: all networks draw their weights, then

@@ -15,6 +15,7 @@ mod words;
 
 use std::fmt;
 
+use schemars::JsonSchema;
 use serde::de::value::{EnumAccessDeserializer, MapAccessDeserializer};
 use serde::de::{EnumAccess, IntoDeserializer, MapAccess, Visitor};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
@@ -27,9 +28,10 @@ pub use self::rows::{GradientCheckRow, HistogramRow, LayerRow};
 pub use self::words::{Word, Words};
 use crate::number::Count;
 use crate::settings::Settings;
+use crate::value::schema::or;
 
 /// The `[record]` section. It never holds an axis.
-#[derive(Debug, Clone, PartialEq, Default, Deserialize, Serialize)]
+#[derive(Debug, Clone, PartialEq, Default, Deserialize, Serialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Record {
     /// Which loss is written down: `"before-update"` (the default) or `"after-update"`, or, to have it every so many steps,
@@ -46,8 +48,9 @@ pub struct Record {
 }
 
 /// Which of a step's losses is written down, and how often.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
 #[serde(remote = "Self", deny_unknown_fields, default)]
+#[schemars(transform = or::<LossAt>)]
 pub struct LossRecord {
     /// `"before-update"` (the default) or `"after-update"`.
     pub at: LossAt,
@@ -56,7 +59,7 @@ pub struct LossRecord {
 }
 
 /// The moment of a step whose loss is written down.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize, Serialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum LossAt {
     /// The batch's loss with the parameters that its gradients are computed from, which costs nothing.
@@ -67,7 +70,7 @@ pub enum LossAt {
 }
 
 /// Loss and accuracy on whole parts of the data.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Evaluate {
     /// The parts: `"train"`, `"validation"`, `"test"`, or several. Default: `["train", "test"]`.
@@ -78,8 +81,9 @@ pub struct Evaluate {
 }
 
 /// How often a network is evaluated.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize, Serialize, JsonSchema)]
 #[serde(remote = "Self", rename_all = "kebab-case")]
+#[schemars(transform = or::<Count>)]
 pub enum Every {
     /// At updates by which ⌊step · batch / rows⌋ grows, step 0 included: the book's rule where rows / batch is whole.
     #[default]
@@ -104,7 +108,7 @@ pub struct LossRow {
 }
 
 /// A part of the data that a network is evaluated on.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Deserialize, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Deserialize, Serialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Part {
     Train,

@@ -9,14 +9,16 @@ pub mod numpy;
 
 use rand_chacha::ChaCha8Rng;
 use rand_core::{Rng, SeedableRng};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::number::OutOfRange;
 use crate::real;
 
 /// A run's seed: 0 to 2^63 − 1, so that it fits a TOML integer and Parquet's `Int64`.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Deserialize, Serialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Deserialize, Serialize, JsonSchema)]
 #[serde(try_from = "i64")]
+#[schemars(extend("minimum" = 0))]
 pub struct Seed(u64);
 
 impl Seed {

@@ -12,6 +12,7 @@ mod progress;
 mod reproduce;
 mod results;
 mod run;
+mod schema;
 mod show;
 mod status;
 mod table;
@@ -64,6 +65,8 @@ enum Command {
     Check(check::Arguments),
     /// List every run of an experiment file, how each key was read, and which runs are there already.
     Plan(plan::Arguments),
+    /// Print the JSON Schema of experiment files, for editors: docs, completion, mistakes while you type.
+    Schema,
     /// Print an experiment as it is read, or one of its runs with everything that it uses spelled out.
     Show(show::Arguments),
     /// Train the runs of an experiment file that are missing, and write them to Parquet.
@@ -93,6 +96,7 @@ pub fn main() -> ExitCode {
         Command::Init(arguments) => init::init(&arguments),
         Command::Check(arguments) => check::check(&arguments),
         Command::Plan(arguments) => plan::plan(&arguments),
+        Command::Schema => schema::schema(),
         Command::Show(arguments) => show::show(&arguments),
         Command::Run(arguments) => run::run(&arguments, &bars),
         Command::Status(arguments) => status::status(&arguments),

@@ -3,6 +3,7 @@
 //! As scikit-learn's `make_blobs`: centers are uniform in [−10, 10), a point is its class's center and Gaussian noise. Here row i is of
 //! class i mod `classes`; scikit-learn shuffles the rows.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::dataset::{Rows, Task};
@@ -13,7 +14,7 @@ use crate::seed::{Purpose, Seed};
 use crate::settings::Settings;
 
 /// The settings of `source = "blobs"`.
-#[derive(Debug, Clone, PartialEq, Eq, Hash, Deserialize, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Deserialize, Serialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Blobs {
     /// How many points there are. Default: 300.

@@ -6,6 +6,7 @@ use std::fmt;
 use std::io;
 use std::path::{Path, PathBuf};
 
+use schemars::JsonSchema;
 use serde::de::{SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer, Serialize};
 use thiserror::Error;
@@ -14,9 +15,12 @@ use super::dataset::{Dataset, Inputs, Rows};
 use super::target::{self, Column, Resolved, TargetError, TaskKind};
 use super::{Info, MOST_NUMBERS, counted, fingerprint};
 use crate::value::problem::{did_you_mean, one_of};
+use crate::value::schema::or;
 
 /// One name, or a list of names, none twice.
-#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, JsonSchema)]
+#[schemars(extend("minItems" = 1, "uniqueItems" = true))]
+#[schemars(transform = or::<String>)]
 pub struct Names(Vec<String>);
 
 impl Names {

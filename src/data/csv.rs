@@ -5,6 +5,7 @@ use std::io::Read;
 use std::path::{Path, PathBuf};
 
 use flate2::bufread::MultiGzDecoder;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
@@ -15,7 +16,7 @@ use super::{Info, are_too_many};
 use crate::number::shortest;
 
 /// The settings of `source = "csv"`.
-#[derive(Debug, Clone, PartialEq, Eq, Hash, Deserialize, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Deserialize, Serialize, JsonSchema)]
 #[serde(from = "Keys", into = "Keys")]
 pub struct Csv {
     path: PathBuf,
@@ -25,7 +26,7 @@ pub struct Csv {
 }
 
 /// The settings as they are written.
-#[derive(Deserialize, Serialize)]
+#[derive(Deserialize, Serialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 struct Keys {
     /// The training data. A path is relative to the experiment file; whether a file is gzipped is seen from its content.
@@ -36,7 +37,8 @@ struct Keys {
     target: Names,
     /// The columns to learn from. Default: all of the training data but the target. Each must hold numbers, or true and false (1 and 0).
     features: Option<Names>,
-    /// `"classification"` or `"regression"`. Default: what the target holds, see [`super::target::resolve`].
+    /// `"classification"` or `"regression"`. Default: a classification where there is one target of texts,
+    /// of true and false, or of whole numbers; else a regression.
     task: Option<TaskKind>,
     /// What stands between two fields. Default: a comma.
     #[serde(default)]
@@ -44,8 +46,9 @@ struct Keys {
 }
 
 /// What stands between two fields.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Deserialize, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Deserialize, Serialize, JsonSchema)]
 #[serde(try_from = "String", into = "&'static str")]
+#[schemars(extend("enum" = [",", ";", "\t"]))]
 enum Delimiter {
     #[default]
     Comma,

@@ -9,6 +9,7 @@
 
 use std::path::{Path, PathBuf};
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
@@ -17,7 +18,7 @@ use super::fetch::{self, FetchError, Published};
 use super::{FileError, Idx, Info};
 
 /// The settings of `source = "fashion-mnist"`.
-#[derive(Debug, Clone, PartialEq, Eq, Hash, Default, Deserialize, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Default, Deserialize, Serialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct FashionMnist {
     /// A folder that holds the four files under the names they were published with. A path is relative to the experiment file. Default: the

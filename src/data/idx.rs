@@ -10,6 +10,7 @@ use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
 use flate2::bufread::MultiGzDecoder;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
@@ -17,7 +18,7 @@ use super::{Dataset, Info, Rows, Task, are_too_many, counted, fingerprint};
 use crate::number::OutOfRange;
 
 /// The settings of `source = "idx"`.
-#[derive(Debug, Clone, PartialEq, Eq, Hash, Deserialize, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Deserialize, Serialize, JsonSchema)]
 #[serde(try_from = "Keys", into = "Keys")]
 pub struct Idx {
     train: Pair,
@@ -26,7 +27,7 @@ pub struct Idx {
 }
 
 /// The settings as they are written.
-#[derive(Deserialize, Serialize)]
+#[derive(Deserialize, Serialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 struct Keys {
     /// The training images: an IDX file of unsigned bytes with two dimensions or more, the first of which counts rows.
@@ -50,8 +51,9 @@ struct Pair {
 }
 
 /// As many classes as labels of one byte can tell apart: 1 to 256.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Deserialize, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Deserialize, Serialize, JsonSchema)]
 #[serde(try_from = "i64")]
+#[schemars(extend("minimum" = 1, "maximum" = 256))]
 struct Classes(u16);
 
 impl TryFrom<i64> for Classes {

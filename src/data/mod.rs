@@ -23,6 +23,7 @@ pub mod target;
 
 use std::path::Path;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
@@ -47,11 +48,11 @@ use crate::seed::Seed;
 use crate::settings::Settings;
 
 /// The `[data]` section: a source, how much of it, and what each run does with the rows before it trains on them.
-#[derive(Debug, Clone, PartialEq, Eq, Hash, Deserialize, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Deserialize, Serialize, JsonSchema)]
 pub struct Data(pub Limits, pub Preparation, pub Source);
 
 /// How much of a source is used. Limits come first: what is cut off here is as if it were not there.
-#[derive(Debug, Clone, PartialEq, Eq, Hash, Default, Deserialize, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Default, Deserialize, Serialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Limits {
     /// Only the first so many training rows. Default: all.
@@ -61,7 +62,7 @@ pub struct Limits {
 }
 
 /// Where data comes from.
-#[derive(Debug, Clone, PartialEq, Eq, Hash, Deserialize, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Deserialize, Serialize, JsonSchema)]
 #[serde(rename = "source", rename_all = "kebab-case")]
 pub enum Source {
     /// Handwritten digits, built into the program: 60,000 training and 10,000 test images of 28 × 28 pixels.

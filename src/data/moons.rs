@@ -4,6 +4,7 @@
 //! on the lower moon at (1 − cos θ, ½ − sin θ); Gaussian noise is added to both coordinates. scikit-learn then shuffles the rows and has
 //! no noise by default.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::dataset::{Rows, Task};
@@ -14,7 +15,7 @@ use crate::seed::{Purpose, Seed};
 use crate::settings::Settings;
 
 /// The settings of `source = "moons"`.
-#[derive(Debug, Clone, PartialEq, Eq, Hash, Deserialize, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Deserialize, Serialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Moons {
     /// How many points there are on both moons together; the lower one has the odd one. Default: 200.

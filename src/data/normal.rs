@@ -1,6 +1,7 @@
 //! Gaussian noise with classes that have nothing to do with it. There is nothing to learn but by heart: what a network does on such data
 //! says how signals and gradients flow through it, as in the book's histograms of activations.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::dataset::{Rows, Task};
@@ -10,7 +11,7 @@ use crate::seed::{Purpose, Seed, numpy};
 use crate::settings::Settings;
 
 /// The settings of `source = "normal"`.
-#[derive(Debug, Clone, PartialEq, Eq, Hash, Deserialize, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Deserialize, Serialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Normal {
     /// How many numbers make a row, each standard Gaussian.

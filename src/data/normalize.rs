@@ -1,13 +1,14 @@
 //! Bringing features to a common scale. What that scale is, is measured on the training rows of a run and nowhere else,
 //! so that nothing about the validation and test rows gets into the training.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::dataset::{Inputs, View};
 use crate::real::Real;
 
 /// How each feature is scaled before it enters the network.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Deserialize, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Deserialize, Serialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Normalize {
     /// Not at all.

@@ -6,6 +6,7 @@
 
 use std::path::{Path, PathBuf};
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
@@ -15,7 +16,7 @@ use super::{Info, are_too_many, counted, fingerprint};
 use crate::number::shortest;
 
 /// The settings of `source = "npy"`.
-#[derive(Debug, Clone, PartialEq, Eq, Hash, Deserialize, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Deserialize, Serialize, JsonSchema)]
 #[serde(try_from = "Keys", into = "Keys")]
 pub struct Npy {
     train: Pair,
@@ -24,7 +25,7 @@ pub struct Npy {
 }
 
 /// The settings as they are written.
-#[derive(Deserialize, Serialize)]
+#[derive(Deserialize, Serialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 struct Keys {
     /// The training inputs: an array of numbers, [rows, ...]; what belongs to a row is fed in C order. A path is relative to the
@@ -36,7 +37,8 @@ struct Keys {
     test_features: Option<PathBuf>,
     /// The test targets. Default: as above.
     test_targets: Option<PathBuf>,
-    /// `"classification"` or `"regression"`. Default: what the targets hold, see [`super::target::resolve`].
+    /// `"classification"` or `"regression"`. Default: a classification where there is one target of texts,
+    /// of true and false, or of whole numbers; else a regression.
     task: Option<TaskKind>,
 }
 

@@ -12,6 +12,7 @@ use parquet::arrow::ProjectionMask;
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 use parquet::basic::Compression;
 use parquet::file::metadata::ParquetMetaData;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::columns::{Columns, Fault, Names, Part, Place, Places, TableError};
@@ -21,7 +22,7 @@ use super::{Info, are_too_many};
 use crate::number::shortest;
 
 /// The settings of `source = "parquet"`.
-#[derive(Debug, Clone, PartialEq, Eq, Hash, Deserialize, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Deserialize, Serialize, JsonSchema)]
 #[serde(from = "Keys", into = "Keys")]
 pub struct Parquet {
     path: PathBuf,
@@ -30,7 +31,7 @@ pub struct Parquet {
 }
 
 /// The settings as they are written.
-#[derive(Deserialize, Serialize)]
+#[derive(Deserialize, Serialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 struct Keys {
     /// The training data. A path is relative to the experiment file.
@@ -41,7 +42,8 @@ struct Keys {
     target: Names,
     /// The columns to learn from. Default: all of the training data but the target. Each must hold numbers, or true and false (1 and 0).
     features: Option<Names>,
-    /// `"classification"` or `"regression"`. Default: what the target holds, see [`super::target::resolve`].
+    /// `"classification"` or `"regression"`. Default: a classification where there is one target of texts,
+    /// of true and false, or of whole numbers; else a regression.
     task: Option<TaskKind>,
 }
 

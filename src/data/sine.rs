@@ -3,6 +3,7 @@
 //!
 //! x is evenly spaced from 0 to 1, y = sin 2πx + Gaussian noise. Bishop has 10 points and noise of 0.3.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::dataset::{Inputs, Rows, Targets, Task};
@@ -13,7 +14,7 @@ use crate::seed::{Purpose, Seed};
 use crate::settings::Settings;
 
 /// The settings of `source = "sine"`.
-#[derive(Debug, Clone, PartialEq, Eq, Hash, Deserialize, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Deserialize, Serialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Sine {
     /// How many points there are. Default: 100.

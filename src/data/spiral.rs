@@ -4,6 +4,7 @@
 //! radius r = i / n and the angle θ = 4j + 4r + σ·(a standard Gaussian), and stands at (r sin θ, r cos θ). The book has 3 arms of 100 points
 //! and σ = 0.2, as the defaults here, and draws the Gaussians with NumPy.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
@@ -15,7 +16,7 @@ use crate::seed::{Purpose, Seed};
 use crate::settings::Settings;
 
 /// The settings of `source = "spiral"`.
-#[derive(Debug, Clone, PartialEq, Eq, Hash, Deserialize, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Deserialize, Serialize, JsonSchema)]
 #[serde(try_from = "Keys", into = "Keys")]
 pub struct Spiral {
     rows: Count,
@@ -25,7 +26,7 @@ pub struct Spiral {
 }
 
 /// The settings as they are written.
-#[derive(Deserialize, Serialize)]
+#[derive(Deserialize, Serialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 struct Keys {
     /// How many points there are on all arms together: a multiple of `classes`. Default: 300.

@@ -1,5 +1,6 @@
 //! Splits: which of the training rows are set aside for validation, which for a test, and which are left to train on.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
@@ -26,7 +27,7 @@ enum Amount {
 }
 
 /// The settings as they are written.
-#[derive(Deserialize, Serialize)]
+#[derive(Deserialize, Serialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Keys {
     /// So many training rows, drawn at random, are not trained on but kept for validation. Default: none.
@@ -41,7 +42,7 @@ pub(super) struct Keys {
 }
 
 /// What a run does with its rows before it trains on them.
-#[derive(Debug, Clone, PartialEq, Eq, Hash, Default, Deserialize, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Default, Deserialize, Serialize, JsonSchema)]
 #[serde(try_from = "Keys", into = "Keys")]
 pub struct Preparation {
     pub split: Split,

@@ -4,6 +4,7 @@
 //! Random numbers hang on the data's own `seed`, not on a run's: all runs of an experiment see the same points. There are no test
 //! rows but those that `test_share` sets aside.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::dataset::{Inputs, Rows, Targets, Task};
@@ -49,8 +50,9 @@ pub fn info<S: Synthetic>(source: &S) -> Result<Info, Error> {
 }
 
 /// As many classes as there can be: 2 to 65536.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Deserialize, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Deserialize, Serialize, JsonSchema)]
 #[serde(try_from = "i64")]
+#[schemars(extend("minimum" = 2, "maximum" = 65_536))]
 pub struct Classes(u32);
 
 impl Classes {

@@ -4,6 +4,7 @@
 
 use std::collections::{HashMap, HashSet};
 
+use schemars::JsonSchema;
 use serde::de::{Error as _, SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer, Serialize};
 
@@ -14,10 +15,11 @@ use crate::number::OutOfRange;
 use crate::seed::{Purpose, Seed, Stream};
 use crate::value::deserialize::deserialize;
 use crate::value::problem::{Problem, did_you_mean, one_of};
+use crate::value::schema::or;
 use crate::value::{Axis, AxisId, Choice, Form, Kind, Node, NodeId, Origin, Tree};
 
 /// The section. It is no setting: ids depend on what comes of it, not on it.
-#[derive(Debug, Clone, Default, PartialEq, Deserialize, Serialize)]
+#[derive(Debug, Clone, Default, PartialEq, Deserialize, Serialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Sweep {
     /// How many times values are drawn from the distributions of the file. More trials change none of those before.
@@ -43,8 +45,9 @@ impl Sweep {
 }
 
 /// How many trials there are: 1 to a million.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
 #[serde(try_from = "i64")]
+#[schemars(extend("minimum" = 1, "maximum" = 1_000_000))]
 pub struct Trials(u32);
 
 impl Trials {
@@ -65,7 +68,8 @@ impl TryFrom<i64> for Trials {
 }
 
 /// Groups of axes that move together, by their names.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, JsonSchema)]
+#[schemars(transform = or::<Vec<String>>)]
 pub struct Zip(Vec<Vec<String>>);
 
 impl Zip {

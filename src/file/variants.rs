@@ -35,6 +35,11 @@ const FIXED: [(&str, &str); 9] = [
     (VARIANT, "write each combination as a variant of its own"),
 ];
 
+/// Whether the key at the top of the file holds for all of its runs.
+pub(super) fn is_fixed(key: &str) -> bool {
+    FIXED.iter().any(|(fixed, _)| *fixed == key)
+}
+
 impl Variants {
     /// Takes the variants out of the tree; what is wrong with their names and keys is left out.
     pub fn take(tree: &mut Tree) -> (Self, Vec<Problem>) {
@@ -59,8 +64,7 @@ impl Variants {
                 problems.push(problem.at(value.origin).help(format!("write `[variant.NAME]`, and below it `{name}`")));
                 continue;
             };
-            let (fixed, patch): (Vec<Entry>, Vec<Entry>) =
-                entries.into_iter().partition(|entry| FIXED.iter().any(|(key, _)| *key == entry.key));
+            let (fixed, patch): (Vec<Entry>, Vec<Entry>) = entries.into_iter().partition(|entry| is_fixed(&entry.key));
             for entry in fixed {
                 let reason = FIXED.iter().find(|(key, _)| *key == entry.key).map_or("", |(_, reason)| reason);
                 let problem = Problem::new(format!("a variant cannot change `{}`: {reason}", entry.key));

@@ -12,6 +12,7 @@ use std::fmt;
 
 use ndarray::ArrayView2;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::real::Real;
@@ -24,7 +25,7 @@ use lanes::Lanes;
 pub use sums::{add_to_rows, all_finite, column_sums, sum_by};
 
 /// The numbers that a training computes with.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Deserialize, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Deserialize, Serialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Precision {
     /// Single precision, as PyTorch's default.

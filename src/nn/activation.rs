@@ -1,12 +1,13 @@
 //! Activations: functions of one number, applied to each.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::number::{Fraction, Positive};
 use crate::real::Real;
 
 /// A function that follows an affine layer. Every one of them takes finite numbers to finite numbers.
-#[derive(Debug, Clone, Copy, PartialEq, Default, Deserialize, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Default, Deserialize, Serialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Activation {
     /// max(x, 0).
@@ -30,7 +31,7 @@ pub enum Activation {
 }
 
 /// The number of `"leaky-relu"` (Maas et al. 2013, "Rectifier nonlinearities improve neural network acoustic models").
-#[derive(Debug, Clone, Copy, PartialEq, Deserialize, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Deserialize, Serialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct LeakyRelu {
     /// What negative numbers are multiplied by. Default: 0.01, as in PyTorch (`negative_slope`).
@@ -38,7 +39,7 @@ pub struct LeakyRelu {
 }
 
 /// The number of `"elu"`.
-#[derive(Debug, Clone, Copy, PartialEq, Deserialize, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Deserialize, Serialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Elu {
     /// α: large negative numbers become −α. Default: 1, as in PyTorch.

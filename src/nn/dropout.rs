@@ -3,16 +3,19 @@
 
 use std::fmt;
 
+use schemars::JsonSchema;
 use serde::de::value::MapAccessDeserializer;
 use serde::de::{MapAccess, Visitor};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use crate::number::{OutOfRange, Ratio};
 use crate::real::Real;
+use crate::value::schema::or;
 
 /// What a dropout layer does. In the file a number, the ratio, or a table of both.
-#[derive(Debug, Clone, Copy, PartialEq, Default, Deserialize, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Default, Deserialize, Serialize, JsonSchema)]
 #[serde(remote = "Self", deny_unknown_fields, default)]
+#[schemars(transform = or::<Ratio>)]
 pub struct Dropout {
     /// How probable it is that a unit is silent. At 0, the default, nothing is drawn, as if the layer were not there.
     pub ratio: Ratio,
@@ -21,7 +24,7 @@ pub struct Dropout {
 }
 
 /// What makes up for the units that are silent in training and not in an evaluation.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize, Serialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Scaling {
     /// The book's: an evaluation multiplies by 1 − ratio.

@@ -4,6 +4,7 @@ mod orthogonal;
 
 use std::fmt;
 
+use schemars::JsonSchema;
 use serde::de::value::EnumAccessDeserializer;
 use serde::de::{EnumAccess, Visitor};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
@@ -14,9 +15,10 @@ use crate::number::{Finite, OutOfRange, Positive};
 use crate::random::{self, Draws, Random};
 use crate::real::Real;
 use crate::settings::Settings;
+use crate::value::schema::or;
 
 /// The `[init]` section. It holds for every layer, the output layer too.
-#[derive(Debug, Clone, Copy, PartialEq, Deserialize, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Deserialize, Serialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Init {
     /// How weights are drawn: `"he"` (the default), `"xavier"`, `"glorot"`, `"lecun"`, `"orthogonal"`, `"zeros"`, a number (the standard
@@ -35,8 +37,9 @@ impl Default for Init {
 }
 
 /// How weights are drawn. All Gaussian kinds scale the same draws, so that runs with one seed differ by a factor alone.
-#[derive(Debug, Clone, Copy, PartialEq, Deserialize, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Deserialize, Serialize, JsonSchema)]
 #[serde(remote = "Self", rename_all = "kebab-case")]
+#[schemars(transform = or::<Positive>)]
 pub enum Weights {
     /// Gaussian with standard deviation √(2/inputs), made for ReLU (He et al. 2015, "Delving deep into rectifiers").
     He,
@@ -60,7 +63,7 @@ pub enum Weights {
 }
 
 /// The numbers of `"normal"`.
-#[derive(Debug, Clone, Copy, PartialEq, Deserialize, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Deserialize, Serialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Normal {
     /// The standard deviation.
@@ -68,7 +71,7 @@ pub struct Normal {
 }
 
 /// The numbers of `"uniform"`.
-#[derive(Debug, Clone, Copy, PartialEq, Deserialize, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Deserialize, Serialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Uniform {
     /// Weights lie between −bound and bound.

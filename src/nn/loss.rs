@@ -1,12 +1,13 @@
 //! The objective: what a training makes small.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::kernel;
 use crate::real::{self, Real};
 
 /// What a training makes small.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize, Serialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Objective {
     /// −mean ln(p + 1e-7), where p is the softmax of the network's outputs at the label. It needs classes.

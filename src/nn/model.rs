@@ -1,7 +1,9 @@
 //! The `[network]` section, and the layers that it stands for.
 
+use std::borrow::Cow;
 use std::fmt;
 
+use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde::de::value::{EnumAccessDeserializer, StrDeserializer};
 use serde::de::{DeserializeSeed, EnumAccess, Error as _, Visitor};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
@@ -13,22 +15,27 @@ use crate::number::{Count, Ratio, shortest};
 use crate::settings::Settings;
 
 /// The `[network]` section, as it is written: hidden layers that are all alike, or a list of any layers.
-#[derive(Debug, Clone, PartialEq, Default, Deserialize, Serialize)]
+#[derive(Debug, Clone, PartialEq, Default, Deserialize, Serialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Section {
     /// The widths of the hidden layers, from input to output: `[100, 100]`; `[]` is a linear classifier.
     pub hidden: Option<Vec<Count>>,
     /// What follows every hidden layer: `"relu"` (the default), `"sigmoid"`, `"tanh"`, `"leaky-relu"`, `"elu"`, `"gelu"`,
     /// `"softplus"` or `"identity"`.
+    #[schemars(extend("default" = Activation::default().name()))]
     pub activation: Option<Activation>,
     /// Whether every hidden layer is normalized over the batch, before its activation. Default: false.
+    #[schemars(extend("default" = false))]
     pub batch_norm: Option<bool>,
     /// The share of every hidden layer's units that a step leaves out, after the activation; or
     /// `{ ratio = 0.2, scaling = "inverted" }`. Default: 0.
+    #[schemars(extend("default" = Dropout::default()))]
     pub dropout: Option<Dropout>,
     /// Whether affine layers add a bias, the output layer too. Default: true.
+    #[schemars(extend("default" = true))]
     pub bias: Option<bool>,
     /// What follows the output layer. Default: `"identity"`.
+    #[schemars(extend("default" = Activation::Identity.name()))]
     pub output: Option<Activation>,
     /// All layers, in forward order, in the place of everything above.
     pub layers: Option<Vec<Item>>,
@@ -343,7 +350,7 @@ impl fmt::Display for Item {
 }
 
 /// The settings of an affine layer in a list.
-#[derive(Deserialize, Serialize)]
+#[derive(Deserialize, Serialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 struct AffineItem {
     width: Option<Count>,
@@ -356,7 +363,7 @@ fn yes() -> bool {
 }
 
 /// The layers that are not activations.
-#[derive(Deserialize, Serialize)]
+#[derive(Deserialize, Serialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 enum OtherItem {
     Affine(AffineItem),
@@ -365,7 +372,7 @@ enum OtherItem {
 }
 
 /// The settings of a dropout layer in a list, where a ratio of 0 has to be written.
-#[derive(Deserialize, Serialize)]
+#[derive(Deserialize, Serialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 struct DropoutItem {
     ratio: Ratio,
@@ -385,6 +392,17 @@ impl Item {
         }
         names
     };
+}
+
+impl JsonSchema for Item {
+    fn schema_name() -> Cow<'static, str> {
+        "Item".into()
+    }
+
+    fn json_schema(generator: &mut SchemaGenerator) -> Schema {
+        let of = [generator.subschema_for::<OtherItem>(), generator.subschema_for::<Activation>()];
+        schemars::json_schema!({ "anyOf": of })
+    }
 }
 
 impl Serialize for Item {

@@ -1,5 +1,6 @@
 //! Penalties on large weights, and a limit to large gradients.
 
+use schemars::JsonSchema;
 use serde::de::Error as _;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
@@ -9,9 +10,10 @@ use crate::kernel::{self, Element};
 use crate::number::{NonNegative, OutOfRange, Positive, shortest};
 use crate::real::{Real, sign};
 use crate::settings::Settings;
+use crate::value::schema::or;
 
 /// The `[regularization]` section. Penalties act on all weights, the output layer's too, and never on biases.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Deserialize, Serialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Deserialize, Serialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Regularization {
     /// The strength λ of weight decay (L2): the loss grows by ½ λ Σ W², the gradient by λW.
@@ -27,8 +29,19 @@ pub struct Regularization {
     ///
     /// PyTorch's `torch.nn.utils.clip_grad_norm_`. The default, `inf`, is no limit.
     #[serde(deserialize_with = "limit", serialize_with = "or_infinity")]
+    #[schemars(with = "Limit")]
     pub clip_norm: Option<Positive>,
 }
+
+/// A number above 0, or `inf`.
+#[derive(JsonSchema)]
+#[schemars(transform = or::<Infinity>)]
+struct Limit(#[expect(dead_code, reason = "its schema alone is used")] Positive);
+
+/// JSON has no other word for it than null.
+#[derive(JsonSchema)]
+#[schemars(extend("const" = Option::<f64>::None))]
+struct Infinity;
 
 /// A number above 0; none for infinity.
 fn limit<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Positive>, D::Error> {

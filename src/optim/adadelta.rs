@@ -5,6 +5,7 @@
 //! rule and its defaults η = 1, which is the paper's rule, ρ = 0.9 and ε = 1e-6 are those of `torch.optim.Adadelta`, which calls
 //! ρ `rho`; the paper's experiments have ρ = 0.95.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{Rule, in_range};
@@ -13,7 +14,7 @@ use crate::real::Real;
 use crate::settings::Settings;
 
 /// Adadelta: steps as long as the last ones were, shorter the steeper it has been lately.
-#[derive(Debug, Clone, PartialEq, Deserialize, Serialize)]
+#[derive(Debug, Clone, PartialEq, Deserialize, Serialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct AdaDelta {
     /// Factor η of the steps, above 0. Default: 1.

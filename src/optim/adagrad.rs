@@ -4,6 +4,7 @@
 //! that has moved much moves less from then on. η = 0.01 and ε = 1e-7 are what "Deep Learning from Scratch" (chapter 6) has;
 //! PyTorch's `torch.optim.Adagrad` is the same rule with η = 0.01 and ε = 1e-10.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{Rule, in_range};
@@ -12,7 +13,7 @@ use crate::real::Real;
 use crate::settings::Settings;
 
 /// AdaGrad: a learning rate for each parameter, smaller the more it has moved.
-#[derive(Debug, Clone, PartialEq, Deserialize, Serialize)]
+#[derive(Debug, Clone, PartialEq, Deserialize, Serialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct AdaGrad {
     /// Learning rate η, above 0. Default: 0.01.

@@ -8,6 +8,7 @@
 //! adds ε = 1e-8 to the corrected root √(v / (1−β₂ᵗ)). An ε here acts like ε / √(1−β₂ᵗ) there: 32 times as much at the first
 //! step, the same in the long run.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{Rule, in_range};
@@ -16,7 +17,7 @@ use crate::real::{Real, power};
 use crate::settings::Settings;
 
 /// Adam: momentum, and a learning rate for each parameter.
-#[derive(Debug, Clone, PartialEq, Deserialize, Serialize)]
+#[derive(Debug, Clone, PartialEq, Deserialize, Serialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct Adam {
     /// Learning rate η, above 0. Default: 0.001.

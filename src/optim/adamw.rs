@@ -9,6 +9,7 @@
 //! ε is added to the corrected root, as in the paper's algorithm. With λ = 0 this is PyTorch's Adam, from which
 //! [`Adam`](super::Adam) differs in what ε is added to.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{Rule, in_range};
@@ -17,7 +18,7 @@ use crate::real::{Real, power};
 use crate::settings::Settings;
 
 /// AdamW: Adam, with weights that shrink by a share of their own.
-#[derive(Debug, Clone, PartialEq, Deserialize, Serialize)]
+#[derive(Debug, Clone, PartialEq, Deserialize, Serialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct AdamW {
     /// Learning rate η, above 0. Default: 0.001.

@@ -6,6 +6,7 @@
 //! corrections out; this is `torch.optim.Adam(amsgrad=True)`, with its defaults η = 0.001, β₁ = 0.9, β₂ = 0.999 and ε = 1e-8,
 //! added to the corrected root. The largest v is taken before the correction, which is that of the present step.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{Rule, in_range};
@@ -14,7 +15,7 @@ use crate::real::{Real, power};
 use crate::settings::Settings;
 
 /// AMSGrad: Adam that does not forget its steepest stretch.
-#[derive(Debug, Clone, PartialEq, Deserialize, Serialize)]
+#[derive(Debug, Clone, PartialEq, Deserialize, Serialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct AmsGrad {
     /// Learning rate η, above 0. Default: 0.001.

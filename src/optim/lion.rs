@@ -5,6 +5,7 @@
 //! η = 1e-4, β₁ = 0.9, β₂ = 0.99, λ = 0; the paper takes η three to ten times smaller than for AdamW, and λ that much larger. PyTorch
 //! has no Lion; the authors' `lion_pytorch.py` decays biases, too, where here weights alone do.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{Rule, in_range};
@@ -13,7 +14,7 @@ use crate::real::{Real, sign};
 use crate::settings::Settings;
 
 /// Lion: steps of one length, against the sign of a mean gradient.
-#[derive(Debug, Clone, PartialEq, Deserialize, Serialize)]
+#[derive(Debug, Clone, PartialEq, Deserialize, Serialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct Lion {
     /// Learning rate η, above 0: how far every parameter moves. Default: 0.0001.

@@ -18,6 +18,7 @@ mod rmsprop;
 mod schedule;
 mod sgd;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 pub use self::adadelta::AdaDelta;
@@ -37,11 +38,11 @@ use crate::real::Real;
 use crate::settings::Settings;
 
 /// An optimizer with its hyperparameters, and how its learning rate changes: a table of the `[optimizer]` section.
-#[derive(Debug, Clone, PartialEq, Deserialize, Serialize)]
+#[derive(Debug, Clone, PartialEq, Deserialize, Serialize, JsonSchema)]
 pub struct Optimizer(pub Algorithm, pub Pacing);
 
 /// How gradients become steps.
-#[derive(Debug, Clone, PartialEq, Deserialize, Serialize)]
+#[derive(Debug, Clone, PartialEq, Deserialize, Serialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Algorithm {
     /// Stochastic gradient descent.

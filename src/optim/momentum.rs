@@ -6,6 +6,7 @@
 //! the same. Where a schedule changes it, the steps taken before keep the η that they were taken with; in PyTorch all of the
 //! velocity takes the new one.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{Rule, in_range};
@@ -14,7 +15,7 @@ use crate::real::Real;
 use crate::settings::Settings;
 
 /// Gradient descent with momentum.
-#[derive(Debug, Clone, PartialEq, Deserialize, Serialize)]
+#[derive(Debug, Clone, PartialEq, Deserialize, Serialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct Momentum {
     /// Learning rate η, above 0. Default: 0.01.

@@ -6,6 +6,7 @@
 //! ε = 1e-8, added to the corrected root, are those of `torch.optim.NAdam`; what it calls `momentum_decay` is 0.004 here, its
 //! default and the paper's.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{Rule, in_range};
@@ -14,7 +15,7 @@ use crate::real::{Real, exp, power};
 use crate::settings::Settings;
 
 /// NAdam: Adam that looks one step ahead, as Nesterov's gradient does.
-#[derive(Debug, Clone, PartialEq, Deserialize, Serialize)]
+#[derive(Debug, Clone, PartialEq, Deserialize, Serialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct NAdam {
     /// Learning rate η, above 0. Default: 0.002.

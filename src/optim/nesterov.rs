@@ -11,6 +11,7 @@
 //!
 //! The defaults η = 0.01 and μ = 0.9 are the book's.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{Rule, in_range};
@@ -19,7 +20,7 @@ use crate::real::Real;
 use crate::settings::Settings;
 
 /// Nesterov's accelerated gradient.
-#[derive(Debug, Clone, PartialEq, Deserialize, Serialize)]
+#[derive(Debug, Clone, PartialEq, Deserialize, Serialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct Nesterov {
     /// Learning rate η, above 0. Default: 0.01.
@@ -32,7 +33,7 @@ pub struct Nesterov {
 }
 
 /// Which velocity moves the parameters.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize, Serialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Form {
     /// The velocity from before its update: Nesterov's rule, as Bengio et al. and PyTorch have it.

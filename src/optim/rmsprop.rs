@@ -4,6 +4,7 @@
 //! that forgets. η = 0.01, ρ = 0.99 and ε = 1e-7 are what the repository of "Deep Learning from Scratch" has; the lecture has
 //! ρ = 0.9. PyTorch's `torch.optim.RMSprop` is the same rule, calls ρ `alpha` (0.99) and has ε = 1e-8.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{Rule, in_range};
@@ -12,7 +13,7 @@ use crate::real::Real;
 use crate::settings::Settings;
 
 /// RMSprop: a learning rate for each parameter, smaller the steeper it has been lately.
-#[derive(Debug, Clone, PartialEq, Deserialize, Serialize)]
+#[derive(Debug, Clone, PartialEq, Deserialize, Serialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct RmsProp {
     /// Learning rate η, above 0. Default: 0.01.

@@ -16,6 +16,7 @@
 //! unless it is told not to; here the momentum stays what the file says, as a schedule changes nothing but the learning rate.
 //! `warm_up` is a `LinearLR` before the schedule, joined by `SequentialLR`.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
@@ -25,7 +26,7 @@ use crate::real::{cos_pi, power};
 use crate::settings::Settings;
 
 /// How the learning rate changes from step to step: the keys that every optimizer has.
-#[derive(Debug, Clone, Default, PartialEq, Deserialize, Serialize)]
+#[derive(Debug, Clone, Default, PartialEq, Deserialize, Serialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct Pacing {
     /// What becomes of the learning rate: a name or, with settings, `{ kind = "step", every = 500 }`. Default: `"constant"`.
@@ -36,7 +37,7 @@ pub struct Pacing {
 }
 
 /// What becomes of the learning rate after the warm-up.
-#[derive(Debug, Clone, Default, PartialEq, Deserialize, Serialize)]
+#[derive(Debug, Clone, Default, PartialEq, Deserialize, Serialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Schedule {
     /// Nothing.
@@ -53,7 +54,7 @@ pub enum Schedule {
 }
 
 /// A factor every so many steps.
-#[derive(Debug, Clone, PartialEq, Deserialize, Serialize)]
+#[derive(Debug, Clone, PartialEq, Deserialize, Serialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Step {
     /// Steps between two changes.
@@ -64,7 +65,7 @@ pub struct Step {
 }
 
 /// A factor at every step.
-#[derive(Debug, Clone, PartialEq, Deserialize, Serialize)]
+#[derive(Debug, Clone, PartialEq, Deserialize, Serialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Exponential {
     /// What the learning rate is multiplied by, above 0; above 1 it grows, as in a search for the largest that still learns.
@@ -72,7 +73,7 @@ pub struct Exponential {
 }
 
 /// Half a cosine wave. Loshchilov & Hutter 2017, "SGDR: Stochastic Gradient Descent with Warm Restarts", without restarts.
-#[derive(Debug, Clone, Default, PartialEq, Deserialize, Serialize)]
+#[derive(Debug, Clone, Default, PartialEq, Deserialize, Serialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct Cosine {
     /// Steps after which the learning rate is at its lowest, where it stays. Default: those of the run after the warm-up.
@@ -83,7 +84,7 @@ pub struct Cosine {
 
 /// One rise and one fall. Smith & Topin 2018, "Super-Convergence: Very Fast Training of Neural Networks Using Large Learning
 /// Rates". Defaults are those of PyTorch's `OneCycleLR`.
-#[derive(Debug, Clone, PartialEq, Deserialize, Serialize)]
+#[derive(Debug, Clone, PartialEq, Deserialize, Serialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct OneCycle {
     /// Steps of rise and fall together; then the learning rate stays at its lowest. Default: those of the run after the warm-up.

@@ -3,6 +3,7 @@
 //! Robbins & Monro 1951, "A Stochastic Approximation Method". Both "Deep Learning from Scratch" (chapter 6) and PyTorch
 //! (`torch.optim.SGD` without momentum) compute exactly this. The default η = 0.01 is the book's; PyTorch's is 0.001.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{Rule, in_range};
@@ -11,7 +12,7 @@ use crate::real::Real;
 use crate::settings::Settings;
 
 /// Stochastic gradient descent.
-#[derive(Debug, Clone, PartialEq, Deserialize, Serialize)]
+#[derive(Debug, Clone, PartialEq, Deserialize, Serialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct Sgd {
     /// Learning rate η, above 0. Default: 0.01.

@@ -12,6 +12,8 @@ mod lower;
 mod outlook;
 #[cfg(test)]
 mod round_trip_tests;
+#[cfg(test)]
+mod schema_tests;
 mod script;
 mod select;
 mod space;

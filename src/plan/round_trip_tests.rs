@@ -88,7 +88,7 @@ fn line(lines: &'static [&'static str]) -> impl Strategy<Value = &'static str> {
 }
 
 /// A file of settings that suit each other, some of them axes.
-fn file() -> impl Strategy<Value = String> {
+pub(super) fn file() -> impl Strategy<Value = String> {
     let data = line(&[
         "source = 'mnist'\ntrain_rows = 500\nvalidation_rows = 100",
         "source = 'mnist'\ntest_rows = [10, 20]\nvalidation_share = 0.1",

@@ -1,5 +1,6 @@
 //! Checks of gradients against central differences of the loss.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::moments::Moments;
@@ -9,7 +10,7 @@ use crate::settings::Settings;
 /// Compares the gradients with the slopes of the loss: `{ at = ["start"], h = 1e-4, rows = 10, parameters = 100 }`.
 ///
 /// In f32 a loss has about seven digits, and a difference of two losses few; use `precision = "f64"`.
-#[derive(Debug, Clone, PartialEq, Deserialize, Serialize)]
+#[derive(Debug, Clone, PartialEq, Deserialize, Serialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct GradientChecks {
     /// When: `"start"` (the default), `"end"`, numbers of steps.

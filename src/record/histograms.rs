@@ -1,5 +1,6 @@
 //! Histograms of what is in a network, at single moments of a run.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::moments::Moments;
@@ -8,7 +9,7 @@ use crate::number::{Count, Finite};
 use crate::settings::Settings;
 
 /// Counts how a layer's values are distributed: `{ of = ["activations"], at = ["start", 100, "end"], bins = 30, range = [0.0, 1.0] }`.
-#[derive(Debug, Clone, PartialEq, Deserialize, Serialize)]
+#[derive(Debug, Clone, PartialEq, Deserialize, Serialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Histograms {
     /// Whose values: `"activations"` (the default), `"weights"`, `"gradients"`, or several of them.
@@ -25,7 +26,7 @@ pub struct Histograms {
 }
 
 /// What has a distribution.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Deserialize, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Deserialize, Serialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Subject {
     /// What each activation layer gives, in an evaluation of training rows.
@@ -37,8 +38,9 @@ pub enum Subject {
 }
 
 /// Two numbers, the first below the second.
-#[derive(Debug, Clone, Copy, PartialEq, Deserialize, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Deserialize, Serialize, JsonSchema)]
 #[serde(try_from = "Vec<Finite>", into = "[f64; 2]")]
+#[schemars(extend("minItems" = 2, "maxItems" = 2))]
 pub struct Range {
     pub low: f64,
     pub high: f64,

@@ -1,5 +1,6 @@
 //! Numbers about single layers, in the rhythm of a run.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::Every;
@@ -7,7 +8,7 @@ use super::words::{Word, Words};
 use crate::settings::Settings;
 
 /// Writes down numbers about layers: `{ what = ["weight-norm", "update-ratio"], every = 10 }`.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Layers {
     /// Which numbers. Default: all.
@@ -17,7 +18,7 @@ pub struct Layers {
 }
 
 /// A number about a layer.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Deserialize, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Deserialize, Serialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Number {
     /// Of an affine layer: the Euclidean norm of its weights after the update.

@@ -2,16 +2,19 @@
 
 use std::fmt;
 
+use schemars::JsonSchema;
 use serde::de::value::EnumAccessDeserializer;
 use serde::de::{EnumAccess, Visitor};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use super::words::once;
-use crate::number::OutOfRange;
+use crate::number::{OutOfRange, Whole};
+use crate::value::schema::or;
 
 /// A moment of a run.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Deserialize, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Deserialize, Serialize, JsonSchema)]
 #[serde(remote = "Self", rename_all = "kebab-case")]
+#[schemars(transform = or::<Whole>)]
 pub enum Moment {
     /// Before training: step −1.
     Start,
@@ -23,8 +26,9 @@ pub enum Moment {
 }
 
 /// One or more moments, none twice, in the order in which they come.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
 #[serde(try_from = "Vec<Moment>")]
+#[schemars(extend("minItems" = 1, "uniqueItems" = true))]
 pub struct Moments(Vec<Moment>);
 
 impl Moment {

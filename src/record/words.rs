@@ -2,11 +2,13 @@
 
 use std::fmt;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// One or more words, sorted, none twice.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
 #[serde(try_from = "Vec<W>", bound(deserialize = "W: Word + Deserialize<'de>"))]
+#[schemars(extend("minItems" = 1, "uniqueItems" = true))]
 pub struct Words<W>(Vec<W>);
 
 /// A word that the experiment file knows.

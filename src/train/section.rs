@@ -1,5 +1,6 @@
 //! The `[train]` section of the experiment file.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
@@ -8,19 +9,24 @@ use crate::kernel::Precision;
 use crate::nn::loss::Objective;
 use crate::number::{Count, Whole};
 
+const BATCH_SIZE: u64 = 128;
+
 /// The `[train]` section.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Deserialize, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Deserialize, Serialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Section {
     /// How many rows a step computes its gradients from. Default: 128.
+    #[schemars(extend("default" = BATCH_SIZE))]
     pub batch_size: Option<Count>,
     /// How many updates are made; with 0, the network is only looked at. Either this or `epochs` is needed.
     pub steps: Option<Whole>,
     /// How often as many rows are drawn as there are for training: `epochs = 3` is ⌈3 · rows / batch_size⌉ steps.
     pub epochs: Option<Count>,
     /// How batches are drawn: `"with-replacement"` (the default, as the book does it) or `"shuffle"`.
+    #[schemars(extend("default" = Sampling::default().name()))]
     pub sampling: Option<Sampling>,
     /// What is made small: `"cross-entropy"` (the default) or `"mse"`.
+    #[schemars(extend("default" = Objective::default().name()))]
     pub objective: Option<Objective>,
     /// The numbers that are computed with: `"f32"` (the default) or `"f64"`.
     #[serde(default)]
@@ -41,7 +47,7 @@ pub enum StepsError {
 impl Section {
     /// How many rows a step computes its gradients from.
     pub fn batch_size(&self) -> Count {
-        self.batch_size.unwrap_or_else(|| Count::new(128).expect("128 is a count"))
+        self.batch_size.unwrap_or_else(|| Count::new(BATCH_SIZE).expect("128 is a count"))
     }
 
     /// How many updates are made with `rows` training rows.

@@ -202,7 +202,7 @@ impl<'de> Deserializer<'de> for Reader<'_> {
 }
 
 /// The key that holds the variant's name, in a table that is an enum of this serde name.
-pub(super) fn tag_of(name: &'static str) -> &'static str {
+pub(crate) fn tag_of(name: &str) -> &str {
     if name.starts_with(char::is_lowercase) { name } else { "kind" }
 }
 

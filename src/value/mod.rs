@@ -13,6 +13,7 @@ pub mod fault;
 pub mod merge;
 pub mod parse;
 pub mod problem;
+pub mod schema;
 pub mod serialize;
 pub mod spacing;
 pub mod syntax;

@@ -1,0 +1,275 @@
+//! The format of the experiment file as its types describe it: keys with their meaning, default and range, names with what they stand
+//! for. The schema for editors and the listings of `paribus list` are made of it.
+//!
+//! It is read from the schemas that schemars derives, which serde_json's conventions are in; the file's own
+//! ([`deserialize`](crate::value::deserialize)) are put in their place here: an enum is a name or a table with its `kind`, the parts of a
+//! tuple struct share a table, and nothing is null.
+
+use schemars::generate::SchemaSettings;
+use serde_json::{Map, Value};
+
+use super::File;
+use crate::value::deserialize::tag_of;
+
+/// What a value can be.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Shape {
+    /// The type's name, where it has one.
+    pub name: Option<String>,
+    pub doc: String,
+    pub kind: ShapeKind,
+}
+
+#[derive(Debug, Clone, PartialEq)]
+pub enum ShapeKind {
+    /// A number, a text, true or false: the words of JSON Schema for it.
+    Plain(Map<String, Value>),
+    /// A list, and the words of JSON Schema for how long it is.
+    List(Box<Shape>, Map<String, Value>),
+    Table(Table),
+    Either(Vec<Shape>),
+}
+
+/// A table: its keys, and perhaps one that says which others there are.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Table {
+    pub keys: Vec<Key>,
+    pub choice: Option<Choice>,
+}
+
+/// A key of a table.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Key {
+    pub name: String,
+    pub doc: String,
+    pub default: Option<Value>,
+    pub is_required: bool,
+    pub shape: Shape,
+}
+
+/// The key `tag`, and what its value can be. Where a value has no further keys, it stands for the table.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Choice {
+    pub tag: String,
+    pub variants: Vec<Variant>,
+}
+
+/// A name, and the keys that there are with it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Variant {
+    pub name: String,
+    pub doc: String,
+    pub keys: Vec<Key>,
+}
+
+/// The keys at the top of the file, but for `variant`.
+pub fn format() -> Vec<Key> {
+    let schema = SchemaSettings::draft2020_12().into_generator().into_root_schema_for::<File>();
+    let schema = Value::from(schema);
+    let definitions = schema["$defs"].as_object().cloned().unwrap_or_default();
+    match (Reader { definitions: &definitions }).shape(&schema, None).kind {
+        ShapeKind::Table(table) => table.keys,
+        _ => Vec::new(),
+    }
+}
+
+impl Shape {
+    /// The first shape of which `find` finds something, here or among the alternatives here.
+    fn first<'s, T>(&'s self, find: &impl Fn(&'s Shape) -> Option<T>) -> Option<T> {
+        find(self).or_else(|| match &self.kind {
+            ShapeKind::Either(shapes) => shapes.iter().find_map(|shape| shape.first(find)),
+            _ => None,
+        })
+    }
+
+    /// The table that this can be.
+    pub fn table(&self) -> Option<&Table> {
+        self.first(&|shape| match &shape.kind {
+            ShapeKind::Table(table) => Some(table),
+            _ => None,
+        })
+    }
+
+    /// The number that this can be, in the words of JSON Schema.
+    pub fn number(&self) -> Option<&Map<String, Value>> {
+        self.first(&|shape| match &shape.kind {
+            ShapeKind::Plain(words) if words.get("type").is_some_and(|kind| kind == "number" || kind == "integer") => {
+                Some(words)
+            }
+            _ => None,
+        })
+    }
+}
+
+struct Reader<'d> {
+    definitions: &'d Map<String, Value>,
+}
+
+impl Reader<'_> {
+    /// What `schema` describes, which is the definition of this name.
+    fn shape(&self, schema: &Value, name: Option<&str>) -> Shape {
+        if let Some(name) = schema["$ref"].as_str().and_then(|path| path.strip_prefix("#/$defs/")) {
+            return self.shape(&self.definitions[name], Some(name));
+        }
+        let doc = schema["description"].as_str().map(plain_text).unwrap_or_default();
+        // What can be left out is never null.
+        if let Some([one, other]) = schema["anyOf"].as_array().map(Vec::as_slice)
+            && other["type"] == "null"
+            && other.get("const").is_none()
+        {
+            return self.shape(one, name);
+        }
+        let kind = self.kind(schema, name);
+        Shape { name: name.map(str::to_owned), doc, kind }
+    }
+
+    fn kind(&self, schema: &Value, name: Option<&str>) -> ShapeKind {
+        let list = |key: &str| schema[key].as_array();
+        if let Some(parts) = list("prefixItems") {
+            return ShapeKind::Table(parts.iter().filter_map(|part| self.part(part)).fold(Table::default(), joined));
+        }
+        if let Some(variants) = list("oneOf") {
+            let variants = variants.iter().flat_map(|variant| self.variants(variant)).collect();
+            return ShapeKind::Table(Table { keys: Vec::new(), choice: Some(Choice { tag: tag(name), variants }) });
+        }
+        if list("enum").is_some() {
+            let choice = Choice { tag: tag(name), variants: self.variants(schema) };
+            return ShapeKind::Table(Table { keys: Vec::new(), choice: Some(choice) });
+        }
+        if let Some(alternatives) = list("anyOf") {
+            let mut shapes: Vec<Shape> = alternatives.iter().map(|schema| self.shape(schema, None)).collect();
+            if let [first, .., last] = shapes.as_mut_slice()
+                && let (ShapeKind::Table(into), ShapeKind::Table(from)) = (&mut first.kind, &mut last.kind)
+                && let (Some(into), Some(from)) = (&mut into.choice, &mut from.choice)
+            {
+                // Names from two types.
+                into.variants.append(&mut from.variants);
+                shapes.truncate(1);
+            }
+            return match <[Shape; 1]>::try_from(shapes) {
+                Ok([only]) => only.kind,
+                Err(shapes) => ShapeKind::Either(shapes),
+            };
+        }
+        let is = |kind: &str| schema["type"] == kind || list("type").is_some_and(|types| types[0] == kind);
+        if is("object") {
+            return ShapeKind::Table(Table { keys: self.keys(schema), choice: None });
+        }
+        let mut words = schema.as_object().cloned().unwrap_or_default();
+        words.retain(|word, _| {
+            !matches!(word.as_str(), "description" | "format" | "default" | "items" | "title" | "$schema" | "$defs")
+        });
+        if let Some(types) = list("type") {
+            words.insert("type".to_owned(), types[0].clone());
+        }
+        if is("array") {
+            words.remove("type");
+            return ShapeKind::List(Box::new(self.shape(&schema["items"], None)), words);
+        }
+        ShapeKind::Plain(words)
+    }
+
+    /// A part of a tuple struct.
+    fn part(&self, schema: &Value) -> Option<Table> {
+        match self.shape(schema, None).kind {
+            ShapeKind::Table(table) => Some(table),
+            _ => None,
+        }
+    }
+
+    fn keys(&self, schema: &Value) -> Vec<Key> {
+        let required = schema["required"].as_array().cloned().unwrap_or_default();
+        let key = |(name, schema): (&String, &Value)| {
+            let shape = self.shape(schema, None);
+            let own = schema["description"].as_str().map(plain_text);
+            Key {
+                name: name.clone(),
+                doc: own.unwrap_or_else(|| shape.doc.clone()),
+                default: schema.get("default").filter(|default| !default.is_null()).cloned(),
+                is_required: required.iter().any(|required| *required == **name),
+                shape,
+            }
+        };
+        schema["properties"].as_object().into_iter().flatten().map(key).collect()
+    }
+
+    /// The variants of an enum that are described together, in the way of serde_json.
+    fn variants(&self, schema: &Value) -> Vec<Variant> {
+        let doc = schema["description"].as_str().map(plain_text).unwrap_or_default();
+        let named = |name: &Value| Variant {
+            name: name.as_str().unwrap_or_default().to_owned(),
+            doc: doc.clone(),
+            keys: Vec::new(),
+        };
+        if let Some(names) = schema["enum"].as_array() {
+            return names.iter().map(named).collect();
+        }
+        if let Some(name) = schema.get("const") {
+            return vec![named(name)];
+        }
+        let of_content = |(name, content): (&String, &Value)| {
+            let shape = self.shape(content, None);
+            let doc = if doc.is_empty() { shape.doc.clone() } else { doc.clone() };
+            Variant { name: name.clone(), doc, keys: shape.table().map(|table| table.keys.clone()).unwrap_or_default() }
+        };
+        schema["properties"].as_object().into_iter().flatten().map(of_content).collect()
+    }
+}
+
+/// A table with what two parts have.
+fn joined(mut all: Table, part: Table) -> Table {
+    all.keys.extend(part.keys);
+    Table { choice: all.choice.or(part.choice), ..all }
+}
+
+/// The key under which an enum of this name has its variant.
+fn tag(name: Option<&str>) -> String {
+    name.map_or("kind", tag_of).to_owned()
+}
+
+/// A doc comment as a person reads it: a line for each paragraph and each item of a list, without links into the code.
+fn plain_text(doc: &str) -> String {
+    let mut text = String::new();
+    for line in doc.lines().map(str::trim_end) {
+        let begins = line.is_empty() || line.starts_with("- ") || text.is_empty() || text.ends_with('\n');
+        text.push_str(if begins && !text.is_empty() && !text.ends_with("\n\n") {
+            "\n"
+        } else if text.is_empty() {
+            ""
+        } else {
+            " "
+        });
+        text.push_str(line.trim_start());
+    }
+    without_links(text.trim())
+}
+
+/// `[text](target)` as `text`.
+fn without_links(text: &str) -> String {
+    let mut plain = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some(at) = rest.find("[`") {
+        let (before, link) = rest.split_at(at);
+        plain.push_str(before);
+        let Some(end) = link.find("`]") else { break };
+        plain.push_str(&link[1..=end]);
+        rest = &link[end + 2..];
+        if let Some(target) = rest.strip_prefix('(').and_then(|target| target.find(')')) {
+            rest = &rest[target + 2..];
+        }
+    }
+    plain + rest
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn docs_lose_their_links_and_their_line_breaks() {
+        assert_eq!(
+            plain_text("As [`Adam`](super::Adam) and\nothers, [x, y].\n\nMore:\n\n- one\n  two\n- [`three`]"),
+            "As `Adam` and others, [x, y].\n\nMore:\n\n- one two\n- `three`"
+        );
+    }
+}

@@ -1,0 +1,526 @@
+//! The JSON Schema of the experiment file, for editors: what stands where, with docs and defaults.
+//!
+//! It is made of the [`format`](super::format) that the types describe. One transformation adds what the file makes of it: a setting can
+//! be an axis ([`Emitter::setting`]), sections can be patched by variants, and optimizers are tables by name.
+//!
+//! Editors differ in what they understand. Taplo ("Even Better TOML") looks for docs and names in `properties`, `patternProperties`,
+//! `items` and `anyOf` and at the ends of `$ref` (beside which it ignores everything), shows the docs of all alternatives together, and leaves
+//! `if` and `then` to its validator. So every key stands in one place, and what hangs on a `kind` stands in an `if`.
+
+use serde_json::{Map, Value, json};
+
+use super::format::{Choice, Key, Shape, ShapeKind, Table, Variant, format};
+use super::variants::{self, VARIANT};
+
+/// The schema, as a JSON document.
+pub fn schema() -> Value {
+    let keys = format();
+    let mut emitter = Emitter { definitions: Map::new() };
+    let mut properties = Map::new();
+    for key in &keys {
+        properties.insert(key.name.clone(), emitter.top(key));
+    }
+    let patched = properties.iter().filter(|(name, _)| !variants::is_fixed(name));
+    let patch = json!({
+        "type": "object",
+        "description": "What is different in this arm. A key takes the place of the file's, and may be an axis; tables are merged.",
+        "properties": patched.map(|(name, schema)| (name.clone(), schema.clone())).collect::<Map<_, _>>(),
+        "additionalProperties": false,
+    });
+    let variant = json!({
+        "type": "object",
+        "description": "`[variant.NAME]`: named patches of the file, for arms that are no product of settings. They are one axis; the file without a patch is no arm of it.",
+        "patternProperties": { NAME: patch },
+        "additionalProperties": false,
+    });
+    properties.insert(VARIANT.to_owned(), variant);
+    let mut schema = json!({
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "title": "paribus experiment",
+        "description": "One TOML file in, many small neural-network trainings out. A list where a setting takes one value is an axis; all axes multiply.",
+        "type": "object",
+        "properties": properties,
+        "additionalProperties": false,
+        // Variants bring along what the file lacks.
+        "if": { "not": { "required": [VARIANT] } },
+        "then": whole(&keys),
+    });
+    schema["$defs"] = Value::Object(emitter.definitions);
+    schema
+}
+
+/// What names an optimizer's table or a variant.
+const NAME: &str = "^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$";
+
+/// What a file says that is not completed by others.
+fn whole(keys: &[Key]) -> Value {
+    let required_in = |section: &str| {
+        let table = keys.iter().find(|key| key.name == section).and_then(|key| key.shape.table());
+        table.map(|table| Chain { table, is_exact: false }.conditions()).unwrap_or_else(|| json!({}))
+    };
+    let is_missing = |key: &str| json!({ "not": { "required": [key] } });
+    let optimizer = keys.iter().find(|key| key.name == "optimizer").and_then(|key| key.shape.table());
+    let no_names: Vec<String> =
+        optimizer.map(|table| all_keys(table).into_iter().map(|key| key.name).collect()).unwrap_or_default();
+    json!({
+        "required": ["optimizer", "train"],
+        "properties": {
+            // A table names an optimizer, by its `kind` or by a table in it.
+            "optimizer": {
+                "if": { "type": "object", "not": { "required": ["kind"] } },
+                "then": { "not": { "propertyNames": { "enum": no_names } } },
+            },
+        },
+        "if": { "required": ["function"] },
+        "then": {
+            "properties": {
+                "function": required_in("function"),
+                "train": {
+                    "required": ["steps"],
+                    "propertyNames": { "enum": ["steps", "precision"] },
+                },
+                "data": false,
+                "network": false,
+                "init": false,
+                "regularization": false,
+                "record": false,
+            },
+        },
+        "else": {
+            "required": ["data", "network"],
+            "properties": {
+                "data": required_in("data"),
+                "network": {
+                    "if": is_missing("layers"),
+                    "then": { "required": ["hidden"] },
+                    "else": { "propertyNames": { "const": "layers" } },
+                },
+                "train": {
+                    "if": is_missing("epochs"),
+                    "then": { "required": ["steps"] },
+                    "else": is_missing("steps"),
+                },
+            },
+        },
+    })
+}
+
+struct Emitter {
+    definitions: Map<String, Value>,
+}
+
+impl Emitter {
+    /// A key at the top of the file.
+    fn top(&mut self, key: &Key) -> Value {
+        if variants::is_fixed(&key.name) {
+            return self.property(key, false);
+        }
+        let Some(table) = key.shape.table() else { return self.property(key, true) };
+        let label = capitalized(&key.name);
+        let mut section = match key.name.as_str() {
+            "optimizer" => self.optimizers(table, &key.shape, &label),
+            _ => self.table(table, &label, true, false),
+        };
+        section["description"] = json!(key.doc);
+        self.define(format!("{label}Section"), section)
+    }
+
+    /// `[optimizer]`: names, or a table with a `kind`, or tables by name with the keys that they share.
+    fn optimizers(&mut self, table: &Table, shape: &Shape, label: &str) -> Value {
+        let Some(choice) = &table.choice else { return self.table(table, label, true, false) };
+        let mut section = self.table(table, label, true, false);
+        for Variant { name, doc, keys } in &choice.variants {
+            let mut arm = self.object(keys.iter().chain(&table.keys), true);
+            arm["description"] = json!(doc);
+            arm["properties"][&choice.tag] = json!({ "const": name });
+            section["properties"][name] = arm;
+        }
+        let mut other = self.table(table, label, true, true);
+        other["description"] = json!("An optimizer under a name of its own, with the `kind` that it is of.");
+        // Taplo does not look there, and would show what is said of all kinds beside what is said of one.
+        section["unevaluatedProperties"] = self.define(format!("Own{label}"), other);
+        section["propertyNames"] = json!({ "pattern": NAME });
+        section.as_object_mut().map(|section| section.remove("additionalProperties"));
+        // With tables by name, what stands beside them is shared, whatever its kind.
+        let chain = Chain { table, is_exact: true }.conditions();
+        section["if"] = json!({ "required": [choice.tag] });
+        section["then"] = chain;
+        let names = self.names(choice, &table.keys, label);
+        let axis = self.axis(shape);
+        json!({ "anyOf": [section, names, axis] })
+    }
+
+    /// Puts a schema among the definitions; a reference to it.
+    fn define(&mut self, name: String, schema: Value) -> Value {
+        let reference = json!({ "$ref": format!("#/$defs/{name}") });
+        debug_assert!(self.definitions.get(&name).is_none_or(|known| *known == schema), "two definitions of {name}");
+        self.definitions.insert(name, schema);
+        reference
+    }
+
+    /// A key that holds one value, or an axis.
+    fn setting(&mut self, key: &Key) -> Value {
+        self.property(key, true)
+    }
+
+    fn property(&mut self, key: &Key, axes: bool) -> Value {
+        // The list of layers can be an axis and holds none.
+        let inner = axes && key.name != "layers";
+        let mut schemas = vec![self.value(&key.shape, inner)];
+        if axes {
+            schemas.push(self.axis(&key.shape));
+        }
+        let mut property = json!({});
+        if !key.doc.is_empty() {
+            property["description"] = json!(key.doc);
+        }
+        if let Some(default) = &key.default {
+            property["default"] = default.clone();
+        }
+        match <[Value; 1]>::try_from(schemas) {
+            // Beside a reference, Taplo ignores everything.
+            Ok([only]) if only.get("$ref").is_none() => merge(&mut property, only),
+            Ok(only) => property["anyOf"] = json!(only),
+            Err(schemas) => property["anyOf"] = json!(schemas),
+        }
+        property
+    }
+
+    /// One value of this shape. Tables in it have axes of their own where there are `axes`.
+    fn value(&mut self, shape: &Shape, axes: bool) -> Value {
+        let Some(name) = &shape.name else { return self.bare(shape, &name_of(shape), axes) };
+        let name = if axes || !has_settings(shape) { name.clone() } else { format!("{name}WithoutAxes") };
+        if !self.definitions.contains_key(&name) {
+            let label = shape.name.as_deref().unwrap_or_default();
+            let schema = self.bare(shape, label, axes);
+            return self.define(name, schema);
+        }
+        json!({ "$ref": format!("#/$defs/{name}") })
+    }
+
+    /// The schema itself, parts of which are called after `label`.
+    fn bare(&mut self, shape: &Shape, label: &str, axes: bool) -> Value {
+        match &shape.kind {
+            ShapeKind::Plain(words) => Value::Object(words.clone()),
+            ShapeKind::List(items, limits) => {
+                let mut list = json!({ "type": "array", "items": self.value(items, false) });
+                merge(&mut list, Value::Object(limits.clone()));
+                list
+            }
+            ShapeKind::Either(shapes) => {
+                let alternative = |shape: &Shape| match &shape.name {
+                    Some(_) => self.value(shape, axes),
+                    None => self.bare(shape, label, axes),
+                };
+                json!({ "anyOf": shapes.iter().map(alternative).collect::<Vec<_>>() })
+            }
+            ShapeKind::Table(Table { keys, choice: None }) => self.object(keys, axes),
+            ShapeKind::Table(table @ Table { keys, choice: Some(choice) }) => {
+                let names = self.names(choice, keys, label);
+                match choice.variants.iter().all(|variant| variant.keys.is_empty()) && keys.is_empty() {
+                    true => names,
+                    false => json!({ "anyOf": [names, self.table(table, label, axes, true)] }),
+                }
+            }
+        }
+    }
+
+    /// The names that stand for a table which says nothing else.
+    fn names(&mut self, choice: &Choice, shared: &[Key], label: &str) -> Value {
+        let alone = |variant: &&Variant| !shared.iter().chain(&variant.keys).any(|key| key.is_required);
+        let alone: Vec<&Variant> = choice.variants.iter().filter(alone).collect();
+        match alone.len() == choice.variants.len() {
+            true => self.kinds(choice, label),
+            false => self.define(format!("{label}Alone"), named(&alone)),
+        }
+    }
+
+    /// All names.
+    fn kinds(&mut self, choice: &Choice, label: &str) -> Value {
+        self.define(format!("{label}Kind"), named(&choice.variants.iter().collect::<Vec<_>>()))
+    }
+
+    /// A table; `must_choose` asks for the key that says which keys there are, and for those that come with it.
+    fn table(&mut self, table: &Table, label: &str, axes: bool, must_choose: bool) -> Value {
+        let Some(choice) = &table.choice else { return self.object(&table.keys, axes) };
+        let mut schema = self.object(&all_keys(table), axes);
+        let kind = self.kinds(choice, label);
+        let mut kinds = vec![kind.clone()];
+        if axes {
+            kinds.push(self.define(format!("{label}KindAxis"), axis_of(&kind)));
+        }
+        schema["properties"][&choice.tag] =
+            json!({ "description": "Which one; the other keys hang on it.", "anyOf": kinds });
+        if must_choose {
+            schema["required"] = json!([choice.tag]);
+        }
+        merge(&mut schema, Chain { table, is_exact: true }.conditions_with(self, axes, must_choose));
+        schema
+    }
+
+    /// A table of these keys and no others.
+    fn object<'k>(&mut self, keys: impl IntoIterator<Item = &'k Key>, axes: bool) -> Value {
+        let mut properties = Map::new();
+        for key in keys {
+            let schema = if axes { self.setting(key) } else { self.property(key, false) };
+            properties.insert(key.name.clone(), schema);
+        }
+        json!({ "type": "object", "properties": properties, "additionalProperties": false })
+    }
+
+    /// Several values of this shape: a list of them, or a table that makes them.
+    fn axis(&mut self, shape: &Shape) -> Value {
+        let name = format!("{}Axis", name_of(shape));
+        if !self.definitions.contains_key(&name) {
+            let value = self.value(shape, true);
+            let mut axis = axis_of(&value);
+            if let (Some(forms), Some(number)) = (axis["anyOf"].as_array_mut(), shape.number()) {
+                forms.extend(number_forms(number));
+            }
+            return self.define(name, axis);
+        }
+        json!({ "$ref": format!("#/$defs/{name}") })
+    }
+}
+
+/// What hangs on the choice of a table, as a chain of conditions.
+struct Chain<'t> {
+    table: &'t Table,
+    /// Whether no other keys are accepted, or those are required that have no default.
+    is_exact: bool,
+}
+
+impl Chain<'_> {
+    fn conditions(&self) -> Value {
+        self.fold(|variant, shared| {
+            let keys = || shared.iter().chain(&variant.keys);
+            let names: Vec<&str> = keys().map(|key| key.name.as_str()).collect();
+            let required: Vec<&str> = keys().filter(|key| key.is_required).map(|key| key.name.as_str()).collect();
+            match self.is_exact {
+                true => json!({ "propertyNames": { "enum": with(self.tag(), names) } }),
+                false => json!({ "required": with(self.tag(), required) }),
+            }
+        })
+    }
+
+    /// The same, with the exact shape of keys that are of another one beside another choice.
+    fn conditions_with(&self, emitter: &mut Emitter, axes: bool, must_choose: bool) -> Value {
+        let union = all_keys(self.table);
+        let mut exact: Vec<(String, Value)> = Vec::new();
+        for variant in self.variants() {
+            let differs = |key: &&Key| union.iter().any(|all| all.name == key.name && all.shape != key.shape);
+            let keys: Vec<&Key> = variant.keys.iter().filter(differs).collect();
+            let mut properties = emitter.object(keys, axes)["properties"].clone();
+            // What they mean stands beside all of them.
+            properties
+                .as_object_mut()
+                .into_iter()
+                .flatten()
+                .for_each(|(_, schema)| _ = schema.as_object_mut().map(|schema| schema.remove("description")));
+            exact.push((variant.name.clone(), properties));
+        }
+        self.fold(|variant, shared| {
+            let keys = || shared.iter().chain(&variant.keys);
+            let names: Vec<&str> = keys().map(|key| key.name.as_str()).collect();
+            let mut then = json!({ "propertyNames": { "enum": with(self.tag(), names) } });
+            let required: Vec<&str> = keys().filter(|key| key.is_required).map(|key| key.name.as_str()).collect();
+            if must_choose && !required.is_empty() {
+                then["required"] = json!(required);
+            }
+            let own = exact.iter().find(|(name, _)| *name == variant.name).map(|(_, properties)| properties);
+            if let Some(own) = own.filter(|own| **own != json!({})) {
+                then["properties"] = own.clone();
+            }
+            then
+        })
+    }
+
+    fn tag(&self) -> &str {
+        self.table.choice.as_ref().map_or("kind", |choice| choice.tag.as_str())
+    }
+
+    fn variants(&self) -> &[Variant] {
+        self.table.choice.as_ref().map_or(&[], |choice| &choice.variants)
+    }
+
+    /// `if` the choice is the first variant, `then` what holds of it, `else` the same of the others. Variants of which the same holds
+    /// share a link.
+    fn fold(&self, holds: impl Fn(&Variant, &[Key]) -> Value) -> Value {
+        let mut links: Vec<(Vec<&str>, Value)> = Vec::new();
+        for variant in self.variants() {
+            let then = holds(variant, &self.table.keys);
+            match links.iter_mut().find(|(_, known)| *known == then) {
+                Some((names, _)) => names.push(&variant.name),
+                None => links.push((vec![&variant.name], then)),
+            }
+        }
+        let otherwise = if self.is_exact { json!({}) } else { json!({ "required": [self.tag()] }) };
+        links.into_iter().rev().fold(otherwise, |otherwise, (names, then)| {
+            let is = json!({ "properties": { self.tag(): { "enum": names } }, "required": [self.tag()] });
+            let mut link = json!({ "if": is, "then": then });
+            if otherwise != json!({}) {
+                link["else"] = otherwise;
+            }
+            link
+        })
+    }
+}
+
+fn with<'n>(first: &'n str, names: Vec<&'n str>) -> Vec<&'n str> {
+    std::iter::once(first).chain(names).collect()
+}
+
+/// The keys of a table beside any choice; one that several have is described once, for all of them.
+fn all_keys(table: &Table) -> Vec<Key> {
+    let mut keys: Vec<Key> = table.keys.clone();
+    let mut owners: Vec<(String, Vec<(String, String)>)> = Vec::new();
+    for variant in table.choice.iter().flat_map(|choice| &choice.variants) {
+        for key in &variant.keys {
+            let own = (variant.name.clone(), key.doc.clone());
+            match owners.iter_mut().find(|(name, _)| *name == key.name) {
+                Some((_, docs)) => docs.push(own),
+                None => owners.push((key.name.clone(), vec![own])),
+            }
+            match keys.iter_mut().find(|known| known.name == key.name) {
+                None => keys.push(Key { is_required: false, ..key.clone() }),
+                Some(known) => {
+                    if known.default != key.default {
+                        known.default = None;
+                    }
+                    if known.shape != key.shape {
+                        let mut shapes = match &known.shape {
+                            Shape { name: None, kind: ShapeKind::Either(shapes), .. } => shapes.clone(),
+                            shape => vec![shape.clone()],
+                        };
+                        if !shapes.contains(&key.shape) {
+                            shapes.push(key.shape.clone());
+                        }
+                        known.shape = Shape { name: None, doc: String::new(), kind: ShapeKind::Either(shapes) };
+                    }
+                }
+            }
+        }
+    }
+    for key in &mut keys {
+        if let Some((_, docs)) = owners.iter().find(|(name, _)| *name == key.name) {
+            key.doc = together(docs);
+        }
+    }
+    keys
+}
+
+/// What a key means for each of its owners, those together for which it means the same.
+fn together(docs: &[(String, String)]) -> String {
+    let mut said: Vec<(Vec<&str>, &str)> = Vec::new();
+    for (owner, doc) in docs {
+        match said.iter_mut().find(|(_, known)| known == doc) {
+            Some((owners, _)) => owners.push(owner),
+            None => said.push((vec![owner], doc)),
+        }
+    }
+    match said.as_slice() {
+        [(_, doc)] => (*doc).to_owned(),
+        several => {
+            several.iter().map(|(owners, doc)| format!("- {}: {doc}", owners.join(", "))).collect::<Vec<_>>().join("\n")
+        }
+    }
+}
+
+/// One of these names. JSON Schema has no word for what each of them means; the words here are Taplo's and VS Code's.
+fn named(variants: &[&Variant]) -> Value {
+    let names: Vec<&str> = variants.iter().map(|variant| variant.name.as_str()).collect();
+    let docs: Vec<&str> = variants.iter().map(|variant| variant.doc.as_str()).collect();
+    let mut schema = json!({ "enum": names });
+    if docs.iter().any(|doc| !doc.is_empty()) {
+        schema["enumDescriptions"] = json!(docs);
+        schema["x-taplo"] = json!({ "docs": { "enumValues": docs } });
+    }
+    schema
+}
+
+/// Several of what `value` accepts.
+fn axis_of(value: &Value) -> Value {
+    let list = json!({ "type": "array", "minItems": 1, "items": value });
+    json!({ "anyOf": [
+        list,
+        word("values", "An axis of these values.", list.clone()),
+        word("choice", "Drawn by each trial: one of these values.", list),
+    ] })
+}
+
+/// Ways to write many numbers of this kind.
+fn number_forms(number: &Map<String, Value>) -> Vec<Value> {
+    let number = Value::Object(number.clone());
+    let count = json!({ "type": "integer", "minimum": 1, "maximum": 1_000_000 });
+    // The upper end itself is not drawn.
+    let mut end = number.clone();
+    if let Some(most) = end.as_object_mut().and_then(|words| words.remove("exclusiveMaximum")) {
+        end["maximum"] = most;
+    }
+    let mut above_zero = end.clone();
+    above_zero["exclusiveMinimum"] = json!(0);
+    let spaced =
+        |end: &Value| json!({ "type": "array", "prefixItems": [end, end, count], "minItems": 3, "maxItems": 3 });
+    let between = |end: &Value| json!({ "type": "array", "items": end, "minItems": 2, "maxItems": 2 });
+    let mut whole = end.clone();
+    whole["type"] = json!("integer");
+    let mut forms = vec![
+        word("geomspace", "An axis of numbers at equal ratios: [from, to, how many].", spaced(&number)),
+        word("linspace", "An axis of numbers at equal distances: [from, to, how many].", spaced(&number)),
+        word("int_uniform", "Drawn by each trial: a whole number, both ends included.", between(&whole)),
+    ];
+    if number["type"] == "number" {
+        forms.push(word("uniform", "Drawn by each trial: every number between the ends is as likely.", between(&end)));
+        forms.push(word(
+            "log_uniform",
+            "Drawn by each trial: its logarithm is uniform between the ends'.",
+            between(&above_zero),
+        ));
+    }
+    forms
+}
+
+/// A table of this key alone.
+fn word(word: &str, doc: &str, value: Value) -> Value {
+    let mut value = value;
+    value["description"] = json!(doc);
+    json!({ "type": "object", "properties": { word: value }, "required": [word], "additionalProperties": false })
+}
+
+/// Whether there are tables with keys in it.
+fn has_settings(shape: &Shape) -> bool {
+    match &shape.kind {
+        ShapeKind::Plain(_) => false,
+        ShapeKind::List(items, _) => has_settings(items),
+        ShapeKind::Either(shapes) => shapes.iter().any(has_settings),
+        ShapeKind::Table(Table { keys, choice }) => {
+            let variants = choice.iter().flat_map(|choice| &choice.variants);
+            !keys.is_empty() || variants.into_iter().any(|variant| !variant.keys.is_empty())
+        }
+    }
+}
+
+/// The type's name, or what it is made of.
+fn name_of(shape: &Shape) -> String {
+    match (&shape.name, &shape.kind) {
+        (Some(name), _) => name.clone(),
+        (None, ShapeKind::Plain(words)) => words.get("type").and_then(Value::as_str).unwrap_or("value").to_owned(),
+        (None, ShapeKind::List(items, _)) => format!("{}List", name_of(items)),
+        (None, ShapeKind::Either(shapes)) => shapes.iter().map(name_of).collect::<Vec<_>>().join("Or"),
+        (None, ShapeKind::Table(Table { keys, choice })) => {
+            let tag = choice.as_ref().map(|choice| choice.tag.clone());
+            tag.into_iter().chain(keys.iter().map(|key| key.name.clone())).collect::<Vec<_>>().join("And")
+        }
+    }
+}
+
+fn capitalized(word: &str) -> String {
+    let mut characters = word.chars();
+    characters.next().map_or_else(String::new, |first| first.to_ascii_uppercase().to_string() + characters.as_str())
+}
+
+fn merge(into: &mut Value, from: Value) {
+    if let (Value::Object(into), Value::Object(from)) = (into, from) {
+        into.extend(from);
+    }
+}
