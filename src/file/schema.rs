@@ -52,6 +52,10 @@ pub fn schema() -> Value {
 /// What names an optimizer's table or a variant.
 const NAME: &str = "^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$";
 
+/// What lists are called in tables, and what they mean there.
+const LISTS: [(&str, &str); 2] =
+    [("values", "An axis of these values."), ("choice", "Drawn by each trial: one of these values.")];
+
 /// What a file says that is not completed by others.
 fn whole(keys: &[Key]) -> Value {
     let required_in = |section: &str| {
@@ -140,14 +144,26 @@ impl Emitter {
         // Taplo does not look there, and would show what is said of all kinds beside what is said of one.
         section["unevaluatedProperties"] = self.define(format!("Own{label}"), other);
         section["propertyNames"] = json!({ "pattern": NAME });
-        section.as_object_mut().map(|section| section.remove("additionalProperties"));
         // With tables by name, what stands beside them is shared, whatever its kind.
         let chain = Chain { table, is_exact: true }.conditions();
-        section["if"] = json!({ "required": [choice.tag] });
-        section["then"] = chain;
-        let names = self.names(choice, &table.keys, label);
-        let axis = self.axis(shape);
-        json!({ "anyOf": [section, names, axis] })
+        merge(&mut section, json!({ "if": { "required": [choice.tag] }, "then": chain }));
+        if let Some(section) = section.as_object_mut() {
+            section.remove("additionalProperties");
+            section.remove("else");
+        }
+        // Words for tables, lists and texts side by side, of which each looks at its own: a mistake is then shown where it is, and not at the
+        // whole section.
+        let (one, names) = (self.value(shape, true), self.names(choice, &table.keys, label));
+        let list = json!({ "type": "array", "minItems": 1, "items": one.clone() });
+        for (word, doc) in LISTS {
+            let mut list = list.clone();
+            list["description"] = json!(doc);
+            section["properties"][word] = list;
+            section["dependentSchemas"][word] = json!({ "maxProperties": 1 });
+        }
+        merge(&mut section, json!({ "type": ["object", "array", "string"], "minItems": 1, "items": one }));
+        section["anyOf"] = json!([{ "type": ["object", "array"] }, names]);
+        section
     }
 
     /// Puts a schema among the definitions; a reference to it.
@@ -443,8 +459,8 @@ fn axis_of(value: &Value) -> Value {
     let list = json!({ "type": "array", "minItems": 1, "items": value });
     json!({ "anyOf": [
         list,
-        word("values", "An axis of these values.", list.clone()),
-        word("choice", "Drawn by each trial: one of these values.", list),
+        word(LISTS[0].0, LISTS[0].1, list.clone()),
+        word(LISTS[1].0, LISTS[1].1, list),
     ] })
 }
 
