@@ -1,9 +1,10 @@
 //! The warnings' names: what is legal in a file and surely not meant.
 
+use schemars::JsonSchema;
 use serde::Deserialize;
 
 /// A warning, by the name that a file silences it with.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Lint {
     /// Several settings are compared by one seed each: a difference may be luck.

@@ -111,9 +111,11 @@ pub struct LossRow {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Deserialize, Serialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Part {
+    /// The rows that are trained on.
     Train,
-    /// Rows of the source's training data that are not trained on.
+    /// Rows of the source's training data that are not trained on: see `validation_rows` and `validation_share` in [data].
     Validation,
+    /// The source's test data, or what `test_share` in [data] sets aside.
     Test,
 }
 

@@ -5,6 +5,7 @@ mod completions;
 mod diff;
 mod experiment;
 mod init;
+mod list;
 mod log;
 mod man;
 mod plan;
@@ -65,6 +66,8 @@ enum Command {
     Check(check::Arguments),
     /// List every run of an experiment file, how each key was read, and which runs are there already.
     Plan(plan::Arguments),
+    /// List optimizers, layers, initializations, data and so on, with defaults, equations and sources.
+    List(list::Arguments),
     /// Print the JSON Schema of experiment files, for editors: docs, completion, mistakes while you type.
     Schema,
     /// Print an experiment as it is read, or one of its runs with everything that it uses spelled out.
@@ -96,6 +99,7 @@ pub fn main() -> ExitCode {
         Command::Init(arguments) => init::init(&arguments),
         Command::Check(arguments) => check::check(&arguments),
         Command::Plan(arguments) => plan::plan(&arguments),
+        Command::List(arguments) => list::list(&arguments),
         Command::Schema => schema::schema(),
         Command::Show(arguments) => show::show(&arguments),
         Command::Run(arguments) => run::run(&arguments, &bars),

@@ -65,29 +65,27 @@ pub struct Limits {
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Deserialize, Serialize, JsonSchema)]
 #[serde(rename = "source", rename_all = "kebab-case")]
 pub enum Source {
-    /// Handwritten digits, built into the program: 60,000 training and 10,000 test images of 28 × 28 pixels.
+    /// Handwritten digits, built into the program: 60,000 training and 10,000 test images of 28 × 28 pixels, in 10 classes (LeCun, Cortes &
+    /// Burges, "The MNIST database of handwritten digits").
     Mnist,
-    /// Clothes in the format of MNIST, fetched once.
+    /// Clothes in the format of MNIST, fetched once, 30 MB (Xiao, Rasul & Vollgraf 2017, "Fashion-MNIST: a Novel Image Dataset for
+    /// Benchmarking Machine Learning Algorithms", arXiv:1708.07747).
     FashionMnist(FashionMnist),
-    /// Handwritten digits, built into the program: 1797 images of 8 × 8 pixels.
+    /// Handwritten digits, built into the program: 1797 images of 8 × 8 pixels, in 10 classes, as scikit-learn's `load_digits` has them
+    /// (Alpaydin & Kaynak 1998, "Optical Recognition of Handwritten Digits"). No test data but what `test_share` sets aside.
     Digits,
-    /// Files of the user's own, in the format of the MNIST files.
+    /// Files of your own in the IDX format, that of the MNIST files.
     Idx(Idx),
-    /// CSV files of the user's own.
+    /// CSV files of your own: a line of names, then a line for each row; gzipped or not.
     Csv(Csv),
-    /// Parquet files of the user's own.
+    /// Parquet files of your own, as pandas, Polars and DuckDB write them.
     Parquet(Parquet),
-    /// Arrays of the user's own, as NumPy saves them.
+    /// Arrays of your own, as `numpy.save` writes them, one for the inputs and one for the targets.
     Npy(Npy),
-    /// Gaussian noise with classes that have nothing to do with it.
     Normal(Normal),
-    /// Spirals that wind around one another.
     Spiral(Spiral),
-    /// Two half moons that reach into one another.
     Moons(Moons),
-    /// Gaussian clouds.
     Blobs(Blobs),
-    /// A sine with noise, to be learned as a regression.
     Sine(Sine),
 }
 

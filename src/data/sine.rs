@@ -1,7 +1,4 @@
-//! A sine with noise: the curve that Bishop fits polynomials to ("Pattern Recognition and Machine Learning", 2006, section 1.1), and the smallest
-//! regression.
-//!
-//! x is evenly spaced from 0 to 1, y = sin 2πx + Gaussian noise. Bishop has 10 points and noise of 0.3.
+//! A sine with noise, to be learned as a regression.
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -13,7 +10,10 @@ use crate::real::sin_cos;
 use crate::seed::{Purpose, Seed};
 use crate::settings::Settings;
 
-/// The settings of `source = "sine"`.
+/// A sine with noise: the curve that Bishop fits polynomials to ("Pattern Recognition and Machine Learning", 2006, section 1.1), and the smallest
+/// regression.
+///
+/// x is evenly spaced from 0 to 1, y = sin 2πx + Gaussian noise. Bishop has 10 points and noise of 0.3.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Deserialize, Serialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Sine {

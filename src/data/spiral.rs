@@ -1,8 +1,4 @@
-//! Spirals: the arms wind around one another, so that no straight line tells them apart.
-//!
-//! The data of the second volume of "Deep Learning from Scratch" (Saito 2018, `dataset/spiral.py`): point i of n on arm j has the
-//! radius r = i / n and the angle θ = 4j + 4r + σ·(a standard Gaussian), and stands at (r sin θ, r cos θ). The book has 3 arms of 100 points
-//! and σ = 0.2, as the defaults here, and draws the Gaussians with NumPy.
+//! Spirals that wind around one another.
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -15,7 +11,11 @@ use crate::real::sin_cos;
 use crate::seed::{Purpose, Seed};
 use crate::settings::Settings;
 
-/// The settings of `source = "spiral"`.
+/// Spirals: the arms wind around one another, so that no straight line tells them apart.
+///
+/// The data of the second volume of "Deep Learning from Scratch" (Saito 2018, `dataset/spiral.py`): point i of n on arm j has the
+/// radius r = i / n and the angle θ = 4j + 4r + σ·(a standard Gaussian), and stands at (r sin θ, r cos θ). The book has 3 arms of 100 points
+/// and σ = 0.2, as the defaults here, and draws the Gaussians with NumPy.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Deserialize, Serialize, JsonSchema)]
 #[serde(try_from = "Keys", into = "Keys")]
 pub struct Spiral {
@@ -27,16 +27,22 @@ pub struct Spiral {
 
 /// The settings as they are written.
 #[derive(Deserialize, Serialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
+#[serde(deny_unknown_fields, default)]
 struct Keys {
     /// How many points there are on all arms together: a multiple of `classes`. Default: 300.
-    rows: Option<Count>,
+    rows: Count,
     /// How many arms there are, each one a class. Default: 3.
-    classes: Option<Classes>,
+    classes: Classes,
     /// The standard deviation of the angle, in radians. Default: 0.2.
-    noise: Option<NonNegative>,
+    noise: NonNegative,
     /// Which noise is drawn. Default: 0.
-    seed: Option<Seed>,
+    seed: Seed,
+}
+
+impl Default for Keys {
+    fn default() -> Self {
+        Self { rows: in_range(300_i64), classes: in_range(3_i64), noise: in_range(0.2), seed: Seed::default() }
+    }
 }
 
 /// Points that cannot be dealt out evenly.
@@ -50,20 +56,17 @@ struct Uneven {
 impl TryFrom<Keys> for Spiral {
     type Error = Uneven;
 
-    fn try_from(keys: Keys) -> Result<Self, Uneven> {
-        let classes = keys.classes.unwrap_or(in_range(3_i64));
-        let rows = keys.rows.unwrap_or(in_range(300_i64));
+    fn try_from(Keys { rows, classes, noise, seed }: Keys) -> Result<Self, Uneven> {
         if !rows.get().is_multiple_of(classes.get() as u64) {
             return Err(Uneven { rows: rows.get(), classes: classes.get() });
         }
-        let noise = keys.noise.unwrap_or(in_range(0.2));
-        Ok(Self { rows, classes, noise, seed: keys.seed.unwrap_or_default() })
+        Ok(Self { rows, classes, noise, seed })
     }
 }
 
 impl From<Spiral> for Keys {
     fn from(Spiral { rows, classes, noise, seed }: Spiral) -> Self {
-        Self { rows: Some(rows), classes: Some(classes), noise: Some(noise), seed: Some(seed) }
+        Self { rows, classes, noise, seed }
     }
 }
 

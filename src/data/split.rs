@@ -32,9 +32,9 @@ enum Amount {
 pub(super) struct Keys {
     /// So many training rows, drawn at random, are not trained on but kept for validation. Default: none.
     validation_rows: Option<Count>,
-    /// The same as a share of the training rows: at least 0, below 1.
+    /// The same as a share of the training rows: at least 0, below 1. Default: none.
     validation_share: Option<Fraction>,
-    /// Where a source has no test data of its own: this share of its rows, drawn at random, becomes the test data.
+    /// Where a source has no test data of its own: this share of its rows, drawn at random, becomes the test data. Default: none.
     test_share: Option<Fraction>,
     /// How each feature is scaled: `"none"` (the default), `"standard"` or `"min-max"`.
     #[serde(default)]

@@ -1,15 +1,18 @@
 //! `exclude` in `[sweep]`: which combinations of values are left out.
 
+use std::borrow::Cow;
 use std::fmt;
 
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::de::{Error as _, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde::ser::SerializeMap;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use serde_json::json;
 
 use crate::settings::Scalar;
 
 /// Cells for which any of these conditions holds are left out.
-#[derive(Debug, Clone, Default, PartialEq, Deserialize, Serialize)]
+#[derive(Debug, Clone, Default, PartialEq, Deserialize, Serialize, JsonSchema)]
 pub struct Exclude(Vec<Condition>);
 
 /// Holds for a cell in which every one of these settings has one of its values: `{ optimizer = "sgd", lr = [0.1, 0.01] }`.
@@ -85,6 +88,34 @@ fn number(value: &Scalar) -> Option<f64> {
         Scalar::Int(value) => Some(*value as f64),
         Scalar::Float(value) => Some(*value),
         Scalar::Bool(_) | Scalar::Text(_) => None,
+    }
+}
+
+impl JsonSchema for Condition {
+    fn schema_name() -> Cow<'static, str> {
+        "Condition".into()
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        let value = json!({ "type": ["boolean", "number", "string"] });
+        let bound = json!({ "type": "number" });
+        json_schema!({
+            "type": "object",
+            "description": "Settings by their short names, each with a value, a list of values, or two bounds.",
+            "minProperties": 1,
+            "additionalProperties": {
+                "anyOf": [
+                    value,
+                    { "type": "array", "items": value, "minItems": 1 },
+                    {
+                        "type": "object",
+                        "properties": { "above": bound, "below": bound },
+                        "additionalProperties": false,
+                        "minProperties": 1,
+                    },
+                ],
+            },
+        })
     }
 }
 

@@ -152,7 +152,8 @@ impl Reader<'_> {
             };
         }
         let is = |kind: &str| schema["type"] == kind || list("type").is_some_and(|types| types[0] == kind);
-        if is("object") {
+        // A table of whatever keys is no section: it stays as it is.
+        if is("object") && !schema["additionalProperties"].is_object() {
             return ShapeKind::Table(Table { keys: self.keys(schema), choice: None });
         }
         let mut words = schema.as_object().cloned().unwrap_or_default();
@@ -264,6 +265,45 @@ fn without_links(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// Every key of the file, with the keys that lead to it.
+    fn every_key(keys: &[Key], path: &str, visit: &mut dyn FnMut(&str, &Key)) {
+        for key in keys {
+            let path = if path.is_empty() { key.name.clone() } else { format!("{path}.{}", key.name) };
+            visit(&path, key);
+            within(&key.shape, &path, visit);
+        }
+    }
+
+    fn within(shape: &Shape, path: &str, visit: &mut dyn FnMut(&str, &Key)) {
+        match &shape.kind {
+            ShapeKind::Plain(_) => {}
+            ShapeKind::List(items, _) => within(items, path, visit),
+            ShapeKind::Either(shapes) => shapes.iter().for_each(|shape| within(shape, path, visit)),
+            ShapeKind::Table(Table { keys, choice }) => {
+                every_key(keys, path, visit);
+                for Variant { name, doc, keys } in choice.iter().flat_map(|choice| &choice.variants) {
+                    assert!(!doc.is_empty() || path.ends_with("delimiter"), "{path} = {name} is not described");
+                    every_key(keys, &format!("{path}.{name}"), visit);
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn everything_is_described_and_has_a_default_or_says_what_stands_in_for_one() {
+        let (mut count, mut missing) = (0, Vec::new());
+        every_key(&format(), "", &mut |path, key| {
+            count += 1;
+            let is_section = !path.contains('.');
+            let said = key.doc.contains("efault");
+            if key.doc.is_empty() || !(is_section || key.is_required || key.default.is_some() || said) {
+                missing.push(format!("{path}: {}", key.doc));
+            }
+        });
+        assert!(missing.is_empty(), "{}", missing.join("\n"));
+        assert!(count > 120, "{count} keys");
+    }
 
     #[test]
     fn docs_lose_their_links_and_their_line_breaks() {

@@ -22,14 +22,15 @@ use crate::value::{Axis, AxisId, Choice, Form, Kind, Node, NodeId, Origin, Tree}
 #[derive(Debug, Clone, Default, PartialEq, Deserialize, Serialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Sweep {
-    /// How many times values are drawn from the distributions of the file. More trials change none of those before.
+    /// How many times values are drawn from the distributions of the file. More trials change none of those before. No default: it is
+    /// needed where there are distributions.
     pub trials: Option<Trials>,
     /// What the draws hang on. Default: 0.
     pub seed: Option<Seed>,
-    /// Axes that trials draw from, too, instead of multiplying with them: `["optimizer"]`.
+    /// Axes that trials draw from, too, instead of multiplying with them: `["optimizer"]`. Default: none.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub draw: Vec<String>,
-    /// Axes that move together: `[["lr", "batch_size"]]`.
+    /// Axes that move together: `[["lr", "batch_size"]]`. Default: none.
     #[serde(skip_serializing_if = "Zip::is_empty")]
     pub zip: Zip,
     /// Combinations to leave out: `[{ optimizer = "sgd", lr = [0.1, 1.0] }]`, or numbers between two bounds,

@@ -15,9 +15,9 @@ pub enum Activation {
     Relu,
     /// 1 / (1 + e^−x).
     Sigmoid,
-    /// The hyperbolic tangent.
+    /// (e^x − e^−x) / (e^x + e^−x), the hyperbolic tangent.
     Tanh,
-    /// x above 0, a fraction of it below.
+    /// x above 0, `slope` times x below (Maas et al. 2013, "Rectifier nonlinearities improve neural network acoustic models").
     LeakyRelu(LeakyRelu),
     /// x above 0, α (e^x − 1) below (Clevert et al. 2016, "Fast and accurate deep network learning by exponential linear units").
     Elu(Elu),
@@ -30,7 +30,7 @@ pub enum Activation {
     Identity,
 }
 
-/// The number of `"leaky-relu"` (Maas et al. 2013, "Rectifier nonlinearities improve neural network acoustic models").
+/// The number of `"leaky-relu"`.
 #[derive(Debug, Clone, Copy, PartialEq, Deserialize, Serialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct LeakyRelu {

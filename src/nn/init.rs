@@ -51,14 +51,14 @@ pub enum Weights {
     Glorot,
     /// Gaussian with standard deviation √(1/inputs) (LeCun et al. 1998, "Efficient BackProp").
     Lecun,
-    /// A random orthogonal matrix: what goes through it keeps its length, or loses what does not fit into fewer outputs (Saxe et al.
-    /// 2014). Made of the Gaussian draws, so it varies with the seed as they do.
+    /// A random orthogonal matrix: what goes through it keeps its length, or loses what does not fit into fewer outputs (Saxe, McClelland
+    /// & Ganguli 2014, "Exact solutions to the nonlinear dynamics of learning in deep linear neural networks"). Made of the Gaussian draws, so it varies with the seed as they do.
     Orthogonal,
     /// All weights are zero, so all units of a layer stay equal: the book's example of what not to do.
     Zeros,
     /// Gaussian with a given standard deviation. A plain number means the same.
     Normal(Normal),
-    /// Uniform in [−bound, bound).
+    /// Uniform in [−bound, bound). PyTorch's linear layers begin so, with the bound √(1/inputs).
     Uniform(Uniform),
 }
 

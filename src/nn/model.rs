@@ -18,7 +18,8 @@ use crate::settings::Settings;
 #[derive(Debug, Clone, PartialEq, Default, Deserialize, Serialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Section {
-    /// The widths of the hidden layers, from input to output: `[100, 100]`; `[]` is a linear classifier.
+    /// The widths of the hidden layers, from input to output: `[100, 100]`; `[]` is a linear classifier. No
+    /// default: this or `layers` is needed.
     pub hidden: Option<Vec<Count>>,
     /// What follows every hidden layer: `"relu"` (the default), `"sigmoid"`, `"tanh"`, `"leaky-relu"`, `"elu"`, `"gelu"`,
     /// `"softplus"` or `"identity"`.
@@ -37,7 +38,7 @@ pub struct Section {
     /// What follows the output layer. Default: `"identity"`.
     #[schemars(extend("default" = Activation::Identity.name()))]
     pub output: Option<Activation>,
-    /// All layers, in forward order, in the place of everything above.
+    /// All layers, in forward order, in the place of everything above. Default: those of `hidden`.
     pub layers: Option<Vec<Item>>,
 }
 
@@ -353,7 +354,9 @@ impl fmt::Display for Item {
 #[derive(Deserialize, Serialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 struct AffineItem {
+    /// How many outputs the layer has. Default, of the last one alone: as many as the data asks for.
     width: Option<Count>,
+    /// Whether it adds a bias b. Default: true.
     #[serde(default = "yes")]
     bias: bool,
 }
@@ -366,8 +369,14 @@ fn yes() -> bool {
 #[derive(Deserialize, Serialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 enum OtherItem {
+    /// y = xW + b, where W is [inputs, outputs]. PyTorch's `Linear` has W transposed.
     Affine(AffineItem),
+    /// Each feature to mean 0 and variance 1 over the batch, then y = γx̂ + β (Ioffe & Szegedy 2015, "Batch Normalization: Accelerating
+    /// Deep Network Training by Reducing Internal Covariate Shift"). Biased variance, ε = 1e-6 and running statistics with 0.9 of the old
+    /// ones in evaluations, as in the book; γ begins with 1, β with 0. PyTorch has ε = 1e-5.
     BatchNorm,
+    /// In training every unit is silent with the probability `ratio`, anew in every step (Srivastava et al. 2014, "Dropout: a simple way to
+    /// prevent neural networks from overfitting").
     Dropout(DropoutItem),
 }
 
@@ -375,7 +384,9 @@ enum OtherItem {
 #[derive(Deserialize, Serialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 struct DropoutItem {
+    /// How probable it is that a unit is silent.
     ratio: Ratio,
+    /// What makes up for the silent units: `"inference"` (the default) or `"inverted"`.
     #[serde(default)]
     scaling: Scaling,
 }

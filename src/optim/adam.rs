@@ -1,12 +1,4 @@
-//! Adam: m ← m + (1−β₁)(g−m), v ← v + (1−β₂)(g²−v), then w ← w − ηₜm / (√v + ε) with ηₜ = η√(1−β₂ᵗ) / (1−β₁ᵗ), t from 1.
-//!
-//! Kingma & Ba 2015, "Adam: A Method for Stochastic Optimization". η = 0.001, β₁ = 0.9 and β₂ = 0.999 are the paper's
-//! defaults, PyTorch's and those of "Deep Learning from Scratch" (chapter 6).
-//!
-//! As in the book, both bias corrections are part of ηₜ (the paper offers this form at the end of its section 2), so that ε is
-//! the paper's ε̂, added to the *uncorrected* root; the book has 1e-7. `torch.optim.Adam` follows the paper's Algorithm 1 and
-//! adds ε = 1e-8 to the corrected root √(v / (1−β₂ᵗ)). An ε here acts like ε / √(1−β₂ᵗ) there: 32 times as much at the first
-//! step, the same in the long run.
+//! Adam: momentum, and a learning rate for each parameter.
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -17,6 +9,16 @@ use crate::real::{Real, power};
 use crate::settings::Settings;
 
 /// Adam: momentum, and a learning rate for each parameter.
+///
+/// m ← m + (1−β₁)(g−m), v ← v + (1−β₂)(g²−v), then w ← w − ηₜm / (√v + ε) with ηₜ = η√(1−β₂ᵗ) / (1−β₁ᵗ), t from 1.
+///
+/// Kingma & Ba 2015, "Adam: A Method for Stochastic Optimization". η = 0.001, β₁ = 0.9 and β₂ = 0.999 are the paper's
+/// defaults, PyTorch's and those of "Deep Learning from Scratch" (chapter 6).
+///
+/// As in the book, both bias corrections are part of ηₜ (the paper offers this form at the end of its section 2), so that ε is
+/// the paper's ε̂, added to the *uncorrected* root; the book has 1e-7. `torch.optim.Adam` follows the paper's Algorithm 1 and
+/// adds ε = 1e-8 to the corrected root √(v / (1−β₂ᵗ)). An ε here acts like ε / √(1−β₂ᵗ) there: 32 times as much at the first
+/// step, the same in the long run.
 #[derive(Debug, Clone, PartialEq, Deserialize, Serialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct Adam {

@@ -1,10 +1,4 @@
-//! AMSGrad: m ← m + (1−β₁)(g−m), v ← v + (1−β₂)(g²−v), u ← max(u, v), then w ← w − η/(1−β₁ᵗ) · m / (√(u / (1−β₂ᵗ)) + ε),
-//! t from 1.
-//!
-//! Reddi, Kale & Kumar 2018, "On the Convergence of Adam and Beyond". Adam forgets large gradients and then takes long steps,
-//! which can keep it from converging; here the largest mean square remains what steps are divided by. The paper leaves the bias
-//! corrections out; this is `torch.optim.Adam(amsgrad=True)`, with its defaults η = 0.001, β₁ = 0.9, β₂ = 0.999 and ε = 1e-8,
-//! added to the corrected root. The largest v is taken before the correction, which is that of the present step.
+//! AMSGrad: Adam that does not forget its steepest stretch.
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -15,6 +9,14 @@ use crate::real::{Real, power};
 use crate::settings::Settings;
 
 /// AMSGrad: Adam that does not forget its steepest stretch.
+///
+/// m ← m + (1−β₁)(g−m), v ← v + (1−β₂)(g²−v), u ← max(u, v), then w ← w − η/(1−β₁ᵗ) · m / (√(u / (1−β₂ᵗ)) + ε),
+/// t from 1.
+///
+/// Reddi, Kale & Kumar 2018, "On the Convergence of Adam and Beyond". Adam forgets large gradients and then takes long steps,
+/// which can keep it from converging; here the largest mean square remains what steps are divided by. The paper leaves the bias
+/// corrections out; this is `torch.optim.Adam(amsgrad=True)`, with its defaults η = 0.001, β₁ = 0.9, β₂ = 0.999 and ε = 1e-8,
+/// added to the corrected root. The largest v is taken before the correction, which is that of the present step.
 #[derive(Debug, Clone, PartialEq, Deserialize, Serialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct AmsGrad {

@@ -41,31 +41,20 @@ use crate::settings::Settings;
 #[derive(Debug, Clone, PartialEq, Deserialize, Serialize, JsonSchema)]
 pub struct Optimizer(pub Algorithm, pub Pacing);
 
-/// How gradients become steps.
+/// How gradients become steps. Each one is described where it stands.
 #[derive(Debug, Clone, PartialEq, Deserialize, Serialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Algorithm {
-    /// Stochastic gradient descent.
     Sgd(Sgd),
-    /// Gradient descent with momentum.
     Momentum(Momentum),
-    /// Nesterov's accelerated gradient.
     Nesterov(Nesterov),
-    /// AdaGrad: a learning rate for each parameter, smaller the more it has moved.
     AdaGrad(AdaGrad),
-    /// RMSprop: a learning rate for each parameter, smaller the steeper it has been lately.
     RmsProp(RmsProp),
-    /// Adam: momentum, and a learning rate for each parameter.
     Adam(Adam),
-    /// AdamW: Adam, with weights that shrink by a share of their own.
     AdamW(AdamW),
-    /// NAdam: Adam that looks one step ahead, as Nesterov's gradient does.
     NAdam(NAdam),
-    /// AMSGrad: Adam that does not forget its steepest stretch.
     AmsGrad(AmsGrad),
-    /// Adadelta: steps as long as the last ones were, shorter the steeper it has been lately.
     AdaDelta(AdaDelta),
-    /// Lion: steps of one length, against the sign of a mean gradient.
     Lion(Lion),
 }
 

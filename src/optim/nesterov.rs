@@ -1,15 +1,4 @@
-//! Nesterov's accelerated gradient, written for parameters that have already looked ahead.
-//!
-//! Nesterov 1983, "A method for solving the convex programming problem with convergence rate O(1/k²)". The gradient is taken
-//! where the momentum is about to lead, at w + μv. Bengio, Boulanger-Lewandowski & Pascanu 2013, "Advances in optimizing
-//! recurrent networks", store that point in place of w, so that the gradient is taken at the parameters as they are:
-//!
-//! - `form = "lookahead"` (default), as in the repository of "Deep Learning from Scratch": w ← w + μ²v − (1+μ)ηg with the old
-//!   velocity, then v ← μv − ηg. PyTorch's `torch.optim.SGD(nesterov=True)` takes the same path while η stays the same.
-//! - `form = "memo"`: v ← μv − ηg first, then w ← w + μ²v − (1+μ)ηg with the *new* velocity. Written out, the step is
-//!   μ³v − (1+μ+μ²)ηg: that of parameters that have looked two steps ahead, to w + (μ+μ²)v.
-//!
-//! The defaults η = 0.01 and μ = 0.9 are the book's.
+//! Nesterov's accelerated gradient.
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -20,6 +9,17 @@ use crate::real::Real;
 use crate::settings::Settings;
 
 /// Nesterov's accelerated gradient.
+///
+/// Nesterov 1983, "A method for solving the convex programming problem with convergence rate O(1/k²)". The gradient is taken
+/// where the momentum is about to lead, at w + μv. Bengio, Boulanger-Lewandowski & Pascanu 2013, "Advances in optimizing
+/// recurrent networks", store that point in place of w, so that the gradient is taken at the parameters as they are:
+///
+/// - `form = "lookahead"` (default), as in the repository of "Deep Learning from Scratch": w ← w + μ²v − (1+μ)ηg with the old
+/// velocity, then v ← μv − ηg. PyTorch's `torch.optim.SGD(nesterov=True)` takes the same path while η stays the same.
+/// - `form = "memo"`: v ← μv − ηg first, then w ← w + μ²v − (1+μ)ηg with the *new* velocity. Written out, the step is
+/// μ³v − (1+μ+μ²)ηg: that of parameters that have looked two steps ahead, to w + (μ+μ²)v.
+///
+/// The defaults η = 0.01 and μ = 0.9 are the book's.
 #[derive(Debug, Clone, PartialEq, Deserialize, Serialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct Nesterov {

@@ -40,16 +40,18 @@ pub struct Pacing {
 #[derive(Debug, Clone, Default, PartialEq, Deserialize, Serialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Schedule {
-    /// Nothing.
+    /// η: it stays the same.
     #[default]
     Constant,
-    /// It falls every so many steps.
+    /// η · factor^⌊t / every⌋: it changes every so many steps. PyTorch's `StepLR`.
     Step(Step),
-    /// It falls at every step.
+    /// η · factorᵗ: it changes at every step. PyTorch's `ExponentialLR`.
     Exponential(Exponential),
-    /// It falls along half a cosine wave.
+    /// From η to `min_lr` along half a cosine wave, over `over` steps (Loshchilov & Hutter 2017, "SGDR: Stochastic Gradient Descent with Warm
+    /// Restarts", without restarts). PyTorch's `CosineAnnealingLR`.
     Cosine(Cosine),
-    /// It rises and falls.
+    /// From η / `start_divisor` up to η, then down to η / `start_divisor` / `end_divisor`, each along half a cosine wave (Smith & Topin 2018,
+    /// "Super-Convergence: Very Fast Training of Neural Networks Using Large Learning Rates"). PyTorch's `OneCycleLR`.
     OneCycle(OneCycle),
 }
 

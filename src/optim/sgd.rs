@@ -1,7 +1,4 @@
-//! Stochastic gradient descent: w ← w − ηg.
-//!
-//! Robbins & Monro 1951, "A Stochastic Approximation Method". Both "Deep Learning from Scratch" (chapter 6) and PyTorch
-//! (`torch.optim.SGD` without momentum) compute exactly this. The default η = 0.01 is the book's; PyTorch's is 0.001.
+//! Stochastic gradient descent.
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -12,6 +9,11 @@ use crate::real::Real;
 use crate::settings::Settings;
 
 /// Stochastic gradient descent.
+///
+/// w ← w − ηg.
+///
+/// Robbins & Monro 1951, "A Stochastic Approximation Method". Both "Deep Learning from Scratch" (chapter 6) and PyTorch
+/// (`torch.optim.SGD` without momentum) compute exactly this. The default η = 0.01 is the book's; PyTorch's is 0.001.
 #[derive(Debug, Clone, PartialEq, Deserialize, Serialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct Sgd {

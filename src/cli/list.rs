@@ -1,0 +1,158 @@
+//! `paribus list [WHAT]`: what a setting can be, with defaults, equations and sources, from the docs of the types.
+
+use std::process::ExitCode;
+
+use serde_json::{Value, json};
+
+use super::table::Table;
+use super::{Failure, out};
+use crate::file::format::{Choice, Key, Shape, ShapeKind, Variant, format};
+use crate::value::problem::did_you_mean;
+
+#[derive(Debug, clap::Args)]
+pub struct Arguments {
+    /// What to list. Without it: what can be listed.
+    what: Option<String>,
+    /// Print JSON, for programs.
+    #[arg(long)]
+    json: bool,
+}
+
+/// Something that can be listed: its name, the keys that lead to it in the format, and what it is in a few words.
+const TOPICS: [(&str, &[&str], &str); 11] = [
+    ("data", &["data"], "where rows come from: `source` in [data]"),
+    ("functions", &["function"], "what is descended instead of training: `kind` in [function]"),
+    ("layers", &["network", "layers"], "what a network is made of: `layers` in [network]"),
+    ("activations", &["network", "activation"], "what follows a layer: `activation` and `output` in [network]"),
+    ("init", &["init", "weights"], "how weights are drawn: `weights` in [init]"),
+    ("optimizers", &["optimizer"], "how gradients become steps: [optimizer.NAME]"),
+    ("schedules", &["optimizer", "schedule"], "what becomes of the learning rate: `schedule` in [optimizer.NAME]"),
+    ("losses", &["train", "objective"], "what is made small: `objective` in [train]"),
+    ("sampling", &["train", "sampling"], "how batches are drawn: `sampling` in [train]"),
+    ("normalizations", &["data", "normalize"], "how features are scaled: `normalize` in [data]"),
+    ("measurements", &["record", "layers", "what"], "numbers about layers: `layers` in [record]"),
+];
+
+/// Texts are wrapped at this width.
+const WIDTH: usize = 110;
+
+/// Prints a list.
+pub fn list(arguments: &Arguments) -> Result<ExitCode, Failure> {
+    let keys = format();
+    let text = match (&arguments.what, arguments.json) {
+        (None, false) => topics(&keys),
+        (None, true) => format!("{:#}\n", json!(TOPICS.map(|(name, ..)| name))),
+        (Some(what), is_json) => {
+            let variants = variants(&keys, what).ok_or_else(|| unknown(what))?;
+            match is_json {
+                true => format!("{:#}\n", Value::Array(variants.iter().map(as_json).collect())),
+                false => variants.iter().map(described).collect::<Vec<_>>().join("\n"),
+            }
+        }
+    };
+    out(&text);
+    Ok(ExitCode::SUCCESS)
+}
+
+fn unknown(what: &str) -> Failure {
+    let names = TOPICS.map(|(name, ..)| name);
+    let help = match did_you_mean(what, names) {
+        Some(meant) => format!("did you mean `{meant}`?"),
+        None => format!("there are {}", names.join(", ")),
+    };
+    Failure::Input(format!("error: `{what}` cannot be listed; {help}\n"))
+}
+
+/// What can be listed.
+fn topics(keys: &[Key]) -> String {
+    let mut table = Table::new([("", false), ("", true), ("", false)]);
+    for (name, _, meaning) in TOPICS {
+        let count = variants(keys, name).map_or(0, |variants| variants.len());
+        table.row([name.to_owned(), count.to_string(), meaning.to_owned()]);
+    }
+    format!(
+        "paribus list WHAT prints name, meaning, source, keys and defaults of each of these:\n\n{}",
+        table.render(2)
+    )
+}
+
+/// Everything of this topic, in the order of the types. The name may leave out its last letter.
+fn variants(keys: &[Key], topic: &str) -> Option<Vec<Variant>> {
+    let is_meant = |name: &str| name == topic || name.strip_suffix('s') == Some(topic);
+    let (_, path, _) = TOPICS.iter().find(|(name, ..)| is_meant(name))?;
+    let [section, rest @ ..] = *path else { return None };
+    let mut shape = &keys.iter().find(|key| key.name == *section)?.shape;
+    for name in rest {
+        shape = &shape.table()?.keys.iter().find(|key| key.name == *name)?.shape;
+    }
+    Some(choice(shape)?.variants.clone())
+}
+
+/// The choice of the shape, or of the items of its list.
+fn choice(shape: &Shape) -> Option<&Choice> {
+    match &shape.kind {
+        ShapeKind::List(items, _) => choice(items),
+        _ => shape.table()?.choice.as_ref(),
+    }
+}
+
+/// A variant as a person reads it: its name, its docs, and its keys with their defaults.
+fn described(variant: &Variant) -> String {
+    let mut text = format!("{}\n", variant.name);
+    for paragraph in variant.doc.lines().filter(|line| !line.is_empty()) {
+        // What follows the mark of a list's item is indented as it is.
+        let hanging = if paragraph.starts_with("- ") { 2 } else { 0 };
+        text += &wrapped(paragraph, 4, hanging);
+    }
+    let width = variant.keys.iter().map(|key| key_and_default(key).chars().count()).max().unwrap_or_default();
+    for key in &variant.keys {
+        let setting = format!("{:width$}  ", key_and_default(key));
+        let doc = without_default(key.doc.lines().next().unwrap_or_default());
+        text += &wrapped(&format!("{setting}{doc}"), 6, width + 2);
+    }
+    text
+}
+
+/// `lr = 0.01`, or the key alone where nothing takes its place.
+fn key_and_default(key: &Key) -> String {
+    match &key.default {
+        Some(default) => format!("{} = {default}", key.name),
+        None if key.is_required => format!("{} (required)", key.name),
+        None => key.name.clone(),
+    }
+}
+
+/// A key's doc without its last sentence, where that says the default and nothing else.
+fn without_default(doc: &str) -> &str {
+    match doc.rsplit_once("Default: ") {
+        Some((before, default)) if !default.contains(' ') => before.trim_end(),
+        _ => doc,
+    }
+}
+
+/// The text in lines of [`WIDTH`], `indent` blanks before each and `hanging` more before all but the first.
+fn wrapped(text: &str, indent: usize, hanging: usize) -> String {
+    let mut lines: Vec<String> = Vec::new();
+    // The first word keeps the blanks that align what follows it.
+    let (first, rest) = text.split_at(text.char_indices().nth(hanging).map_or(0, |(at, _)| at));
+    let mut line = format!("{}{first}", " ".repeat(indent));
+    let mut is_empty = true;
+    for word in rest.split(' ') {
+        if !is_empty && line.chars().count() + 1 + word.chars().count() > WIDTH {
+            lines.push(std::mem::replace(&mut line, " ".repeat(indent + hanging)));
+            is_empty = true;
+        }
+        if !is_empty {
+            line.push(' ');
+        }
+        line.push_str(word);
+        is_empty = false;
+    }
+    lines.push(line);
+    lines.into_iter().map(|line| line.trim_end().to_owned() + "\n").collect()
+}
+
+fn as_json(variant: &Variant) -> Value {
+    let key = |key: &Key| json!({ "name": key.name, "description": key.doc, "default": key.default, "required": key.is_required });
+    json!({ "name": variant.name, "description": variant.doc, "keys": variant.keys.iter().map(key).collect::<Vec<_>>() })
+}
