@@ -61,6 +61,7 @@ pub struct File {
     pub extends: Option<serde::de::IgnoredAny>,
     /// How many times each setting is run: `3` means the seeds 0, 1 and 2; a list means exactly those. Default: 1.
     #[serde(default)]
+    #[schemars(extend("default" = 1))]
     pub seeds: Seeds,
     /// Warnings that are not shown, by their names, because what they warn of is meant. It is in no id.
     #[serde(default, skip_serializing)]
@@ -68,13 +69,15 @@ pub struct File {
     /// Where random numbers come from: `"paribus"` (the default) or `"numpy"`.
     #[serde(default)]
     pub rng: Rng,
-    /// What a network is trained on.
+    /// What a network is trained on: a source, how much of it, and what each run does with the rows.
     pub data: Option<Data>,
     pub network: Option<nn::Section>,
     /// What is descended instead of training a network.
     pub function: Option<Function>,
     pub init: Option<Init>,
     pub regularization: Option<Regularization>,
+    /// What moves the parameters: a table `[optimizer.NAME]` for each optimizer, beside which keys stand that all of them share; a
+    /// name or a list of names; or one optimizer, with its `kind` in `[optimizer]`. Several are an axis.
     pub optimizer: Optimizer,
     pub train: train::Section,
     pub record: Option<Record>,

@@ -19,10 +19,12 @@ pub struct Arguments {
 
 /// Prints the file, or that of a run.
 pub fn show(arguments: &Arguments) -> Result<ExitCode, Failure> {
-    let plan = Experiment::read(&arguments.file).and_then(Plan::new)?;
+    let experiment = Experiment::read(&arguments.file)?;
     let text = match &arguments.run {
-        None => plan.experiment.text.clone(),
+        None if experiment.is_sound() => experiment.text,
+        None => return Err(experiment.into_mistakes(Vec::new()).into()),
         Some(run) => {
+            let plan = Plan::new(experiment)?;
             let found = plan::find(&plan, run).map_err(|error| Failure::Input(format!("error: {error}\n")))?;
             run_text(&plan, &plan.runs[found], &arguments.file.display().to_string())?
         }

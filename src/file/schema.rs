@@ -1,11 +1,13 @@
 //! The JSON Schema of the experiment file, for editors: what stands where, with docs and defaults.
 //!
 //! It is made of the [`format`](super::format) that the types describe. One transformation adds what the file makes of it: a setting can
-//! be an axis ([`Emitter::setting`]), sections can be patched by variants, and optimizers are tables by name.
+//! be an axis ([`Emitter::property`]), sections can be patched by variants, and optimizers are tables by name.
 //!
 //! Editors differ in what they understand. Taplo ("Even Better TOML") looks for docs and names in `properties`, `patternProperties`,
 //! `items` and `anyOf` and at the ends of `$ref` (beside which it ignores everything), shows the docs of all alternatives together, and leaves
 //! `if` and `then` to its validator. So every key stands in one place, and what hangs on a `kind` stands in an `if`.
+
+use std::collections::HashMap;
 
 use serde_json::{Map, Value, json};
 
@@ -60,7 +62,7 @@ const LISTS: [(&str, &str); 2] =
 fn whole(keys: &[Key]) -> Value {
     let required_in = |section: &str| {
         let table = keys.iter().find(|key| key.name == section).and_then(|key| key.shape.table());
-        table.map(|table| Chain { table, is_exact: false }.conditions()).unwrap_or_else(|| json!({}))
+        table.and_then(Chain::of).map_or_else(|| json!({}), |chain| chain.required())
     };
     let is_missing = |key: &str| json!({ "not": { "required": [key] } });
     let optimizer = keys.iter().find(|key| key.name == "optimizer").and_then(|key| key.shape.table());
@@ -145,8 +147,8 @@ impl Emitter {
         section["unevaluatedProperties"] = self.define(format!("Own{label}"), other);
         section["propertyNames"] = json!({ "pattern": NAME });
         // With tables by name, what stands beside them is shared, whatever its kind.
-        let chain = Chain { table, is_exact: true }.conditions();
-        merge(&mut section, json!({ "if": { "required": [choice.tag] }, "then": chain }));
+        let names = Chain { table, choice }.names();
+        merge(&mut section, json!({ "if": { "required": [choice.tag] }, "then": names }));
         if let Some(section) = section.as_object_mut() {
             section.remove("additionalProperties");
             section.remove("else");
@@ -154,11 +156,11 @@ impl Emitter {
         // Words for tables, lists and texts side by side, of which each looks at its own: a mistake is then shown where it is, and not at the
         // whole section.
         let (one, names) = (self.value(shape, true), self.names(choice, &table.keys, label));
-        let list = json!({ "type": "array", "minItems": 1, "items": one.clone() });
+        self.axis(shape);
+        let one = json!({ "anyOf": [one, reference(&format!("{}Tables", name_of(shape)))] });
         for (word, doc) in LISTS {
-            let mut list = list.clone();
-            list["description"] = json!(doc);
-            section["properties"][word] = list;
+            section["properties"][word] =
+                json!({ "description": doc, "type": "array", "minItems": 1, "items": one.clone() });
             section["dependentSchemas"][word] = json!({ "maxProperties": 1 });
         }
         merge(&mut section, json!({ "type": ["object", "array", "string"], "minItems": 1, "items": one }));
@@ -168,17 +170,13 @@ impl Emitter {
 
     /// Puts a schema among the definitions; a reference to it.
     fn define(&mut self, name: String, schema: Value) -> Value {
-        let reference = json!({ "$ref": format!("#/$defs/{name}") });
+        let reference = reference(&name);
         debug_assert!(self.definitions.get(&name).is_none_or(|known| *known == schema), "two definitions of {name}");
         self.definitions.insert(name, schema);
         reference
     }
 
-    /// A key that holds one value, or an axis.
-    fn setting(&mut self, key: &Key) -> Value {
-        self.property(key, true)
-    }
-
+    /// A key, and what it holds: one value, or, where there are `axes`, several.
     fn property(&mut self, key: &Key, axes: bool) -> Value {
         // The list of layers can be an axis and holds none.
         let inner = axes && key.name != "layers";
@@ -206,12 +204,11 @@ impl Emitter {
     fn value(&mut self, shape: &Shape, axes: bool) -> Value {
         let Some(name) = &shape.name else { return self.bare(shape, &name_of(shape), axes) };
         let name = if axes || !has_settings(shape) { name.clone() } else { format!("{name}WithoutAxes") };
-        if !self.definitions.contains_key(&name) {
-            let label = shape.name.as_deref().unwrap_or_default();
-            let schema = self.bare(shape, label, axes);
-            return self.define(name, schema);
+        if self.definitions.contains_key(&name) {
+            return reference(&name);
         }
-        json!({ "$ref": format!("#/$defs/{name}") })
+        let schema = self.bare(shape, shape.name.as_deref().unwrap_or_default(), axes);
+        self.define(name, schema)
     }
 
     /// The schema itself, parts of which are called after `label`.
@@ -263,14 +260,15 @@ impl Emitter {
         let kind = self.kinds(choice, label);
         let mut kinds = vec![kind.clone()];
         if axes {
-            kinds.push(self.define(format!("{label}KindAxis"), axis_of(&kind)));
+            kinds.push(self.axis_of(&format!("{label}Kind"), &kind, None));
         }
-        schema["properties"][&choice.tag] =
-            json!({ "description": "Which one; the other keys hang on it.", "anyOf": kinds });
+        let names: Vec<String> = choice.variants.iter().map(|variant| format!("`\"{}\"`", variant.name)).collect();
+        let doc = format!("One of {}. The other keys hang on it.", names.join(", "));
+        schema["properties"][&choice.tag] = json!({ "description": doc, "anyOf": kinds });
         if must_choose {
             schema["required"] = json!([choice.tag]);
         }
-        merge(&mut schema, Chain { table, is_exact: true }.conditions_with(self, axes, must_choose));
+        merge(&mut schema, Chain { table, choice }.exact(self, axes, must_choose));
         schema
     }
 
@@ -278,7 +276,7 @@ impl Emitter {
     fn object<'k>(&mut self, keys: impl IntoIterator<Item = &'k Key>, axes: bool) -> Value {
         let mut properties = Map::new();
         for key in keys {
-            let schema = if axes { self.setting(key) } else { self.property(key, false) };
+            let schema = self.property(key, axes);
             properties.insert(key.name.clone(), schema);
         }
         json!({ "type": "object", "properties": properties, "additionalProperties": false })
@@ -286,93 +284,110 @@ impl Emitter {
 
     /// Several values of this shape: a list of them, or a table that makes them.
     fn axis(&mut self, shape: &Shape) -> Value {
-        let name = format!("{}Axis", name_of(shape));
-        if !self.definitions.contains_key(&name) {
-            let value = self.value(shape, true);
-            let mut axis = axis_of(&value);
-            if let (Some(forms), Some(number)) = (axis["anyOf"].as_array_mut(), shape.number()) {
-                forms.extend(number_forms(number));
-            }
-            return self.define(name, axis);
+        let name = name_of(shape);
+        if self.definitions.contains_key(&axis_name(&name)) {
+            return reference(&axis_name(&name));
         }
-        json!({ "$ref": format!("#/$defs/{name}") })
+        let value = self.value(shape, true);
+        self.axis_of(&name, &value, shape.number())
     }
+
+    /// Several of what `value` accepts, which has this name; a number, where it accepts one.
+    fn axis_of(&mut self, name: &str, value: &Value, number: Option<&Map<String, Value>>) -> Value {
+        let tables = format!("{name}Tables");
+        // Any of several values can be several again.
+        let list = json!({ "type": "array", "minItems": 1, "items": { "anyOf": [value, reference(&tables)] } });
+        let mut forms: Vec<Value> = LISTS.iter().map(|(name, doc)| word(name, doc, list.clone())).collect();
+        forms.extend(number.into_iter().flat_map(number_forms));
+        let tables = self.define(tables, json!({ "anyOf": forms }));
+        self.define(axis_name(name), json!({ "anyOf": [list, tables] }))
+    }
+}
+
+fn axis_name(name: &str) -> String {
+    format!("{name}Axis")
+}
+
+fn reference(name: &str) -> Value {
+    json!({ "$ref": format!("#/$defs/{name}") })
 }
 
 /// What hangs on the choice of a table, as a chain of conditions.
 struct Chain<'t> {
     table: &'t Table,
-    /// Whether no other keys are accepted, or those are required that have no default.
-    is_exact: bool,
+    choice: &'t Choice,
 }
 
-impl Chain<'_> {
-    fn conditions(&self) -> Value {
-        self.fold(|variant, shared| {
-            let keys = || shared.iter().chain(&variant.keys);
-            let names: Vec<&str> = keys().map(|key| key.name.as_str()).collect();
-            let required: Vec<&str> = keys().filter(|key| key.is_required).map(|key| key.name.as_str()).collect();
-            match self.is_exact {
-                true => json!({ "propertyNames": { "enum": with(self.tag(), names) } }),
-                false => json!({ "required": with(self.tag(), required) }),
-            }
+impl<'t> Chain<'t> {
+    fn of(table: &'t Table) -> Option<Self> {
+        table.choice.as_ref().map(|choice| Self { table, choice })
+    }
+
+    /// There are no keys but those of the choice.
+    fn names(&self) -> Value {
+        self.fold(json!({}), |variant| json!({ "propertyNames": { "enum": self.known(variant) } }))
+    }
+
+    /// The choice is there, and the keys that it cannot do without.
+    fn required(&self) -> Value {
+        let tag = &self.choice.tag;
+        self.fold(json!({ "required": [tag] }), |variant| {
+            json!({ "required": std::iter::once(tag.as_str()).chain(self.needed(variant)).collect::<Vec<_>>() })
         })
     }
 
-    /// The same, with the exact shape of keys that are of another one beside another choice.
-    fn conditions_with(&self, emitter: &mut Emitter, axes: bool, must_choose: bool) -> Value {
-        let union = all_keys(self.table);
-        let mut exact: Vec<(String, Value)> = Vec::new();
-        for variant in self.variants() {
-            let differs = |key: &&Key| union.iter().any(|all| all.name == key.name && all.shape != key.shape);
-            let keys: Vec<&Key> = variant.keys.iter().filter(differs).collect();
-            let mut properties = emitter.object(keys, axes)["properties"].clone();
-            // What they mean stands beside all of them.
-            properties
-                .as_object_mut()
-                .into_iter()
-                .flatten()
-                .for_each(|(_, schema)| _ = schema.as_object_mut().map(|schema| schema.remove("description")));
-            exact.push((variant.name.clone(), properties));
-        }
-        self.fold(|variant, shared| {
-            let keys = || shared.iter().chain(&variant.keys);
-            let names: Vec<&str> = keys().map(|key| key.name.as_str()).collect();
-            let mut then = json!({ "propertyNames": { "enum": with(self.tag(), names) } });
-            let required: Vec<&str> = keys().filter(|key| key.is_required).map(|key| key.name.as_str()).collect();
-            if must_choose && !required.is_empty() {
-                then["required"] = json!(required);
+    /// There are no keys but those of the choice, each as it is beside that; and, where it is `whole`, those that it cannot do without.
+    fn exact(&self, emitter: &mut Emitter, axes: bool, is_whole: bool) -> Value {
+        let all = all_keys(self.table);
+        let mut shapes: HashMap<&str, Value> = HashMap::new();
+        for Variant { name, keys, .. } in &self.choice.variants {
+            let differs = |key: &&Key| all.iter().any(|known| known.name == key.name && known.shape != key.shape);
+            // What the keys mean is said where all of them are.
+            let keys: Vec<Key> =
+                keys.iter().filter(differs).map(|key| Key { doc: String::new(), ..key.clone() }).collect();
+            if !keys.is_empty() {
+                shapes.insert(name, emitter.object(&keys, axes)["properties"].take());
             }
-            let own = exact.iter().find(|(name, _)| *name == variant.name).map(|(_, properties)| properties);
-            if let Some(own) = own.filter(|own| **own != json!({})) {
-                then["properties"] = own.clone();
+        }
+        self.fold(json!({}), |variant| {
+            let mut then = json!({ "propertyNames": { "enum": self.known(variant) } });
+            if let Some(shapes) = shapes.get(variant.name.as_str()) {
+                then["properties"] = shapes.clone();
+            }
+            let needed = self.needed(variant);
+            if is_whole && !needed.is_empty() {
+                then["required"] = json!(needed);
             }
             then
         })
     }
 
-    fn tag(&self) -> &str {
-        self.table.choice.as_ref().map_or("kind", |choice| choice.tag.as_str())
+    fn keys(&self, variant: &'t Variant) -> impl Iterator<Item = &'t Key> {
+        self.table.keys.iter().chain(&variant.keys)
     }
 
-    fn variants(&self) -> &[Variant] {
-        self.table.choice.as_ref().map_or(&[], |choice| &choice.variants)
+    fn known(&self, variant: &'t Variant) -> Vec<&'t str> {
+        std::iter::once(self.choice.tag.as_str()).chain(self.keys(variant).map(|key| key.name.as_str())).collect()
     }
 
-    /// `if` the choice is the first variant, `then` what holds of it, `else` the same of the others. Variants of which the same holds
-    /// share a link.
-    fn fold(&self, holds: impl Fn(&Variant, &[Key]) -> Value) -> Value {
+    fn needed(&self, variant: &'t Variant) -> Vec<&'t str> {
+        self.keys(variant).filter(|key| key.is_required).map(|key| key.name.as_str()).collect()
+    }
+
+    /// `if` the choice is the first variant, `then` what holds of it, `else` the same of the others, and `otherwise` in the end. Variants
+    /// of which the same holds share a link.
+    fn fold(&self, otherwise: Value, holds: impl Fn(&'t Variant) -> Value) -> Value {
+        let tag = &self.choice.tag;
         let mut links: Vec<(Vec<&str>, Value)> = Vec::new();
-        for variant in self.variants() {
-            let then = holds(variant, &self.table.keys);
+        for variant in &self.choice.variants {
+            let then = holds(variant);
             match links.iter_mut().find(|(_, known)| *known == then) {
                 Some((names, _)) => names.push(&variant.name),
                 None => links.push((vec![&variant.name], then)),
             }
         }
-        let otherwise = if self.is_exact { json!({}) } else { json!({ "required": [self.tag()] }) };
         links.into_iter().rev().fold(otherwise, |otherwise, (names, then)| {
-            let is = json!({ "properties": { self.tag(): { "enum": names } }, "required": [self.tag()] });
+            let is = json!({ "properties": { tag: { "enum": names } }, "required": [tag] });
             let mut link = json!({ "if": is, "then": then });
             if otherwise != json!({}) {
                 link["else"] = otherwise;
@@ -380,10 +395,6 @@ impl Chain<'_> {
             link
         })
     }
-}
-
-fn with<'n>(first: &'n str, names: Vec<&'n str>) -> Vec<&'n str> {
-    std::iter::once(first).chain(names).collect()
 }
 
 /// The keys of a table beside any choice; one that several have is described once, for all of them.
@@ -452,16 +463,6 @@ fn named(variants: &[&Variant]) -> Value {
         schema["x-taplo"] = json!({ "docs": { "enumValues": docs } });
     }
     schema
-}
-
-/// Several of what `value` accepts.
-fn axis_of(value: &Value) -> Value {
-    let list = json!({ "type": "array", "minItems": 1, "items": value });
-    json!({ "anyOf": [
-        list,
-        word(LISTS[0].0, LISTS[0].1, list.clone()),
-        word(LISTS[1].0, LISTS[1].1, list),
-    ] })
 }
 
 /// Ways to write many numbers of this kind.

@@ -40,7 +40,7 @@ impl Writer<'_> {
             }
             let keys: Vec<String> = path.iter().map(|key| quoted_key(key)).collect();
             self.line(format!("[{}]", keys.join(".")), (self.comment)(path));
-            self.section(&entries, &mut path.iter().copied().collect());
+            self.section(&entries, &mut path.to_vec());
             path.pop();
         }
     }
