@@ -109,6 +109,30 @@ fn status_tells_of_the_archive_and_of_folders_with_another_name() {
 }
 
 #[test]
+fn status_knows_what_was_typed_where_no_file_says_it() {
+    let scratch = Scratch::with(SMALL);
+    let mut run = scratch.command("run small.toml --quiet --set");
+    assert!(run.arg("optimizer.sgd.lr=[0.1, 1e30]").output().unwrap().status.success());
+    let [folder] = std::fs::read_dir(scratch.path().join("results"))
+        .unwrap()
+        .map(|entry| entry.unwrap().path())
+        .collect::<Vec<_>>()
+        .try_into()
+        .unwrap();
+    // The runs get lost.
+    for table in ["runs", "history", "evaluations"] {
+        let folder = folder.join(table);
+        let files = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
+        files.for_each(|file| std::fs::remove_file(file).unwrap());
+    }
+    let shown = folder.strip_prefix(scratch.path()).unwrap().display().to_string();
+    let status = scratch.run(&format!("status {shown}")).well().stdout;
+    let command =
+        "run small.toml --quiet --set 'optimizer.sgd.lr=[0.1, 1e30]'`, the last command here, trains the 6 runs";
+    assert!(status.contains(command), "{status}");
+}
+
+#[test]
 fn status_disturbs_nobody_while_a_run_is_at_work() {
     let long = SMALL
         .replace("steps = 30", "steps = [30, 2_000_000_000]")
@@ -356,6 +380,23 @@ fn what_cannot_be_trained_again_says_why() {
         assert_eq!((wrong.code, wrong.stdout.as_str()), (2, ""), "{wrong:?}");
         assert!(wrong.stderr.starts_with("error: "), "{}", wrong.stderr);
     }
+}
+
+#[test]
+fn a_composed_experiment_is_reproduced_from_what_was_read() {
+    let scratch = Scratch::new();
+    on_a_table(&scratch, "base", 5);
+    scratch.write("small.toml", "extends = \"base/small.toml\"\ntrain.steps = 20\n");
+    scratch.run("run small.toml --results plain").well();
+    scratch.run("run small.toml --results set --set network.hidden=[7]").well();
+    scratch.write("base/small.toml", "what was there is gone");
+    std::fs::remove_file(scratch.path().join("small.toml")).unwrap();
+    for folder in ["plain", "set"] {
+        let ran = scratch.run(&format!("reproduce {folder} --quiet")).well();
+        assert!(ran.stdout.ends_with("4 runs: 4 the same to the last bit\n"), "{}", ran.stdout);
+    }
+    let text = scratch.run("diff plain:adam/0 set:adam/0").stdout;
+    assert!(text.contains("\nsetting  A      B\nhidden   20-10  7\n"), "{text}");
 }
 
 #[test]

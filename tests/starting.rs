@@ -4,7 +4,8 @@ mod common;
 
 use common::Scratch;
 
-const COMMANDS: [&str; 9] = ["init", "check", "plan", "run", "status", "diff", "reproduce", "completions", "man"];
+const COMMANDS: [&str; 10] =
+    ["init", "check", "plan", "show", "run", "status", "diff", "reproduce", "completions", "man"];
 
 /// The help as it is where no terminal says how wide it is.
 fn help(arguments: &str) -> String {

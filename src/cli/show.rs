@@ -9,6 +9,7 @@ use crate::plan::{self, Plan, PlannedRun};
 use crate::random::Rng;
 
 #[derive(Debug, clap::Args)]
+#[command(after_long_help = HELP)]
 pub struct Arguments {
     /// The experiment file.
     file: PathBuf,
@@ -16,6 +17,18 @@ pub struct Arguments {
     /// What is printed is a file that has this run alone, with the same id.
     run: Option<String>,
 }
+
+const HELP: &str = "\
+Examples:
+  paribus show experiments/ch6.toml                  the file as it is read, with all that it extends
+  paribus show experiments/ch6.toml adam             one run with every value, as a file of its own
+  paribus show experiments/ch6.toml 'adam, seed 0' > adam.toml
+
+What is printed of a run is a file that, run again, has this run alone, with the same id.
+
+Writes nothing but stdout.
+
+Exit codes: 0 printed, 2 a mistake in the file, or no such run.";
 
 /// Prints the file, or that of a run.
 pub fn show(arguments: &Arguments) -> Result<ExitCode, Failure> {

@@ -140,12 +140,12 @@ impl<'a> Report<'a> {
             archived: inventory.archived.len(),
         };
         let writer = match &survey.used {
-            Use::Free => None,
+            Use::Free(_) => None,
             Use::Busy(None) => Some(Writer::Unknown {}),
             Use::Busy(Some(holder)) => Some(Writer::Known(holder.clone())),
         };
         let (plan, plan_problem) = plan.map_or_else(|problem| (None, Some(problem)), |asked| (Some(asked), None));
-        let next = next(root, &experiment, latest.map(|origin| &origin.context), &text, &runs, plan, writer.is_some());
+        let next = next(root, &experiment, latest.map(|origin| &origin.context), &text, &runs, plan, &survey.used);
         let mut written_by: Vec<Program> = survey.batches.iter().map(|batch| Program::of(&batch.origin)).collect();
         written_by.sort();
         written_by.dedup();
@@ -334,18 +334,25 @@ fn next(
     text: &str,
     runs: &Counts,
     plan: Option<Asked>,
-    is_busy: bool,
+    used: &Use,
 ) -> String {
     let shown = root.display();
-    if is_busy {
+    if matches!(used, Use::Busy(_)) {
         return format!("`paribus status {shown}` tells more when the next batch is written");
     }
-    let file = context.and_then(|context| results::file(context, text));
-    let file = file.map_or_else(|| "FILE".to_owned(), |file| file.display().to_string());
     let same = |a: &Path, b: &Path| a.canonicalize().ok().is_some_and(|a| b.canonicalize().is_ok_and(|b| a == b));
     let is_usual = same(root, &Path::new(results::RESULTS).join(experiment));
     let results = if is_usual { String::new() } else { format!(" --results {shown}") };
-    let run = |command: &str| format!("`paribus {command} {file}{results}`");
+    let file = context.and_then(|context| results::file(context, text));
+    let run = |command: &str| match (&file, used) {
+        (Some(file), _) => format!("`paribus {command} {}{results}`", file.display()),
+        // Something was set, or the file has changed: what was typed says what.
+        (None, Use::Free(Some(last))) if command == "run" && !last.command.contains(" --only") => {
+            format!("`{}`, the last command here,", last.command)
+        }
+        (None, Use::Free(Some(last))) => format!("`paribus {command} FILE`, with the FILE of `{}`,", last.command),
+        (None, _) => format!("`paribus {command} FILE{results}`"),
+    };
     match plan {
         None => format!("{} lists what is missing", run("plan")),
         Some(Asked { missing: 0, .. }) if runs.finished + runs.diverged > 0 => {

@@ -64,7 +64,8 @@ const PAUSE: Duration = Duration::from_millis(20);
 /// Whether somebody writes to a results folder.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Use {
-    Free,
+    /// Nobody does; this is who did last, where that is known.
+    Free(Option<Holder>),
     /// Somebody does; who is not known for the moment between taking the lock and writing the name.
     Busy(Option<Holder>),
 }
@@ -75,11 +76,11 @@ impl Use {
         let path = folder.join(".lock");
         let mut file = match File::open(&path) {
             Ok(file) => file,
-            Err(problem) if problem.kind() == ErrorKind::NotFound => return Ok(Self::Free),
+            Err(problem) if problem.kind() == ErrorKind::NotFound => return Ok(Self::Free(None)),
             Err(problem) => return Err(Error::io("open", &path, problem)),
         };
         match file.try_lock_shared() {
-            Ok(()) => Ok(Self::Free),
+            Ok(()) => Ok(Self::Free(Holder::read(&mut file))),
             Err(TryLockError::WouldBlock) => Ok(Self::Busy(Holder::read(&mut file))),
             Err(TryLockError::Error(problem)) => Err(Error::io("look at", &path, problem)),
         }
@@ -93,13 +94,14 @@ pub struct Holder {
     pub host: String,
     /// Seconds since 1970.
     pub since: u64,
+    /// As it can be typed again.
     pub command: String,
 }
 
 impl Holder {
     fn this_process(host: &str) -> Self {
         let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
-        let command: Vec<_> = std::env::args_os().map(|word| word.display().to_string()).collect();
+        let command: Vec<_> = std::env::args_os().map(|word| quoted(&word.display().to_string())).collect();
         Self { process: std::process::id(), host: host.to_owned(), since, command: command.join(" ") }
     }
 
@@ -114,6 +116,16 @@ impl Holder {
         let mut text = String::new();
         file.read_to_string(&mut text).ok()?;
         serde_json::from_str(&text).ok()
+    }
+}
+
+/// The word as a shell reads it.
+fn quoted(word: &str) -> String {
+    let is_plain = |c: char| c.is_alphanumeric() || "_-./=:,+@%^~".contains(c);
+    match word {
+        "" => "''".to_owned(),
+        _ if word.chars().all(is_plain) => word.to_owned(),
+        _ => format!("'{}'", word.replace('\'', r"'\''")),
     }
 }
 
@@ -144,13 +156,13 @@ mod tests {
     #[test]
     fn looking_at_the_lock_keeps_nobody_from_taking_it() {
         let folder = tempfile::tempdir().unwrap();
-        assert_eq!(Use::of(folder.path()).unwrap(), Use::Free);
+        assert_eq!(Use::of(folder.path()).unwrap(), Use::Free(None));
         assert!(!folder.path().join(".lock").exists(), "looking wrote something");
         let lock = Lock::take(folder.path(), "wolf").unwrap();
         let Use::Busy(Some(holder)) = Use::of(folder.path()).unwrap() else { panic!("it is held") };
         assert_eq!((holder.process, holder.host.as_str()), (std::process::id(), "wolf"));
         drop(lock);
-        assert_eq!(Use::of(folder.path()).unwrap(), Use::Free);
+        assert_eq!(Use::of(folder.path()).unwrap(), Use::Free(Some(holder)));
 
         let done = std::sync::atomic::AtomicBool::new(false);
         thread::scope(|scope| {
@@ -173,6 +185,14 @@ mod tests {
         let _second = Lock::take(folder.path(), "wolf").unwrap();
         let message = Lock::take(folder.path(), "other").unwrap_err().to_string();
         assert!(message.contains("on wolf since"), "{message}");
+    }
+
+    #[test]
+    fn a_command_can_be_typed_again() {
+        assert_eq!(quoted("optimizer.sgd.lr=0.1"), "optimizer.sgd.lr=0.1");
+        assert_eq!(quoted("lr=[0.1, 0.01]"), "'lr=[0.1, 0.01]'");
+        assert_eq!(quoted("it's"), r"'it'\''s'");
+        assert_eq!(quoted(""), "''");
     }
 
     #[test]
