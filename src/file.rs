@@ -512,13 +512,15 @@ fn misplaced_axis(key: &str, value: &Node) -> Option<Problem> {
             let reason =
                 if key == "record" { "all runs of a file are recorded alike" } else { "it says how axes combine" };
             let problem = Problem::new(format!("[{key}] never holds an axis: {reason}"));
-            return Some(problem.at(axis.origin.clone()).label("one value, please"));
+            let problem = problem.at(axis.origin.clone()).label("one value, please");
+            return Some(problem.help("choose one; settings that are compared stand in the other sections"));
         }
         _ => return None,
     };
     let is_drawn = matches!(&value.kind, Kind::Axis(axis) if matches!(axis.form, Form::Drawn(_)));
     let label = if is_drawn { "this is read as a distribution" } else { "this is read as an axis" };
-    Some(Problem::new(reason).at(value.origin.clone()).label(label))
+    let problem = Problem::new(reason).at(value.origin.clone()).label(label);
+    Some(if key == "seeds" { problem.help("write all seeds in one list: `seeds = [0, 1, 2]`") } else { problem })
 }
 
 fn first_axis(node: &Node) -> Option<&Node> {

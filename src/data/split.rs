@@ -51,7 +51,9 @@ pub struct Preparation {
 
 /// The validation rows, given twice.
 #[derive(Debug, Error)]
-#[error("`validation_rows` and `validation_share` are both given: one of them says how many rows validation has")]
+#[error(
+    "`validation_rows` and `validation_share` are both given: one of them says how many rows validation has\nkeep one of the two"
+)]
 pub struct BothGiven;
 
 impl TryFrom<Keys> for Preparation {

@@ -312,7 +312,7 @@ fn named<'d, 't>(node: &Node, declared: &'d [Declared<'t>]) -> Result<Vec<&'d De
         None if names.is_empty() => problem.help("no setting of this file has several values"),
         None => problem
             .help(format!("an axis is a setting with several values, such as `{last} = [..., ...]`"))
-            .help(format!("the axes are {}", one_of(names).replace(" or ", " and "))),
+            .help(format!("the axes of this file: {}", one_of(names).replace(" or ", ", "))),
     })
 }
 

@@ -68,7 +68,8 @@ impl Variants {
             for entry in fixed {
                 let reason = FIXED.iter().find(|(key, _)| *key == entry.key).map_or("", |(_, reason)| reason);
                 let problem = Problem::new(format!("a variant cannot change `{}`: {reason}", entry.key));
-                problems.push(problem.at(entry.key_origin));
+                problems
+                    .push(problem.at(entry.key_origin).help(format!("write `{}` outside of the variants", entry.key)));
             }
             variants.names.push((name, key_origin));
             variants.patches.push(patch);

@@ -107,7 +107,8 @@ impl Fault {
                 problem
             }
             What::Missing { key } => {
-                let problem = Problem::new(format!("`{key}` is missing")).label(format!("`{key}` belongs here"));
+                let mut problem = Problem::new(format!("`{key}` is missing")).label(format!("`{key}` belongs here"));
+                problem.help.extend(vocabulary::meaning(&key).filter(|_| accepted.is_empty()).map(str::to_owned));
                 if accepted.is_empty() {
                     problem
                 } else {

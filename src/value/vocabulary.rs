@@ -171,8 +171,13 @@ pub fn meaning(key: &str) -> Option<&'static str> {
         "hidden" => "`hidden` has the number of units of each hidden layer: `[100]` is one layer, `[]` is none",
         "validation_share" | "test_share" => "a share of the rows: 0.2 is one in five",
         "weight_decay" | "l1" => "it is the strength of a penalty, such as 1e-4; 0 is none",
-        "every" => "1 is every step; to have it never, leave the whole table out",
+        "every" => "it is a number of steps, 1 is every step; to have it never, leave the whole table out",
         "trials" => "`trials = 100` draws a hundred times",
+        "seeds" => "`seeds = 3` means the seeds 0, 1 and 2, `seeds = [5]` the seed 5; leave it out for the seed 0",
+        "name" => "it names the folder of the results, too; `description` takes any text",
+        "range" => "a range is `[0.0, 1.0]`; leave it out to have the smallest value and the largest",
+        "start" => "a start is a point of the plane: `[-7.0, 2.0]`",
+        "target" => "it names the column to learn: `target = \"species\"`",
         _ => return None,
     })
 }

@@ -106,7 +106,10 @@ impl Maker<'_> {
             if self.word == "log_uniform" {
                 if from <= 0.0 {
                     let problem = Problem::new("`log_uniform`: only numbers above 0 have a logarithm");
-                    return Err(problem.at(first.origin.clone()).label("expected a number above 0"));
+                    let problem = problem.at(first.origin.clone()).label("expected a number above 0");
+                    return Err(
+                        problem.help("the ends are the numbers themselves, not their exponents: `[1e-6, 1e-2]`")
+                    );
                 }
                 Interval::LogUniform { from, to }
             } else {
@@ -119,7 +122,8 @@ impl Maker<'_> {
         };
         if !rises {
             let problem = Problem::new(format!("`{}`: the first number must be below the second", self.word));
-            return Err(problem.at(value.origin.clone()).label("expected [from, to]"));
+            let problem = problem.at(value.origin.clone()).label("expected [from, to]");
+            return Err(problem.help("write the smaller number first; a single value needs no distribution"));
         }
         if !is_finite {
             return Err(self.too_far(value));
