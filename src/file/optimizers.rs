@@ -19,12 +19,12 @@ impl SharedKeys {
     pub fn explain(&self, problem: Problem) -> Problem {
         let at = |(shared, origin): &&(String, Origin)| {
             problem.origin.as_ref() == Some(origin)
-                && matches!(&problem.cause, Cause::UnknownKey { key, .. } if key == shared)
+                && matches!(problem.cause.as_deref(), Some(Cause::UnknownKey { key, .. }) if key == shared)
         };
         match self.0.iter().find(at) {
             Some((key, _)) => Problem {
                 message: format!("`{key}` is shared by all optimizers here, but not all of them have it"),
-                cause: Cause::Other,
+                cause: None,
                 label: String::new(),
                 help: vec![format!("move `{key}` into the [optimizer.NAME] tables of those that have it")],
                 ..problem

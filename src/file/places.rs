@@ -4,8 +4,8 @@ use std::collections::HashSet;
 
 use serde::de::DeserializeOwned;
 
+use super::Sweep;
 use super::variants::VARIANT;
-use super::{REQUIRED, Sweep};
 use crate::data::Data;
 use crate::nn::{self, Init, Regularization};
 use crate::optim::{Algorithm, Optimizer};
@@ -14,7 +14,7 @@ use crate::train;
 use crate::value::deserialize::deserialize;
 use crate::value::parse::parse;
 use crate::value::problem::{Cause, Problem, did_you_mean, one_of};
-use crate::value::{Choice, Sources, Tree, vocabulary};
+use crate::value::{Choice, Kind, Sources, Tree, vocabulary};
 
 /// The keys at the top of a file; those from the seventh on are sections.
 const TOP: [&str; 16] = [
@@ -42,10 +42,8 @@ const SECTIONS: &[&str] = TOP.split_at(6).1;
 /// reports them.
 pub fn name_sections(tree: &mut Tree) -> Vec<Problem> {
     let mut problems = Vec::new();
-    let is_there: HashSet<String> =
-        tree.root.entries().unwrap_or_default().iter().map(|entry| entry.key.clone()).collect();
-    let crate::value::Kind::Table(entries) = &mut tree.root.kind else { return problems };
-    let mut taken = is_there;
+    let Kind::Table(entries) = &mut tree.root.kind else { return problems };
+    let mut taken: HashSet<String> = entries.iter().map(|entry| entry.key.clone()).collect();
     for entry in entries {
         if TOP.contains(&entry.key.as_str()) || entry.value.entries().is_none() {
             continue;
@@ -73,7 +71,7 @@ pub fn explain(problems: &mut Vec<Problem>) -> HashSet<&'static str> {
     let mut missed = HashSet::new();
     let mut misplaced: HashSet<String> = HashSet::new();
     for problem in problems.iter_mut() {
-        let Cause::UnknownKey { key, meant: None } = &problem.cause else { continue };
+        let Some(Cause::UnknownKey { key, meant: None }) = problem.cause.as_deref() else { continue };
         let homes = homes.get_or_insert_with(Homes::find);
         let key = key.clone();
         let candidates: Vec<&str> =
@@ -89,7 +87,7 @@ pub fn explain(problems: &mut Vec<Problem>) -> HashSet<&'static str> {
         // What is accepted where it stands is of no use to a key that belongs somewhere else.
         problem.help.retain(|help| !help.starts_with("accepted here"));
     }
-    problems.retain(|problem| !matches!(problem.cause, Cause::MissingSection(section) if misplaced.contains(section)));
+    problems.retain(|problem| !matches!(problem.cause.as_deref(), Some(Cause::MissingSection(section)) if misplaced.contains(*section)));
     missed
 }
 
@@ -200,9 +198,8 @@ fn keys_of<T: DeserializeOwned>(text: &str) -> Vec<String> {
     fault.and_then(|fault| fault.accepted_keys().map(<[String]>::to_vec)).unwrap_or_default()
 }
 
-/// The name of a section that is needed and missing, as its problem knows it.
+/// A section that is needed and missing, with the least that it can say.
 pub fn missing(section: &'static str, example: &str) -> Problem {
-    debug_assert!(REQUIRED.iter().any(|(name, _)| *name == section));
     Problem::new(format!("the section [{section}] is missing"))
         .help(format!("the least it can say: {}", example.replace('\n', " ")))
         .cause(Cause::MissingSection(section))

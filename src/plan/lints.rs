@@ -49,8 +49,11 @@ pub fn warnings<'s>(
     warnings.problems
 }
 
+type LookAtCell = fn(&NetworkRun) -> Option<Found>;
+type LookAtFile = fn(&Whole) -> Vec<Problem>;
+
 /// The lints that look at one cell alone.
-const OF_A_CELL: [(Lint, fn(&NetworkRun) -> Option<Found>); 10] = [
+const OF_A_CELL: [(Lint, LookAtCell); 10] = [
     (Lint::WeightScale, weight_scale),
     (Lint::ZeroWeights, zero_weights),
     (Lint::LessThanAnEpoch, less_than_an_epoch),
@@ -64,7 +67,7 @@ const OF_A_CELL: [(Lint, fn(&NetworkRun) -> Option<Found>); 10] = [
 ];
 
 /// The lints that look at what the file compares.
-const OF_THE_FILE: [(Lint, fn(&Whole) -> Vec<Problem>); 3] =
+const OF_THE_FILE: [(Lint, LookAtFile); 3] =
     [(Lint::OneSeed, one_seed), (Lint::TestSelection, test_selection), (Lint::OneValueAxis, one_value_axis)];
 
 /// What is warned of, so far.

@@ -10,7 +10,10 @@ use super::{Choice, Entry, Node, NodeId, Origin};
 
 /// Something that a type rejects.
 #[derive(Debug)]
-pub struct Fault {
+pub struct Fault(Box<Rejection>);
+
+#[derive(Debug)]
+struct Rejection {
     what: What,
     key: Option<String>,
     place: Option<Place>,
@@ -55,27 +58,27 @@ enum What {
 impl Fault {
     /// The node that was rejected. Every fault of [`deserialize`](super::deserialize::deserialize) has one.
     pub fn node(&self) -> Option<NodeId> {
-        self.place.as_ref().map(|place| place.node)
+        self.0.place.as_ref().map(|place| place.node)
     }
 
     /// Whether a list stands where none is wanted: the mark of an axis.
     pub fn is_unwanted_list(&self) -> bool {
-        matches!(self.what, What::WrongType { is_list: true, .. })
+        matches!(self.0.what, What::WrongType { is_list: true, .. })
     }
 
     /// Whether the value is of a type that is not accepted there.
     pub fn is_wrong_type(&self) -> bool {
-        matches!(self.what, What::WrongType { .. })
+        matches!(self.0.what, What::WrongType { .. })
     }
 
     /// Whether something that is needed is not there.
     pub fn is_missing(&self) -> bool {
-        matches!(self.what, What::Missing { .. })
+        matches!(self.0.what, What::Missing { .. })
     }
 
     /// The fault as a person reads it.
     pub fn into_problem(self) -> Problem {
-        let Self { what, key, place, accepted, help } = self;
+        let Rejection { what, key, place, accepted, help } = *self.0;
         let of_key = key.as_ref().map(|key| format!("`{key}`: ")).unwrap_or_default();
         let meaning = key.as_deref().and_then(vocabulary::meaning);
         let mut problem = match what {
@@ -130,32 +133,32 @@ impl Fault {
     }
 
     fn new(what: What) -> Self {
-        Self { what, key: None, place: None, accepted: &[], help: Vec::new() }
+        Self(Box::new(Rejection { what, key: None, place: None, accepted: &[], help: Vec::new() }))
     }
 
     /// The fault, at `node` unless it is known more closely already.
     pub(super) fn at(mut self, node: &Node) -> Self {
-        self.place.get_or_insert_with(|| Place { node: node.id, origin: node.origin.clone() });
+        self.0.place.get_or_insert_with(|| Place { node: node.id, origin: node.origin.clone() });
         self
     }
 
     /// The same fault of a value that names one of `accepted`.
     pub(super) fn accepting(mut self, accepted: &'static [&'static str]) -> Self {
-        if self.accepted.is_empty() && self.key.is_none() {
-            self.accepted = accepted;
+        if self.0.accepted.is_empty() && self.0.key.is_none() {
+            self.0.accepted = accepted;
         }
         self
     }
 
     /// The same fault, with one more hint of what to do.
     pub(super) fn help(mut self, help: impl Into<String>) -> Self {
-        self.help.push(help.into());
+        self.0.help.push(help.into());
         self
     }
 
     /// The same fault of a name that is that of a table, which may have one of its own.
     pub(super) fn of_own_name(mut self) -> Self {
-        if let What::UnknownName { is_of_own, .. } = &mut self.what {
+        if let What::UnknownName { is_of_own, .. } = &mut self.0.what {
             *is_of_own = true;
         }
         self
@@ -163,7 +166,7 @@ impl Fault {
 
     /// The keys that are accepted where an unknown one stands.
     pub fn accepted_keys(&self) -> Option<&[String]> {
-        match &self.what {
+        match &self.0.what {
             What::UnknownKey { expected, .. } => Some(expected),
             _ => None,
         }
@@ -182,20 +185,20 @@ impl Fault {
     /// The fault of a key: that is underlined, and what its entry holds under `choice` is left out with it.
     pub(super) fn at_key(mut self, entry: &Entry, choice: &Choice) -> Self {
         let origin = entry.key_origin_under(choice).clone();
-        self.place = Some(Place { node: entry.value.chosen(choice).id, origin });
+        self.0.place = Some(Place { node: entry.value.chosen(choice).id, origin });
         self
     }
 
     /// The fault of the value of `entry`.
     pub(super) fn of_key(mut self, entry: &Entry) -> Self {
-        self.key.get_or_insert_with(|| entry.key.clone());
+        self.0.key.get_or_insert_with(|| entry.key.clone());
         self
     }
 }
 
 impl fmt::Display for Fault {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{:?}", self.what)
+        write!(f, "{:?}", self.0.what)
     }
 }
 

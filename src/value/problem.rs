@@ -7,8 +7,8 @@ use super::{Origin, Sources};
 /// One mistake, or one warning.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Problem {
-    pub severity: Severity,
-    pub cause: Cause,
+    /// Nothing where the message says it all.
+    pub cause: Option<Box<Cause>>,
     /// What is wrong, in one line.
     pub message: String,
     /// Where, if it is anywhere in the text.
@@ -19,15 +19,6 @@ pub struct Problem {
     pub help: Vec<String>,
 }
 
-/// Whether a problem is one at all.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Severity {
-    /// Nothing runs.
-    Error,
-    /// It runs, and is surely not meant. The name is what silences it.
-    Warning(&'static str),
-}
-
 /// What a mistake is, for those who know more to say of it than who found it.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum Cause {
@@ -35,31 +26,32 @@ pub enum Cause {
     UnknownKey { key: String, meant: Option<String> },
     /// A section that is needed.
     MissingSection(&'static str),
-    /// Anything that its message says alone.
-    Other,
+    /// It is none: it runs, and is surely not meant. The name is what silences it.
+    Warning(&'static str),
 }
 
 impl Problem {
     /// A mistake without a place.
     pub fn new(message: impl Into<String>) -> Self {
-        Self {
-            severity: Severity::Error,
-            cause: Cause::Other,
-            message: message.into(),
-            origin: None,
-            label: String::new(),
-            help: Vec::new(),
-        }
+        Self { cause: None, message: message.into(), origin: None, label: String::new(), help: Vec::new() }
     }
 
     /// The same as a warning of this name.
     pub fn warning(self, name: &'static str) -> Self {
-        Self { severity: Severity::Warning(name), ..self }
+        self.cause(Cause::Warning(name))
+    }
+
+    /// The name of the warning that this is; none for a mistake.
+    pub fn warning_name(&self) -> Option<&'static str> {
+        match self.cause.as_deref() {
+            Some(Cause::Warning(name)) => Some(name),
+            _ => None,
+        }
     }
 
     /// The same mistake, known to be this.
     pub fn cause(self, cause: Cause) -> Self {
-        Self { cause, ..self }
+        Self { cause: Some(Box::new(cause)), ..self }
     }
 
     /// The same mistake, there.
@@ -97,7 +89,7 @@ pub fn render(sources: &Sources, problems: &[Problem], color: bool) -> String {
 pub fn render_warnings(sources: &Sources, warnings: &[Problem], color: bool) -> String {
     let mut names: Vec<String> = Vec::new();
     for problem in warnings {
-        if let Severity::Warning(name) = problem.severity {
+        if let Some(name) = problem.warning_name() {
             names.push(format!("\"{name}\""));
         }
     }
@@ -119,9 +111,9 @@ fn pictures(sources: &Sources, problems: &[Problem], color: bool) -> String {
     let renderer = if color { Renderer::styled() } else { Renderer::plain() };
     let mut text = String::new();
     for problem in &problems {
-        let title = match problem.severity {
-            Severity::Error => Level::ERROR.primary_title(&problem.message),
-            Severity::Warning(name) => Level::WARNING.primary_title(&problem.message).id(name),
+        let title = match problem.warning_name() {
+            None => Level::ERROR.primary_title(&problem.message),
+            Some(name) => Level::WARNING.primary_title(&problem.message).id(name),
         };
         let mut group = title.elements(problem.origin.as_ref().map(|origin| {
             let annotation = AnnotationKind::Primary.span(origin.span.clone());
