@@ -1,7 +1,7 @@
 //! The JSON Schema of the experiment file, for editors: what stands where, with docs and defaults.
 //!
 //! It is made of the [`format`](super::format) that the types describe. One transformation adds what the file makes of it: a setting can
-//! be an axis ([`Emitter::property`]), sections can be patched by variants, and optimizers are tables by name.
+//! be an axis, sections can be patched by variants, and optimizers are tables by name.
 //!
 //! Editors differ in what they understand. Taplo ("Even Better TOML") looks for docs and names in `properties`, `patternProperties`,
 //! `items` and `anyOf` and at the ends of `$ref` (beside which it ignores everything), shows the docs of all alternatives together, and leaves
