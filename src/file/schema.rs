@@ -36,6 +36,11 @@ pub fn schema() -> Value {
         "additionalProperties": false,
     });
     properties.insert(VARIANT.to_owned(), variant);
+    let completed: Vec<Value> = COMPLETING
+        .iter()
+        .filter(|key| properties.contains_key(**key))
+        .map(|key| json!({ "required": [key] }))
+        .collect();
     let mut schema = json!({
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "title": "paribus experiment",
@@ -43,13 +48,15 @@ pub fn schema() -> Value {
         "type": "object",
         "properties": properties,
         "additionalProperties": false,
-        // Variants bring along what the file lacks.
-        "if": { "not": { "required": [VARIANT] } },
+        "if": { "not": { "anyOf": completed } },
         "then": whole(&keys),
     });
     schema["$defs"] = Value::Object(emitter.definitions);
     schema
 }
+
+/// The keys that bring along what the file itself lacks, those of them that it can have.
+const COMPLETING: [&str; 2] = ["extends", VARIANT];
 
 /// What names an optimizer's table or a variant.
 const NAME: &str = "^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$";
