@@ -20,8 +20,8 @@ pub struct Arguments {
 
 const HELP: &str = "\
 Examples:
-  paribus show experiments/ch6.toml                  the file as it is read, with all that it extends
-  paribus show experiments/ch6.toml adam             one run with every value, as a file of its own
+  paribus show experiments/ch6.toml              the file with all that it extends
+  paribus show experiments/ch6.toml adam         one run with every value that it uses
   paribus show experiments/ch6.toml 'adam, seed 0' > adam.toml
 
 What is printed of a run is a file that, run again, has this run alone, with the same id.

@@ -308,7 +308,7 @@ fn asked(
     match results::plan(&shown, text.to_owned(), experiment, folder) {
         Ok(plan) => {
             let is_missing =
-                |id: &RunId| !inventory.runs.get(id).is_some_and(|known| known.summary.status != Status::Failed);
+                |id: &RunId| inventory.runs.get(id).is_none_or(|known| known.summary.status == Status::Failed);
             let missing: Vec<_> = plan.runs.iter().map(|run| run.id).filter(is_missing).collect();
             let there = plan.runs.iter().filter(|run| inventory.runs.contains_key(&run.id)).count();
             let asked = Asked {
