@@ -4,8 +4,8 @@ mod common;
 
 use common::Scratch;
 
-const COMMANDS: [&str; 10] =
-    ["init", "check", "plan", "show", "run", "status", "diff", "reproduce", "completions", "man"];
+const COMMANDS: [&str; 11] =
+    ["init", "check", "plan", "show", "run", "status", "diff", "reproduce", "schema", "completions", "man"];
 
 /// The help as it is where no terminal says how wide it is.
 fn help(arguments: &str) -> String {
@@ -90,7 +90,11 @@ fn init_overwrites_nothing_and_takes_names_of_experiments_only() {
     let unknown = scratch.run("init second --template overfti");
     assert_eq!(unknown.code, 2);
     assert!(unknown.stderr.contains("a similar value exists: 'overfit'"), "{}", unknown.stderr);
-    assert_eq!(scratch.files("").len(), 1);
+    assert_eq!(scratch.files("").len(), 2, "the file and the schema");
+    assert_eq!(
+        std::fs::read_to_string(scratch.path().join("paribus.schema.json")).unwrap(),
+        scratch.run("schema").well().stdout
+    );
 }
 
 #[test]

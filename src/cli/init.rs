@@ -31,14 +31,18 @@ Examples:
   paribus init mine --template overfit     begins with the book's experiment on weight decay
   paribus init --list                      says what each template is about
 
-Writes NAME.toml, and nothing where there is such a file already.
+Writes NAME.toml, and nothing where there is such a file already; beside it paribus.schema.json, with which editors complete and \
+check the file, where there is none.
 
 Exit codes: 0 written or listed, 1 the file cannot be written, 2 no name for an experiment, or the file is there.";
+
+/// The schema's file, which the first line of each template names.
+const SCHEMA: &str = "paribus.schema.json";
 
 /// An experiment to begin with.
 struct Template {
     name: &'static str,
-    /// A file of experiments/, whose first line is a comment that says what it is about.
+    /// A file of experiments/, whose first comment says what it is about.
     text: &'static str,
 }
 
@@ -87,6 +91,11 @@ pub fn init(arguments: &Arguments) -> Result<ExitCode, Failure> {
         }
         Err(error) => return Err(Failure::Operation(format!("cannot write `{shown}`: {error}"))),
     }
+    let schema = path.with_file_name(SCHEMA);
+    if !schema.exists() {
+        std::fs::write(&schema, super::schema::text())
+            .map_err(|error| Failure::Operation(format!("cannot write `{}`: {error}", schema.display())))?;
+    }
     note(&format!("{shown}: {}", template.subject()));
     note(&format!("next: `paribus plan {shown}` lists its runs, `paribus run {shown}` trains them"));
     Ok(ExitCode::SUCCESS)
@@ -121,11 +130,10 @@ impl Template {
         self.text.lines().find_map(|line| line.strip_prefix("# ")).unwrap_or_default()
     }
 
-    /// The file that declares the same under the name `name`, for a person to change and run as `path`. It names no schema:
-    /// that one lies beside the files of experiments/.
+    /// The file that declares the same under the name `name`, for a person to change and run as `path`.
     fn named(&self, name: &str, path: &Path) -> String {
         let mut text = String::new();
-        for line in self.text.lines().filter(|line| !line.starts_with("#:schema")) {
+        for line in self.text.lines() {
             if line.starts_with(COMMAND) {
                 let mut next = Table::new([("", false), ("", false)]);
                 let path = path.display();
@@ -163,7 +171,8 @@ mod tests {
             let (mine, original) = (plan("other", text.clone()), plan("other", template.text.to_owned()));
             assert_eq!(mine.experiment.name.as_str(), "mine", "{}", template.name);
             assert_eq!(mine.hash(), original.hash(), "{}", template.name);
-            assert!(!text.contains("cargo run") && !text.contains("#:schema"), "{}", template.name);
+            assert!(!text.contains("cargo run"), "{}", template.name);
+            assert_eq!(text.lines().next(), Some(format!("#:schema ./{SCHEMA}").as_str()), "{}", template.name);
             assert_eq!(text.matches("#     paribus run mine.toml").count(), 1, "{}", template.name);
             assert!(template.subject().ends_with(['?', '.']), "{}", template.subject());
         }

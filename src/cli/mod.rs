@@ -69,6 +69,7 @@ enum Command {
     /// List optimizers, layers, initializations, data and so on, with defaults, equations and sources.
     List(list::Arguments),
     /// Print the JSON Schema of experiment files, for editors: docs, completion, mistakes while you type.
+    #[command(after_long_help = schema::HELP)]
     Schema,
     /// Print an experiment as it is read, or one of its runs with everything that it uses spelled out.
     Show(show::Arguments),

@@ -5,8 +5,24 @@ use std::process::ExitCode;
 use super::{Failure, out};
 use crate::file;
 
+pub const HELP: &str = "\
+Examples:
+  paribus schema > paribus.schema.json
+
+Editors with a TOML language server read the schema from the file that the first line of an experiment names, \
+`#:schema ./paribus.schema.json`: they complete keys, show their docs and underline mistakes.
+
+Writes nothing but stdout.
+
+Exit codes: 0 printed.";
+
 /// Prints the schema.
 pub fn schema() -> Result<ExitCode, Failure> {
-    out(&format!("{:#}\n", file::schema::schema()));
+    out(&text());
     Ok(ExitCode::SUCCESS)
+}
+
+/// The schema, as its file holds it.
+pub fn text() -> String {
+    format!("{:#}\n", file::schema::schema())
 }
