@@ -4,8 +4,8 @@ mod common;
 
 use common::Scratch;
 
-const COMMANDS: [&str; 11] =
-    ["init", "check", "plan", "show", "run", "status", "diff", "reproduce", "schema", "completions", "man"];
+const COMMANDS: [&str; 12] =
+    ["init", "check", "plan", "list", "show", "run", "status", "diff", "reproduce", "schema", "completions", "man"];
 
 /// The help as it is where no terminal says how wide it is.
 fn help(arguments: &str) -> String {

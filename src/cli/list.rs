@@ -10,6 +10,7 @@ use crate::file::format::{Choice, Key, Shape, ShapeKind, Variant, format};
 use crate::value::problem::did_you_mean;
 
 #[derive(Debug, clap::Args)]
+#[command(after_long_help = HELP)]
 pub struct Arguments {
     /// What to list. Without it: what can be listed.
     what: Option<String>,
@@ -17,6 +18,16 @@ pub struct Arguments {
     #[arg(long)]
     json: bool,
 }
+
+const HELP: &str = "\
+Examples:
+  paribus list                       what can be listed
+  paribus list optimizers            each with its equation, its defaults and its source
+  paribus list init --json           the same for programs
+
+Writes nothing but stdout.
+
+Exit codes: 0 printed, 2 nothing of that name.";
 
 /// Something that can be listed: its name, the keys that lead to it in the format, and what it is in a few words.
 const TOPICS: [(&str, &[&str], &str); 11] = [
