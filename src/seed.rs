@@ -6,6 +6,7 @@
 //! that `f32` and `f64` runs draw the same numbers.
 
 pub mod numpy;
+pub mod sobol;
 
 use rand_chacha::ChaCha8Rng;
 use rand_core::{Rng, SeedableRng};

@@ -80,6 +80,20 @@ fn trials_and_distributions_need_each_other() {
 }
 
 #[test]
+fn samplers_that_cannot_be() {
+    let lr = [("lr = 0.1", "lr = { uniform = [0.1, 0.2] }")];
+    insta::assert_snapshot!(mistakes(&[], "[sweep]\nsampler = \"sobol\""));
+    insta::assert_snapshot!(mistakes(&lr, "[sweep]\ntrials = 4\nsampler = \"sobel\""));
+    let chained = [lr[0], ("seeds = 2", "seeds = 1\nrng = { kind = \"numpy\", chain = [\"trial\"] }")];
+    insta::assert_snapshot!(mistakes(&chained, "[sweep]\ntrials = 4\nsampler = \"sobol\""));
+    // Each choice within another one is a key of its own.
+    let nested = (0..33).fold("0.1".to_owned(), |inner, n| format!("{{ choice = [0.{}, {inner}] }}", n + 11));
+    let many = [("lr = 0.1", format!("lr = {nested}\n[optimizer.rmsprop]\ndecay = {nested}"))];
+    let many = many.each_ref().map(|(line, text)| (*line, text.as_str()));
+    insta::assert_snapshot!(mistakes(&many, "[sweep]\ntrials = 1\nsampler = \"sobol\""));
+}
+
+#[test]
 fn too_many_trials() {
     let lr = [("lr = 0.1", "lr = { uniform = [0.1, 0.2] }")];
     insta::assert_snapshot!(mistakes(&lr, "[sweep]\ntrials = 1_000_001"));

@@ -12,6 +12,7 @@ use super::exclude::Exclude;
 use super::trials;
 use super::variants::VARIANT;
 use crate::number::OutOfRange;
+use crate::seed::sobol::{DIMENSIONS, Sobol};
 use crate::seed::{Purpose, Seed, Stream};
 use crate::value::deserialize::deserialize;
 use crate::value::problem::{Problem, did_you_mean, one_of};
@@ -27,6 +28,8 @@ pub struct Sweep {
     pub trials: Option<Trials>,
     /// What the draws hang on. Default: 0.
     pub seed: Option<Seed>,
+    /// How trials are spread. Default: at random.
+    pub sampler: Sampler,
     /// Axes that trials draw from, too, instead of multiplying with them: `["optimizer"]`. Default: none.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub draw: Vec<String>,
@@ -43,6 +46,18 @@ impl Sweep {
     pub(super) fn is_default(&self) -> bool {
         *self == Self::default()
     }
+}
+
+/// How the numbers of trials are spread.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Sampler {
+    /// Each is independent of the others.
+    #[default]
+    Random,
+    /// They fill the space evenly: the Sobol sequence, a dimension for each key in the order of the file, shifted by
+    /// what the seed and the key say.
+    Sobol,
 }
 
 /// How many trials there are: 1 to a million.
@@ -186,16 +201,7 @@ pub fn combine(tree: &mut Tree, dropped: &HashSet<NodeId>, uniform: Option<Unifo
     zip(tree, &groups, &mut problems);
 
     let declared = declared(&tree.root);
-    let mut sampled: HashMap<AxisId, String> = HashMap::new();
-    for node in names_of("draw") {
-        match named(node, &declared) {
-            Ok(axes) => {
-                let key = &axes[0].key;
-                sampled.extend(axes.iter().map(|axis| (axis.axis.id, key.clone())));
-            }
-            Err(problem) => problems.push(problem),
-        }
-    }
+    let sampled = sampled(names_of("draw"), &declared, &mut problems);
     let distribution = declared.iter().find(|declared| matches!(declared.axis.form, Form::Drawn(_)));
     match (sweep.trials, distribution) {
         // How often was said, if not in a way that is accepted, or something was said that is not.
@@ -206,7 +212,11 @@ pub fn combine(tree: &mut Tree, dropped: &HashSet<NodeId>, uniform: Option<Unifo
             problems.push(problem.at(found.origin.clone()).help("write `trials = 100` in [sweep]"));
         }
         (None, None) => {
-            for (key, what) in [("draw", "draws from these axes"), ("seed", "is drawn with this seed")] {
+            for (key, what) in [
+                ("draw", "draws from these axes"),
+                ("seed", "is drawn with this seed"),
+                ("sampler", "is drawn with this sampler"),
+            ] {
                 let Some(node) = value_of(key).filter(|node| !dropped.contains(&node.id)) else { continue };
                 let problem = Problem::new(format!("`{key}`: without `trials` nothing {what}"));
                 problems
@@ -232,13 +242,50 @@ pub fn combine(tree: &mut Tree, dropped: &HashSet<NodeId>, uniform: Option<Unifo
                 }
                 streams[key].at(u64::from(trial)).uniform()
             };
-            match uniform {
-                Some(uniform) => trials::draw(tree, trials, &sampled, uniform),
-                None => trials::draw(tree, trials, &sampled, &mut of_section),
+            match (uniform, sweep.sampler) {
+                (Some(uniform), _) => trials::draw(tree, trials, &sampled, uniform),
+                (None, Sampler::Random) => trials::draw(tree, trials, &sampled, &mut of_section),
+                (None, Sampler::Sobol) => {
+                    let keys = trials::keys(tree, &sampled);
+                    if keys.len() > DIMENSIONS {
+                        let count = keys.len();
+                        let problem = Problem::new(format!(
+                            "`sampler`: the Sobol sequence has {DIMENSIONS} dimensions, and {count} settings are drawn"
+                        ));
+                        let origin = value_of("sampler").map(|node| node.origin.clone());
+                        problems.push(Problem { origin, ..problem }.help("draw fewer settings, or drop this line"));
+                    }
+                    // No trial has the last position of a key's stream.
+                    let shift = |key: &str| seed.stream(Purpose::Sweep(key)).at(u64::MAX).below(1 << 53);
+                    let dimensions: HashMap<String, Sobol> = (0..DIMENSIONS)
+                        .zip(keys)
+                        .map(|(dimension, key)| (key.clone(), Sobol::new(dimension, shift(&key))))
+                        .collect();
+                    trials::draw(tree, trials, &sampled, &mut |key, trial| match dimensions.get(key) {
+                        Some(sobol) => sobol.at(trial),
+                        // Beyond the dimensions, which has been reported.
+                        None => of_section(key, trial),
+                    });
+                }
             }
         }
     }
     problems
+}
+
+/// The axes that trials draw from because `names`, the items of `draw`, name them, each with its key.
+fn sampled(names: &[Node], declared: &[Declared], problems: &mut Vec<Problem>) -> HashMap<AxisId, String> {
+    let mut sampled = HashMap::new();
+    for node in names {
+        match named(node, declared) {
+            Ok(axes) => {
+                let key = &axes[0].key;
+                sampled.extend(axes.iter().map(|axis| (axis.axis.id, key.clone())));
+            }
+            Err(problem) => problems.push(problem),
+        }
+    }
+    sampled
 }
 
 /// Makes one axis of each group of names.
@@ -342,4 +389,68 @@ fn declared(root: &Node) -> Vec<Declared<'_>> {
     let mut declared = Vec::new();
     walk(root, &mut Vec::new(), &mut declared);
     declared
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+    use std::path::PathBuf;
+
+    use proptest::prelude::*;
+
+    use super::super::Experiment;
+    use super::*;
+
+    /// A number, a distribution, or a choice of such, down to a choice within a choice within a choice.
+    fn drawn() -> impl Strategy<Value = String> {
+        let leaf = prop_oneof![Just("0.25".to_owned()), Just("{ uniform = [0.1, 0.2] }".to_owned())];
+        leaf.prop_recursive(3, 8, 2, |item| {
+            prop::collection::vec(item, 1..=2).prop_map(|items| format!("{{ choice = [{}] }}", items.join(", ")))
+        })
+    }
+
+    prop_compose! {
+        /// A file that has distributions, or choices of them, in a section, in optimizers and beside them, in a table that is one of
+        /// several, and in variants, and that draws from some of its axes, too.
+        fn file()(
+            n in prop::array::uniform7(drawn()),
+            axes in prop::sample::subsequence(vec!["'optimizer'", "'variant'", "'batch_size'", "'weights'"], 0..=4),
+        ) -> String {
+            format!(
+                "data.source = 'mnist'\nnetwork.hidden = []\ntrain = {{ steps = 1, batch_size = [1, 2] }}\n\
+                 [variant.plain]\n[variant.decay]\nregularization = {{ weight_decay = {}, l1 = {} }}\noptimizer.adam.lr = {}\n\
+                 [init]\nweights = ['he', {{ kind = 'uniform', bound = {} }}]\nbias = {{ uniform = [0, 1] }}\n\
+                 [optimizer]\nlr = {}\n[optimizer.sgd]\n[optimizer.momentum]\nlr = {}\nmomentum = {}\n[optimizer.adam]\n\
+                 [sweep]\ntrials = 1\ndraw = [{}]\n",
+                n[0], n[1], n[2], n[3], n[4], n[5], n[6], axes.join(", ")
+            )
+        }
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(24))]
+
+        #[test]
+        fn dimensions_are_of_the_keys_that_trials_ask_for(text in file()) {
+            let read = Experiment::parse("sobol.toml", text.clone(), "sobol", PathBuf::new());
+            let experiment = read.unwrap_or_else(|mistakes| panic!("{}", mistakes.render(false)));
+            prop_assert!(experiment.is_sound(), "{}", experiment.into_mistakes(Vec::new()).render(false));
+            let mut tree = experiment.declared.clone();
+            let Kind::List(names) = tree.root.entry("sweep").unwrap().value.entry("draw").unwrap().value.kind.clone()
+            else { panic!("{text}") };
+            let sampled = sampled(&names, &declared(&tree.root), &mut Vec::new());
+            let keys = trials::keys(&tree, &sampled);
+            // So many that each of two items is taken at each of three depths, under each of three optimizers.
+            let mut asked = BTreeSet::new();
+            let stream = Seed::default().stream(Purpose::Sweep("any"));
+            let mut position = 0;
+            trials::draw(&mut tree, Trials::try_from(1000).unwrap(), &sampled, &mut |key, _| {
+                asked.insert(key.to_owned());
+                position += 1;
+                stream.at(position).uniform()
+            });
+            prop_assert_eq!(keys.len(), asked.len(), "{:?}\n{}", &keys, text);
+            prop_assert_eq!(keys.into_iter().collect::<BTreeSet<_>>(), asked);
+        }
+    }
 }

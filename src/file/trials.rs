@@ -26,6 +26,47 @@ pub fn draw(
     drawer.expand(&mut tree.root, &mut Vec::new());
 }
 
+/// The keys that [`draw`] may ask for, in the order of the file; a choice's own before those within it. Each stands once,
+/// where it comes first.
+pub fn keys(tree: &Tree, sampled: &HashMap<AxisId, String>) -> Vec<String> {
+    fn walk(node: &Node, sampled: &HashMap<AxisId, String>, path: &mut Vec<String>, keys: &mut Vec<String>) {
+        match &node.kind {
+            Kind::Table(entries) => {
+                for entry in entries {
+                    path.push(entry.key.clone());
+                    walk(&entry.value, sampled, path, keys);
+                    path.pop();
+                }
+            }
+            Kind::Axis(axis) => {
+                let own = sampled.get(&axis.id);
+                let is_drawn = own.is_some() || matches!(axis.form, Form::Drawn(_));
+                if is_drawn {
+                    let key = own.cloned().unwrap_or_else(|| path.join("."));
+                    if !keys.contains(&key) {
+                        keys.push(key);
+                    }
+                }
+                if matches!(axis.form, Form::Drawn(Distribution::Number(_))) {
+                    return;
+                }
+                for alternative in &axis.alternatives {
+                    let depth = path.len();
+                    if is_drawn && matches!(alternative.value.kind, Kind::Axis(_)) {
+                        path.push("choice".to_owned());
+                    }
+                    walk(&alternative.value, sampled, path, keys);
+                    path.truncate(depth);
+                }
+            }
+            _ => {}
+        }
+    }
+    let mut keys = Vec::new();
+    walk(&tree.root, sampled, &mut Vec::new(), &mut keys);
+    keys
+}
+
 struct Drawer<'a> {
     /// The axis of the trials.
     axis: AxisId,

@@ -135,6 +135,7 @@ pub(super) fn file() -> impl Strategy<Value = String> {
         "[optimizer.adamw]\ndecoupled_weight_decay = [0, 0.1]\nschedule = { kind = 'step', every = 10 }",
         "[optimizer.lion]\nschedule = [{ kind = 'one-cycle', over = 9, rise = 0.4 }, { kind = 'exponential', factor = 0.99 }]",
         "[sweep]\ntrials = 2\n[optimizer.adam]\nlr = { log_uniform = [1e-6, 1e-2] }\nbeta1 = { uniform = [0.5, 0.9] }",
+        "[sweep]\ntrials = 2\nsampler = 'sobol'\n[optimizer.rmsprop]\nlr = { uniform = [0.1, 0.2] }",
     ]);
     let seeds = line(&["", "seeds = 2", "seeds = [7, 3]"]);
     (seeds, data, network, init, regularization, (train, objective), record, optimizer).prop_map(

@@ -38,6 +38,13 @@ pub fn with_drawn_trials(experiment: &Experiment) -> Result<Option<Experiment>, 
             problem.at(seed.value.origin.clone()).help("drop this line, or leave `\"trial\"` out of `chain`"),
         ]);
     }
+    let sampler = experiment.tree.root.entry("sweep").and_then(|sweep| sweep.value.entry("sampler"));
+    if let Some(sampler) = sampler.filter(|sampler| !sampler.value.is_text("random")) {
+        let problem = Problem::new("`sampler`: the trials are drawn from NumPy's stream, which is random");
+        return Err(vec![
+            problem.at(sampler.value.origin.clone()).help("drop this line, or leave `\"trial\"` out of `chain`"),
+        ]);
+    }
     // How much a trial draws is needed before what it draws: any values will do to find out.
     let cells = super::cells(experiment)?;
     if cells.is_empty() {

@@ -349,3 +349,49 @@ fn spelled_out_defaults_change_no_id() {
     assert_eq!(ids(&everything(&ALL, 3, 2, "")), ids(&spelled));
     assert_ne!(ids(&everything(&ALL, 3, 2, "")), ids(&spelled.replace("seed = 0", "seed = 1")));
 }
+
+#[test]
+fn sobol_trials_are_even_and_stay() {
+    let text = |trials: u32, seed: u32, rest: &str| {
+        with(&format!(
+            "train.steps = 1\n[optimizer.momentum]\nlr = {{ uniform = [0.1, 0.9] }}\n[sweep]\ntrials = {trials}\nseed = {seed}\n\
+             sampler = 'sobol'\n{rest}"
+        ))
+    };
+    let mut places: Vec<u32> =
+        plan(&text(16, 3, "")).runs.iter().map(|run| ((float(run, "lr") - 0.1) / 0.8 * 16.0) as u32).collect();
+    places.sort_unstable();
+    assert_eq!(places, (0..16).collect::<Vec<_>>());
+    assert_eq!(ids(&text(16, 3, ""))[..5], ids(&text(5, 3, "")));
+    assert_ne!(ids(&text(5, 3, "")), ids(&text(5, 4, "")));
+    let more = text(5, 3, "[init]\nbias = { uniform = [0, 1] }");
+    assert_eq!(values(&text(5, 3, ""), "lr"), values(&more, "lr"));
+    let random = text(5, 3, "").replace("'sobol'", "'random'");
+    assert_eq!(ids(&random), ids(&random.replace("sampler = 'random'\n", "")));
+    assert_ne!(ids(&random), ids(&text(5, 3, "")));
+}
+
+#[test]
+fn the_sobol_draws_of_seed_0_stay_what_they_are() {
+    let text = with(
+        "train.steps = 1\noptimizer = { kind = 'sgd', lr = { log_uniform = [1e-6, 1e-2] } }\nregularization.l1 = { uniform = [0, 1] }\nsweep = { trials = 4, sampler = 'sobol' }",
+    );
+    let drawn: Vec<String> =
+        values(&text, "lr").into_iter().zip(values(&text, "l1")).map(|(lr, l1)| format!("{lr} {l1}")).collect();
+    insta::assert_snapshot!(drawn.join("\n"), @r"
+    0.0006354589000802955 0.1714102025597226
+    6.354589000802955e-6 0.6714102025597226
+    6.354589000802956e-5 0.4214102025597226
+    0.006354589000802956 0.9214102025597226
+    ");
+}
+
+#[test]
+fn a_sobol_dimension_is_shared_under_optimizers_and_variants() {
+    let text = with(
+        "train.steps = 1\n[optimizer]\nlr = { uniform = [0.1, 1] }\n[optimizer.sgd]\n[optimizer.adam]\n[variant.a]\n[variant.b]\nnetwork.bias = false\noptimizer.adam.lr = { uniform = [0.1, 1] }\n[sweep]\ntrials = 2\nsampler = 'sobol'",
+    );
+    let found = values(&text, "lr");
+    assert_eq!(found.len(), 8);
+    assert!(found.chunks(2).all(|pair| pair == &found[..2] && pair[0] != pair[1]), "{found:?}");
+}
