@@ -64,7 +64,7 @@ pub fn single(
         path if !has(path) => Some("default".to_owned()),
         _ => None,
     };
-    Ok(text::write(&entries, &comment))
+    Ok(text::document(&entries, &comment))
 }
 
 fn section(entries: &[(String, Value)], key: &str) -> bool {

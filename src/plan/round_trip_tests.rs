@@ -22,7 +22,7 @@ fn check(plan: &Plan) {
     cells.dedup();
     for cell in cells {
         let file = plan.experiment.file_under(&choice(plan, cell)).unwrap();
-        let written = text::write(&serialize(&file).unwrap().into_table().unwrap(), &|_| None);
+        let written = text::document(&serialize(&file).unwrap().into_table().unwrap(), &|_| None);
         let again = Experiment::parse("again.toml", written.clone(), "again", PathBuf::new());
         let again = again.unwrap_or_else(|mistakes| panic!("{}\n{written}", mistakes.render(false)));
         assert_eq!(again.file_under(&again.tree.first_choice()).unwrap(), file, "{written}");

@@ -160,10 +160,13 @@ fn values(run: &PlannedRun, key: &str) -> Vec<Scalar> {
 }
 
 fn matches(run: &PlannedRun, key: &str, wanted: &str) -> bool {
-    values(run, key).iter().any(|value| match value {
-        Scalar::Float(value) => wanted.parse() == Ok(*value),
-        value => value.to_string() == wanted,
-    })
+    // Labels shorten numbers that nobody wrote, and people read labels.
+    let in_label = || run.label.split(", ").any(|part| part.split_once('=') == Some((key, wanted)));
+    in_label()
+        || values(run, key).iter().any(|value| match value {
+            Scalar::Float(value) => wanted.parse() == Ok(*value),
+            value => value.to_string() == wanted,
+        })
 }
 
 fn explain(plan: &Plan, key: &str, value: &str) -> SelectionError {

@@ -1,7 +1,7 @@
 //! A tree of plain values as TOML that people read: sections under headers, what is short in one line.
 
 use super::serialize::Value;
-use crate::number::shortest;
+use super::write;
 
 /// Longer tables in braces become sections of their own, where they can.
 const WIDTH: usize = 100;
@@ -10,7 +10,7 @@ const WIDTH: usize = 100;
 const COMMENTS: usize = 36;
 
 /// The file that holds these entries. `comment` says what stands behind the key that these keys lead to.
-pub fn write(entries: &[(String, Value)], comment: &dyn Fn(&[&str]) -> Option<String>) -> String {
+pub fn document(entries: &[(String, Value)], comment: &dyn Fn(&[&str]) -> Option<String>) -> String {
     let mut writer = Writer { text: String::new(), comment };
     writer.section(entries, &mut Vec::new());
     writer.text
@@ -28,7 +28,7 @@ impl Writer<'_> {
             entries.iter().partition(|(key, value)| is_section(key, value, path.is_empty()));
         for (key, value) in lines {
             path.push(key);
-            let line = format!("{} = {}", quoted_key(key), inline(value));
+            let line = format!("{} = {}", write::key(key), inline(value));
             self.line(line, (self.comment)(path));
             path.pop();
         }
@@ -38,7 +38,7 @@ impl Writer<'_> {
             if !self.text.is_empty() {
                 self.text.push('\n');
             }
-            let keys: Vec<String> = path.iter().map(|key| quoted_key(key)).collect();
+            let keys: Vec<String> = path.iter().map(|key| write::key(key)).collect();
             self.line(format!("[{}]", keys.join(".")), (self.comment)(path));
             self.section(&entries, &mut path.to_vec());
             path.pop();
@@ -75,46 +75,17 @@ pub fn inline(value: &Value) -> String {
     match value {
         Value::Bool(value) => value.to_string(),
         Value::Int(value) => value.to_string(),
-        Value::Float(value) => float(*value),
-        Value::Text(text) => quoted(text),
+        Value::Float(value) => write::float(*value),
+        Value::Text(text) => write::text(text),
         Value::List(items) => format!("[{}]", items.iter().map(inline).collect::<Vec<_>>().join(", ")),
-        Value::Variant { name, settings, .. } if settings.is_empty() => quoted(name),
+        Value::Variant { name, settings, .. } if settings.is_empty() => write::text(name),
         Value::Table(_) | Value::Variant { .. } => {
             let entries = table(value).unwrap_or_default();
             let entries: Vec<String> =
-                entries.iter().map(|(key, value)| format!("{} = {}", quoted_key(key), inline(value))).collect();
+                entries.iter().map(|(key, value)| format!("{} = {}", write::key(key), inline(value))).collect();
             if entries.is_empty() { "{}".to_owned() } else { format!("{{ {} }}", entries.join(", ")) }
         }
     }
-}
-
-/// The shortest digits that read back as the same number, and as one with a fraction.
-fn float(value: f64) -> String {
-    let digits = if value.is_nan() { "nan".to_owned() } else { shortest(value) };
-    if digits.contains(['.', 'e', 'n']) { digits } else { digits + ".0" }
-}
-
-fn quoted_key(key: &str) -> String {
-    let is_bare = !key.is_empty() && key.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_".contains(&byte));
-    if is_bare { key.to_owned() } else { quoted(key) }
-}
-
-fn quoted(text: &str) -> String {
-    let mut quoted = String::with_capacity(text.len() + 2);
-    quoted.push('"');
-    for character in text.chars() {
-        match character {
-            '"' => quoted.push_str("\\\""),
-            '\\' => quoted.push_str("\\\\"),
-            '\n' => quoted.push_str("\\n"),
-            '\t' => quoted.push_str("\\t"),
-            '\r' => quoted.push_str("\\r"),
-            character if character.is_control() => quoted.push_str(&format!("\\u{:04X}", u32::from(character))),
-            character => quoted.push(character),
-        }
-    }
-    quoted.push('"');
-    quoted
 }
 
 #[cfg(test)]
@@ -125,7 +96,7 @@ mod tests {
 
     fn text(entries: Vec<(&str, Value)>) -> String {
         let entries: Vec<(String, Value)> = entries.into_iter().map(|(key, value)| (key.to_owned(), value)).collect();
-        write(&entries, &|path| (path == ["train", "steps"]).then(|| "3 epochs".to_owned()))
+        document(&entries, &|path| (path == ["train", "steps"]).then(|| "3 epochs".to_owned()))
     }
 
     fn entry(key: &str, value: Value) -> (String, Value) {
@@ -148,14 +119,14 @@ mod tests {
 
     #[test]
     fn a_number_with_a_fraction_reads_as_one() {
-        let texts = [1.0, 0.1, 1e-7, 1e300, -2.5e-9, f64::INFINITY, 1e6].map(float);
+        let texts = [1.0, 0.1, 1e-7, 1e300, -2.5e-9, f64::INFINITY, 1e6].map(write::float);
         assert_eq!(texts, ["1.0", "0.1", "1e-7", "1e300", "-2.5e-9", "inf", "1000000.0"]);
     }
 
     proptest! {
         #[test]
         fn numbers_and_texts_read_back_as_they_were(number in any::<f64>(), words in ".*", key in ".*") {
-            let file = write(&[(key.clone(), Value::Text(words.clone())), ("0".to_owned() + &key, Value::Float(number))], &|_| None);
+            let file = document(&[(key.clone(), Value::Text(words.clone())), ("0".to_owned() + &key, Value::Float(number))], &|_| None);
             let read: toml::Table = toml::from_str(&file).unwrap();
             prop_assert_eq!(read[&key].as_str(), Some(words.as_str()));
             let found = read[&("0".to_owned() + &key)].as_float().unwrap();

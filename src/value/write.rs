@@ -1,6 +1,7 @@
 //! A tree as TOML text that is read as the same tree: the same keys and values, and the same order of all that can hold an axis.
 
 use super::{Entry, Kind, Node};
+use crate::number::shortest;
 
 /// Lines of the text are no longer than this where a list can be broken.
 const WIDTH: usize = 120;
@@ -19,9 +20,7 @@ pub fn value(node: &Node) -> String {
     match &node.kind {
         Kind::Bool(value) => value.to_string(),
         Kind::Int(value) => value.to_string(),
-        Kind::Float(value) if value.is_nan() => "nan".to_owned(),
-        // The shortest digits that are read as the same number, always with a fraction or an exponent.
-        Kind::Float(value) => format!("{value:?}"),
+        Kind::Float(value) => float(*value),
         Kind::Text(value) => text(value),
         Kind::Date(value) => value.clone(),
         Kind::Table(entries) if entries.is_empty() => "{}".to_owned(),
@@ -34,6 +33,12 @@ pub fn value(node: &Node) -> String {
             format!("[{}]", node.children().map(value).collect::<Vec<_>>().join(", "))
         }
     }
+}
+
+/// The shortest digits that are read as the same number, and as one with a fraction.
+pub fn float(value: f64) -> String {
+    let digits = if value.is_nan() { "nan".to_owned() } else { shortest(value) };
+    if digits.contains(['.', 'e', 'n']) { digits } else { digits + ".0" }
 }
 
 /// A key, in quotes where it needs them.
