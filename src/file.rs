@@ -64,7 +64,7 @@ pub struct File {
     #[schemars(extend("default" = 1))]
     pub seeds: Seeds,
     /// Warnings that are not shown, by their names, because what they warn of is meant. It is in no id.
-    #[serde(default, skip_serializing)]
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub allow_warnings: Vec<Lint>,
     /// Where random numbers come from: `"paribus"` (the default) or `"numpy"`.
     #[serde(default)]

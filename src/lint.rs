@@ -1,10 +1,10 @@
 //! The warnings' names: what is legal in a file and surely not meant.
 
 use schemars::JsonSchema;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 /// A warning, by the name that a file silences it with.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Deserialize, Serialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Lint {
     /// Several settings are compared by one seed each: a difference may be luck.

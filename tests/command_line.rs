@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use arrow::array::{Array, AsArray};
 use arrow::datatypes::{Float64Type, Int64Type};
-use common::{SMALL, Scratch};
+use common::{SMALL, Scratch, settled};
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 
 /// A run's history as the tables have it, in bits: label, seed, and (step, loss, penalty) for each row.
@@ -216,7 +216,7 @@ fn plan_lists_every_run() {
             "[init]\nweights = [\"he\", 0.01, { kind = \"uniform\", bound = [0.1, 0.2] }]\n\n[train]",
         ));
     let ran = scratch.run("plan small.toml").well();
-    insta::assert_snapshot!(ran.stdout);
+    insta::assert_snapshot!(settled(&ran.stdout));
     assert_eq!(ran.stderr, "");
     assert_eq!(scratch.files("").len(), 1, "plan wrote something");
 }

@@ -2,16 +2,7 @@
 
 mod common;
 
-use common::{SMALL, Scratch};
-
-/// The text without what differs from one machine to the next.
-fn settled(text: &str) -> String {
-    let line = |line: &str| match line.contains(" on disk (") {
-        true => "about … on disk".to_owned(),
-        false => line.to_owned(),
-    };
-    text.lines().map(line).collect::<Vec<_>>().join("\n")
-}
+use common::{SMALL, Scratch, settled};
 
 /// From `runs` on.
 fn runs(text: &str) -> String {

@@ -2,7 +2,7 @@
 
 mod common;
 
-use common::{SMALL, Scratch};
+use common::{SMALL, Scratch, settled};
 
 /// The complete stderr of `paribus run` on [`SMALL`] with these lines put in the place of others, and with `more` at its end.
 fn mistakes(changes: &[(&str, &str)], more: &str) -> String {
@@ -97,7 +97,6 @@ fn samplers_that_cannot_be() {
 fn too_many_trials() {
     let lr = [("lr = 0.1", "lr = { uniform = [0.1, 0.2] }")];
     insta::assert_snapshot!(mistakes(&lr, "[sweep]\ntrials = 1_000_001"));
-    insta::assert_snapshot!(mistakes(&lr, "[sweep]\ntrials = 1_000_000"));
 }
 
 #[test]
@@ -177,7 +176,7 @@ fn everything() -> String {
 #[test]
 fn plan_tells_how_everything_combines() {
     let scratch = Scratch::with(&everything());
-    insta::assert_snapshot!(scratch.run("plan small.toml").well().stdout);
+    insta::assert_snapshot!(settled(&scratch.run("plan small.toml").well().stdout));
 }
 
 #[test]

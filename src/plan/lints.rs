@@ -15,6 +15,7 @@ use crate::nn::activation::Activation;
 use crate::nn::init::Weights;
 use crate::number::shortest;
 use crate::optim::Algorithm;
+use crate::random::Rng;
 use crate::record::{Every, Part};
 use crate::spec::{NetworkRun, RunSpec};
 use crate::value::problem::Problem;
@@ -368,7 +369,7 @@ impl<'e> Whole<'e> {
     }
 
     fn look(&mut self, run: &NetworkRun) {
-        self.is_random |= run.steps > 0 && run.script.is_none();
+        self.is_random |= run.steps > 0 && matches!(self.experiment.rng, Rng::Paribus);
         self.is_judged_by_test |= run.steps > 0 && run.record.evaluates(Part::Test) && run.info.validation_rows == 0;
     }
 

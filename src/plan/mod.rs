@@ -238,7 +238,7 @@ fn outline(experiment: &Experiment, known: &mut Known) -> Result<(Space, Survey)
     let survey = survey::survey(experiment, &space, known, &mut problems);
     let seeds = experiment.seeds.get().len();
     let is_function = |shape: &Shape| matches!(shape.spec, RunSpec::Function(_));
-    if seeds > 1 && survey.cells() > 0 && survey.shapes.iter().all(is_function) {
+    if problems.is_empty() && seeds > 1 && survey.cells() > 0 && survey.shapes.iter().all(is_function) {
         let message = format!(
             "the path over a function draws no random numbers: with {seeds} seeds it is the same {seeds} times"
         );

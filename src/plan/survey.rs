@@ -273,7 +273,7 @@ impl Surveyor<'_, '_> {
         }
         let mut sum = alone.and(Part { is_checked: true, ..frame.part });
         let mut kind = "";
-        for key in self.part_keys(way, frame) {
+        for key in part_keys(way, frame) {
             let part = self.parts.get(&key)?;
             kind = kind.max(part.kind);
             sum = sum.and(*part);
@@ -291,13 +291,6 @@ impl Surveyor<'_, '_> {
     /// Whether this axis decides settings alone, and has not been taken before.
     fn is_alone(&self, axis: &Axis) -> bool {
         !axis.is_given && matches!(self.reaches.get(&axis.id), Some(Reach::Alone(_)))
-    }
-
-    fn part_keys(&self, way: &Way, frame: &Frame) -> [PartKey; ASPECTS - 1] {
-        [Aspect::Optimizer, Aspect::Init, Aspect::Regularization].map(|aspect| {
-            let steps = if aspect == Aspect::Optimizer { frame.steps } else { 0 };
-            (aspect as u8, way.states[aspect as usize], steps, frame.precision)
-        })
     }
 
     /// Notes what the cell of this specification is made of, where that is new.
@@ -325,21 +318,26 @@ impl Surveyor<'_, '_> {
         }
         let others = [take(optimizer), take(init), take(regularization)];
         let rest: Vec<_> = settings.into_iter().collect();
-        let mut own = part(&self.exclusion, &rest);
-        own.fingerprint = own.fingerprint.and(Fingerprint::of_data(spec.fingerprint()));
-        let frame = Frame { part: own, steps: spec.steps(), precision: spec.precision() };
-        let frame = *self.frames.entry(way.states[Aspect::Frame as usize]).or_insert(frame);
-        for (key, own) in self.part_keys(way, &frame).into_iter().zip(others) {
-            let kind = if key.0 == Aspect::Optimizer as u8 { spec.optimizer().kind() } else { "" };
-            let part = Part { kind, ..part(&self.exclusion, &own) };
-            self.parts.entry(key).or_insert(part);
+        // Most of what is learned is new in one part alone.
+        let exclusion = &self.exclusion;
+        let frame = self.frames.entry(way.states[Aspect::Frame as usize]).or_insert_with(|| {
+            let mut own = part(exclusion, &rest);
+            own.fingerprint = own.fingerprint.and(Fingerprint::of_data(spec.fingerprint()));
+            Frame { part: own, steps: spec.steps(), precision: spec.precision() }
+        });
+        let keys = part_keys(way, frame);
+        for (key, own) in keys.into_iter().zip(others) {
+            self.parts.entry(key).or_insert_with(|| {
+                let kind = if key.0 == Aspect::Optimizer as u8 { spec.optimizer().kind() } else { "" };
+                Part { kind, ..part(exclusion, &own) }
+            });
         }
     }
 
     /// Notes that the parts of a cell have been checked; its shape.
     fn note_checked(&mut self, way: &Way, taken: Taken, cell: &Whole, spec: RunSpec, is_sound: bool) -> u32 {
         if let Some(frame) = self.frames.get(&cell.frame) {
-            for key in self.part_keys(way, frame) {
+            for key in part_keys(way, frame) {
                 self.parts.entry(key).and_modify(|part| part.is_checked = true);
             }
         }
@@ -392,6 +390,14 @@ impl Part {
             is_checked: self.is_checked && other.is_checked,
         }
     }
+}
+
+/// What the parts of a cell other than its frame are known by.
+fn part_keys(way: &Way, frame: &Frame) -> [PartKey; ASPECTS - 1] {
+    [Aspect::Optimizer, Aspect::Init, Aspect::Regularization].map(|aspect| {
+        let steps = if aspect == Aspect::Optimizer { frame.steps } else { 0 };
+        (aspect as u8, way.states[aspect as usize], steps, frame.precision)
+    })
 }
 
 fn part(exclusion: &Exclusion, settings: &[(&'static str, Scalar)]) -> Part {

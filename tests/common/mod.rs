@@ -94,6 +94,15 @@ impl Scratch {
     }
 }
 
+/// What `plan` prints, without what differs from one machine to the next.
+pub fn settled(text: &str) -> String {
+    let line = |line: &str| match line.contains(" on disk (") {
+        true => "about … on disk".to_owned(),
+        false => line.to_owned(),
+    };
+    text.lines().map(line).collect::<Vec<_>>().join("\n")
+}
+
 /// What the program printed, and its exit code.
 #[derive(Debug)]
 pub struct Ran {
