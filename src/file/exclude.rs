@@ -22,7 +22,7 @@ pub struct Condition(Vec<(String, Wanted)>);
 /// Which values of a setting are meant.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Wanted {
-    /// Any of these, written as in the file.
+    /// Any of these, written as in the file. They can also be one list: widths of layers.
     Values(Vec<Scalar>),
     /// Numbers between two bounds, which are not meant themselves.
     Between { above: f64, below: f64 },
@@ -49,7 +49,7 @@ impl Wanted {
             (Self::Between { above, below }, Some(number)) => *above < number && number < *below,
             (Self::Between { .. }, None) => false,
             (Self::Values(wanted), Some(found)) => wanted.iter().any(|wanted| number(wanted) == Some(found)),
-            (Self::Values(wanted), None) => wanted.contains(value),
+            (Self::Values(wanted), None) => are_written(wanted, &value.to_string()),
         }
     }
 
@@ -58,11 +58,24 @@ impl Wanted {
         match value.parse::<f64>() {
             Ok(number) => self.is(&Scalar::Float(number)),
             Err(_) => match self {
-                Self::Values(wanted) => wanted.iter().any(|wanted| wanted.to_string() == value),
+                Self::Values(wanted) => are_written(wanted, value),
                 Self::Between { .. } => false,
             },
         }
     }
+}
+
+/// Whether a setting that is no number is written so: numbers in a list are the one list that they make.
+fn are_written(wanted: &[Scalar], value: &str) -> bool {
+    match wanted.iter().all(|wanted| number(wanted).is_some()) {
+        true => ["-", ","].iter().any(|separator| joined(wanted, separator) == value),
+        false => wanted.iter().any(|wanted| wanted.to_string() == value),
+    }
+}
+
+/// A list as settings write it: `100-100`, and `-7,2` where numbers may be negative.
+fn joined(values: &[Scalar], separator: &str) -> String {
+    values.iter().map(Scalar::to_string).collect::<Vec<_>>().join(separator)
 }
 
 impl fmt::Display for Wanted {
@@ -97,7 +110,7 @@ impl JsonSchema for Condition {
     }
 
     fn json_schema(_: &mut SchemaGenerator) -> Schema {
-        let value = json!({ "type": ["boolean", "number", "string"] });
+        let value = json!({ "type": ["boolean", "number", "string", "array"] });
         let bound = json!({ "type": "number" });
         json_schema!({
             "type": "object",
@@ -105,7 +118,7 @@ impl JsonSchema for Condition {
             "minProperties": 1,
             "additionalProperties": {
                 "anyOf": [
-                    value,
+                    { "type": ["boolean", "number", "string"] },
                     { "type": "array", "items": value, "minItems": 1 },
                     {
                         "type": "object",
@@ -178,7 +191,8 @@ impl<'de> Deserialize<'de> for Wanted {
                 while let Some(item) = list.next_element::<Wanted>()? {
                     match item {
                         Wanted::Values(mut one) if one.len() == 1 => values.append(&mut one),
-                        _ => return Err(A::Error::custom("expected a list of values")),
+                        Wanted::Values(list) => values.push(joined(&list, "-").into()),
+                        Wanted::Between { .. } => return Err(A::Error::custom("expected a list of values")),
                     }
                 }
                 if values.is_empty() {

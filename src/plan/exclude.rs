@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::space::{Alternative, Axis};
+use super::space::{Alternative, Axis, LISTS};
 use super::walk::Taken;
 use crate::file::{Experiment, Wanted};
 use crate::settings::Scalar;
@@ -83,6 +83,10 @@ impl<'e> Exclusion<'e> {
 
     /// What an axis marks that takes this alternative.
     pub fn of_axis(&self, axis: &Axis, alternative: &Alternative) -> Marks {
+        // What is a list as a setting is compared as one there.
+        if axis.name == LISTS {
+            return Marks::NONE;
+        }
         // Of a number that nobody wrote, the digits in its label are what a person knows.
         let short = alternative.label.rsplit('=').next().unwrap_or_default();
         self.marks(&axis.name, |wanted| wanted.is_written(&alternative.value) || wanted.is_written(short))

@@ -44,6 +44,9 @@ pub struct Alternative {
     pub inner: Space,
 }
 
+/// The setting whose values are lists of widths.
+pub const LISTS: &str = "hidden";
+
 /// More alternatives than this belong to more runs than a plan can have.
 const MOST_ALTERNATIVES: usize = 4_000_000;
 
@@ -145,7 +148,7 @@ impl<'t> Place<'t> {
 
     /// What stands between the items of a list: widths are written as everyone writes them.
     fn separator(&self) -> &'static str {
-        if short_name(&self.path) == "hidden" { "-" } else { "," }
+        if short_name(&self.path) == LISTS { "-" } else { "," }
     }
 
     fn is_declared(&self) -> bool {
