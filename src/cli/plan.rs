@@ -118,7 +118,8 @@ pub fn plan(arguments: &Arguments) -> Result<ExitCode, Failure> {
 
     let plan = outline.list()?;
     let runs: Vec<&PlannedRun> = select(&plan, &arguments.only)?.into_iter().map(|index| &plan.runs[index]).collect();
-    let Outlook { runs: states, leaving } = Outlook::of(&runs, &plan.runs, &inventory, &results)?;
+    let Outlook { runs: states, leaving } =
+        Outlook::of(&runs, &plan.runs, arguments.only.is_empty(), &inventory, &results)?;
     let mut counts = [0; State::ALL.len()];
     states.iter().for_each(|(state, _)| counts[*state as usize] += 1);
     let trained = runs.iter().zip(&states).filter(|(_, (state, _))| state.is_trained());

@@ -246,7 +246,9 @@ pub fn combine(tree: &mut Tree, dropped: &HashSet<NodeId>, uniform: Option<Unifo
                 (Some(uniform), _) => trials::draw(tree, trials, &sampled, uniform),
                 (None, Sampler::Random) => trials::draw(tree, trials, &sampled, &mut of_section),
                 (None, Sampler::Sobol) => {
-                    let keys = trials::keys(tree, &sampled);
+                    let mut keys = trials::keys(tree, &sampled);
+                    // Whatever their order in the file.
+                    keys.sort();
                     if keys.len() > DIMENSIONS {
                         let count = keys.len();
                         let problem = Problem::new(format!(

@@ -44,9 +44,9 @@ pub enum Reach {
 /// The reach of every axis of a tree.
 pub fn reaches(root: &Node) -> HashMap<AxisId, Reach> {
     let mut places = Vec::new();
-    collect(root, &mut Vec::new(), &mut places);
+    collect(root, &mut Vec::new(), false, &mut places);
     // Where a variant patches a key or runs compute in either precision, no setting is judged alone.
-    let precision_varies = places.iter().any(|(path, _)| path.as_slice() == ["train", "precision"]);
+    let precision_varies = places.iter().any(|place| place.path.as_slice() == ["train", "precision"]);
     let none_alone = precision_varies || root.entry(VARIANT).is_some();
     let lr_is_alone = !says(root, &["schedule", "warm_up"]);
     let is_alone = |path: &[&str]| match path {
@@ -55,51 +55,74 @@ pub fn reaches(root: &Node) -> HashMap<AxisId, Reach> {
         ["optimizer", key] => !["kind", "schedule", "warm_up"].contains(key),
         _ => false,
     };
-    let mut reaches: HashMap<AxisId, Reach> = HashMap::new();
-    let mut shared: HashSet<AxisId> = HashSet::new();
-    for (path, axis) in &places {
-        let is_plain = axis.form != Form::Patched && axis.alternatives.iter().all(|one| is_scalar(&one.value));
-        if none_alone || !is_plain || !is_alone(path) {
-            shared.insert(axis.id);
-        }
+    let mut places_of: HashMap<AxisId, Vec<&Place>> = HashMap::new();
+    for place in &places {
+        places_of.entry(place.axis.id).or_default().push(place);
     }
-    for (path, axis) in &places {
-        let name = short_name(path);
-        if !shared.contains(&axis.id) {
-            match reaches.entry(axis.id).or_insert_with(|| Reach::Alone(Vec::new())) {
-                Reach::Alone(names) if !names.contains(&name) => names.push(name),
-                _ => {}
-            }
-            continue;
+    let reach = |places: Vec<&Place>| {
+        let are_alone = !none_alone && places.iter().all(|place| place.is_plain() && is_alone(&place.path));
+        if are_alone && are_one_decision(&places) {
+            let mut names: Vec<String> = places.iter().map(|place| short_name(&place.path)).collect();
+            names.dedup();
+            return Reach::Alone(names);
         }
-        let reach = reaches.entry(axis.id).or_insert(Reach::Aspects([false; ASPECTS]));
-        if let Reach::Aspects(aspects) = reach {
-            match path.first() {
+        let mut aspects = [false; ASPECTS];
+        for place in places {
+            match place.path.first() {
                 // What a variant makes wrong is said of it, whichever keys it changes.
-                Some(&VARIANT) | None => *aspects = [true; ASPECTS],
+                Some(&VARIANT) | None => aspects = [true; ASPECTS],
                 Some(section) => aspects[Aspect::of(section) as usize] = true,
             }
         }
+        Reach::Aspects(aspects)
+    };
+    places_of.into_iter().map(|(axis, places)| (axis, reach(places))).collect()
+}
+
+/// Whether an alternative of the axis that stands at these places decides the same wherever the axis is taken: one setting with the
+/// same values at all of them, or several that every cell has. What optimizers have each their own values of is not the same.
+fn are_one_decision(places: &[&Place]) -> bool {
+    let values = |place: &Place| -> Vec<Kind> {
+        place.axis.alternatives.iter().map(|alternative| alternative.value.kind.clone()).collect()
+    };
+    let names: HashSet<String> = places.iter().map(|place| short_name(&place.path)).collect();
+    match names.len() {
+        1 => places.windows(2).all(|pair| values(pair[0]) == values(pair[1])),
+        count => count == places.len() && places.iter().all(|place| !place.is_conditional),
     }
-    reaches
+}
+
+/// Where an axis stands.
+struct Place<'t> {
+    path: Vec<&'t str>,
+    axis: &'t value::Axis,
+    /// Within one of several alternatives of another axis.
+    is_conditional: bool,
+}
+
+impl Place<'_> {
+    fn is_plain(&self) -> bool {
+        self.axis.form != Form::Patched && self.axis.alternatives.iter().all(|one| is_scalar(&one.value))
+    }
 }
 
 fn is_scalar(node: &Node) -> bool {
     matches!(node.kind, Kind::Bool(_) | Kind::Int(_) | Kind::Float(_) | Kind::Text(_))
 }
 
-fn collect<'t>(node: &'t Node, path: &mut Vec<&'t str>, places: &mut Vec<(Vec<&'t str>, &'t value::Axis)>) {
+fn collect<'t>(node: &'t Node, path: &mut Vec<&'t str>, is_conditional: bool, places: &mut Vec<Place<'t>>) {
     match &node.kind {
         Kind::Table(entries) => {
             for entry in entries {
                 path.push(&entry.key);
-                collect(&entry.value, path, places);
+                collect(&entry.value, path, is_conditional, places);
                 path.pop();
             }
         }
         Kind::Axis(axis) => {
-            places.push((path.clone(), axis));
-            axis.alternatives.iter().for_each(|alternative| collect(&alternative.value, path, places));
+            places.push(Place { path: path.clone(), axis, is_conditional });
+            let is_conditional = is_conditional || axis.alternatives.len() > 1;
+            axis.alternatives.iter().for_each(|alternative| collect(&alternative.value, path, is_conditional, places));
         }
         _ => {}
     }

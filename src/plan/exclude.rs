@@ -89,7 +89,13 @@ impl<'e> Exclusion<'e> {
         }
         // Of a number that nobody wrote, the digits in its label are what a person knows.
         let short = alternative.label.rsplit('=').next().unwrap_or_default();
-        self.marks(&axis.name, |wanted| wanted.is_written(&alternative.value) || wanted.is_written(short))
+        let is_short = |wanted: &Wanted| matches!(wanted, Wanted::Values(_)) && wanted.is_written(short);
+        self.marks(&axis.name, |wanted| wanted.is_written(&alternative.value) || is_short(wanted))
+    }
+
+    /// What the axes of a cell mark.
+    pub fn of_axes(&self, taken: Taken) -> Marks {
+        taken.iter().map(|(axis, alternative)| self.of_axis(axis, alternative)).fold(Marks::NONE, Marks::and)
     }
 
     /// What a whole cell marks.
@@ -97,10 +103,9 @@ impl<'e> Exclusion<'e> {
         if self.is_empty() {
             return Marks::NONE;
         }
-        let axes = taken.iter().map(|(axis, alternative)| self.of_axis(axis, alternative));
         let settings = spec.settings();
         let apart = settings.iter().filter(|(name, _)| *name != "seed").map(|(name, value)| (name as &str, value));
-        axes.fold(self.of_settings(apart), Marks::and)
+        self.of_axes(taken).and(self.of_settings(apart))
     }
 
     fn marks(&self, name: &str, is_meant: impl Fn(&Wanted) -> bool) -> Marks {

@@ -21,14 +21,15 @@ use crate::spec::{NetworkRun, RunSpec};
 use crate::value::problem::Problem;
 use crate::value::{Choice, Form, Kind, Node, Origin};
 
-/// What there is to warn of in a file whose cells come to `cells`: index into `space`, and specification.
+/// What there is to warn of in a file of so many different cells. `cells` are some of them, or all: index into `space`, and specification.
 pub fn warnings<'s>(
     experiment: &Experiment,
     space: &Space,
+    count: u64,
     cells: impl IntoIterator<Item = (u128, &'s RunSpec)>,
 ) -> Vec<Problem> {
     let mut warnings = Warnings { experiment, known: HashSet::new(), problems: Vec::new() };
-    let mut file = Whole::of(experiment, space);
+    let mut file = Whole::of(experiment, space, count);
     for (index, spec) in cells {
         let RunSpec::Network(run) = spec else { continue };
         file.look(run);
@@ -352,8 +353,8 @@ fn costly_evaluation(run: &NetworkRun) -> Option<Found> {
 /// The file as a whole, and what its cells have in common.
 struct Whole<'e> {
     experiment: &'e Experiment,
-    /// How many cells there are, those that come to the same run counted.
-    cells: u128,
+    /// How many different cells there are.
+    cells: u64,
     has_trials: bool,
     /// Whether a network is trained whose random numbers come from streams of its own.
     is_random: bool,
@@ -362,9 +363,8 @@ struct Whole<'e> {
 }
 
 impl<'e> Whole<'e> {
-    fn of(experiment: &'e Experiment, space: &Space) -> Self {
+    fn of(experiment: &'e Experiment, space: &Space, cells: u64) -> Self {
         let has_trials = has_trials(space);
-        let cells = space.size().unwrap_or(u128::MAX);
         Self { experiment, cells, has_trials, is_random: false, is_judged_by_test: false }
     }
 
@@ -399,7 +399,7 @@ fn one_seed(file: &Whole) -> Vec<Problem> {
 
 fn test_selection(file: &Whole) -> Vec<Problem> {
     /// Whoever tries as many settings is looking for the best one.
-    const MANY: u128 = 20;
+    const MANY: u64 = 20;
     if !file.is_judged_by_test || file.cells < 2 || !(file.has_trials || file.cells >= MANY) {
         return Vec::new();
     }

@@ -28,6 +28,7 @@ mod walk;
 
 use std::collections::HashMap;
 
+use rayon::iter::Either;
 use rayon::prelude::*;
 
 use crate::file::{Experiment, Mistakes};
@@ -132,7 +133,12 @@ impl Outline {
                 return Ok((space, survey));
             }
             // What a run of a script is depends on the runs before it.
-            let mut cells = list(&experiment, &space, &known);
+            if survey.cells() > MOST_LISTED {
+                let message =
+                    format!("`rng`: {} combinations are more than a script can have: {MOST_LISTED}", survey.cells());
+                return Err(vec![Problem::new(message).help("take fewer values, or leave `rng` out")]);
+            }
+            let mut cells = list(&experiment, &space, &known).0;
             script::assign(&experiment, &mut cells)?;
             let excluded = survey.excluded;
             Ok((space, Survey { excluded, ..Survey::of_cells(&cells) }))
@@ -160,9 +166,14 @@ impl Outline {
         }
         let indices = (0..count.min(LOOKED_AT)).map(|step| step * stride % count);
         let cells: Vec<Cell> = indices
-            .filter_map(|index| cell_at(&self.experiment, &self.space, &self.known, &exclusion, index))
+            .filter_map(|index| cell_at(&self.experiment, &self.space, &self.known, &exclusion, index).ok()?)
             .collect();
-        lints::warnings(&self.experiment, &self.space, cells.iter().map(|cell| (cell.index, &cell.spec)))
+        lints::warnings(
+            &self.experiment,
+            &self.space,
+            self.survey.cells(),
+            cells.iter().map(|cell| (cell.index, &cell.spec)),
+        )
     }
 
     /// How many updates they make together.
@@ -200,11 +211,19 @@ impl Outline {
                 Problem::new(format!("{} runs are more than can be run together: {MOST_LISTED}", self.runs()));
             return Err(self.experiment.into_mistakes(vec![problem.help("divide the file, for example by `seeds`")]));
         }
-        let mut cells = list(&self.experiment, &self.space, &self.known);
+        let (mut cells, problems) = list(&self.experiment, &self.space, &self.known);
+        if !problems.is_empty() {
+            return Err(self.experiment.into_mistakes(problems));
+        }
         if let Err(problems) = script::assign(&self.experiment, &mut cells) {
             return Err(self.experiment.into_mistakes(problems));
         }
         let (runs, duplicates) = with_seeds(cells, self.experiment.seeds.get());
+        if runs.len() as u64 != self.runs() {
+            let message =
+                format!("the plan counts {} runs and lists {}: this is a bug in paribus", self.runs(), runs.len());
+            return Err(self.experiment.into_mistakes(vec![Problem::new(message)]));
+        }
         let Self { experiment, space, survey, .. } = self;
         Ok(Plan { experiment, space, survey, runs, duplicates })
     }
@@ -231,7 +250,12 @@ fn with_seeds(cells: Vec<Cell>, seeds: &[Seed]) -> (Vec<PlannedRun>, Vec<Duplica
 
 /// The space of a file, and what a survey of it finds.
 fn outline(experiment: &Experiment, known: &mut Known) -> Result<(Space, Survey), Vec<Problem>> {
-    let too_many = || vec![Problem::new(format!("the file declares more than {MOST_RUNS} runs"))];
+    let too_many = || {
+        let problem = Problem::new(
+            "the axes of the file have more values than can be planned, those within others counted each time",
+        );
+        vec![problem.help("take fewer values, or divide the file")]
+    };
     let space = Space::of(&experiment.tree.root).ok_or_else(too_many)?;
     within_bounds(&space, experiment.seeds.get().len()).map_err(|problem| vec![problem])?;
     let mut problems = Vec::new();
@@ -260,37 +284,56 @@ fn outline(experiment: &Experiment, known: &mut Known) -> Result<(Space, Survey)
 fn cells(experiment: &Experiment) -> Result<Vec<Cell>, Vec<Problem>> {
     let mut known = Known::new();
     let (space, _) = outline(experiment, &mut known)?;
-    Ok(list(experiment, &space, &known))
+    Ok(list(experiment, &space, &known).0)
 }
 
-/// Every cell of a space that was surveyed, in its order, but for those that the file leaves out. Cells of a file with mistakes
-/// are there as far as they can be had.
-fn list(experiment: &Experiment, space: &Space, known: &Known) -> Vec<Cell> {
+/// Every cell of a space that was surveyed, in its order, but for those that the file leaves out, and what is wrong with the others.
+fn list(experiment: &Experiment, space: &Space, known: &Known) -> (Vec<Cell>, Vec<Problem>) {
     let (Some(count), Ok(exclusion)) =
         (space.size().and_then(|size| u64::try_from(size).ok()), Exclusion::of(experiment))
     else {
-        return Vec::new();
+        return Default::default();
     };
-    (0..count).into_par_iter().filter_map(|index| cell_at(experiment, space, known, &exclusion, index.into())).collect()
+    let cell = |index: u64| cell_at(experiment, space, known, &exclusion, index.into()).transpose();
+    let (cells, problems): (Vec<Cell>, Vec<Vec<Problem>>) =
+        (0..count).into_par_iter().filter_map(cell).partition_map(|cell| match cell {
+            Ok(cell) => Either::Left(cell),
+            Err(problems) => Either::Right(problems),
+        });
+    (cells, problems.into_iter().flatten().collect())
 }
 
-/// The cell of this index; nothing where the file leaves it out, or makes a mistake in it.
-fn cell_at(experiment: &Experiment, space: &Space, known: &Known, exclusion: &Exclusion, index: u128) -> Option<Cell> {
+/// The cell of this index; nothing where the file leaves it out.
+///
+/// # Errors
+/// What is wrong with it.
+fn cell_at(
+    experiment: &Experiment,
+    space: &Space,
+    known: &Known,
+    exclusion: &Exclusion,
+    index: u128,
+) -> Result<Option<Cell>, Vec<Problem>> {
     let (mut choice, mut taken) = (experiment.tree.first_choice(), Vec::new());
     space.decode(index, &mut choice, &mut taken);
-    let file = experiment.file_under(&choice).ok()?;
-    let Lowered { spec, contradictions } = match &file.data {
-        Some(data) if file.function.is_none() => {
-            let info = known.get(data)?;
-            lower::with_known_data(file, info)
-        }
-        _ => lower::with_data(file, &mut Known::new()),
-    };
-    let spec = spec?;
-    if exclusion.holds(exclusion.of_cell(&taken, &spec)) || !contradictions.is_empty() {
-        return None;
+    if exclusion.holds(exclusion.of_axes(&taken)) {
+        return Ok(None);
     }
-    Some(Cell::new(index, spec, &taken, space.places(index)))
+    let file = experiment.file_under(&choice).map_err(|problem| vec![problem])?;
+    let info = file.data.as_ref().filter(|_| file.function.is_none()).and_then(|data| known.get(data));
+    let Lowered { spec, contradictions } = match info {
+        Some(info) => lower::with_known_data(file, info),
+        None => lower::with_data(file, &mut Known::new()),
+    };
+    if spec.as_ref().is_some_and(|spec| exclusion.holds(exclusion.of_cell(&taken, spec))) {
+        return Ok(None);
+    }
+    let problems: Vec<Problem> =
+        contradictions.into_iter().filter_map(|found| found.into_problem(experiment, &choice)).collect();
+    match spec {
+        Some(spec) if problems.is_empty() => Ok(Some(Cell::new(index, spec, &taken, space.places(index)))),
+        _ => Err(problems),
+    }
 }
 
 fn has_common_factor(a: u128, b: u128) -> bool {

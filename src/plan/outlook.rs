@@ -103,13 +103,15 @@ pub struct Outlook<'i> {
 }
 
 impl<'i> Outlook<'i> {
-    /// Of `runs`, given what is in the results folder at `root`. `wanted` are all runs of the plan: what is there of others leaves.
+    /// Of `runs`, given what is in the results folder at `root`. `wanted` are all runs of the plan: what is there of others leaves, if
+    /// `others_leave`.
     ///
     /// # Errors
     /// Where a file of `runs` cannot be read.
     pub fn of(
         runs: &[&PlannedRun],
         wanted: &[PlannedRun],
+        others_leave: bool,
         inventory: &'i Inventory,
         root: &Path,
     ) -> Result<Self, Error> {
@@ -143,8 +145,7 @@ impl<'i> Outlook<'i> {
             _ => (state, Vec::new()),
         });
         let leaves = |known: &&'i Known| inventory.runs.contains_key(&known.run_id);
-        // Where only some of the runs are asked for, nothing leaves.
-        let leaving = if runs.len() == wanted.len() { others().filter(leaves).collect() } else { Vec::new() };
+        let leaving = if others_leave { others().filter(leaves).collect() } else { Vec::new() };
         Ok(Self { runs: runs.collect(), leaving })
     }
 }

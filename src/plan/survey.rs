@@ -70,17 +70,32 @@ impl Survey {
 
 /// The shapes of so many runs or cells, each counted once.
 pub fn shapes<'a>(specs: impl IntoIterator<Item = (&'a RunSpec, Cost)>) -> Vec<Shape> {
-    let mut shapes: Vec<Shape> = Vec::new();
-    let mut known: HashMap<(u64, u64, u64, &str), usize> = HashMap::new();
+    let mut shapes = Shapes::default();
     for (spec, cost) in specs {
-        let key = (cost.operations.to_bits(), cost.bytes.to_bits(), spec.steps(), spec.optimizer().kind());
-        let shape = *known.entry(key).or_insert_with(|| {
-            shapes.push(Shape { spec: spec.clone(), cost, cells: 0 });
-            shapes.len() - 1
-        });
-        shapes[shape].cells += 1;
+        let shape = shapes.find(spec, cost);
+        shapes.all[shape as usize].cells += 1;
     }
-    shapes
+    shapes.all
+}
+
+/// Shapes that have been met.
+#[derive(Debug, Default)]
+struct Shapes {
+    all: Vec<Shape>,
+    /// By operations, memory, steps and optimizer.
+    known: HashMap<(u64, u64, u64, &'static str), u32>,
+}
+
+impl Shapes {
+    /// The shape of a run that costs so much.
+    fn find(&mut self, spec: &RunSpec, cost: Cost) -> u32 {
+        let key = (cost.operations.to_bits(), cost.bytes.to_bits(), spec.steps(), spec.optimizer().kind());
+        let all = &mut self.all;
+        *self.known.entry(key).or_insert_with(|| {
+            all.push(Shape { spec: spec.clone(), cost, cells: 0 });
+            all.len() as u32 - 1
+        })
+    }
 }
 
 /// Surveys every cell of `space`; what is wrong with any of them is added to `problems`. The data is looked at as far as it is
@@ -103,9 +118,10 @@ pub fn survey(experiment: &Experiment, space: &Space, known: &mut Known, problem
         alone: HashMap::new(),
         frames: HashMap::new(),
         parts: HashMap::new(),
-        shapes: Vec::new(),
+        shapes: Shapes::default(),
         shape_of: HashMap::new(),
         broken: HashSet::new(),
+        broken_alone: HashSet::new(),
         cells: Vec::new(),
         excluded: 0,
     };
@@ -115,7 +131,7 @@ pub fn survey(experiment: &Experiment, space: &Space, known: &mut Known, problem
         problems.extend(surveyor.exclusion.problems(experiment));
     }
     problems.extend(surveyor.findings.into_problems());
-    let (mut cells, mut shapes) = (surveyor.cells, surveyor.shapes);
+    let (mut cells, mut shapes) = (surveyor.cells, surveyor.shapes.all);
     let count = cells.len();
     cells.sort_unstable();
     cells.dedup_by_key(|(fingerprint, _)| *fingerprint);
@@ -141,11 +157,12 @@ struct Surveyor<'a, 'e> {
     alone: HashMap<(AxisId, usize), Part>,
     frames: HashMap<u32, Frame>,
     parts: HashMap<PartKey, Part>,
-    shapes: Vec<Shape>,
+    shapes: Shapes,
     /// By the frame and the optimizer.
     shape_of: HashMap<(u32, &'static str), u32>,
-    /// The states of cells without a specification that have been looked at.
+    /// The states of cells without a specification that have been looked at, and the alternatives in them.
     broken: HashSet<[u32; ASPECTS]>,
+    broken_alone: HashSet<(AxisId, usize)>,
     /// What each cell is, and its shape.
     cells: Vec<(Fingerprint, u32)>,
     excluded: u64,
@@ -224,9 +241,15 @@ impl<'s> Visitor<'s> for Surveyor<'_, '_> {
     }
 
     fn visit(&mut self, way: &Way, taken: Taken<'_, 's>) {
+        // What its axes leave out may be what cannot be had at all.
+        if self.exclusion.holds(way.marks) {
+            self.exclusion.leaves_out(way.marks);
+            self.excluded += 1;
+            return;
+        }
         let mut lowered = None;
         if self.assemble(way, taken).is_none() {
-            if self.broken.contains(&way.states) {
+            if self.is_known_to_be_broken(way, taken) {
                 return;
             }
             let new = self.lower(taken);
@@ -254,7 +277,10 @@ impl<'s> Visitor<'s> for Surveyor<'_, '_> {
                 let shape = self.note_checked(way, taken, &cell, spec, is_sound);
                 self.cells.push((cell.fingerprint, shape));
             }
-            _ => _ = self.broken.insert(way.states),
+            _ => {
+                self.broken.insert(way.states);
+                self.broken_alone.extend(taken.iter().map(|(axis, alternative)| (axis.id, alternative.position)));
+            }
         }
     }
 }
@@ -286,6 +312,14 @@ impl Surveyor<'_, '_> {
             shape: self.shape_of.get(&(state, kind)).copied(),
             is_checked: sum.is_checked,
         })
+    }
+
+    /// Whether a cell has no specification, and nothing new that could be wrong besides.
+    fn is_known_to_be_broken(&self, way: &Way, taken: Taken) -> bool {
+        let is_known = |(axis, alternative): &(&Axis, &Alternative)| {
+            !self.is_alone(axis) || self.broken_alone.contains(&(axis.id, alternative.position))
+        };
+        self.broken.contains(&way.states) && taken.iter().all(is_known)
     }
 
     /// Whether this axis decides settings alone, and has not been taken before.
@@ -344,11 +378,11 @@ impl Surveyor<'_, '_> {
         for (axis, alternative) in taken {
             self.alone.entry((axis.id, alternative.position)).and_modify(|part| part.is_checked = true);
         }
+        let shapes = &mut self.shapes;
         *self.shape_of.entry((cell.frame, cell.kind)).or_insert_with(|| {
             // Of a plan that cannot be run, nothing counts.
             let cost = if is_sound { Cost::of(&spec) } else { Cost::default() };
-            self.shapes.push(Shape { spec, cost, cells: 0 });
-            self.shapes.len() as u32 - 1
+            shapes.find(&spec, cost)
         })
     }
 

@@ -142,8 +142,10 @@ fn file() -> impl Strategy<Value = String> {
             "optimizer.adam.beta1 = [0.9, 0.8]\noptimizer.adam.beta2 = [0.9, 0.99]",
             "optimizer.slow = { kind = 'sgd', lr = 0.001 }",
             "optimizer.warm = { kind = 'sgd', warm_up = [1, 2], schedule = 'cosine' }",
+            "optimizer.own = { kind = 'sgd', lr = { uniform = [0.5, 0.6] } }\noptimizer.other = { kind = 'momentum', lr = { uniform = [1e-45, 1e-38] }, momentum = { uniform = [0.1, 0.2] } }\nsweep.trials = 2",
+            "optimizer.third = { kind = 'sgd', lr = [0.3, 1e-40, 0.5] }\nregularization.clip_norm = [1.0, 2.0, 1e-40]\nsweep.zip = [['lr', 'clip_norm']]",
         ],
-        0..=9,
+        0..=6,
     );
     let exclude = prop::sample::select(vec![
         "",
@@ -158,11 +160,40 @@ fn file() -> impl Strategy<Value = String> {
              {exclude}\noptimizer.sgd.lr = [{}]\n{}\n{}",
             batches.join(", "),
             decays.join(", "),
-            lrs.join(", "),
+            if rest.iter().any(|line| line.contains("zip")) { "0.1, 0.2, 0.4".to_owned() } else { lrs.join(", ") },
             if rest.iter().any(|line| line.starts_with("variant")) { "variant.a.train.steps = 3\nvariant.b.train.steps = 4" } else { "train.steps = 5" },
-            rest.join("\n").replace("variant.a = {}\n", ""),
+            once(&rest.join("\n").replace("variant.a = {}\n", "")),
         )
     })
+}
+
+/// `sweep.trials` said once.
+fn once(text: &str) -> String {
+    let (mut lines, mut seen): (Vec<&str>, bool) = (Vec::new(), false);
+    for line in text.lines() {
+        if !(line.starts_with("sweep.trials") && std::mem::replace(&mut seen, true)) {
+            lines.push(line);
+        }
+        seen |= line.starts_with("sweep.trials");
+    }
+    lines.join("\n")
+}
+
+#[test]
+fn optimizers_with_values_of_their_own_are_told_apart() {
+    let zipped = |last: &str| {
+        format!(
+            "data.source='digits'\nnetwork.hidden=[5]\ntrain.steps=5\nregularization.weight_decay=[0.1,0.2]\nsweep.zip=[['lr','weight_decay']]\n\
+             optimizer.a={{kind='sgd',lr=[0.1,0.2]}}\noptimizer.b={{kind='sgd',lr=[0.3,{last}]}}"
+        )
+    };
+    assert!(mistakes(&zipped("1e-40")).contains("beyond the range of f32"));
+    agrees(&plan(&zipped("0.4")));
+    let drawn = "data.source='digits'\nnetwork.hidden=[5]\ntrain.steps=5\nsweep.trials=4\nregularization.l1={uniform=[0,1]}\n\
+                 [optimizer.sgd]\nlr={log_uniform=[1e-3,1.0]}\n[optimizer.adam]\nlr={log_uniform=[1e-5,1e-2]}\nbeta1={uniform=[0.5,0.9]}\n\
+                 [optimizer.twin]\nkind='sgd'\nlr={log_uniform=[1e-5,1e-2]}";
+    agrees(&plan(drawn));
+    assert_eq!(plan(drawn).survey.duplicates, 0);
 }
 
 proptest! {
