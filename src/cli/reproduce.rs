@@ -361,8 +361,9 @@ impl Report {
             Ok::<(), crate::store::Error>(())
         });
         reporter.finish();
-        let place = |line: &Line| jobs.iter().position(|job| job.planned.id.to_string() == line.run_id);
-        self.runs.sort_by_cached_key(place);
+        let places: HashMap<String, usize> =
+            jobs.iter().enumerate().map(|(place, job)| (job.planned.id.to_string(), place)).collect();
+        self.runs.sort_by_key(|line| places.get(&line.run_id).copied());
         Ok(done?)
     }
 

@@ -168,4 +168,4 @@ struct OnDisk {
     point: f64,
 }
 
-const ON_DISK: OnDisk = OnDisk { run: 1200.0, loss: 12.0, evaluation: 15.0, look: 8.0, point: 30.0 };
+const ON_DISK: OnDisk = OnDisk { run: 300.0, loss: 12.0, evaluation: 15.0, look: 8.0, point: 30.0 };
