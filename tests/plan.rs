@@ -89,3 +89,40 @@ fn a_million_cells_are_told_by_their_axes() {
     );
     insta::assert_snapshot!(settled(&scratch.run("plan small.toml").well().stdout));
 }
+
+#[test]
+fn some_runs_send_none_of_the_others_away() {
+    let one = SMALL.replace("[optimizer.adam]\n", "").replace("seeds = 2", "seeds = 1");
+    let scratch = Scratch::with(&one);
+    scratch.run("run small.toml").well();
+    scratch.write("small.toml", &one.replace("steps = 30", "steps = 31"));
+    // All runs of the plan are picked, and still `run --only` archives nothing.
+    let plan = scratch.run("plan small.toml --only optimizer=sgd").well().stdout;
+    assert!(!plan.contains("archive"), "{plan}");
+    assert!(scratch.run("plan small.toml").well().stdout.contains("1 run to be moved to the archive"));
+}
+
+#[test]
+fn a_lost_table_is_missed_before_anything_is_said_to_be_kept() {
+    let scratch = Scratch::with(SMALL);
+    scratch.run("run small.toml").well();
+    std::fs::remove_dir_all(scratch.path().join("results/small/history")).expect("the folder is there");
+    for (command, code) in [("plan small.toml", 1), ("status results/small", 2)] {
+        let ran = scratch.run(command);
+        assert_eq!(ran.code, code, "{ran:#?}");
+        assert!(ran.stderr.contains("is missing though its batch is committed"), "{}", ran.stderr);
+    }
+}
+
+#[test]
+fn new_labels_are_told_and_equal_values_once() {
+    let scratch = Scratch::with(SMALL);
+    scratch.run("run small.toml").well();
+    let renamed = SMALL
+        .replace("[optimizer.sgd]", "[optimizer.slow]\nkind = \"sgd\"")
+        .replace("lr = 0.1", "lr = [0.1, 0.1, 0.1]");
+    scratch.write("small.toml", &renamed);
+    let plan = runs(&scratch.run("plan small.toml").well().stdout);
+    assert!(plan.contains("2 runs to be given a new label"), "{plan}");
+    assert_eq!(plan.matches("`slow, lr=0.1` is there more than once and is run once").count(), 1, "{plan}");
+}

@@ -66,3 +66,13 @@ fn a_run_that_is_not_there_is_guessed() {
     assert_eq!((ran.code, ran.stdout.as_str()), (2, ""));
     insta::assert_snapshot!(ran.stderr);
 }
+
+#[test]
+fn what_is_set_is_shown() {
+    let scratch = Scratch::with(SMALL);
+    let shown = scratch.run("show small.toml adam,\u{20}seed --set train.steps=7");
+    assert_eq!(shown.code, 2, "one run is asked for: {shown:#?}");
+    let id = "show small.toml --set train.steps=7 --set seeds=1 adam";
+    let shown = scratch.run(id).well().stdout;
+    assert!(shown.contains("steps = 7") && shown.contains("--set 'train.steps=7'"), "{shown}");
+}

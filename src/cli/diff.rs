@@ -366,7 +366,7 @@ impl OfMany {
         let names: BTreeSet<&String> = a.iter().chain(b).flat_map(|run| run.settings.keys()).collect();
         let settings = names.into_iter().filter_map(|name| {
             let (a, b) = (values(a, name), values(b, name));
-            let same = a.len() == b.len() && a.iter().all(|value| b.contains(value));
+            let same = a.iter().collect::<HashSet<_>>() == b.iter().collect::<HashSet<_>>();
             (!same).then(|| Values { name: name.clone(), a, b })
         });
         Self {

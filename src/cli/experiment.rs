@@ -29,6 +29,14 @@ impl Asked {
     }
 }
 
+impl std::fmt::Display for Asked {
+    /// As a command has it.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}", self.file.display())?;
+        self.set.set.iter().try_for_each(|argument| write!(f, " --set '{argument}'"))
+    }
+}
+
 impl Set {
     /// Reads the experiment at `path`, with the changes.
     pub fn read(&self, path: &Path) -> Result<Experiment, Mistakes> {

@@ -27,7 +27,7 @@ use std::process::ExitCode;
 use clap::{CommandFactory, Parser, Subcommand};
 
 use crate::file::Experiment;
-use crate::plan::{Outline, Plan, Selection};
+use crate::plan::{Duplicate, Outline, Plan, Selection};
 use crate::value::problem::render_warnings;
 
 /// All other things equal: one TOML file in, many small neural-network trainings, loss histories in Parquet out.
@@ -208,6 +208,16 @@ fn select(plan: &Plan, only: &[String]) -> Result<Vec<usize>, Failure> {
     let conditions = only.iter().map(|text| text.parse()).collect::<Result<Selection, _>>();
     let chosen = conditions.and_then(|selection| selection.of(plan));
     chosen.map_err(|error| Failure::Input(format!("error: {error}\n")))
+}
+
+/// What is said of the first cells that were merged with others, a line for each.
+fn merged(duplicates: &[Duplicate]) -> Vec<String> {
+    const MOST: usize = 20;
+    let mut lines: Vec<String> = duplicates.iter().take(MOST).map(Duplicate::to_string).collect();
+    if duplicates.len() > MOST {
+        lines.push(format!("and {} more that are the same as another", grouped((duplicates.len() - MOST) as u128)));
+    }
+    lines
 }
 
 /// Where the results of an experiment are, unless the person says otherwise.

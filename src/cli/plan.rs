@@ -72,6 +72,8 @@ struct Report<'p> {
     steps: u128,
     /// By state, in the order of [`State::ALL`].
     counts: [u64; State::ALL.len()],
+    /// Runs that get another label, as far as they are listed.
+    relabelled: u64,
     /// Runs that move to the archive.
     leaving: u64,
     /// Of what the next `run` trains; nothing where it trains nothing.
@@ -92,6 +94,7 @@ pub fn plan(arguments: &Arguments) -> Result<ExitCode, Failure> {
     warn(&outline);
     let results = results_folder(&outline.experiment, arguments.results.clone());
     let inventory = Inventory::look(&results)?;
+    Inventory::check_files(&results)?;
     let jobs = arguments.jobs.map_or_else(default_jobs, |jobs| jobs as usize);
     let show = |report: &Report| out(&if arguments.json { json::json(report) } else { listing::listing(report) });
 
@@ -109,6 +112,7 @@ pub fn plan(arguments: &Arguments) -> Result<ExitCode, Failure> {
             of: outline.runs(),
             steps: outline.steps(),
             counts,
+            relabelled: 0,
             leaving,
             estimate: is_trained.then(|| estimate(&survey.shapes, seeds, jobs, TIMING)),
             list: None,
@@ -118,7 +122,7 @@ pub fn plan(arguments: &Arguments) -> Result<ExitCode, Failure> {
 
     let plan = outline.list()?;
     let runs: Vec<&PlannedRun> = select(&plan, &arguments.only)?.into_iter().map(|index| &plan.runs[index]).collect();
-    let Outlook { runs: states, leaving } =
+    let Outlook { runs: states, relabelled, leaving } =
         Outlook::of(&runs, &plan.runs, arguments.only.is_empty(), &inventory, &results)?;
     let mut counts = [0; State::ALL.len()];
     states.iter().for_each(|(state, _)| counts[*state as usize] += 1);
@@ -133,6 +137,7 @@ pub fn plan(arguments: &Arguments) -> Result<ExitCode, Failure> {
         of: plan.runs.len() as u64,
         steps: runs.iter().map(|run| u128::from(run.spec.steps())).sum(),
         counts,
+        relabelled,
         leaving: leaving.len() as u64,
         estimate: (!shapes.is_empty()).then(|| estimate(&shapes, 1, jobs, TIMING)),
         list: Some(List {

@@ -92,9 +92,7 @@ pub fn run(arguments: &Arguments, bars: &MultiProgress) -> Result<ExitCode, Fail
     if let Some(sentence) = moved(reconciled) {
         say(sentence);
     }
-    for duplicate in &plan.duplicates {
-        say(duplicate.to_string());
-    }
+    super::merged(&plan.duplicates).into_iter().for_each(say);
 
     let mut trained = Ok(());
     let mut session = Session {

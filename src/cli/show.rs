@@ -1,18 +1,18 @@
 //! `paribus show FILE [RUN]`: what an experiment or one of its runs finally uses, as a file.
 
-use std::path::PathBuf;
 use std::process::ExitCode;
 
+use super::experiment::Asked;
 use super::{Failure, out};
-use crate::file::{Experiment, Name, single};
+use crate::file::{Name, single};
 use crate::plan::{self, Plan, PlannedRun};
 use crate::random::Rng;
 
 #[derive(Debug, clap::Args)]
 #[command(after_long_help = HELP)]
 pub struct Arguments {
-    /// The experiment file.
-    file: PathBuf,
+    #[command(flatten)]
+    experiment: Asked,
     /// One run: its id, the first digits of it (4 or more), or its label, such as `adam` or, where it has several seeds, `adam, seed 3`.
     /// What is printed is a file that has this run alone, with the same id.
     run: Option<String>,
@@ -23,6 +23,7 @@ Examples:
   paribus show experiments/ch6.toml              the file with all that it extends
   paribus show experiments/ch6.toml adam         one run with every value that it uses
   paribus show experiments/ch6.toml 'adam, seed 0' > adam.toml
+  paribus show experiments/ch6.toml --set train.steps=100 sgd
 
 What is printed of a run is a file that, run again, has this run alone, with the same id.
 
@@ -32,14 +33,14 @@ Exit codes: 0 printed, 2 a mistake in the file, or no such run.";
 
 /// Prints the file, or that of a run.
 pub fn show(arguments: &Arguments) -> Result<ExitCode, Failure> {
-    let experiment = Experiment::read(&arguments.file)?;
+    let experiment = arguments.experiment.read()?;
     let text = match &arguments.run {
         None if experiment.is_sound() => experiment.text,
         None => return Err(experiment.into_mistakes(Vec::new()).into()),
         Some(run) => {
             let plan = Plan::new(experiment)?;
             let found = plan::find(&plan, run).map_err(|error| Failure::Input(format!("error: {error}\n")))?;
-            run_text(&plan, &plan.runs[found], &arguments.file.display().to_string())?
+            run_text(&plan, &plan.runs[found], &arguments.experiment.to_string())?
         }
     };
     out(&text);

@@ -40,6 +40,7 @@ Exit codes: 0 all well, 2 no results folder, or one that cannot be read.";
 pub fn status(arguments: &Arguments) -> Result<ExitCode, Failure> {
     let root = results::folder(&arguments.results)?;
     let inventory = Inventory::look(root).map_err(Failure::unreadable)?;
+    Inventory::check_files(root).map_err(Failure::unreadable)?;
     let survey = Survey::of(root).map_err(Failure::unreadable)?;
     let report = Report::new(root, &inventory, &survey);
     out(&if arguments.json { super::as_json(&report) } else { report.in_words(&inventory) });

@@ -44,6 +44,9 @@ pub struct Exclusion<'e> {
     names: BTreeSet<String>,
 }
 
+/// So many values of a setting are shown.
+const SHOWN: usize = 12;
+
 /// As many settings have a mark.
 const MOST: usize = 128;
 
@@ -115,7 +118,6 @@ impl<'e> Exclusion<'e> {
 
     /// Notes that some run has this setting, for the case that it is none that is meant.
     pub fn note(&mut self, name: &str, value: impl Fn() -> String) {
-        const SHOWN: usize = 12;
         if self.is_empty() {
             return;
         }
@@ -183,7 +185,8 @@ impl<'e> Exclusion<'e> {
         }
         Some(match self.values.get(name) {
             Some(values) => {
-                let found = one_of(values.iter().map(String::as_str));
+                let more = if values.len() > SHOWN { " …" } else { "" };
+                let found = one_of(values.iter().take(SHOWN).map(String::as_str)) + more;
                 let problem = Problem::new(format!("`exclude`: `{name}` is never {wanted} here"));
                 let problem = problem.label("matches nothing").help(format!("`{name}` is {found}"));
                 Problem { origin: entry.map(|entry| entry.value.origin.clone()), ..problem }

@@ -26,7 +26,7 @@ mod sweep_tests;
 mod tests;
 mod walk;
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use rayon::iter::Either;
 use rayon::prelude::*;
@@ -88,7 +88,7 @@ pub struct PlannedRun {
 }
 
 /// Two cells with the same settings.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Duplicate {
     pub label: String,
     pub same_as: String,
@@ -112,7 +112,10 @@ impl PlannedRun {
 
 impl std::fmt::Display for Duplicate {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "`{}` has the same settings as `{}` and is run once", self.label, self.same_as)
+        match self.label == self.same_as {
+            true => write!(f, "`{}` is there more than once and is run once", self.label),
+            false => write!(f, "`{}` has the same settings as `{}` and is run once", self.label, self.same_as),
+        }
     }
 }
 
@@ -243,8 +246,9 @@ fn with_seeds(cells: Vec<Cell>, seeds: &[Seed]) -> (Vec<PlannedRun>, Vec<Duplica
         known.insert(run.id, runs.len());
         runs.push(run);
     }
-    // Once for each label, not for each seed.
-    duplicates.dedup();
+    // Once for each pair of labels, not for each seed or each time.
+    let mut told = HashSet::new();
+    duplicates.retain(|duplicate: &Duplicate| told.insert(duplicate.clone()));
     (runs, duplicates)
 }
 
@@ -350,12 +354,26 @@ fn within_bounds(space: &Space, seeds: usize) -> Result<u128, Problem> {
     match (space.size(), runs) {
         (Some(cells), Some(runs)) if runs <= MOST_RUNS => Ok(cells),
         (_, runs) => {
-            let mut factors: Vec<String> =
-                space.axes.iter().map(|axis| format!("{} {}", axis.size().unwrap_or(u128::MAX), axis.name)).collect();
+            let mut factors: Vec<String> = told_apart(space)
+                .into_iter()
+                .map(|axis| format!("{} {}", axis.size().unwrap_or(u128::MAX), axis.name))
+                .collect();
             factors.push(format!("{seeds} seeds"));
             let count = runs.map_or("more than 2^128".to_owned(), |runs| runs.to_string());
             Err(Problem::new(format!("the file declares {count} runs, more than {MOST_RUNS}"))
                 .help(format!("they are {}", factors.join(" × "))))
         }
     }
+}
+
+/// The axes of `space`, and in the place of one optimizer alone, which is none, those within it.
+pub fn told_apart(space: &Space) -> Vec<&Axis> {
+    let mut axes = Vec::new();
+    for axis in &space.axes {
+        match axis.alternatives.as_slice() {
+            [only] if !axis.is_declared => axes.extend(told_apart(&only.inner)),
+            _ => axes.push(axis),
+        }
+    }
+    axes
 }

@@ -98,6 +98,8 @@ impl fmt::Display for Change {
 pub struct Outlook<'i> {
     /// Of each run that was asked for: its state; why it is new, where a run is there that it takes the place of.
     pub runs: Vec<(State, Vec<Change>)>,
+    /// How many runs that are there have another label by now.
+    pub relabelled: u64,
     /// The runs that the next `run` moves to the archive.
     pub leaving: Vec<&'i Known>,
 }
@@ -140,13 +142,18 @@ impl<'i> Outlook<'i> {
             let of = |id: &RunId| identities.get(id).map(|identity| changes(identity, run));
             candidates.filter_map(of).min_by_key(Vec::len).unwrap_or_default()
         };
+        let is_relabelled = |run: &&&PlannedRun| {
+            let known = inventory.runs.get(&run.id).or_else(|| inventory.archived.get(&run.id));
+            known.is_some_and(|known| known.label != run.label)
+        };
+        let relabelled = runs.iter().filter(is_relabelled).count() as u64;
         let runs = runs.iter().zip(states).map(|(run, state)| match state {
             State::New => (state, changes(run)),
             _ => (state, Vec::new()),
         });
         let leaves = |known: &&'i Known| inventory.runs.contains_key(&known.run_id);
         let leaving = if others_leave { others().filter(leaves).collect() } else { Vec::new() };
-        Ok(Self { runs: runs.collect(), leaving })
+        Ok(Self { runs: runs.collect(), relabelled, leaving })
     }
 }
 
@@ -160,11 +167,12 @@ fn changes(before: &Identity, run: &PlannedRun) -> Vec<Change> {
         .filter(|(_, from, to)| from != to)
         .map(|(name, from, to)| Change::Setting { name: name.to_owned(), from: from.cloned(), to: to.cloned() })
         .collect();
+    // What no file says comes first.
     if before.data_fingerprint != run.spec.fingerprint() {
-        changes.push(Change::Data);
+        changes.insert(0, Change::Data);
     }
     if before.numerics_version != NUMERICS_VERSION {
-        changes.push(Change::Numerics { from: before.numerics_version });
+        changes.insert(0, Change::Numerics { from: before.numerics_version });
     }
     changes
 }
@@ -224,6 +232,6 @@ mod tests {
         other.settings.insert("steps".to_owned(), Scalar::Int(3));
         other.settings.insert("momentum".to_owned(), Scalar::Float(0.9));
         other.settings.remove("beta1");
-        assert_eq!(told(other), ["beta1 none → 0.9", "momentum 0.9 → none", "steps 3 → 5", "data changed"]);
+        assert_eq!(told(other), ["data changed", "beta1 none → 0.9", "momentum 0.9 → none", "steps 3 → 5"]);
     }
 }

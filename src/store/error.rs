@@ -36,6 +36,10 @@ pub enum Error {
     #[error("`{}` is cut off or damaged ({problem}); {}", path.display(), give_up(path))]
     Damaged { path: PathBuf, problem: String },
 
+    /// A file outside of any results folder that is none of ours, or not as it was written.
+    #[error("`{}` is no whole Parquet file of paribus: {problem}", path.display())]
+    NotOurs { path: PathBuf, problem: String },
+
     /// A committed batch without one of its files.
     #[error("`{}` is missing though its batch is committed; put it back, or {}", path.display(), give_up(path))]
     Missing { path: PathBuf },

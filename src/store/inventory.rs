@@ -12,7 +12,7 @@ use arrow::datatypes::{ArrowPrimitiveType, Float64Type, Int32Type, Int64Type, Sc
 
 use super::batch::{self, BatchName};
 use super::error::Error;
-use super::file;
+use super::file::{self, Footer};
 use super::row::{Status, Summary};
 use super::schema::Table;
 use super::upgrade;
@@ -87,6 +87,28 @@ impl Inventory {
                 return Ok(inventory);
             }
         }
+    }
+
+    /// Looks whether every committed batch in the results folder at `root` has all of its files, also while others write there.
+    ///
+    /// # Errors
+    /// Names a file that is not there, or a footer that cannot be read.
+    pub fn check_files(root: &Path) -> Result<(), Error> {
+        for folder in Area::ALL.map(|area| area.folder(root)) {
+            for name in batch::list(&folder, Table::Runs)? {
+                let runs = name.path(&folder, Table::Runs);
+                let footer = match Footer::read(&runs) {
+                    Err(_) if !runs.exists() => continue,
+                    footer => footer?,
+                };
+                let is_lost = |table: &Table| footer.hash(*table).is_some() && !name.path(&folder, *table).exists();
+                // A batch that loses its last run loses its file in `runs` first.
+                if let Some(lost) = Table::DATA.into_iter().find(is_lost).filter(|_| runs.exists()) {
+                    return Err(Error::Missing { path: name.path(&folder, lost) });
+                }
+            }
+        }
+        Ok(())
     }
 
     /// Whether a result of the run is there, in either area, that the next `run` does not train again.

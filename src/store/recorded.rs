@@ -77,11 +77,18 @@ impl Recorded {
         {
             return Self::of_batch(area, &name);
         }
-        let (footer, rows) = file::read(path, None)?;
+        // What to do about a file of a results folder is no advice here.
+        let not_ours = |problem: String| Error::NotOurs { path: path.to_owned(), problem };
+        let (footer, rows) = file::read(path, None).map_err(|error| match error {
+            Error::Damaged { problem, .. } => not_ours(problem),
+            Error::Foreign { .. } => not_ours("another program wrote it".to_owned()),
+            Error::Missing { .. } => not_ours("there is no such file".to_owned()),
+            error => error,
+        })?;
         let table = rows.first().and_then(|rows| Table::all().find(|table| fits(&rows.schema(), *table)));
-        let table = table.ok_or_else(|| Error::damaged(path, "it has the columns of no table"))?;
+        let table = table.ok_or_else(|| not_ours("it has the columns of no table".to_owned()))?;
         let mut recorded = Self { origin: footer.origin(), runs: BTreeMap::new(), tables: BTreeSet::new() };
-        recorded.add(table, &rows).map_err(|problem| Error::damaged(path, problem))?;
+        recorded.add(table, &rows).map_err(not_ours)?;
         Ok(recorded)
     }
 

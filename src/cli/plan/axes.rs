@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 
 use crate::cli::table::Table;
-use crate::plan::{Alternative, Axis, Space};
+use crate::plan::{Alternative, Axis, Space, told_apart};
 use crate::seed::Seed;
 
 /// A row for each axis: name, number of values, values.
@@ -48,18 +48,6 @@ fn rows(space: &Space, told: &[String]) -> Vec<[String; 3]> {
         }
     }
     all
-}
-
-/// The axes of `space`, and in the place of one optimizer alone, which is none, those within it.
-fn told_apart(space: &Space) -> Vec<&Axis> {
-    let mut axes = Vec::new();
-    for axis in &space.axes {
-        match axis.alternatives.as_slice() {
-            [only] if !axis.is_declared => axes.extend(told_apart(&only.inner)),
-            _ => axes.push(axis),
-        }
-    }
-    axes
 }
 
 /// The axes that move with this one under all of its alternatives, with their values.

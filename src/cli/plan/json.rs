@@ -35,6 +35,7 @@ pub fn json(report: &Report) -> String {
         "states": counts,
         "excluded": report.survey.excluded,
         "duplicates": report.survey.duplicates,
+        "to_relabel": report.list.as_ref().map(|_| report.relabelled),
         "to_archive": report.leaving,
         "estimate": estimate,
     });

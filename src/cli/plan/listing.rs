@@ -68,8 +68,8 @@ fn runs(list: &List) -> String {
         table.row([run.id.to_string(), run.label.clone(), seed, state.name().to_owned(), varies, why(changes)]);
     }
     let mut text = format!("\nruns\n{}", table.render(2));
-    for duplicate in list.duplicates {
-        text += &format!("  {duplicate}\n");
+    for line in super::super::merged(list.duplicates) {
+        text += &format!("  {line}\n");
     }
     if !list.leaving.is_empty() {
         const MOST: usize = 20;
@@ -109,6 +109,9 @@ fn summary(report: &Report) -> Vec<String> {
     }
     if survey.duplicates > 0 && report.list.is_none() {
         lines.push(format!("{} with the settings of another, run once", counted(survey.duplicates, "combination")));
+    }
+    if report.relabelled > 0 {
+        lines.push(format!("{} to be given a new label", counted(report.relabelled, "run")));
     }
     if report.leaving > 0 {
         lines.push(format!("{} to be moved to the archive", counted(report.leaving, "run")));
