@@ -55,7 +55,7 @@ pub enum Sampler {
     /// Each is independent of the others.
     #[default]
     Random,
-    /// They fill the space evenly: the Sobol sequence, a dimension for each key in the order of the file, shifted by
+    /// They fill the space evenly: the Sobol sequence, a dimension for each key in alphabetical order, shifted by
     /// what the seed and the key say.
     Sobol,
 }

@@ -279,7 +279,7 @@ mod tests {
         let short = estimated(&plan(&text(100, "[20]")), 1);
         assert_eq!((short.shapes, short.timed, short.jobs), (2, 2, 1));
         let long = estimated(&plan(&text(100_000, "[200, 200]")), 2);
-        assert!(long.seconds > 10.0 * short.seconds && long.disk > 100.0 * short.disk && long.memory > short.memory);
+        assert!(long.seconds > 10.0 * short.seconds && long.disk > 10.0 * short.disk && long.memory > short.memory);
         assert_eq!(long.jobs, 2);
     }
 

@@ -8,7 +8,7 @@ use crate::file::{Experiment, Wanted};
 use crate::settings::Scalar;
 use crate::spec::RunSpec;
 use crate::value::problem::{Problem, did_you_mean, one_of};
-use crate::value::{Entry, Node};
+use crate::value::{Entry, Node, vocabulary};
 
 /// Which settings of all conditions have a value that is meant: one bit for each.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -188,13 +188,28 @@ impl<'e> Exclusion<'e> {
                 let more = if values.len() > SHOWN { " …" } else { "" };
                 let found = one_of(values.iter().take(SHOWN).map(String::as_str)) + more;
                 let problem = Problem::new(format!("`exclude`: `{name}` is never {wanted} here"));
-                let problem = problem.label("matches nothing").help(format!("`{name}` is {found}"));
+                let typed = wanted.to_string();
+                let word = typed.trim_matches('`');
+                let is_number = word.parse::<f64>().is_ok();
+                let meant = did_you_mean(word, values.iter().map(String::as_str)).filter(|_| !is_number);
+                let problem = match meant {
+                    Some(meant) => problem.label(format!("did you mean `{meant}`?")),
+                    None => problem.label("matches nothing"),
+                };
+                let problem = problem.help(format!("`{name}` is {found}"));
+                let problem = match typed.trim_start_matches('`').starts_with(['<', '>']) {
+                    true => problem.help("numbers between two bounds are `{ above = 0.1, below = 1.0 }`"),
+                    false => problem,
+                };
                 Problem { origin: entry.map(|entry| entry.value.origin.clone()), ..problem }
             }
             None => {
                 let problem = Problem::new(format!("`exclude`: no run of this file has a setting `{name}`"));
                 let names = self.names.iter().map(String::as_str);
-                let problem = match did_you_mean(name, names.clone()) {
+                let last = name.rsplit('.').next().unwrap_or(name);
+                let synonym = vocabulary::keys(last).iter().copied().chain([last]);
+                let known = synonym.into_iter().find(|known| self.names.contains(*known));
+                let problem = match known.or_else(|| did_you_mean(name, names.clone())) {
                     Some(meant) => problem.label(format!("did you mean `{meant}`?")),
                     None => problem.help(format!("known here: {}", names.collect::<Vec<_>>().join(", "))),
                 };

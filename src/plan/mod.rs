@@ -8,6 +8,7 @@ mod exclude;
 mod findings;
 mod fingerprint;
 mod lints;
+mod list;
 mod lower;
 mod outlook;
 #[cfg(test)]
@@ -26,14 +27,8 @@ mod sweep_tests;
 mod tests;
 mod walk;
 
-use std::collections::{HashMap, HashSet};
-
-use rayon::iter::Either;
-use rayon::prelude::*;
-
 use crate::file::{Experiment, Mistakes};
 use crate::random::Rng;
-use crate::seed::Seed;
 use crate::settings::{RunId, Settings};
 use crate::spec::RunSpec;
 use crate::value::problem::Problem;
@@ -42,7 +37,8 @@ use cell::Cell;
 pub use cost::Cost;
 pub use estimate::{Estimate, estimate};
 use exclude::Exclusion;
-use lower::{Known, Lowered};
+use list::Runs;
+use lower::Known;
 pub use outlook::{Change, Outlook, State, count_states};
 pub use select::{NotFound, Selection, SelectionError, find};
 pub use space::{Alternative, Axis, Space};
@@ -141,7 +137,7 @@ impl Outline {
                     format!("`rng`: {} combinations are more than a script can have: {MOST_LISTED}", survey.cells());
                 return Err(vec![Problem::new(message).help("take fewer values, or leave `rng` out")]);
             }
-            let mut cells = list(&experiment, &space, &known).0;
+            let mut cells = list::cells(&experiment, &space, &known).0;
             script::assign(&experiment, &mut cells)?;
             let excluded = survey.excluded;
             Ok((space, Survey { excluded, ..Survey::of_cells(&cells) }))
@@ -169,7 +165,7 @@ impl Outline {
         }
         let indices = (0..count.min(LOOKED_AT)).map(|step| step * stride % count);
         let cells: Vec<Cell> = indices
-            .filter_map(|index| cell_at(&self.experiment, &self.space, &self.known, &exclusion, index).ok()?)
+            .filter_map(|index| list::cell_at(&self.experiment, &self.space, &self.known, &exclusion, index).ok()?)
             .collect();
         lints::warnings(
             &self.experiment,
@@ -214,14 +210,19 @@ impl Outline {
                 Problem::new(format!("{} runs are more than can be run together: {MOST_LISTED}", self.runs()));
             return Err(self.experiment.into_mistakes(vec![problem.help("divide the file, for example by `seeds`")]));
         }
-        let (mut cells, problems) = list(&self.experiment, &self.space, &self.known);
-        if !problems.is_empty() {
-            return Err(self.experiment.into_mistakes(problems));
-        }
-        if let Err(problems) = script::assign(&self.experiment, &mut cells) {
-            return Err(self.experiment.into_mistakes(problems));
-        }
-        let (runs, duplicates) = with_seeds(cells, self.experiment.seeds.get());
+        let seeds = self.experiment.seeds.get();
+        let listed = match self.experiment.rng {
+            Rng::Paribus => list::runs(&self.experiment, &self.space, &self.known),
+            // What a run of a script is depends on all the others.
+            Rng::Numpy(_) => {
+                let mut cells = list::cells(&self.experiment, &self.space, &self.known).0;
+                script::assign(&self.experiment, &mut cells).map(|()| Runs::of(cells, seeds))
+            }
+        };
+        let Runs { runs, duplicates, .. } = match listed {
+            Ok(listed) => listed,
+            Err(problems) => return Err(self.experiment.into_mistakes(problems)),
+        };
         if runs.len() as u64 != self.runs() {
             let message =
                 format!("the plan counts {} runs and lists {}: this is a bug in paribus", self.runs(), runs.len());
@@ -230,26 +231,6 @@ impl Outline {
         let Self { experiment, space, survey, .. } = self;
         Ok(Plan { experiment, space, survey, runs, duplicates })
     }
-}
-
-/// The runs of `cells`, no id twice, and the cells that turned out to be a run that was there before.
-fn with_seeds(cells: Vec<Cell>, seeds: &[Seed]) -> (Vec<PlannedRun>, Vec<Duplicate>) {
-    let mut runs: Vec<PlannedRun> = Vec::with_capacity(cells.len() * seeds.len());
-    let mut known: HashMap<RunId, usize> = HashMap::new();
-    let mut duplicates = Vec::new();
-    let planned: Vec<Vec<PlannedRun>> = cells.into_par_iter().map(|cell| cell.with_seeds(seeds)).collect();
-    for run in planned.into_iter().flatten() {
-        if let Some(&first) = known.get(&run.id) {
-            duplicates.push(Duplicate { label: run.label, same_as: runs[first].label.clone() });
-            continue;
-        }
-        known.insert(run.id, runs.len());
-        runs.push(run);
-    }
-    // Once for each pair of labels, not for each seed or each time.
-    let mut told = HashSet::new();
-    duplicates.retain(|duplicate: &Duplicate| told.insert(duplicate.clone()));
-    (runs, duplicates)
 }
 
 /// The space of a file, and what a survey of it finds.
@@ -288,56 +269,7 @@ fn outline(experiment: &Experiment, known: &mut Known) -> Result<(Space, Survey)
 fn cells(experiment: &Experiment) -> Result<Vec<Cell>, Vec<Problem>> {
     let mut known = Known::new();
     let (space, _) = outline(experiment, &mut known)?;
-    Ok(list(experiment, &space, &known).0)
-}
-
-/// Every cell of a space that was surveyed, in its order, but for those that the file leaves out, and what is wrong with the others.
-fn list(experiment: &Experiment, space: &Space, known: &Known) -> (Vec<Cell>, Vec<Problem>) {
-    let (Some(count), Ok(exclusion)) =
-        (space.size().and_then(|size| u64::try_from(size).ok()), Exclusion::of(experiment))
-    else {
-        return Default::default();
-    };
-    let cell = |index: u64| cell_at(experiment, space, known, &exclusion, index.into()).transpose();
-    let (cells, problems): (Vec<Cell>, Vec<Vec<Problem>>) =
-        (0..count).into_par_iter().filter_map(cell).partition_map(|cell| match cell {
-            Ok(cell) => Either::Left(cell),
-            Err(problems) => Either::Right(problems),
-        });
-    (cells, problems.into_iter().flatten().collect())
-}
-
-/// The cell of this index; nothing where the file leaves it out.
-///
-/// # Errors
-/// What is wrong with it.
-fn cell_at(
-    experiment: &Experiment,
-    space: &Space,
-    known: &Known,
-    exclusion: &Exclusion,
-    index: u128,
-) -> Result<Option<Cell>, Vec<Problem>> {
-    let (mut choice, mut taken) = (experiment.tree.first_choice(), Vec::new());
-    space.decode(index, &mut choice, &mut taken);
-    if exclusion.holds(exclusion.of_axes(&taken)) {
-        return Ok(None);
-    }
-    let file = experiment.file_under(&choice).map_err(|problem| vec![problem])?;
-    let info = file.data.as_ref().filter(|_| file.function.is_none()).and_then(|data| known.get(data));
-    let Lowered { spec, contradictions } = match info {
-        Some(info) => lower::with_known_data(file, info),
-        None => lower::with_data(file, &mut Known::new()),
-    };
-    if spec.as_ref().is_some_and(|spec| exclusion.holds(exclusion.of_cell(&taken, spec))) {
-        return Ok(None);
-    }
-    let problems: Vec<Problem> =
-        contradictions.into_iter().filter_map(|found| found.into_problem(experiment, &choice)).collect();
-    match spec {
-        Some(spec) if problems.is_empty() => Ok(Some(Cell::new(index, spec, &taken, space.places(index)))),
-        _ => Err(problems),
-    }
+    Ok(list::cells(experiment, &space, &known).0)
 }
 
 fn has_common_factor(a: u128, b: u128) -> bool {

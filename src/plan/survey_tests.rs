@@ -5,6 +5,7 @@ use std::collections::HashSet;
 use proptest::prelude::*;
 
 use super::fingerprint::Fingerprint;
+use super::lower::Lowered;
 use super::tests::{ids, labels, plan};
 use super::*;
 

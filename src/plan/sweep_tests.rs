@@ -364,11 +364,21 @@ fn sobol_trials_are_even_and_stay() {
     assert_eq!(places, (0..16).collect::<Vec<_>>());
     assert_eq!(ids(&text(16, 3, ""))[..5], ids(&text(5, 3, "")));
     assert_ne!(ids(&text(5, 3, "")), ids(&text(5, 4, "")));
-    let more = text(5, 3, "[init]\nbias = { uniform = [0, 1] }");
+    let more = text(5, 3, "[regularization]\nl1 = { uniform = [0, 1] }");
     assert_eq!(values(&text(5, 3, ""), "lr"), values(&more, "lr"));
     let random = text(5, 3, "").replace("'sobol'", "'random'");
     assert_eq!(ids(&random), ids(&random.replace("sampler = 'random'\n", "")));
     assert_ne!(ids(&random), ids(&text(5, 3, "")));
+}
+
+#[test]
+fn the_order_of_drawn_keys_changes_no_id_under_sobol() {
+    let [lr, l1] =
+        ["optimizer = { kind = 'sgd', lr = { uniform = [0.1, 1] } }\n", "regularization.l1 = { uniform = [0, 1] }\n"];
+    let text = |first: &str, second: &str| {
+        with(&format!("train.steps = 1\n{first}{second}sweep = {{ trials = 9, sampler = 'sobol' }}"))
+    };
+    assert_eq!(ids(&text(lr, l1)), ids(&text(l1, lr)));
 }
 
 #[test]
