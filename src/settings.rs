@@ -113,6 +113,11 @@ impl Settings {
         self.0.iter().map(|(name, value)| (*name, value))
     }
 
+    /// All settings but the seed: what runs of one cell have in common.
+    pub fn apart_from_seed(&self) -> impl Iterator<Item = (&str, &Scalar)> {
+        self.0.iter().filter(|(name, _)| **name != "seed").map(|(name, value)| (*name, value))
+    }
+
     /// The id of the run that has these settings on data of this fingerprint.
     pub fn run_id(&self, data_fingerprint: &str) -> RunId {
         self.id("paribus run", data_fingerprint, |_| true)

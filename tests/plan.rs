@@ -126,3 +126,13 @@ fn new_labels_are_told_and_equal_values_once() {
     assert!(plan.contains("2 runs to be given a new label"), "{plan}");
     assert_eq!(plan.matches("`slow, lr=0.1` is there more than once and is run once").count(), 1, "{plan}");
 }
+
+#[test]
+fn runs_of_another_experiment_do_not_leave_without_a_word() {
+    let scratch = Scratch::with(SMALL);
+    scratch.run("run small.toml").well();
+    scratch.write("other.toml", &SMALL.replace("\"small\"", "\"other\"").replace("steps = 30", "steps = 3"));
+    let ran = scratch.run("run other.toml --results results/small --quiet").well();
+    assert!(ran.stderr.contains("results/small held runs of `small`"), "{}", ran.stderr);
+    assert_eq!(scratch.run("run other.toml --results results/small --quiet").well().stderr, "");
+}

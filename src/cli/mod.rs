@@ -18,6 +18,7 @@ mod show;
 mod status;
 mod table;
 mod training;
+mod units;
 
 use std::fmt;
 use std::io::{IsTerminal, Write};
@@ -25,6 +26,8 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{CommandFactory, Parser, Subcommand};
+
+use units::{counted, grouped};
 
 use crate::file::Experiment;
 use crate::plan::{Duplicate, Outline, Plan, Selection};
@@ -225,38 +228,9 @@ fn results_folder(experiment: &Experiment, asked: Option<PathBuf>) -> PathBuf {
     asked.unwrap_or_else(|| PathBuf::from("results").join(experiment.folder_name()))
 }
 
-/// `1234567` as `1,234,567`.
-fn grouped(number: u128) -> String {
-    let digits = number.to_string();
-    let mut text = String::with_capacity(digits.len() + digits.len() / 3);
-    for (position, digit) in digits.chars().enumerate() {
-        if position > 0 && (digits.len() - position).is_multiple_of(3) {
-            text.push(',');
-        }
-        text.push(digit);
-    }
-    text
-}
-
-/// `1 run`, `2 runs`.
-fn counted(number: impl TryInto<u128>, noun: &str) -> String {
-    let number = number.try_into().unwrap_or_default();
-    format!("{} {noun}{}", grouped(number), if number == 1 { "" } else { "s" })
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn large_numbers_are_grouped() {
-        assert_eq!(grouped(0), "0");
-        assert_eq!(grouped(999), "999");
-        assert_eq!(grouped(1000), "1,000");
-        assert_eq!(grouped(1_234_567), "1,234,567");
-        assert_eq!(counted(1, "run"), "1 run");
-        assert_eq!(counted(12_006, "step"), "12,006 steps");
-    }
 
     #[test]
     fn the_command_line_is_well_formed() {

@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 
 use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
 
+use super::units::duration;
 use super::{counted, grouped, note};
 use crate::runner::Progress;
 
@@ -164,29 +165,9 @@ impl Total {
     }
 }
 
-/// Seconds as a person says them.
-pub fn duration(seconds: f64) -> String {
-    match seconds {
-        ..9.95 => format!("{seconds:.1} s"),
-        ..120.0 => format!("{seconds:.0} s"),
-        ..7200.0 => format!("{:.0} min", seconds / 60.0),
-        _ => format!("{:.1} h", seconds / 3600.0),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn durations_read_well() {
-        assert_eq!(duration(0.04), "0.0 s");
-        assert_eq!(duration(9.94), "9.9 s");
-        assert_eq!(duration(9.96), "10 s");
-        assert_eq!(duration(119.0), "119 s");
-        assert_eq!(duration(120.0), "2 min");
-        assert_eq!(duration(7200.0), "2.0 h");
-    }
 
     #[test]
     fn the_overview_counts_cost_and_not_steps() {

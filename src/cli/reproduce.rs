@@ -9,8 +9,9 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use indicatif::MultiProgress;
 use serde::Serialize;
 
-use super::progress::{Reporter, duration};
+use super::progress::Reporter;
 use super::training::{self, Datasets, default_jobs, items};
+use super::units::duration;
 use super::{Failure, counted, note, out, results, run, select};
 use crate::plan::{Plan, PlannedRun};
 use crate::runner::{self, Event, Progress};

@@ -3,7 +3,7 @@
 pub mod summary;
 
 use std::ops::ControlFlow;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -13,13 +13,14 @@ use indicatif::MultiProgress;
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 
 use super::experiment::Asked;
-use super::progress::{Reporter, duration};
+use super::progress::Reporter;
 use super::training::{self, Datasets, default_jobs, items};
+use super::units::duration;
 use super::{Failure, counted, note, out, results_folder, select, warn};
 use crate::kernel::Instructions;
 use crate::plan::{Outline, Plan, PlannedRun};
 use crate::runner::{self, Ended, Event, Progress};
-use crate::store::{Context, Inventory, Known, Reconciled, Results, RunResult, RunRow, Summary};
+use crate::store::{self, Context, Inventory, Known, Reconciled, Results, RunResult, RunRow, Summary};
 use crate::train::Outcome;
 
 #[derive(Debug, clap::Args)]
@@ -77,6 +78,8 @@ pub fn run(arguments: &Arguments, bars: &MultiProgress) -> Result<ExitCode, Fail
     let mut data = Datasets::default();
     data.load(&runs.iter().filter(|run| !is_kept(run)).copied().collect::<Vec<_>>())?;
 
+    let name = plan.experiment.name.as_str();
+    let other = if there.runs.is_empty() { None } else { other_experiment(&folder, name)? };
     let mut results = Results::open(&folder, context(&plan))?;
     let wanted = runs.iter().map(|run| (run.id, run.label.clone())).collect();
     let reconciled = results.reconcile(&wanted, arguments.only.is_empty())?;
@@ -89,6 +92,12 @@ pub fn run(arguments: &Arguments, bars: &MultiProgress) -> Result<ExitCode, Fail
             note(&text);
         }
     };
+    if let Some(other) = other.filter(|_| reconciled.archived > 0) {
+        tracing::warn!(
+            "{} held runs of `{other}`: what `{name}` does not ask for is in its archive now",
+            folder.display()
+        );
+    }
     if let Some(sentence) = moved(reconciled) {
         say(sentence);
     }
@@ -163,6 +172,13 @@ pub fn run(arguments: &Arguments, bars: &MultiProgress) -> Result<ExitCode, Fail
         return Ok(ExitCode::from(130));
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// The name of another experiment that has written runs to the folder which its tables still show.
+fn other_experiment(folder: &Path, name: &str) -> Result<Option<String>, Failure> {
+    let batches = store::Survey::of(folder)?.batches;
+    let shown = batches.into_iter().filter(|batch| !batch.is_archived).map(|batch| batch.origin.context.experiment);
+    Ok(shown.into_iter().find(|other| other != name))
 }
 
 /// `1 run is there`, `2 runs are there`.

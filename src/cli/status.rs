@@ -7,9 +7,9 @@ use std::time::SystemTime;
 
 use serde::Serialize;
 
-use super::progress::duration;
 use super::run::summary;
 use super::table::Table;
+use super::units::{duration, size};
 use super::{Failure, counted, out, results};
 use crate::settings::{NUMERICS_VERSION, RunId};
 use crate::store::{Context, Holder, Inventory, Known, Origin, Status, Survey, Use};
@@ -372,39 +372,5 @@ fn next(
                 if missing - in_archive == 1 { "is" } else { "are" }
             )
         }
-    }
-}
-
-/// `1.2 MB`.
-pub fn size(bytes: u64) -> String {
-    const UNITS: [&str; 4] = ["kB", "MB", "GB", "TB"];
-    if bytes < 1000 {
-        return format!("{bytes} B");
-    }
-    let mut value = bytes as f64 / 1000.0;
-    let mut unit = UNITS[0];
-    for larger in &UNITS[1..] {
-        if value < 999.95 {
-            break;
-        }
-        value /= 1000.0;
-        unit = larger;
-    }
-    format!("{value:.1} {unit}")
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn sizes_have_a_unit_that_fits() {
-        assert_eq!(size(0), "0 B");
-        assert_eq!(size(999), "999 B");
-        assert_eq!(size(1_000), "1.0 kB");
-        assert_eq!(size(999_949), "999.9 kB");
-        assert_eq!(size(999_960), "1.0 MB");
-        assert_eq!(size(64 << 20), "67.1 MB");
-        assert_eq!(size(5_000_000_000_000_000), "5000.0 TB");
     }
 }

@@ -5,7 +5,8 @@ use std::collections::hash_map::Entry;
 use std::ops::ControlFlow;
 use std::time::Instant;
 
-use super::progress::{Item, duration};
+use super::progress::Item;
+use super::units::duration;
 use crate::data::{self, Dataset, Limits, Source};
 use crate::plan::PlannedRun;
 use crate::runner::Ended;

@@ -107,8 +107,7 @@ impl<'e> Exclusion<'e> {
             return Marks::NONE;
         }
         let settings = spec.settings();
-        let apart = settings.iter().filter(|(name, _)| *name != "seed").map(|(name, value)| (name as &str, value));
-        self.of_axes(taken).and(self.of_settings(apart))
+        self.of_axes(taken).and(self.of_settings(settings.apart_from_seed()))
     }
 
     fn marks(&self, name: &str, is_meant: impl Fn(&Wanted) -> bool) -> Marks {

@@ -51,8 +51,7 @@ impl Survey {
         let mut known: HashSet<Fingerprint> = HashSet::new();
         let of_cell = |Cell { spec, .. }: &Cell| {
             let settings = spec.settings();
-            let apart = settings.iter().filter(|(name, _)| *name != "seed").map(|(name, value)| (name as &str, value));
-            Fingerprint::of_all(apart).and(Fingerprint::of_data(spec.fingerprint()))
+            Fingerprint::of_all(settings.apart_from_seed()).and(Fingerprint::of_data(spec.fingerprint()))
         };
         let different: Vec<&Cell> = cells.iter().filter(|cell| known.insert(of_cell(cell))).collect();
         survey.duplicates = (cells.len() - different.len()) as u64;

@@ -28,8 +28,7 @@ fn agrees(plan: &Plan) {
     let all = space.size().unwrap() as u64;
     assert_eq!(survey.cells() + survey.duplicates + survey.excluded, all);
     let of_run = |run: &PlannedRun| {
-        let apart = run.settings.iter().filter(|(name, _)| *name != "seed").map(|(name, value)| (name as &str, value));
-        Fingerprint::of_all(apart).and(Fingerprint::of_data(run.spec.fingerprint()))
+        Fingerprint::of_all(run.settings.apart_from_seed()).and(Fingerprint::of_data(run.spec.fingerprint()))
     };
     let listed: HashSet<Fingerprint> = runs.iter().map(of_run).collect();
     assert_eq!(listed, survey.fingerprints.iter().copied().collect());

@@ -1,10 +1,9 @@
 //! A plan as text.
 
 use super::{List, Report, axes};
-use crate::cli::progress::duration;
-use crate::cli::status::size;
+use crate::cli::merged;
 use crate::cli::table::Table;
-use crate::cli::{counted, grouped};
+use crate::cli::units::{counted, duration, grouped, size};
 use crate::file::{Experiment, How};
 use crate::plan::{Change, Estimate, State};
 
@@ -68,7 +67,7 @@ fn runs(list: &List) -> String {
         table.row([run.id.to_string(), run.label.clone(), seed, state.name().to_owned(), varies, why(changes)]);
     }
     let mut text = format!("\nruns\n{}", table.render(2));
-    for line in super::super::merged(list.duplicates) {
+    for line in merged(list.duplicates) {
         text += &format!("  {line}\n");
     }
     if !list.leaving.is_empty() {
