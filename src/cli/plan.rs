@@ -56,6 +56,9 @@ Exit codes: 0 all well, 2 a mistake in the file or in --only, 1 results that can
 /// More runs than this are listed only where that is asked for.
 const LISTED: u64 = 1000;
 
+/// However many of them are the same run, it takes time to find more cells than this in a list.
+const LISTED_CELLS: u128 = 100_000;
+
 /// As long as this is spent on timing.
 const TIMING: Duration = Duration::from_millis(30);
 
@@ -98,7 +101,8 @@ pub fn plan(arguments: &Arguments) -> Result<ExitCode, Failure> {
     let jobs = arguments.jobs.map_or_else(default_jobs, |jobs| jobs as usize);
     let show = |report: &Report| out(&if arguments.json { json::json(report) } else { listing::listing(report) });
 
-    if outline.runs() > LISTED && !arguments.list && arguments.only.is_empty() {
+    let is_large = outline.runs() > LISTED || outline.space.size().is_none_or(|cells| cells > LISTED_CELLS);
+    if is_large && !arguments.list && arguments.only.is_empty() {
         let (counts, leaving) = count_states(&outline, &inventory, &results)?;
         let Outline { experiment, space, survey, .. } = &outline;
         let seeds = experiment.seeds.get().len() as u64;
