@@ -444,6 +444,27 @@ fn axes_within_axes_are_no_parts_of_a_script() {
 }
 
 #[test]
+fn an_optimizer_is_not_taken_for_another() {
+    let sections = "[optimizer.sgd]\nlr = 0.1\n[optimizer.adam]\n";
+    let of = |base: &str, file: &str| {
+        let scratch = Scratch::with(&format!("extends = \"base.toml\"\n{file}"));
+        scratch.write("base.toml", &with(sections, base));
+        let ran = scratch.run("check small.toml");
+        assert_eq!(ran.code, 2, "{ran:#?}");
+        ran.stderr
+    };
+    insta::assert_snapshot!(of(
+        "[optimizer]\nkind = \"adam\"\n[optimizer.slow]\nlr = 0.1\n",
+        "[optimizer.sgd]\nlr = 0.3\n"
+    ));
+    insta::assert_snapshot!(of("[optimizer]\nkind = \"adam\"\n", "[optimizer.sgd]\nlr = 0.3\n"));
+    insta::assert_snapshot!(of(sections, "[optimizer]\nkind = \"lion\"\n"));
+    // Of a whole variant, too.
+    let varied = with(sections, "[variant.a]\n[variant.b.optimizer.adam]\nlr = 0.1\n[optimizer]\nkind = \"sgd\"\n");
+    assert_eq!(mistakes(&varied).matches("does not go with").count(), 1);
+}
+
+#[test]
 fn one_mistake_and_not_what_follows_from_it() {
     let evaluated = |line: &str| {
         mistakes(

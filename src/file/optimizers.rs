@@ -1,7 +1,8 @@
 //! The `[optimizer]` section, lowered: `[optimizer.NAME]` tables become the alternatives of one axis, each with the keys
-//! that stand directly in `[optimizer]` and with `kind = "NAME"` where it says no kind.
+//! that stand directly in `[optimizer]` and with `kind = "NAME"` where it says no kind. Beside tables, `[optimizer]` has no `kind`.
 
 use super::Name;
+use crate::optim::Algorithm;
 use crate::value::problem::{Cause, Problem};
 use crate::value::{Alternative, Axis, Entry, Form, Kind, Node, Origin, Tree};
 
@@ -69,7 +70,7 @@ pub fn lower_section(tree: &mut Tree, section: &mut Entry) -> (SharedKeys, Vec<P
         Some(Problem::new(message).at(arm.key_origin.clone()))
     };
     problems.extend(arms.iter().filter_map(misnamed));
-    problems.extend(kind_of_another_text(&arms, &shared));
+    problems.extend(kind_of_all(&arms, &shared));
     let shared_keys = shared.iter().map(|entry| (entry.key.clone(), entry.key_origin.clone())).collect();
     let axis = Axis {
         id: tree.new_axis(),
@@ -80,24 +81,22 @@ pub fn lower_section(tree: &mut Tree, section: &mut Entry) -> (SharedKeys, Vec<P
     (SharedKeys(shared_keys), problems)
 }
 
-/// A `kind` that one text gives to its only optimizer is not that of the optimizers that another text names.
-fn kind_of_another_text(arms: &[Entry], shared: &[Entry]) -> Option<Problem> {
+/// A `kind` beside tables would be that of every table that says none, whatever it is called.
+fn kind_of_all(arms: &[Entry], shared: &[Entry]) -> Option<Problem> {
     let kind = shared.iter().find(|entry| entry.key == "kind")?;
+    let names: Vec<String> = arms.iter().map(|arm| format!("[optimizer.{}]", arm.key)).collect();
+    let mut problem = Problem::new(format!("`kind` in [optimizer] does not go with {}", names.join(", ")))
+        .at(kind.key_origin.clone())
+        .label("the kind of which optimizer?")
+        .help("`[optimizer.NAME]` is of the kind NAME; a name of your own has its `kind` below it: `[optimizer.slow]`, `kind = \"sgd\"`");
     let source = kind.key_origin.source;
-    if arms.iter().any(|arm| arm.key_origin.source == source) {
-        return None;
+    if arms.iter().any(|arm| arm.key_origin.source != source) {
+        problem = problem.help(
+            "they are written in two files, one laid over the other: to replace the whole section of the other, write it in \
+             braces: `optimizer = { kind = \"sgd\" }`, or `optimizer = { slow = { kind = \"sgd\" } }`",
+        );
     }
-    let arm = arms.iter().find(|arm| arm.value.entry("kind").is_none())?;
-    let problem = Problem::new(format!(
-        "`kind` in [optimizer] would be the kind of `{}`, too, which is written elsewhere",
-        arm.key
-    ));
-    Some(
-        problem.at(kind.key_origin.clone()).help(format!(
-            "to replace the whole section, write it in braces: `optimizer = {{ {} = {{ ... }} }}`",
-            arm.key
-        )),
-    )
+    Some(problem)
 }
 
 /// Makes a table of `[[optimizer.NAME]]`, a list of tables, and reports it.
@@ -129,8 +128,10 @@ fn alternative(tree: &mut Tree, arm: Entry, shared: &[Entry]) -> Alternative {
         Kind::Table(own) => own,
         _ => Vec::new(),
     };
-    let mut entries: Vec<Entry> =
-        shared.iter().filter(|entry| own.iter().all(|own| own.key != entry.key)).cloned().collect();
+    // A `kind` for all is a mistake: a table that the name of an optimizer names is not said to be another, too.
+    let is_shared = |entry: &&Entry| entry.key != "kind" || !Algorithm::KINDS.contains(&name.as_str());
+    let is_own = |entry: &Entry| own.iter().any(|own| own.key == entry.key);
+    let mut entries: Vec<Entry> = shared.iter().filter(is_shared).filter(|entry| !is_own(entry)).cloned().collect();
     entries.extend(own);
     if entries.iter().all(|entry| entry.key != "kind") {
         let kind = Node { id: tree.new_node(), origin: key_origin.clone(), kind: Kind::Text(name.clone()) };
