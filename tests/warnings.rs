@@ -87,6 +87,18 @@ fn weights_that_lose_the_signal() {
     let axis = deep(five, "[1.0, \"he\"]");
     warns("weight-scale", &deep(five, "1.0"), &[normalized, shallow, axis, deep(five, "0.14"), deep(five, "\"he\"")]);
     warns("weight-scale", &deep(five, "0.01"), &[]);
+    // The book's own deep network.
+    let four = "hidden = [100, 100, 100, 100]";
+    warns("weight-scale", &deep(four, "1.0"), &[deep("hidden = [100, 100, 100]", "1.0"), deep(four, "0.5")]);
+    // Variants compare what only one of them says, with or without a section.
+    let variants =
+        |init: &str| with(HIDDEN, &format!("{five}\n{init}[variant.small]\ninit.weights = 0.01\n[variant.he]\n"));
+    assert_eq!(names(&variants("")), [""; 0]);
+    assert_eq!(names(&variants("[init]\nweights = \"he\"\n")), [""; 0]);
+    assert_eq!(names(&variants("").replace("[variant.he]", "[variant.he]\ninit.weights = \"he\"")), [""; 0]);
+    // What no variant changes is compared by none.
+    let unchanged = "[init]\nweights = 0.01\n[variant.a]\ninit.bias = 0.1\n[variant.b]\n";
+    assert_eq!(names(&with(HIDDEN, &format!("{five}\n{unchanged}"))), ["weight-scale"]);
     warns("weight-scale", &deep(five, "{ kind = \"uniform\", bound = 2.0 }"), &[]);
 }
 

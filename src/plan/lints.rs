@@ -114,14 +114,17 @@ impl Found {
     }
 }
 
-/// Whether the setting at these keys has several values, or is drawn; nothing at no keys.
+/// Whether the setting at these keys has several values, is drawn, or is different in variants; nothing at no keys.
 fn is_axis(root: &Node, path: &[&str], choice: &Choice) -> bool {
     let mut node = root;
-    for key in path {
+    for (depth, key) in path.iter().enumerate() {
         let Some(entry) = node.chosen(choice).entry(key) else { return false };
         node = &entry.value;
+        if path[0] != "optimizer" && differs_in_variants(node, &path[depth + 1..]) {
+            return true;
+        }
     }
-    // What variants change, and what optimizers have of their own, is no comparison of this setting.
+    // What optimizers have of their own is no comparison of this setting.
     let mut value = node;
     while let Kind::Axis(axis) = &value.kind {
         if axis.form != Form::Patched && axis.alternatives.iter().all(|alternative| alternative.name.is_none()) {
@@ -130,6 +133,18 @@ fn is_axis(root: &Node, path: &[&str], choice: &Choice) -> bool {
         value = &axis.alternatives[choice.get(axis.id)].value;
     }
     false
+}
+
+/// Whether variants say different things, or not all of them anything, of what stands at these keys of `node`.
+fn differs_in_variants(node: &Node, path: &[&str]) -> bool {
+    let Kind::Axis(axis) = &node.kind else { return false };
+    let written = |alternative: &Node| {
+        let found = path.iter().try_fold(alternative, |node, key| Some(&node.entry(key)?.value));
+        found.filter(|found| !found.is_absent()).map(|found| found.origin.clone())
+    };
+    let mut places = axis.alternatives.iter().map(|alternative| written(&alternative.value));
+    let first = places.next();
+    axis.form == Form::Patched && places.any(|place| Some(&place) != first.as_ref())
 }
 
 /// The standard deviation of weights that are drawn from one distribution in all layers.
@@ -172,13 +187,15 @@ fn growth(run: &NetworkRun, std: f64) -> f64 {
 }
 
 fn weight_scale(run: &NetworkRun) -> Option<Found> {
-    /// A signal that is multiplied or divided by more than this between the first hidden layer and the last one is lost.
-    const MOST: f64 = 1000.0;
+    /// A signal that grows by more than this between the first hidden layer and the last one makes the outputs sure of anything; one that
+    /// fades so far is lost.
+    const MOST: f64 = 100.0;
+    const LEAST: f64 = 1e-3;
     let std = spread(run.init.weights).filter(|_| run.steps > 0 && !run.model.normalizes_batches())?;
     let growth = growth(run, std);
     let what = match growth {
         _ if growth > MOST => format!("grows {} fold", rounded(growth)),
-        _ if growth < 1.0 / MOST => format!("fades to {} of its size", rounded(growth)),
+        _ if growth < LEAST => format!("fades to {} of its size", rounded(growth)),
         _ => return None,
     };
     let message = format!("with weights of standard deviation {} a signal {what} in the hidden layers", rounded(std));
