@@ -173,7 +173,7 @@ impl<'de> Deserializer<'de> for Reader<'_> {
 
     fn deserialize_enum<V: Visitor<'de>>(
         self,
-        name: &'static str,
+        enum_name: &'static str,
         variants: &'static [&'static str],
         visitor: V,
     ) -> Result<V::Value, Fault> {
@@ -181,9 +181,12 @@ impl<'de> Deserializer<'de> for Reader<'_> {
         match &self.node.kind {
             Kind::Int(value) => visitor.visit_i64(*value).map_err(accepting),
             Kind::Float(value) => visitor.visit_f64(*value).map_err(accepting),
-            Kind::Text(name) => visitor.visit_enum(Variant { tag: self.node, key: None, name, content: Content::None }),
+            Kind::Text(name) => {
+                let tag_key = tag_of(enum_name);
+                visitor.visit_enum(Variant { tag: self.node, tag_key, key: None, name, content: Content::None })
+            }
             Kind::Table(_) => {
-                let tag = tag_of(name);
+                let tag = tag_of(enum_name);
                 let content = Reader { tag: Some(tag), ..self };
                 visitor.visit_enum(tagged(self, tag, Content::Table(content)).map_err(accepting)?)
             }
@@ -210,9 +213,10 @@ pub(crate) fn tag_of(name: &str) -> &str {
 fn tagged<'a>(reader: Reader<'a>, tag: &'static str, content: Content<'a>) -> Result<Variant<'a>, Fault> {
     let entry = reader.node.entry(tag).filter(|entry| reader.view.shows(&entry.value));
     let Some(entry) = entry else { return Err(Fault::missing_field(tag).at(reader.node)) };
+    let tag_key = tag;
     let tag = reader.of(&entry.value);
     match &tag.node.kind {
-        Kind::Text(name) => Ok(Variant { tag: tag.node, key: Some(entry), name, content }),
+        Kind::Text(name) => Ok(Variant { tag: tag.node, tag_key, key: Some(entry), name, content }),
         _ => tag.wrong_type(&"a name in quotes").map_err(|fault| fault.of_key(entry)),
     }
 }
@@ -260,6 +264,8 @@ impl<'de> MapAccess<'de> for Fields<'_> {
 /// An enum's variant: its name, where the name stands, and what the variant holds.
 struct Variant<'a> {
     tag: &'a Node,
+    /// The key under which a table has the name.
+    tag_key: &'a str,
     /// The entry whose value the name is, where the variant is a table.
     key: Option<&'a Entry>,
     name: &'a str,
@@ -306,7 +312,7 @@ impl<'de> VariantAccess<'de> for Variant<'_> {
                 seed.deserialize(MapAccessDeserializer::new(nothing)).map_err(|fault: Fault| {
                     let is_missing = fault.is_missing();
                     let fault = fault.at(self.tag);
-                    let help = format!("a table has room for it: `{{ kind = \"{}\", ... }}`", self.name);
+                    let help = format!("a table has room for it: `{{ {} = \"{}\", ... }}`", self.tag_key, self.name);
                     if is_missing { fault.help(help) } else { fault }
                 })
             }
