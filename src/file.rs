@@ -284,7 +284,7 @@ impl Experiment {
         problems.extend(sweep::combine(&mut tree, &dropped, None));
         let mut reported = HashSet::new();
         problems.retain(|problem| reported.insert(problem.clone()));
-        let missed = places::explain(&mut problems);
+        let missed = places::explain(&mut problems, &tree.root);
         let sections = tree.root.entries().unwrap_or_default().iter();
         let incomplete =
             sections.filter(|entry| missed.contains(entry.key.as_str())).map(|entry| entry.value.id).collect();

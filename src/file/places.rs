@@ -2,19 +2,10 @@
 
 use std::collections::HashSet;
 
-use serde::de::DeserializeOwned;
-
-use super::Sweep;
+use super::format::{Key, Table, Variant, format};
 use super::variants::VARIANT;
-use crate::data::Data;
-use crate::nn::{self, Init, Regularization};
-use crate::optim::{Algorithm, Optimizer};
-use crate::record::Record;
-use crate::train;
-use crate::value::deserialize::deserialize;
-use crate::value::parse::parse;
 use crate::value::problem::{Cause, Problem, did_you_mean, one_of};
-use crate::value::{Choice, Kind, Sources, Tree, vocabulary};
+use crate::value::{Kind, Node, Origin, Tree, vocabulary};
 
 /// The keys at the top of a file; those from the seventh on are sections.
 const TOP: [&str; 16] = [
@@ -64,23 +55,29 @@ pub fn name_sections(tree: &mut Tree) -> Vec<Problem> {
     problems
 }
 
-/// Says of each unknown key where it belongs, if that is somewhere else in the file. What is said to be missing and stands in
-/// another place is left out. Returns the sections that miss a key so.
-pub fn explain(problems: &mut Vec<Problem>) -> HashSet<&'static str> {
+/// Says of each unknown key where it belongs, if that is somewhere else in the file, of which `root` is the tree. What is said to be
+/// missing and stands in another place is left out. Returns the sections that miss a key so.
+pub fn explain(problems: &mut Vec<Problem>, root: &Node) -> HashSet<&'static str> {
     let mut homes = None;
     let mut missed = HashSet::new();
     let mut misplaced: HashSet<String> = HashSet::new();
     for problem in problems.iter_mut() {
-        let Some(Cause::UnknownKey { key, meant: None }) = problem.cause.as_deref() else { continue };
+        let Some(Cause::UnknownKey { key, meant }) = problem.cause.as_deref() else { continue };
+        let synonyms = vocabulary::keys(key);
+        // What another program calls so is meant for sure; what is spelled alike is less likely than what is spelled the same.
+        if meant.as_ref().is_some_and(|meant| synonyms.contains(&meant.as_str())) {
+            continue;
+        }
         let homes = homes.get_or_insert_with(Homes::find);
         let key = key.clone();
-        let candidates: Vec<&str> =
-            std::iter::once(key.as_str()).chain(vocabulary::keys(&key).iter().copied()).collect();
-        let Some((name, home)) = candidates.iter().find_map(|name| Some((*name, homes.of(name)?))) else { continue };
+        let around = problem.origin.as_ref().and_then(|origin| section_of(root, origin));
+        let also = if meant.is_none() { synonyms } else { &[] };
+        let mut candidates = std::iter::once(key.as_str()).chain(also.iter().copied());
+        let Some((name, home)) = candidates.find_map(|name| Some((name, homes.of(name, around)?))) else { continue };
         match &home {
             Home::Section(section) => _ = missed.insert(*section),
             Home::Top | Home::TopSection => _ = misplaced.insert(name.to_owned()),
-            Home::Optimizers(_) | Home::IsOptimizer => {}
+            Home::Kinds { .. } | Home::IsOptimizer => {}
         }
         problem.label = if *name == *key { home.label(name) } else { home.question(name) };
         problem.help.insert(0, home.help(name));
@@ -91,6 +88,19 @@ pub fn explain(problems: &mut Vec<Problem>) -> HashSet<&'static str> {
     missed
 }
 
+/// The section that has a key which is written there.
+fn section_of<'n>(root: &'n Node, origin: &Origin) -> Option<&'n str> {
+    fn holds(node: &Node, origin: &Origin) -> bool {
+        let has_key = match &node.kind {
+            Kind::Table(entries) => entries.iter().any(|entry| entry.key_origin == *origin),
+            Kind::Axis(axis) => axis.alternatives.iter().any(|one| one.key_origin.as_ref() == Some(origin)),
+            _ => false,
+        };
+        has_key || node.children().any(|child| holds(child, origin))
+    }
+    root.entries()?.iter().find(|section| holds(&section.value, origin)).map(|section| section.key.as_str())
+}
+
 /// Where a key belongs.
 enum Home {
     /// The top of the file.
@@ -98,8 +108,14 @@ enum Home {
     /// The top of the file, or a header of its own.
     TopSection,
     Section(&'static str),
-    /// Some optimizers have it, and others do not.
-    Optimizers(Vec<&'static str>),
+    /// Some of what `[section]` can be have it, and others do not; `tag` says which it is.
+    Kinds {
+        section: &'static str,
+        tag: String,
+        kinds: Vec<String>,
+        /// Whether it stands in that section.
+        is_there: bool,
+    },
     /// It is the name of an optimizer.
     IsOptimizer,
 }
@@ -109,7 +125,10 @@ impl Home {
         match self {
             Self::Top | Self::TopSection => format!("`{name}` belongs to the top of the file"),
             Self::Section(section) => format!("`{name}` belongs to [{section}]"),
-            Self::Optimizers(_) => format!("this optimizer has no `{name}`"),
+            Self::Kinds { section: "optimizer", is_there: false, .. } => format!("`{name}` belongs to an optimizer"),
+            Self::Kinds { section, is_there: false, .. } => format!("`{name}` belongs to [{section}]"),
+            Self::Kinds { section: "data", .. } => format!("this source has no `{name}`"),
+            Self::Kinds { section, .. } => format!("this {section} has no `{name}`"),
             Self::IsOptimizer => format!("`{name}` is an optimizer of its own"),
         }
     }
@@ -135,67 +154,56 @@ impl Home {
                 format!("write `{name}` below [optimizer.NAME], or below [optimizer] for all optimizers of the file")
             }
             Self::Section(section) => format!("write `{name}` below the header [{section}], or as `{section}.{name}`"),
-            Self::Optimizers(kinds) => {
+            Self::Kinds { section: "optimizer", kinds, .. } => {
                 let headers: Vec<String> = kinds.iter().map(|kind| format!("[optimizer.{kind}]")).collect();
                 format!("`{name}` is a setting of {}", headers.join(", "))
+            }
+            Self::Kinds { section, tag, kinds, .. } => {
+                let kinds: Vec<String> = kinds.iter().map(|kind| format!("\"{kind}\"")).collect();
+                format!("`{name}` is a setting of [{section}] with the `{tag}` {}", kinds.join(", "))
             }
             Self::IsOptimizer => format!("write `[optimizer.{name}]`"),
         }
     }
 }
 
-/// Every key that a section accepts, as the section's type says.
-struct Homes {
-    sections: Vec<(&'static str, Vec<String>)>,
-    optimizers: Vec<(&'static str, Vec<String>)>,
-}
+/// Every key that a section accepts, as the [`format`](super::format) of the file says.
+struct Homes(Vec<(&'static str, Table)>);
 
 impl Homes {
     fn find() -> Self {
-        let optimizer = |kind: &'static str| (kind, keys_of::<Optimizer>(&format!("kind = \"{kind}\"")));
-        Self {
-            sections: vec![
-                ("data", keys_of::<Data>("source = \"mnist\"")),
-                ("network", keys_of::<nn::Section>("")),
-                ("init", keys_of::<Init>("")),
-                ("regularization", keys_of::<Regularization>("")),
-                ("train", keys_of::<train::Section>("")),
-                ("record", keys_of::<Record>("")),
-                ("sweep", keys_of::<Sweep>("")),
-            ],
-            optimizers: Algorithm::KINDS.iter().map(|kind| optimizer(kind)).collect(),
-        }
+        let format = format();
+        let table = |section: &str| format.iter().find(|key| key.name == section)?.shape.table().cloned();
+        Self(SECTIONS.iter().filter_map(|section| Some((*section, table(section)?))).collect())
     }
 
-    fn of(&self, key: &str) -> Option<Home> {
+    /// Where `key` belongs, which stands in the section `around`.
+    fn of(&self, key: &str, around: Option<&str>) -> Option<Home> {
         if SECTIONS.contains(&key) {
             return Some(Home::TopSection);
         }
         if TOP.contains(&key) {
             return Some(Home::Top);
         }
-        let has = |keys: &[String]| keys.iter().any(|known| known == key);
-        if let Some((section, _)) = self.sections.iter().find(|(_, keys)| has(keys)) {
-            return Some(Home::Section(section));
-        }
-        let kinds: Vec<&str> = self.optimizers.iter().filter(|(_, keys)| has(keys)).map(|(kind, _)| *kind).collect();
-        if kinds.len() == self.optimizers.len() {
-            return Some(Home::Section("optimizer"));
-        }
-        if !kinds.is_empty() {
-            return Some(Home::Optimizers(kinds));
-        }
-        self.optimizers.iter().any(|(kind, _)| *kind == key).then_some(Home::IsOptimizer)
+        self.0.iter().find_map(|(section, table)| home_in(section, table, key, around)).or_else(|| {
+            let (_, optimizers) = self.0.iter().find(|(section, _)| *section == "optimizer")?;
+            optimizers.choice.as_ref()?.variants.iter().any(|kind| kind.name == key).then_some(Home::IsOptimizer)
+        })
     }
 }
 
-/// The keys that `T` accepts beside the settings in `text`: what it says of a key that nothing has.
-fn keys_of<T: DeserializeOwned>(text: &str) -> Vec<String> {
-    let mut sources = Sources::default();
-    let source = sources.add("", format!("{text}\n\"?\" = 0\n"));
-    let Ok(tree) = parse(&sources, source) else { return Vec::new() };
-    let fault = deserialize::<T>(&tree.root, &Choice::default(), &HashSet::new()).err();
-    fault.and_then(|fault| fault.accepted_keys().map(<[String]>::to_vec)).unwrap_or_default()
+fn home_in(section: &'static str, table: &Table, key: &str, around: Option<&str>) -> Option<Home> {
+    let has = |keys: &[Key]| keys.iter().any(|known| known.name == key);
+    let Some(choice) = &table.choice else { return has(&table.keys).then_some(Home::Section(section)) };
+    let with_it: Vec<&Variant> = choice.variants.iter().filter(|kind| has(&kind.keys)).collect();
+    // Anything may have a `kind`.
+    let is_tag = key == choice.tag && key != "kind";
+    if is_tag || has(&table.keys) || with_it.len() == choice.variants.len() {
+        return Some(Home::Section(section));
+    }
+    let kinds: Vec<String> = with_it.into_iter().map(|kind| kind.name.clone()).collect();
+    let (tag, is_there) = (choice.tag.clone(), around == Some(section));
+    (!kinds.is_empty()).then_some(Home::Kinds { section, tag, kinds, is_there })
 }
 
 /// A section that is needed and missing, with the least that it can say.
@@ -212,18 +220,27 @@ mod tests {
     #[test]
     fn every_section_tells_its_keys() {
         let homes = Homes::find();
-        for (section, keys) in homes.sections.iter().chain(&homes.optimizers) {
-            assert!(keys.len() > 1, "{section}: {keys:?}");
-        }
-        assert!(matches!(homes.of("lr"), Some(Home::Section("optimizer"))));
-        assert!(matches!(homes.of("validation_share"), Some(Home::Section("data"))));
-        assert!(matches!(homes.of("seeds"), Some(Home::Top)));
-        assert!(matches!(homes.of("train"), Some(Home::TopSection)));
-        assert!(matches!(homes.of("nadam"), Some(Home::IsOptimizer)));
-        let Some(Home::Optimizers(kinds)) = homes.of("momentum") else {
+        assert_eq!(homes.0.len(), SECTIONS.len() - 1, "all but the variants");
+        let of = |key: &str| homes.of(key, None);
+        assert!(matches!(of("lr"), Some(Home::Section("optimizer"))));
+        assert!(matches!(of("validation_share"), Some(Home::Section("data"))));
+        assert!(matches!(of("source"), Some(Home::Section("data"))));
+        assert!(matches!(of("seeds"), Some(Home::Top)));
+        assert!(matches!(of("train"), Some(Home::TopSection)));
+        assert!(matches!(of("nadam"), Some(Home::IsOptimizer)));
+        let Some(Home::Kinds { section: "optimizer", kinds, .. }) = of("momentum") else {
             panic!("momentum is a key of some optimizers")
         };
         assert_eq!(kinds, ["momentum", "nesterov"]);
-        assert!(homes.of("nothing").is_none());
+        assert!(of("nothing").is_none() && of("kind").is_none());
+        for key in ["path", "target", "rows", "noise", "classes", "folder", "features"] {
+            assert!(matches!(of(key), Some(Home::Kinds { section: "data", .. })), "{key}");
+        }
+        for key in ["start", "coefficients"] {
+            assert!(
+                matches!(of(key), Some(Home::Section("function") | Home::Kinds { section: "function", .. })),
+                "{key}"
+            );
+        }
     }
 }

@@ -164,14 +164,6 @@ impl Fault {
         self
     }
 
-    /// The keys that are accepted where an unknown one stands.
-    pub fn accepted_keys(&self) -> Option<&[String]> {
-        match &self.0.what {
-            What::UnknownKey { expected, .. } => Some(expected),
-            _ => None,
-        }
-    }
-
     /// A key that is none of `expected`.
     pub(super) fn unknown_key(
         entry: &Entry,

@@ -136,11 +136,13 @@ fn pictures(sources: &Sources, problems: &[Problem], color: bool) -> String {
 /// The candidate that `typed` was probably meant to be.
 pub fn did_you_mean<'a>(typed: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     let typed = typed.to_lowercase().replace('-', "_");
-    let allowed = 1 + typed.chars().count() / 4;
+    // Any two names of two letters are close.
+    let length = typed.chars().count();
+    let allowed = |candidate: &str| if length <= 2 { 0 } else { 1 + length.min(candidate.chars().count()) / 4 };
     candidates
         .into_iter()
         .map(|candidate| (strsim::damerau_levenshtein(&typed, &candidate.to_lowercase().replace('-', "_")), candidate))
-        .filter(|(distance, _)| *distance <= allowed)
+        .filter(|(distance, candidate)| *distance <= allowed(candidate))
         .min_by_key(|(distance, _)| *distance)
         .map(|(_, candidate)| candidate)
 }
@@ -167,6 +169,9 @@ mod tests {
         assert_eq!(did_you_mean("bacth_size", known), Some("batch_size"));
         assert_eq!(did_you_mean("Sampling", known), Some("sampling"));
         assert_eq!(did_you_mean("momentum", known), None);
+        assert_eq!(did_you_mean("l1", known), None);
+        assert_eq!(did_you_mean("LR", known), Some("lr"));
+        assert_eq!(did_you_mean("steps", ["eps"]), None);
     }
 
     #[test]
