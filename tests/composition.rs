@@ -72,6 +72,14 @@ fn a_base_that_is_not_toml() {
 }
 
 #[test]
+fn characters_of_other_scripts_behind_a_value_are_shown() {
+    let base = "extends = \"base.toml\"\n";
+    let text = SMALL.replace("\"mnist\"", "\"mnist\"\u{a0}").replace("[20, 10]", "[20, 10]，").replace("[train]", "[train]é");
+    insta::assert_snapshot!(mistakes(&[("small.toml", base), ("base.toml", &text)], &[]));
+    insta::assert_snapshot!(mistakes_of_set(&["train.steps=[3]é"]));
+}
+
+#[test]
 fn bases_that_lead_in_a_circle() {
     insta::assert_snapshot!(mistakes(&[("small.toml", "extends = \"./small.toml\"\n")], &[]));
     insta::assert_snapshot!(mistakes(
@@ -372,6 +380,29 @@ fn text(lines: &[(&str, &str)]) -> String {
     lines.iter().map(|(key, value)| format!("{key} = {value}\n")).collect()
 }
 
+/// What a finger, an editor or a web page puts where it does not belong.
+fn slip() -> impl Strategy<Value = String> {
+    prop_oneof![
+        Just(String::new()),
+        "[\\[\\]{}=.,:\"'#\\\\\r\n 0-9a-z-]{1,2}",
+        "[é，＝“„\u{a0}\u{200b}\u{3000}\u{feff}😀]{1,2}",
+        any::<String>(),
+    ]
+}
+
+/// All that is wrong with what was read can be shown.
+fn is_rendered(read: Result<Experiment, paribus::file::Mistakes>) -> Result<(), TestCaseError> {
+    match read {
+        Ok(experiment) => {
+            let is_sound = experiment.is_sound();
+            let shown = experiment.into_mistakes(Vec::new()).render(false);
+            prop_assert_eq!(shown.contains("error: "), !is_sound);
+        }
+        Err(mistakes) => prop_assert!(mistakes.render(false).contains("error: ")),
+    }
+    Ok(())
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { cases: 16, failure_persistence: None, ..ProptestConfig::default() })]
 
@@ -410,9 +441,24 @@ proptest! {
     ) {
         let scratch = Scratch::with(SMALL);
         let read = Experiment::read_with(&scratch.path().join("small.toml"), &arguments);
-        if let Err(mistakes) = read {
-            prop_assert!(mistakes.render(false).contains("error: "));
+        is_rendered(read)?;
+    }
+
+    #[test]
+    fn any_slip_in_a_file_is_shown_without_a_panic(
+        slips in prop::collection::vec((any::<prop::sample::Index>(), 0usize..3, slip()), 1..4),
+        in_base in any::<bool>(),
+    ) {
+        let mut characters: Vec<char> = SMALL.chars().collect();
+        for (at, replaced, slip) in slips {
+            let at = at.index(characters.len());
+            let end = (at + replaced).min(characters.len());
+            characters.splice(at..end, slip.chars());
         }
+        let text: String = characters.into_iter().collect();
+        let file = if in_base { "extends = 'base.toml'" } else { &text };
+        let scratch = scratch(&[("small.toml", file), ("base.toml", &text)]);
+        is_rendered(Experiment::read_with(&scratch.path().join("small.toml"), &[]))?;
     }
 
     #[test]

@@ -6,7 +6,7 @@ use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
 use super::problem::Problem;
-use super::syntax::{SyntaxError, explain};
+use super::syntax::{SyntaxError, explain, whole_characters};
 use super::{Entry, Kind, Node, NodeId, Origin, SourceId, Sources, Tree};
 
 /// Parses the text of `source`.
@@ -51,7 +51,7 @@ impl Parser<'_> {
     }
 
     fn origin(&self, span: Range<usize>) -> Origin {
-        Origin { source: self.source, span: span.start.min(self.text.len())..span.end.min(self.text.len()) }
+        Origin { source: self.source, span: whole_characters(self.text, span) }
     }
 
     fn node(&mut self, span: Range<usize>, kind: Kind) -> Node {

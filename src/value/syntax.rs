@@ -21,11 +21,20 @@ impl SyntaxError {
     }
 }
 
+/// The whole characters of `text` that `span` touches, as bytes.
+pub fn whole_characters(text: &str, span: Range<usize>) -> Range<usize> {
+    let is_boundary = |at: &usize| text.is_char_boundary(*at);
+    let end = span.end.min(text.len());
+    let start = span.start.min(end);
+    let start = (0..=start).rev().find(is_boundary).unwrap_or(0);
+    start..(end..=text.len()).find(is_boundary).unwrap_or(text.len())
+}
+
 /// The mistakes behind what the parser says of `text`, in the order of the text: spans of bytes and its words. What follows from an earlier
 /// mistake is left out.
 pub fn explain(text: &str, mut found: Vec<(Range<usize>, String)>) -> Vec<SyntaxError> {
     for (span, _) in &mut found {
-        *span = span.start.min(text.len())..span.end.min(text.len());
+        *span = whole_characters(text, span.clone());
     }
     found.sort_by_key(|(span, _)| span.start);
     let mut errors: Vec<SyntaxError> = Vec::new();
@@ -114,6 +123,9 @@ fn open_list(text: &str, at: usize) -> Option<usize> {
 /// The mistake at `span`, of which the parser says `words`.
 fn error(text: &str, line: &Line<'_>, span: Range<usize>, words: &str) -> SyntaxError {
     let found = &text[span.clone()];
+    if let Some(found) = look_alike(text, span.start).filter(|_| !words.contains("duplicate")) {
+        return found;
+    }
     match words {
         _ if words.contains("duplicate") => duplicate(line, span, found),
         _ if words.starts_with("string values must be quoted")
@@ -124,7 +136,7 @@ fn error(text: &str, line: &Line<'_>, span: Range<usize>, words: &str) -> Syntax
             value(line, span)
         }
         _ if words.starts_with("unexpected key or value") => {
-            let span = span.start..span.end.max(span.start + 1).min(text.len());
+            let span = whole_characters(text, span.start..span.end.max(span.start + 1));
             behind_a_value(line, span)
         }
         _ if found.contains(':') || line.text.contains(':') && !line.text.contains('=') && words.contains("key") => {
@@ -159,6 +171,37 @@ fn error(text: &str, line: &Line<'_>, span: Range<usize>, words: &str) -> Syntax
     }
 }
 
+/// The first character behind `from`, on its line and in no text and no comment, that looks like one that TOML has and is
+/// another, as editors, web pages and keyboards for other scripts make them.
+fn look_alike(text: &str, from: usize) -> Option<SyntaxError> {
+    let rest = text[from..].split(['\n', '#', '"', '\'']).next().unwrap_or_default();
+    rest.char_indices().find_map(|(index, found)| look_alike_of(found, from + index))
+}
+
+/// What is to be said of the character at `at` if it is such a one.
+fn look_alike_of(found: char, at: usize) -> Option<SyntaxError> {
+    let span = at..at + found.len_utf8();
+    let code = u32::from(found);
+    match found {
+        '\u{a0}' | '\u{202f}' => Some(
+            SyntaxError::new(span, "this is a no-break space, which TOML does not take for a blank")
+                .help("replace it by an ordinary blank, or delete it"),
+        ),
+        '\u{200b}'..='\u{200d}' | '\u{2060}' | '\u{feff}' => Some(
+            SyntaxError::new(span, format!("this is a character that cannot be seen, U+{code:04X}")).help("delete it"),
+        ),
+        _ if found.is_whitespace() && !found.is_ascii() => Some(
+            SyntaxError::new(span, format!("this looks like a blank and is another character, U+{code:04X}"))
+                .help("replace it by an ordinary blank, or delete it"),
+        ),
+        // The wide forms of all that ASCII has, in its order.
+        '\u{ff01}'..='\u{ff5e}' => char::from_u32(code - 0xff01 + u32::from('!')).map(|meant| {
+            SyntaxError::new(span, format!("`{found}` is another character than `{meant}`")).help(format!("write `{meant}`"))
+        }),
+        _ => None,
+    }
+}
+
 /// A key or a section that is there twice.
 fn duplicate(line: &Line<'_>, span: Range<usize>, found: &str) -> SyntaxError {
     let header = line.text.split('#').next().unwrap_or_default().trim();
@@ -183,6 +226,7 @@ fn duplicate(line: &Line<'_>, span: Range<usize>, found: &str) -> SyntaxError {
 fn value(line: &Line<'_>, span: Range<usize>) -> SyntaxError {
     let from = span.start.saturating_sub(line.start).min(line.text.len());
     let rest = line.text[from..].split('#').next().unwrap_or_default();
+    let from = from + (rest.len() - rest.trim_start().len());
     // A whole value; of those in a list, one.
     let is_alone = line.value().is_some_and(|(_, value)| value.starts_with(rest.trim()) && !value.is_empty());
     let word = if is_alone { rest } else { rest.split([',', ']', '}']).next().unwrap_or_default() }.trim();
@@ -314,6 +358,23 @@ mod tests {
         said("x = \"ü");
         said("é");
         said("a = 1 ö");
+        assert_eq!(one("a = [1]é").0, "é");
+        assert_eq!(one("a =  größer").0, "größer");
+    }
+
+    #[test]
+    fn characters_that_look_like_others_are_told() {
+        let said = |text: &str| one(text).1;
+        let no_break = "this is a no-break space, which TOML does not take for a blank";
+        assert_eq!(said("a = 'x'\u{a0}\nb = 1\n"), no_break);
+        assert_eq!(said("[a]\u{a0}# b"), no_break);
+        assert_eq!(said("a =\u{a0}1"), no_break);
+        assert_eq!(said("a\u{a0}= 1"), no_break);
+        assert_eq!(said("a = 1\u{3000}"), "this looks like a blank and is another character, U+3000");
+        assert_eq!(said("a = 1\u{200b}"), "this is a character that cannot be seen, U+200B");
+        assert_eq!(said("h = [1, 2]，"), "`，` is another character than `,`");
+        assert_eq!(said("h = [1，2]"), "`，` is another character than `,`");
+        assert_eq!(said("h ＝ 1"), "`＝` is another character than `=`");
     }
 
     #[test]
