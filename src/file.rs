@@ -57,7 +57,7 @@ pub struct File {
     /// The files that this one is laid over: a path from this file's folder, or a list of paths. A file under a choice is laid
     /// over them already, and shows none.
     #[serde(skip_serializing)]
-    #[schemars(with = "Vec<String>", transform = or::<String>)]
+    #[schemars(schema_with = "extends::schema")]
     pub extends: Option<serde::de::IgnoredAny>,
     /// How many times each setting is run: `3` means the seeds 0, 1 and 2; a list means exactly those. Default: 1.
     #[serde(default)]

@@ -57,6 +57,16 @@ pub fn read(
     }
 }
 
+/// What the key can be, for editors: a path, or different ones.
+pub fn schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
+    schemars::json_schema!({
+        "anyOf": [
+            { "type": "array", "items": { "type": "string", "minLength": 1 }, "minItems": 1, "uniqueItems": true },
+            { "type": "string", "minLength": 1 },
+        ],
+    })
+}
+
 struct Reader<'a> {
     sources: &'a mut Sources,
     /// The folder of the file that is read.

@@ -163,7 +163,9 @@ impl Emitter {
         // Words for tables, lists and texts side by side, of which each looks at its own: a mistake is then shown where it is, and not at the
         // whole section.
         let (one, names) = (self.value(shape, true), self.names(choice, &table.keys, label));
+        // Lists stand in the section itself; the tables that make one are all that is wanted of the axis.
         self.axis(shape);
+        self.definitions.remove(&axis_name(&name_of(shape)));
         let one = json!({ "anyOf": [one, reference(&format!("{}Tables", name_of(shape)))] });
         for (word, doc) in LISTS {
             section["properties"][word] =
@@ -486,7 +488,7 @@ fn number_forms(number: &Map<String, Value>) -> Vec<Value> {
     let spaced =
         |end: &Value| json!({ "type": "array", "prefixItems": [end, end, count], "minItems": 3, "maxItems": 3 });
     let between = |end: &Value| json!({ "type": "array", "items": end, "minItems": 2, "maxItems": 2 });
-    let mut whole = end.clone();
+    let mut whole = number.clone();
     whole["type"] = json!("integer");
     let mut forms = vec![
         word("geomspace", "An axis of numbers at equal ratios: [from, to, how many].", spaced(&number)),
