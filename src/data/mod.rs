@@ -228,7 +228,7 @@ impl Error {
             Self::TooManyCenters { .. } => Some("take fewer `classes` or `features`"),
             Self::TooFewRows { .. } => Some("take fewer, or leave the line out to have all"),
             Self::File(_) | Self::Table(_) | Self::Npy(_) if self.is_of_the_file() => {
-                Some("a path is relative to the folder of the experiment file")
+                Some("a relative path starts in the folder of the file that says it")
             }
             _ => None,
         }
