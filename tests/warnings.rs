@@ -112,7 +112,9 @@ fn weights_that_stay_equal() {
 fn an_epoch_that_never_ends() {
     let steps = |steps: u32| with("steps = 30", &format!("steps = {steps}"));
     let by_steps = put(&steps(9), "every = \"epoch\"", "every = 3");
-    warns("less-than-an-epoch", &steps(9), &[steps(10), by_steps]);
+    warns("less-than-an-epoch", &steps(9), &[steps(10), by_steps.clone()]);
+    let layers = |every: &str| put(&by_steps, "[record]", &format!("[record]\nlayers = {{ every = {every} }}"));
+    warns("less-than-an-epoch", &layers("\"epoch\""), &[layers("3")]);
 }
 
 #[test]
@@ -129,6 +131,7 @@ fn learning_rates_outside_any_sensible_range() {
 #[test]
 fn an_axis_that_compares_nothing() {
     let lr = |lr: &str| with("lr = 0.1", &format!("lr = {lr}"));
+    warns("one-value-axis", &lr("{ geomspace = [0.1, 0.5, 1] }"), &[lr("{ geomspace = [0.1, 0.5, 2] }")]);
     warns("one-value-axis", &lr("[0.1]"), &[lr("{ values = [0.1] }"), lr("[0.1, 0.2]")]);
     let named = put(
         &with("[optimizer.sgd]\nlr = 0.1\n[optimizer.adam]\n", ""),

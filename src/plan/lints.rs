@@ -19,6 +19,7 @@ use crate::random::Rng;
 use crate::record::{Every, Part};
 use crate::spec::{NetworkRun, RunSpec};
 use crate::value::problem::Problem;
+use crate::value::write::value;
 use crate::value::{Choice, Form, Kind, Node, Origin};
 
 /// What there is to warn of in a file of so many different cells. `cells` are some of them, or all: index into `space`, and specification.
@@ -214,18 +215,28 @@ fn zero_weights(run: &NetworkRun) -> Option<Found> {
 }
 
 fn less_than_an_epoch(run: &NetworkRun) -> Option<Found> {
-    let evaluate = run.record.evaluate.as_ref().filter(|evaluate| evaluate.every == Every::Epoch)?;
+    let evaluates = run
+        .record
+        .evaluate
+        .as_ref()
+        .is_some_and(|evaluate| evaluate.every == Every::Epoch && !evaluate.on.get().is_empty());
+    let looks_at_layers = run.record.layers.as_ref().is_some_and(|layers| layers.every == Every::Epoch);
+    let (key, does) = match (evaluates, looks_at_layers) {
+        (true, _) => ("evaluate", "evaluates"),
+        (false, true) => ("layers", "looks at the layers in"),
+        (false, false) => return None,
+    };
     let (drawn, rows) = (u128::from(run.steps) * u128::from(run.batch_size.get()), u128::from(run.info.train_rows));
-    if run.steps < 2 || drawn >= rows || evaluate.on.get().is_empty() {
+    if run.steps < 2 || drawn >= rows {
         return None;
     }
     let message = format!(
-        "{} steps of {} rows are less than an epoch of {rows}: `every = \"epoch\"` evaluates the first step and the last one alone",
+        "{} steps of {} rows are less than an epoch of {rows}: `every = \"epoch\"` {does} the first step and the last one alone",
         run.steps,
         run.batch_size.get()
     );
     let help = "write `every = 10`, a number of steps; or take more `steps`, or `epochs`";
-    Some(Found::new(Contradiction::new(["record", "evaluate"], message).help(help)))
+    Some(Found::new(Contradiction::new(["record", key], message).help(help)))
 }
 
 /// Between which learning rates an optimizer learns small networks on data of ordinary size.
@@ -437,12 +448,17 @@ fn one_value_axis(file: &Whole) -> Vec<Problem> {
             Kind::Axis(axis) => {
                 // `{ values = [...] }` says it on purpose, and `optimizer = ["sgd"]` is how one is named.
                 let is_list = file.experiment.sources.excerpt(&node.origin).starts_with('[');
-                if let ([only], Form::Listed, true) = (axis.alternatives.as_slice(), &axis.form, is_list)
+                let is_meant = match axis.form {
+                    Form::Spaced(_) => false,
+                    Form::Listed => !is_list,
+                    _ => true,
+                };
+                if let ([only], false) = (axis.alternatives.as_slice(), is_meant)
                     && only.name.is_none()
                     && key != "optimizer"
                 {
                     let message = format!("`{key}` is an axis of one value, which compares nothing");
-                    let value = file.experiment.sources.excerpt(&only.value.origin);
+                    let value = value(&only.value);
                     problems.push(Problem::new(message).at(node.origin.clone()).help(format!(
                         "write `{key} = {value}`, or more values; `{{ values = [{value}] }}` is an axis on purpose"
                     )));
