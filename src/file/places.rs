@@ -4,7 +4,7 @@ use std::collections::HashSet;
 
 use super::format::{Key, Table, Variant, format};
 use super::variants::VARIANT;
-use crate::value::problem::{Cause, Problem, did_you_mean, one_of};
+use crate::value::problem::{Cause, Problem, did_you_mean, listed};
 use crate::value::{Kind, Node, Origin, Tree, vocabulary};
 
 /// The keys at the top of a file; those from the seventh on are sections.
@@ -48,7 +48,7 @@ pub fn name_sections(tree: &mut Tree) -> Vec<Problem> {
         problems.push(
             problem
                 .label(format!("did you mean `{meant}`?"))
-                .help(format!("the sections are {}", one_of(SECTIONS.iter().copied()).replace(" or ", " and "))),
+                .help(format!("the sections are {}", listed(SECTIONS.iter().copied(), " and"))),
         );
         meant.clone_into(&mut entry.key);
     }

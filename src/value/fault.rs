@@ -4,7 +4,7 @@ use std::fmt;
 
 use serde::de::{Error, Expected, Unexpected};
 
-use super::problem::{Cause, Problem, did_you_mean, one_of};
+use super::problem::{Cause, Problem, did_you_mean, listed, one_of};
 use super::vocabulary;
 use super::{Choice, Entry, Node, NodeId, Origin};
 
@@ -254,7 +254,7 @@ fn unknown_key(key: String, expected: &[String]) -> Problem {
     problem.help.extend(vocabulary::note_on_key(&key).map(str::to_owned));
     let problem = match expected {
         [] => problem.help("no settings are accepted here"),
-        _ => problem.help(format!("accepted here: {}", one_of(known()).replace(" or ", ", "))),
+        _ => problem.help(format!("accepted here: {}", listed(known(), ","))),
     };
     problem.cause(Cause::UnknownKey { key, meant })
 }

@@ -147,13 +147,18 @@ pub fn did_you_mean<'a>(typed: &str, candidates: impl IntoIterator<Item = &'a st
         .map(|(_, candidate)| candidate)
 }
 
-/// The candidates in backticks, as a sentence lists them.
+/// The candidates in backticks, as a sentence lists them of which one is meant.
 pub fn one_of<'a>(candidates: impl IntoIterator<Item = &'a str>) -> String {
-    let quoted: Vec<String> = candidates.into_iter().map(|candidate| format!("`{candidate}`")).collect();
+    listed(candidates, " or")
+}
+
+/// The names in backticks, as a sentence lists them; `last` stands before the last one: " or", " and", or "," for a bare list.
+pub fn listed<'a>(names: impl IntoIterator<Item = &'a str>, last: &str) -> String {
+    let quoted: Vec<String> = names.into_iter().map(|name| format!("`{name}`")).collect();
     match quoted.as_slice() {
         [] => "nothing".to_owned(),
         [only] => only.clone(),
-        [head @ .., last] => format!("{} or {last}", head.join(", ")),
+        [head @ .., end] => format!("{}{last} {end}", head.join(", ")),
     }
 }
 
@@ -179,5 +184,7 @@ mod tests {
         assert_eq!(one_of(["a"]), "`a`");
         assert_eq!(one_of(["a", "b"]), "`a` or `b`");
         assert_eq!(one_of(["a", "b", "c"]), "`a`, `b` or `c`");
+        assert_eq!(listed(["a", "b or c", "d"], " and"), "`a`, `b or c` and `d`");
+        assert_eq!(listed(["a", "b"], ","), "`a`, `b`");
     }
 }
