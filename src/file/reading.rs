@@ -3,7 +3,7 @@
 use std::collections::{HashMap, HashSet};
 
 use super::variants::VARIANT;
-use crate::value::{Alternative, Form, Kind, Node, NodeId, Origin, SourceId, Sources, Tree};
+use crate::value::{Alternative, Form, Kind, Node, NodeId, Origin, SourceId, Sources, Tree, write};
 
 /// One key of the file.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -67,7 +67,7 @@ impl Reader<'_> {
                     if let (Some(name), Some(key_origin)) = (name, key_origin)
                         && !changing.contains(name)
                     {
-                        let key = format!("{VARIANT}.{name}");
+                        let key = write::path([VARIANT, name.as_str()]);
                         let reading =
                             Reading { key, written: String::new(), from: self.from(key_origin), how: How::Unchanged };
                         self.readings.push((place(key_origin), reading));
@@ -113,8 +113,8 @@ impl Reader<'_> {
     }
 
     fn add(&mut self, path: &[String], node: &Node, how: How) {
-        let in_variant = self.variants.get(&node.id).map(|name| format!("{VARIANT}.{name}.")).unwrap_or_default();
-        let key = format!("{in_variant}{}", path.join("."));
+        let in_variant = self.variants.get(&node.id).into_iter().flat_map(|name| [VARIANT, name.as_str()]);
+        let key = write::path(in_variant.chain(path.iter().map(String::as_str)));
         if self.seen.insert((key.clone(), node.id)) {
             let written =
                 self.rewritten.get(&node.id).map_or_else(|| self.sources.excerpt(&node.origin), String::as_str);
@@ -148,4 +148,20 @@ fn place(origin: &Origin) -> (SourceId, usize) {
 
 fn holds_axis(node: &Node) -> bool {
     node.children().any(|child| matches!(child.kind, Kind::Axis(_)) || holds_axis(child))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::PathBuf;
+
+    use crate::file::Experiment;
+
+    #[test]
+    fn a_name_with_dots_is_one_key() {
+        let text = "data.source = 'mnist'\nnetwork.hidden = [3]\ntrain.steps = 5\noptimizer = 'sgd'\n[variant.a]\n[variant.'b.c'.train]\nsteps = 6\n";
+        let experiment = Experiment::parse("test.toml", text.to_owned(), "test", PathBuf::new());
+        let experiment = experiment.unwrap_or_else(|mistakes| panic!("{}", mistakes.render(false)));
+        let keys: Vec<&str> = experiment.readings.iter().map(|reading| reading.key.as_str()).collect();
+        assert!(keys.contains(&"variant.\"b.c\".train.steps"), "{keys:?}");
+    }
 }
