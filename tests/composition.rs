@@ -328,6 +328,37 @@ fn optimizers_are_merged_by_name_and_replaced_as_a_list() {
 }
 
 #[test]
+fn the_text_of_a_composed_experiment_keeps_optimizers_in_their_order() {
+    let base = SMALL
+        .replace("seeds = 2", "seeds = 2\nrng = { kind = \"numpy\", group = [\"optimizer\"] }")
+        .replace("[optimizer.sgd]\nlr = 0.1\n", "");
+    let file = "extends = \"base.toml\"\n[optimizer]\nsgd = { lr = 0.1 }\nlion = {}\n";
+    let scratch = scratch(&[("small.toml", file), ("base.toml", &base)]);
+    let composed = read(&scratch, &[]);
+    scratch.write("small.toml", &composed.text);
+    assert_eq!(runs(&read(&scratch, &[])), runs(&composed), "{}", composed.text);
+}
+
+#[test]
+fn a_header_changes_a_table_in_braces_and_braces_replace_it() {
+    let base = SMALL.replace("[train]\nbatch_size = 50\nsteps = 30\n", "").replace(
+        "seeds = 2",
+        "seeds = 2\ntrain = { steps = 30, batch_size = 50 }",
+    );
+    let ids = |file: &str, set: &[&str]| {
+        let scratch = scratch(&[("small.toml", &format!("extends = \"base.toml\"\n{file}")), ("base.toml", &base)]);
+        runs(&read(&scratch, set))
+    };
+    let set = ids("", &["train.steps=5"]);
+    assert_eq!(ids("[train]\nsteps = 5\n", &[]), set);
+    assert_eq!(ids("train.steps = 5\n", &[]), set);
+    assert_ne!(ids("train = { steps = 5 }\n", &[]), set);
+    // A variant patches as a file does.
+    let ids_alone = |ids: Vec<(String, String)>| ids.into_iter().map(|(id, _)| id).collect::<Vec<_>>();
+    assert_eq!(ids_alone(ids("[variant.a.train]\nsteps = 5\n", &[])), ids_alone(set));
+}
+
+#[test]
 fn the_experiments_of_the_repository_are_written_as_they_are_read() {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("experiments");
     let files =
@@ -357,7 +388,7 @@ fn runs(experiment: &Experiment) -> Vec<(String, String)> {
 }
 
 /// Lines of which each can be in one file or in another: key and value.
-const LINES: [(&str, &str); 16] = [
+const LINES: [(&str, &str); 17] = [
     ("seeds", "[3, 1]"),
     ("data.source", "'mnist'"),
     ("data.train_rows", "[100, 200]"),
@@ -368,6 +399,7 @@ const LINES: [(&str, &str); 16] = [
     ("train.batch_size", "{ linspace = [10, 20, 2] }"),
     ("optimizer.eps", "1e-9"),
     ("optimizer.rmsprop.lr", "[0.1, 0.01]"),
+    ("optimizer.adagrad", "{ lr = 0.3 }"),
     ("optimizer.adam.beta1", "{ uniform = [0.5, 0.9] }"),
     ("optimizer.\"adam.2\".kind", "'adam'"),
     ("record.evaluate", "{ on = ['train'], every = 5 }"),
@@ -407,7 +439,7 @@ proptest! {
     #![proptest_config(ProptestConfig { cases: 16, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
-    fn moving_keys_into_a_base_keeps_ids_and_labels(of_base in prop::array::uniform16(any::<bool>()), first in 0usize..=16) {
+    fn moving_keys_into_a_base_keeps_ids_and_labels(of_base in prop::array::uniform17(any::<bool>()), first in 0usize..=17) {
         let whole = runs(&read(&scratch(&[("small.toml", &text(&LINES))]), &[]));
         // The first ones keep even the order.
         let file = format!("extends = 'base.toml'\n{}", text(&LINES[first..]));
@@ -497,8 +529,14 @@ proptest! {
     }
 
     #[test]
-    fn the_text_of_a_composed_experiment_is_read_as_the_same(of_base in prop::array::uniform16(any::<bool>()), set in 0usize..4) {
-        let (base, file): (Vec<_>, Vec<_>) = LINES.iter().zip(of_base).partition(|(_, of_base)| *of_base);
+    fn the_text_of_a_composed_experiment_is_read_as_the_same(
+        of_base in prop::array::uniform17(any::<bool>()),
+        set in 0usize..4,
+        has_variants in any::<bool>(),
+    ) {
+        // Where there are variants, every line keeps its place.
+        let lines = LINES.iter().zip(of_base).filter(|((key, _), _)| has_variants || !key.starts_with("variant"));
+        let (base, file): (Vec<_>, Vec<_>) = lines.partition(|(_, of_base)| *of_base);
         let [base, file] = [base, file].map(|lines| text(&lines.into_iter().map(|(line, _)| *line).collect::<Vec<_>>()));
         let scratch = scratch(&[("small.toml", &format!("extends = 'base.toml'\n{file}")), ("base.toml", &base)]);
         let arguments = ["train={ steps = 1, batch_size = [10, 20] }", "+network.batch_norm=[true, false]", "+optimizer.lr=0.5"];

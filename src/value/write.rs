@@ -96,14 +96,11 @@ impl Writer<'_> {
     }
 
     /// What stands below the table's own header, and what gets headers of its own. A header ends the table above it, so that
-    /// what a list or braces follow gets none. A single value, or a table of single values in braces, holds no axis and moves
-    /// before the headers.
+    /// what a list or braces follow gets none. A single value holds no axis and moves before the headers; a table in braces may be
+    /// an alternative, and keeps its place.
     fn layout<'e>(&self, entries: &'e [Entry]) -> Layout<'e> {
         let is_single = |node: &Node| !matches!(node.kind, Kind::Table(_) | Kind::List(_));
-        let moves = |entry: &Entry| {
-            let holds_singles = entry.value.list().is_none() && entry.value.children().all(is_single);
-            !self.every_place && !(self.is_section)(&entry.value) && holds_singles
-        };
+        let moves = |entry: &Entry| !self.every_place && is_single(&entry.value);
         let stays = |entry: &Entry| !(self.is_section)(&entry.value) && !moves(entry);
         let first = entries.iter().rposition(stays).map_or(0, |last| last + 1);
         let (moved, sections): (Vec<&Entry>, Vec<&Entry>) = entries[first..].iter().partition(|entry| moves(entry));
@@ -236,8 +233,9 @@ mod tests {
             for entry in node.entries().unwrap_or_default() {
                 let path = format!("{path}.{}", entry.key);
                 match &entry.value.kind {
-                    Kind::Table(entries) if entries.is_empty() => singles.push(path),
+                    // In braces or not, it may be an alternative.
                     Kind::Table(_) => {
+                        others.push(path.clone());
                         walk(&entry.value, &path, singles, others);
                     }
                     Kind::List(_) => others.push(format!("{path} = {}", value(&entry.value))),
