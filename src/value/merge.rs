@@ -1,7 +1,7 @@
 //! Tables that change some keys of another: one that is laid over it, or several named patches.
 //!
-//! What a patch says replaces what stood at its key. Where the value at a key is a section, in the table and in the patch,
-//! they are merged key by key; a table in braces is one value and is replaced as a whole. With several patches, a key that some
+//! What a patch says replaces what stood at its key. A section of the patch, under a header or made by dotted keys, is merged
+//! key by key into the table that stood there, however that was written; a table in braces replaces it as a whole. With several patches, a key that some
 //! patch has becomes an axis with one alternative for each patch: its own value, or what was there before.
 
 use super::{Alternative, Axis, AxisId, Entry, Form, Kind, Node, NodeId, Origin, Tree};
@@ -37,7 +37,7 @@ impl Merger<'_> {
             let own = base.iter_mut().find(|entry| entry.key == key);
             if let Some(Entry { value: section, .. }) = &own
                 && all_sections
-                && (self.is_section)(section)
+                && section.entries().is_some()
                 && let Some(Entry { value: Node { kind: Kind::Table(entries), .. }, .. }) = own
             {
                 self.tables(entries, of_key.into_iter().map(entries_of).collect());
@@ -77,16 +77,16 @@ impl Merger<'_> {
         Node { id: self.tree.new_node(), origin, kind }
     }
 
-    /// One table with the keys of `base` as `patch` changes them; `patch` itself where they are not both sections.
+    /// One table with the keys of `base` as `patch` changes them; `patch` itself where it is no section or `base` no table.
     pub fn overlay(&mut self, base: &Node, patch: Node) -> Node {
         overlay(self.tree, self.is_section, base.clone(), patch)
     }
 }
 
-/// One table with the keys of `base` as `patch` changes them; `patch` itself where they are not both sections. The tree makes
+/// One table with the keys of `base` as `patch` changes them; `patch` itself where it is no section or `base` no table. The tree makes
 /// the nodes.
 pub fn overlay(tree: &mut Tree, is_section: &dyn Fn(&Node) -> bool, base: Node, patch: Node) -> Node {
-    if !(is_section(&base) && is_section(&patch)) {
+    if base.entries().is_none() || !is_section(&patch) {
         return patch;
     }
     // Another table than the one that it was made from: what is wrong with one is not wrong with the other.
@@ -94,7 +94,7 @@ pub fn overlay(tree: &mut Tree, is_section: &dyn Fn(&Node) -> bool, base: Node, 
     let mut entries = entries_of_node(base);
     for new in entries_of_node(patch) {
         match entries.iter_mut().find(|entry| entry.key == new.key) {
-            Some(entry) if is_section(&entry.value) && is_section(&new.value) => {
+            Some(entry) if entry.value.entries().is_some() && is_section(&new.value) => {
                 let nothing = Node { kind: Kind::Absent, ..new.value.clone() };
                 let own = std::mem::replace(&mut entry.value, nothing);
                 entry.value = overlay(tree, is_section, own, new.value);
