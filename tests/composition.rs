@@ -242,6 +242,11 @@ fn what_is_set_has_a_folder_of_its_own() {
     // In any order and spelling, and with a name that is the same.
     assert_eq!(folder("plan small.toml", &["seeds = 0x1", "+train.steps=3 # few"]).as_ref(), Some(&there));
     assert_eq!(folder("plan small.toml", &["name=small", set[0], set[1]]).as_ref(), Some(&there));
+    // What changes no run makes no other folder.
+    let silent = "+allow_warnings=[]";
+    assert_eq!(folder("plan small.toml", &["+description=few", set[0], set[1]]).as_ref(), Some(&there));
+    let experiment = Experiment::read_with(&scratch.path().join("small.toml"), &[silent.to_owned()]);
+    assert_eq!(experiment.expect("there are no mistakes").mark, None);
     let planned = ran(&scratch, "plan small.toml", &set).well().stdout;
     assert!(planned.contains("\n2 finished (kept)\n"), "{planned}");
     let checked = ran(&scratch, "check small.toml small.toml", &["seeds=5"]).well().stdout;

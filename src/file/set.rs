@@ -54,9 +54,10 @@ pub fn all(sources: &mut Sources, arguments: &[String], tree: &mut Tree) -> (Vec
 }
 
 /// What tells an experiment with these changes from one without: six hexadecimal digits of blake3 over what is set, in any order
-/// and any spelling. The experiment's name is no part of it; nothing else set, no mark.
+/// and any spelling. What changes no run is no part of it; nothing else set, no mark.
 pub fn mark(assignments: &[Assignment]) -> Option<String> {
-    let of_runs = assignments.iter().filter(|assignment| !is_name(&assignment.keys));
+    const OF_NO_RUN: [&str; 3] = ["name", "description", "allow_warnings"];
+    let of_runs = assignments.iter().filter(|assignment| !OF_NO_RUN.contains(&assignment.keys[0].name.as_str()));
     let mut said: Vec<&str> = of_runs.map(|assignment| assignment.canonical.as_str()).collect();
     said.sort_unstable();
     (!said.is_empty()).then(|| blake3::hash(said.join("\n").as_bytes()).to_hex()[..6].to_owned())
