@@ -289,6 +289,23 @@ fn paths_of_data_start_at_the_file_that_says_them() {
 }
 
 #[test]
+fn paths_of_data_start_at_the_base_whatever_names_its_source() {
+    let data = "path = \"d.csv\"\ntarget = \"y\"\n";
+    let rest = "[network]\nhidden = [3]\n[train]\nsteps = 1\nbatch_size = 2\n[optimizer.sgd]\n";
+    for base in [
+        format!("[data]\nsource = {{ values = [\"csv\"] }}\n{data}{rest}"),
+        format!("[data]\n{data}{rest}[variant.a.data]\nsource = \"csv\"\n"),
+    ] {
+        let scratch = scratch(&[
+            ("small.toml", "extends = \"common/base.toml\"\n"),
+            ("common/base.toml", &base),
+            ("common/d.csv", "a,y\n1,0\n2,1\n3,0\n4,1\n"),
+        ]);
+        assert_eq!(runs(&read(&scratch, &[])).len(), 1);
+    }
+}
+
+#[test]
 fn a_base_that_is_reached_twice_counts_once() {
     let scratch = scratch(&[
         ("small.toml", "extends = [\"a.toml\", \"b.toml\"]\nname = \"small\"\n"),

@@ -131,20 +131,32 @@ fn section_of<'n>(sources: &Sources, root: &'n Node, origin: &Origin) -> Option<
 
 /// Makes relative paths of data that are written in a base start where those of the file do.
 fn rebase_paths(tree: &mut Tree, folders: &HashMap<SourceId, &Path>) {
-    let source_of = |data: Option<&Node>| match &data?.entry("source")?.value.kind {
-        Kind::Text(source) => Some(source.clone()),
-        // Sources that are an axis have their keys in common.
-        Kind::List(sources) => sources.iter().find_map(|source| match &source.kind {
-            Kind::Text(source) => Some(source.clone()),
-            _ => None,
-        }),
-        _ => None,
+    // A variant may have paths of a source that another part names, and each source may be one of an axis.
+    let mut sources: Vec<String> = Vec::new();
+    let mut find_sources = |data: &Entry| {
+        let source = data.value.entry("source").map(|source| source.value.clone());
+        source.into_iter().for_each(|mut source| {
+            source.for_each(&mut |node| {
+                if let Kind::Text(name) = &node.kind {
+                    sources.push(name.clone());
+                }
+            });
+        });
     };
-    let file_source = source_of(tree.root.entry("data").map(|entry| &entry.value));
+    for entry in tree.root.entries().unwrap_or_default() {
+        match entry.key.as_str() {
+            "data" => find_sources(entry),
+            VARIANT => {
+                let variants = entry.value.entries().unwrap_or_default().iter();
+                variants.filter_map(|variant| variant.value.entry("data")).for_each(&mut find_sources);
+            }
+            _ => {}
+        }
+    }
+    let path_keys: Vec<&str> = sources.iter().flat_map(|source| Source::path_keys(source)).copied().collect();
     let rebase = |data: &mut Node| {
-        let source = source_of(Some(data)).or_else(|| file_source.clone()).unwrap_or_default();
         let Kind::Table(entries) = &mut data.kind else { return };
-        for entry in entries.iter_mut().filter(|entry| Source::path_keys(&source).contains(&entry.key.as_str())) {
+        for entry in entries.iter_mut().filter(|entry| path_keys.contains(&entry.key.as_str())) {
             entry.value.for_each(&mut |node| {
                 if let (Kind::Text(path), Some(folder)) = (&mut node.kind, folders.get(&node.origin.source)) {
                     *path = folder.join(&*path).to_string_lossy().into_owned();
