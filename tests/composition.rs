@@ -306,6 +306,15 @@ fn paths_of_data_start_at_the_base_whatever_names_its_source() {
 }
 
 #[test]
+fn silenced_warnings_stand_at_the_top_of_the_text() {
+    let file = "extends = \"base.toml\"\nallow_warnings = []\n";
+    let scratch = scratch(&[("small.toml", file), ("base.toml", SMALL)]);
+    let text = read(&scratch, &[]).text;
+    assert!(text.contains("\nallow_warnings = []\nseeds = 2\n"), "{text}");
+    assert!(text.contains("\n[train]\n"), "{text}");
+}
+
+#[test]
 fn a_base_that_is_reached_twice_counts_once() {
     let scratch = scratch(&[
         ("small.toml", "extends = [\"a.toml\", \"b.toml\"]\nname = \"small\"\n"),

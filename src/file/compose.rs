@@ -194,7 +194,7 @@ fn collect_rewritten(sources: &Sources, node: &Node, rewritten: &mut HashMap<Nod
 /// The tree as a file that says its name.
 fn document(sources: &Sources, tree: &mut Tree, name: Kind) -> String {
     // What holds for all runs and is never an axis comes first, wherever it was written.
-    const FIRST: [&str; 4] = ["name", "description", "seeds", "rng"];
+    const FIRST: [&str; 5] = ["name", "description", "allow_warnings", "seeds", "rng"];
     if tree.root.entry("name").is_none() {
         let origin = tree.root.origin.clone();
         let value = Node { id: tree.new_node(), origin: origin.clone(), kind: name };
