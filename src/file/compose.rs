@@ -131,30 +131,35 @@ fn section_of<'n>(sources: &Sources, root: &'n Node, origin: &Origin) -> Option<
 
 /// Makes relative paths of data that are written in a base start where those of the file do.
 fn rebase_paths(tree: &mut Tree, folders: &HashMap<SourceId, &Path>) {
-    // A variant may have paths of a source that another part names, and each source may be one of an axis.
-    let mut sources: Vec<String> = Vec::new();
-    let mut find_sources = |data: &Entry| {
-        let source = data.value.entry("source").map(|source| source.value.clone());
-        source.into_iter().for_each(|mut source| {
-            source.for_each(&mut |node| {
+    let sources_of = |data: &Node| {
+        let mut names: Vec<String> = Vec::new();
+        // The name, or an axis of them in any form.
+        if let Some(source) = data.entry("source") {
+            source.value.clone().for_each(&mut |node| {
                 if let Kind::Text(name) = &node.kind {
-                    sources.push(name.clone());
+                    names.push(name.clone());
                 }
             });
-        });
+        }
+        names
     };
+    let mut all_sources: Vec<String> = Vec::new();
     for entry in tree.root.entries().unwrap_or_default() {
         match entry.key.as_str() {
-            "data" => find_sources(entry),
+            "data" => all_sources.extend(sources_of(&entry.value)),
             VARIANT => {
                 let variants = entry.value.entries().unwrap_or_default().iter();
-                variants.filter_map(|variant| variant.value.entry("data")).for_each(&mut find_sources);
+                let patches = variants.filter_map(|variant| variant.value.entry("data"));
+                patches.for_each(|data| all_sources.extend(sources_of(&data.value)));
             }
             _ => {}
         }
     }
-    let path_keys: Vec<&str> = sources.iter().flat_map(|source| Source::path_keys(source)).copied().collect();
     let rebase = |data: &mut Node| {
+        // What names no source has the keys of one that another part names.
+        let own = sources_of(data);
+        let sources = if own.is_empty() { &all_sources } else { &own };
+        let path_keys: Vec<&str> = sources.iter().flat_map(|source| Source::path_keys(source)).copied().collect();
         let Kind::Table(entries) = &mut data.kind else { return };
         for entry in entries.iter_mut().filter(|entry| path_keys.contains(&entry.key.as_str())) {
             entry.value.for_each(&mut |node| {
