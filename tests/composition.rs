@@ -239,6 +239,11 @@ fn what_is_set_has_a_folder_of_its_own() {
     assert!(!scratch.path().join("results/small").exists());
     let text = std::fs::read_to_string(scratch.path().join(&there).join("experiment.toml")).expect("it can be read");
     insta::assert_snapshot!(text);
+    // The text that is kept there is another experiment than the file's own.
+    let again = ran(&scratch, &format!("plan {there}/experiment.toml"), &[]).well().stdout;
+    assert!(again.contains(&format!("results in {}", there.replace('@', "-"))), "{again}");
+    assert!(ran(&scratch, &format!("reproduce {there}"), &[]).code == 0);
+    assert!(ran(&scratch, &format!("status {there}"), &[]).code == 0);
     // In any order and spelling, and with a name that is the same.
     assert_eq!(folder("plan small.toml", &["seeds = 0x1", "+train.steps=3 # few"]).as_ref(), Some(&there));
     assert_eq!(folder("plan small.toml", &["name=small", set[0], set[1]]).as_ref(), Some(&there));
@@ -576,7 +581,7 @@ proptest! {
         let again = Experiment::read(&scratch.path().join("again.toml"));
         let again = again.unwrap_or_else(|mistakes| panic!("{}", mistakes.render(false)));
         prop_assert_eq!(runs(&again), runs(&composed));
-        prop_assert_eq!(again.name.as_str(), "small");
+        prop_assert_eq!(again.folder_name(), composed.folder_name().replace('@', "-"));
         prop_assert_eq!(again.seeds, composed.seeds);
     }
 }

@@ -64,7 +64,7 @@ pub fn compose(main: Main, arguments: &[String]) -> Result<Composed, Mistakes> {
         collect_rewritten(&sources, &tree.root, &mut rewritten);
         let bases: Vec<&Path> = bases.iter().map(|base| base.path.as_path()).collect();
         let head = head(Path::new(main.shown), &bases, arguments);
-        format!("{head}\n{}", document(&sources, &mut tree.clone(), own_name))
+        format!("{head}\n{}", document(&sources, &mut tree.clone(), own_name, mark.as_deref()))
     };
     Ok(Composed { sources, tree, text, mark, rewritten, problems })
 }
@@ -196,14 +196,20 @@ fn collect_rewritten(sources: &Sources, node: &Node, rewritten: &mut HashMap<Nod
     node.children().for_each(|child| collect_rewritten(sources, child, rewritten));
 }
 
-/// The tree as a file that says its name.
-fn document(sources: &Sources, tree: &mut Tree, name: Kind) -> String {
+/// The tree as a file that says its name, with the mark of what is set: run as it is, it takes the place of no other experiment.
+fn document(sources: &Sources, tree: &mut Tree, name: Kind, mark: Option<&str>) -> String {
     // What holds for all runs and is never an axis comes first, wherever it was written.
     const FIRST: [&str; 5] = ["name", "description", "allow_warnings", "seeds", "rng"];
     if tree.root.entry("name").is_none() {
         let origin = tree.root.origin.clone();
         let value = Node { id: tree.new_node(), origin: origin.clone(), kind: name };
         tree.put_back((0, Entry { key: "name".to_owned(), key_origin: origin, value }));
+    }
+    if let Some((position, mut entry)) = tree.take("name") {
+        if let (Kind::Text(name), Some(mark)) = (&mut entry.value.kind, mark) {
+            *name = format!("{name}-{mark}");
+        }
+        tree.put_back((position, entry));
     }
     let first: Vec<Entry> = FIRST.iter().filter_map(|key| Some(tree.take(key)?.1)).collect();
     first.into_iter().enumerate().for_each(|first| tree.put_back(first));
