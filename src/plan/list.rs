@@ -117,10 +117,11 @@ pub fn cell_at(
     if spec.as_ref().is_some_and(|spec| exclusion.holds(exclusion.of_cell(&taken, spec))) {
         return Ok(None);
     }
+    let is_sound = contradictions.is_empty();
     let problems: Vec<Problem> =
         contradictions.into_iter().filter_map(|found| found.into_problem(experiment, &choice)).collect();
     match spec {
-        Some(spec) if problems.is_empty() => Ok(Some(Cell::new(index, spec, &taken, space.places(index)))),
+        Some(spec) if is_sound => Ok(Some(Cell::new(index, spec, &taken, space.places(index)))),
         _ => Err(problems),
     }
 }
