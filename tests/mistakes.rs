@@ -459,6 +459,8 @@ fn an_optimizer_is_not_taken_for_another() {
     ));
     insta::assert_snapshot!(of("[optimizer]\nkind = \"adam\"\n", "[optimizer.sgd]\nlr = 0.3\n"));
     insta::assert_snapshot!(of(sections, "[optimizer]\nkind = \"lion\"\n"));
+    let listed = mistakes(&with("[optimizer.sgd]", "[optimizer]\nvalues = [\"adam\"]\n[optimizer.sgd]"));
+    assert!(listed.contains("`values` does not go with tables of optimizers"), "{listed}");
     // Of a whole variant, too.
     let varied = with(sections, "[variant.a]\n[variant.b.optimizer.adam]\nlr = 0.1\n[optimizer]\nkind = \"sgd\"\n");
     assert_eq!(mistakes(&varied).matches("does not go with").count(), 1);

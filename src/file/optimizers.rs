@@ -23,6 +23,13 @@ impl SharedKeys {
                 && matches!(problem.cause.as_deref(), Some(Cause::UnknownKey { key, .. }) if key == shared)
         };
         match self.0.iter().find(at) {
+            Some((key, _)) if matches!(key.as_str(), "values" | "choice") => Problem {
+                message: format!("`{key}` does not go with tables of optimizers"),
+                cause: None,
+                label: "a list of optimizers".to_owned(),
+                help: vec!["write a table for each, `[optimizer.NAME]`, or the list alone".to_owned()],
+                ..problem
+            },
             Some((key, _)) => Problem {
                 message: format!("`{key}` is shared by all optimizers here, but not all of them have it"),
                 cause: None,
