@@ -74,7 +74,8 @@ fn a_base_that_is_not_toml() {
 #[test]
 fn characters_of_other_scripts_behind_a_value_are_shown() {
     let base = "extends = \"base.toml\"\n";
-    let text = SMALL.replace("\"mnist\"", "\"mnist\"\u{a0}").replace("[20, 10]", "[20, 10]，").replace("[train]", "[train]é");
+    let text =
+        SMALL.replace("\"mnist\"", "\"mnist\"\u{a0}").replace("[20, 10]", "[20, 10]，").replace("[train]", "[train]é");
     insta::assert_snapshot!(mistakes(&[("small.toml", base), ("base.toml", &text)], &[]));
     insta::assert_snapshot!(mistakes_of_set(&["train.steps=[3]é"]));
 }
@@ -377,10 +378,9 @@ fn the_text_of_a_composed_experiment_keeps_optimizers_in_their_order() {
 
 #[test]
 fn a_header_changes_a_table_in_braces_and_braces_replace_it() {
-    let base = SMALL.replace("[train]\nbatch_size = 50\nsteps = 30\n", "").replace(
-        "seeds = 2",
-        "seeds = 2\ntrain = { steps = 30, batch_size = 50 }",
-    );
+    let base = SMALL
+        .replace("[train]\nbatch_size = 50\nsteps = 30\n", "")
+        .replace("seeds = 2", "seeds = 2\ntrain = { steps = 30, batch_size = 50 }");
     let ids = |file: &str, set: &[&str]| {
         let scratch = scratch(&[("small.toml", &format!("extends = \"base.toml\"\n{file}")), ("base.toml", &base)]);
         runs(&read(&scratch, set))

@@ -196,7 +196,8 @@ fn look_alike_of(found: char, at: usize) -> Option<SyntaxError> {
         ),
         // The wide forms of all that ASCII has, in its order.
         '\u{ff01}'..='\u{ff5e}' => char::from_u32(code - 0xff01 + u32::from('!')).map(|meant| {
-            SyntaxError::new(span, format!("`{found}` is another character than `{meant}`")).help(format!("write `{meant}`"))
+            SyntaxError::new(span, format!("`{found}` is another character than `{meant}`"))
+                .help(format!("write `{meant}`"))
         }),
         _ => None,
     }
