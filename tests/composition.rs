@@ -151,6 +151,11 @@ fn keys_to_set_that_are_not_there() {
     insta::assert_snapshot!(mistakes_of_set(&["train.step=3"]));
     insta::assert_snapshot!(mistakes_of_set(&["steps=3"]));
     insta::assert_snapshot!(mistakes_of_set(&["trian.steps=3", "network.activation=tanh", "sweep.trials=10"]));
+    insta::assert_snapshot!(mistakes_of_set(&[
+        "optimizer.sgd.learning_rate=1",
+        "name.x=1",
+        "optimizer.adam.learning_rate=1"
+    ]));
     let several = SMALL.replace("[optimizer.adam]", "[optimizer.adam]\nlr = 0.01");
     insta::assert_snapshot!(mistakes(&[("small.toml", &several)], &["lr=0.2"]));
     // With a base, too.

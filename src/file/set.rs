@@ -3,9 +3,10 @@
 //! The key leads to a value as it would in the file, the value is TOML, and a plain word is text without its quotes, which a
 //! shell would take away anyhow. Only what is there can be set; `+KEY=VALUE` also adds what is not.
 
+use super::format::{self, ShapeKind, Table, format};
 use super::variants::VARIANT;
 use crate::value::problem::{Problem, did_you_mean, one_of};
-use crate::value::{Entry, Kind, Node, NodeId, Origin, SourceId, Sources, Tree, parse, write};
+use crate::value::{Entry, Kind, Node, NodeId, Origin, SourceId, Sources, Tree, parse, vocabulary, write};
 
 /// One argument of `--set`.
 #[derive(Debug)]
@@ -168,7 +169,8 @@ impl Assignment {
             find(root, &key.name, &mut Vec::new(), &mut elsewhere);
         }
         let there: Vec<&str> = around.entries().unwrap_or_default().iter().map(|entry| entry.key.as_str()).collect();
-        let near = did_you_mean(&key.name, there.iter().copied());
+        let near = did_you_mean(&key.name, there.iter().copied())
+            .or_else(|| vocabulary::keys(&key.name).iter().copied().find(|meant| there.contains(meant)));
         let above = self.keys[..depth].iter().map(|key| key.name.as_str());
         problem.label = match (elsewhere.as_slice(), near) {
             ([only], _) => format!("did you mean `{only}`?"),
@@ -188,8 +190,11 @@ impl Assignment {
         }
         // What another section has does not belong to the top, and a section that is misspelled is not to be added.
         let is_elsewhere = depth == 0 && !elsewhere.is_empty();
-        let is_misspelled = !is_last && near.is_some();
-        if is_elsewhere || is_misspelled {
+        let is_misspelled = near.is_some();
+        // A name of an optimizer or a variant is free, what stands below it is not.
+        let last = self.keys[self.keys.len() - 1].name.as_str();
+        let is_known = is_in_format(&format(), last);
+        if is_elsewhere || is_misspelled || !is_known {
             problem
         } else {
             problem.help(format!("to set what the file leaves out, write `--set {}`", self.adding(sources)))
@@ -220,6 +225,22 @@ impl Assignment {
     fn adding(&self, sources: &Sources) -> String {
         shell_word(&format!("+{}", sources.text(self.value.origin.source)))
     }
+}
+
+/// Whether some table of the format has a key of this name.
+fn is_in_format(keys: &[format::Key], name: &str) -> bool {
+    fn is_in(shape: &ShapeKind, name: &str) -> bool {
+        match shape {
+            ShapeKind::Plain(_) => false,
+            ShapeKind::List(item, _) => is_in(&item.kind, name),
+            ShapeKind::Either(shapes) => shapes.iter().any(|shape| is_in(&shape.kind, name)),
+            ShapeKind::Table(Table { keys, choice }) => {
+                let of_variants = choice.iter().flat_map(|choice| &choice.variants);
+                is_in_format(keys, name) || of_variants.into_iter().any(|variant| is_in_format(&variant.keys, name))
+            }
+        }
+    }
+    keys.iter().any(|key| key.name == name || is_in(&key.shape.kind, name))
 }
 
 /// What errors call the experiment's file.
