@@ -14,7 +14,7 @@ use thiserror::Error;
 use super::dataset::{Dataset, Inputs, Rows};
 use super::target::{self, Column, Resolved, TargetError, TaskKind};
 use super::{Info, MOST_NUMBERS, counted, fingerprint};
-use crate::value::problem::{did_you_mean, one_of};
+use crate::value::problem::{did_you_mean, listed};
 use crate::value::schema::or;
 
 /// One name, or a list of names, none twice.
@@ -208,7 +208,7 @@ fn shortened(names: &[String]) -> String {
             let first = names[..MOST_LISTED].iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ");
             format!("{first} and {} more", names.len() - MOST_LISTED)
         }
-        names => one_of(names.iter().map(String::as_str)).replace(" or ", " and "),
+        names => listed(names.iter().map(String::as_str), " and"),
     }
 }
 

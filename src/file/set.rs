@@ -5,7 +5,7 @@
 
 use super::format::{self, ShapeKind, Table, format};
 use super::variants::VARIANT;
-use crate::value::problem::{Problem, did_you_mean, one_of};
+use crate::value::problem::{Problem, did_you_mean, listed};
 use crate::value::{Entry, Kind, Node, NodeId, Origin, SourceId, Sources, Tree, parse, vocabulary, write};
 
 /// One argument of `--set`.
@@ -410,7 +410,7 @@ fn find<'n>(node: &'n Node, name: &str, path: &mut Vec<&'n str>, found: &mut Vec
 
 /// The candidates in backticks, all of them meant.
 fn and<'a>(names: impl IntoIterator<Item = &'a str>) -> String {
-    one_of(names).replace(" or ", " and ")
+    listed(names, " and")
 }
 
 /// An argument as it is typed into a shell.

@@ -15,7 +15,7 @@ use crate::number::OutOfRange;
 use crate::seed::sobol::{DIMENSIONS, Sobol};
 use crate::seed::{Purpose, Seed, Stream};
 use crate::value::deserialize::deserialize;
-use crate::value::problem::{Problem, did_you_mean, one_of};
+use crate::value::problem::{Problem, did_you_mean, listed};
 use crate::value::schema::or;
 use crate::value::{Axis, AxisId, Choice, Form, Kind, Node, NodeId, Origin, Tree};
 
@@ -361,7 +361,7 @@ fn named<'d, 't>(node: &Node, declared: &'d [Declared<'t>]) -> Result<Vec<&'d De
         None if names.is_empty() => problem.help("no setting of this file has several values"),
         None => problem
             .help(format!("an axis is a setting with several values, such as `{last} = [..., ...]`"))
-            .help(format!("the axes of this file: {}", one_of(names).replace(" or ", ", "))),
+            .help(format!("the axes of this file: {}", listed(names, ","))),
     })
 }
 

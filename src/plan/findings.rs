@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use super::space::{Alternative, Axis};
 use crate::file::VARIANT;
 use crate::value::Origin;
-use crate::value::problem::{Problem, one_of};
+use crate::value::problem::{Problem, listed};
 
 /// What was found wrong so far.
 #[derive(Debug, Default)]
@@ -44,7 +44,7 @@ impl Findings {
         let Self { problems, variants: all, .. } = self;
         let explained = |Found { mut problem, variants }: Found| {
             if variants.len() < all.len() {
-                let names = one_of(variants.iter().map(String::as_str)).replace(" or ", " and ");
+                let names = listed(variants.iter().map(String::as_str), " and");
                 let them = if variants.len() == 1 { "the variant" } else { "the variants" };
                 problem.help.push(format!("this is so in {them} {names}"));
             }

@@ -15,7 +15,7 @@ use crate::random::{Arrangement, Draws, Earlier, Rng, Script};
 use crate::seed::numpy::{self, Generator};
 use crate::spec::{NetworkRun, RunSpec};
 use crate::value::Origin;
-use crate::value::problem::{Problem, did_you_mean, one_of};
+use crate::value::problem::{Problem, did_you_mean, listed};
 
 /// The axis of trials, whose values a script that chains it draws itself.
 const TRIAL: &str = "trial";
@@ -253,16 +253,14 @@ fn check_names(experiment: &Experiment, arrangement: &Arrangement, cells: &[Cell
                     TRIAL => {
                         "take one optimizer, or draw it with the rest: `draw = [\"optimizer\"]` in [sweep]".to_owned()
                     }
-                    _ => format!("accepted here: {}", one_of(axes.iter().copied()).replace(" or ", ", ")),
+                    _ => format!("accepted here: {}", listed(axes.iter().copied(), ",")),
                 })
             } else if !axes.contains(&name.as_str()) {
                 let problem = Problem::new(format!("`{key}`: `{name}` is no axis of this file"));
                 match did_you_mean(name, axes.iter().copied()) {
                     Some(meant) => problem.label(format!("did you mean `{meant}`?")),
                     None if axes.is_empty() => problem.help("no setting of this file has several values"),
-                    None => {
-                        problem.help(format!("accepted here: {}", one_of(axes.iter().copied()).replace(" or ", ", ")))
-                    }
+                    None => problem.help(format!("accepted here: {}", listed(axes.iter().copied(), ","))),
                 }
             } else if !seen.insert(name) {
                 Problem::new(format!("`{key}`: `{name}` stands in `rng` twice"))
