@@ -3,7 +3,7 @@
 //! Written from the lowered [`RunSpec`](crate::spec::RunSpec), it alone feeds ids, columns, labels and diffs. Two files
 //! that mean the same thing have the same settings, however they are written.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
@@ -155,6 +155,17 @@ impl Settings {
         hasher.finalize_xof().fill(&mut id);
         RunId(id)
     }
+}
+
+/// The names under which two runs have other settings, sorted, with what each run has there.
+pub fn differences<'s>(
+    a: impl IntoIterator<Item = (&'s str, &'s Scalar)>,
+    b: impl IntoIterator<Item = (&'s str, &'s Scalar)>,
+) -> Vec<(&'s str, [Option<&'s Scalar>; 2])> {
+    let [a, b]: [BTreeMap<&str, &Scalar>; 2] = [a.into_iter().collect(), b.into_iter().collect()];
+    let names: BTreeSet<&str> = a.keys().chain(b.keys()).copied().collect();
+    let both = names.into_iter().map(|name| (name, [a.get(name).copied(), b.get(name).copied()]));
+    both.filter(|(_, [a, b])| a != b).collect()
 }
 
 /// Names a run: the first 16 hexadecimal digits of the hash of what it is.

@@ -11,7 +11,7 @@ use super::table::Table;
 use super::{Failure, counted, out, results};
 use crate::file::Experiment;
 use crate::plan::Plan;
-use crate::settings::{NUMERICS_VERSION, RunId, Scalar};
+use crate::settings::{NUMERICS_VERSION, RunId, Scalar, differences};
 use crate::store::{Inventory, Known, Status, Summary, Survey};
 
 #[derive(Debug, clap::Args)]
@@ -181,9 +181,8 @@ impl Member {
 
 /// The names with other values in the two, and both values; `-` where there is none.
 pub fn changes(a: &BTreeMap<String, Scalar>, b: &BTreeMap<String, Scalar>) -> Vec<(String, [String; 2])> {
-    let names: BTreeSet<&String> = a.keys().chain(b.keys()).collect();
-    let changed = names.into_iter().filter(|name| a.get(*name) != b.get(*name));
-    changed.map(|name| (name.clone(), [a, b].map(|settings| shown(settings.get(name))))).collect()
+    let [a, b] = [a, b].map(|settings| settings.iter().map(|(name, value)| (name.as_str(), value)));
+    differences(a, b).into_iter().map(|(name, values)| (name.to_owned(), values.map(shown))).collect()
 }
 
 fn shown(value: Option<&Scalar>) -> String {

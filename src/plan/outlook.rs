@@ -1,12 +1,12 @@
 //! What a results folder holds of a plan, and why the next `run` trains what it trains.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::fmt;
 use std::path::Path;
 
 use super::fingerprint::Fingerprint;
 use super::{Outline, PlannedRun};
-use crate::settings::{NUMERICS_VERSION, RunId, Scalar};
+use crate::settings::{NUMERICS_VERSION, RunId, Scalar, differences};
 use crate::store::{Error, Identity, Inventory, Known, Status};
 
 /// What a planned run is before the next `run`.
@@ -159,14 +159,14 @@ impl<'i> Outlook<'i> {
 
 /// What changed from a run that is there to one that is planned.
 fn changes(before: &Identity, run: &PlannedRun) -> Vec<Change> {
-    let names: BTreeSet<&str> =
-        before.settings.keys().map(String::as_str).chain(run.settings.iter().map(|(name, _)| name)).collect();
-    let mut changes: Vec<Change> = names
-        .into_iter()
-        .map(|name| (name, before.settings.get(name), run.settings.get(name)))
-        .filter(|(_, from, to)| from != to)
-        .map(|(name, from, to)| Change::Setting { name: name.to_owned(), from: from.cloned(), to: to.cloned() })
-        .collect();
+    let settings = before.settings.iter().map(|(name, value)| (name.as_str(), value));
+    let differing = differences(settings, run.settings.iter().map(|(name, value)| (name as &str, value)));
+    let setting = |(name, [from, to]): (&str, [Option<&Scalar>; 2])| Change::Setting {
+        name: name.to_owned(),
+        from: from.cloned(),
+        to: to.cloned(),
+    };
+    let mut changes: Vec<Change> = differing.into_iter().map(setting).collect();
     // What no file says comes first.
     if before.data_fingerprint != run.spec.fingerprint() {
         changes.insert(0, Change::Data);

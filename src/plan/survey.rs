@@ -241,8 +241,7 @@ impl<'s> Visitor<'s> for Surveyor<'_, '_> {
 
     fn visit(&mut self, way: &Way, taken: Taken<'_, 's>) {
         // What its axes leave out may be what cannot be had at all.
-        if self.exclusion.holds(way.marks) {
-            self.exclusion.leaves_out(way.marks);
+        if self.exclusion.leaves_out(way.marks) {
             self.excluded += 1;
             return;
         }
@@ -321,7 +320,7 @@ impl Surveyor<'_, '_> {
         self.broken.contains(&way.states) && taken.iter().all(is_known)
     }
 
-    /// Whether this axis decides settings alone, and has not been taken before.
+    /// Whether this axis decides settings alone, where it is taken first.
     fn is_alone(&self, axis: &Axis) -> bool {
         !axis.is_given && matches!(self.reaches.get(&axis.id), Some(Reach::Alone(_)))
     }
