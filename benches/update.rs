@@ -1,6 +1,7 @@
 //! One update of each optimizer, on as many parameters as the book's network has.
 
 use criterion::{Criterion, criterion_group, criterion_main};
+use paribus::kernel::Instructions;
 use paribus::optim::{Algorithm, Optimizer};
 use paribus::real::Real;
 
@@ -21,7 +22,9 @@ fn update_in<R: Real>(criterion: &mut Criterion) {
         let mut step = 0;
         group.bench_function(kind, |bencher| {
             bencher.iter(|| {
-                optimizer.update(step, &mut parameters, &gradients, &mut slots);
+                optimizer
+                    .update(Instructions::fastest(), step, &mut parameters, &gradients, &mut slots)
+                    .expect("all stays finite");
                 step += 1;
             });
         });

@@ -58,52 +58,52 @@ macro_rules! real {
     ($type:ty, $name:literal) => {
         impl Real for $type {
             const NAME: &'static str = $name;
-            #[inline]
+            #[inline(always)]
             fn from_f64(value: f64) -> Self {
                 value as Self
             }
-            #[inline]
+            #[inline(always)]
             fn to_f64(self) -> f64 {
                 self as f64
             }
-            #[inline]
+            #[inline(always)]
             fn sqrt(self) -> Self {
                 self.sqrt()
             }
-            #[inline]
+            #[inline(always)]
             fn abs(self) -> Self {
                 self.abs()
             }
-            #[inline]
+            #[inline(always)]
             fn is_finite(self) -> bool {
                 self.is_finite()
             }
-            #[inline]
+            #[inline(always)]
             fn exp(self) -> Self {
                 exp(self as f64) as Self
             }
-            #[inline]
+            #[inline(always)]
             fn ln(self) -> Self {
                 ln(self as f64) as Self
             }
-            #[inline]
+            #[inline(always)]
             fn tanh(self) -> Self {
                 tanh(self as f64) as Self
             }
-            #[inline]
+            #[inline(always)]
             fn from_byte(value: u8, full: u8) -> Self {
                 (value as f32 / full as f32) as Self
             }
 
-            #[inline]
+            #[inline(always)]
             fn exp_m1(self) -> Self {
                 exp_m1(self as f64) as Self
             }
-            #[inline]
+            #[inline(always)]
             fn ln_1p(self) -> Self {
                 ln_1p(self as f64) as Self
             }
-            #[inline]
+            #[inline(always)]
             fn normal_cdf(self) -> Self {
                 normal_cdf(self as f64) as Self
             }
@@ -136,7 +136,7 @@ const LN_2: [f64; 2] = [f64::from_bits(0x3fe6_2e42_fee0_0000), f64::from_bits(0x
 ///
 /// x = k ln 2 + r with whole k and |r| ≤ ln 2 / 2; e^r is its Taylor series to r^13 / 13!, whose next term is below
 /// 2^−57; e^x = 2^k e^r.
-#[inline]
+#[inline(always)]
 pub fn exp(x: f64) -> f64 {
     // Beyond these bounds the result is infinite or 0. Both comparisons are false for NaN, which passes.
     let x = if x > 710.0 { 710.0 } else { x };
@@ -150,7 +150,7 @@ pub fn exp(x: f64) -> f64 {
 }
 
 /// k and e^r − 1, where x = k ln 2 + r.
-#[inline]
+#[inline(always)]
 fn reduced_exp(x: f64) -> (f64, f64) {
     let k = (x * std::f64::consts::LOG2_E + WHOLE) - WHOLE;
     let high = x - k * LN_2[0];
@@ -168,7 +168,7 @@ fn reduced_exp(x: f64) -> (f64, f64) {
 }
 
 /// 2^n, where `shifted` is n + [`WHOLE`] and 2^n is a normal number.
-#[inline]
+#[inline(always)]
 fn two_to(shifted: f64) -> f64 {
     // The low bits of `shifted` are n; the shift moves n + 1023 into the exponent's place and all else out.
     f64::from_bits(shifted.to_bits().wrapping_add(1023) << 52)
@@ -180,7 +180,7 @@ fn two_to(shifted: f64) -> f64 {
 /// / 21, whose next term is below 2^−60 of it. Since 2s = f − s f, it is summed as f − (f²/2 − s (f²/2 + 2s²/3 + ...)),
 /// so that only small terms are rounded (as in fdlibm's `e_log.c`, Sun Microsystems 1993, which has other
 /// coefficients).
-#[inline]
+#[inline(always)]
 pub fn ln(x: f64) -> f64 {
     const ABOVE: u64 = 1 << 10;
     // A subnormal number is scaled by 2^54.
@@ -213,7 +213,7 @@ pub fn ln(x: f64) -> f64 {
 ///
 /// Below 9/16, Lambert's continued fraction x / (1 + x² / (3 + x² / (5 + ...))) as far as 15, written as x minus a
 /// quotient of polynomials; what is left out is below 2^−59 of it. Beyond, 1 − 2 / (e^2x + 1).
-#[inline]
+#[inline(always)]
 pub fn tanh(x: f64) -> f64 {
     let a = x.abs();
     let z = a * a;
@@ -229,7 +229,7 @@ pub fn tanh(x: f64) -> f64 {
 /// e^x − 1. At most 1.57 ulp off over the whole range; ±0 at ±0.
 ///
 /// With k and r as in [`exp`], it is 2^k ((1 − 2^−k) + (e^r − 1)), where both parts of the sum are known to their last digit.
-#[inline]
+#[inline(always)]
 pub fn exp_m1(x: f64) -> f64 {
     let x = if x > 710.0 { 710.0 } else { x };
     let sign = x;
@@ -247,7 +247,7 @@ pub fn exp_m1(x: f64) -> f64 {
 /// ln(1 + x). At most 1.21 ulp off; ±0 at ±0, −∞ at −1, NaN below.
 ///
 /// It is ln u, where u is 1 + x rounded, plus what the rounding took off divided by u.
-#[inline]
+#[inline(always)]
 pub fn ln_1p(x: f64) -> f64 {
     let u = 1.0 + x;
     let lost = x - (u - 1.0);
@@ -261,7 +261,7 @@ pub fn ln_1p(x: f64) -> f64 {
 /// With a = |x|, Φ(−a) e^(a²/2) is approximated by a quotient of polynomials of degrees 10 and 11, within 2^−53 of it for all a.
 /// It was found by interpolation at the Chebyshev points of (a − 4) / (a + 4), in 200-bit arithmetic. All coefficients are
 /// positive, so nothing is lost in the sums.
-#[inline]
+#[inline(always)]
 pub fn normal_cdf(x: f64) -> f64 {
     let a = x.abs();
     // Beyond this the tail is below the smallest number.

@@ -112,7 +112,7 @@ pub fn run(arguments: &Arguments, bars: &MultiProgress) -> Result<ExitCode, Fail
         comparison: Comparison::default(),
         failures: Vec::new(),
     };
-    if Instructions::fastest().emulates_fused_multiply_add() {
+    if Instructions::in_use().emulates_fused_multiply_add() {
         tracing::warn!(
             "this processor has no fused multiply-add: it is emulated, with the same results and about 100 times slower"
         );
@@ -122,7 +122,7 @@ pub fn run(arguments: &Arguments, bars: &MultiProgress) -> Result<ExitCode, Fail
         folder.display(),
         counted(kept.len(), "run"),
         missing.len(),
-        Instructions::fastest()
+        Instructions::in_use()
     );
     if missing.is_empty() {
         say(format!("{} already; nothing to train", are_there(kept.len())));

@@ -194,6 +194,33 @@ impl<'a> View<'a> {
         }
     }
 
+    /// Copies the bytes that the inputs of `rows` are, as [`gather_inputs`](Self::gather_inputs) does.
+    ///
+    /// # Panics
+    /// As [`gather_inputs`](Self::gather_inputs), and where the inputs are no bytes.
+    pub fn gather_bytes(&self, rows: &[usize], bytes: &mut [u8]) {
+        let Inputs::Bytes { values, .. } = &self.rows.inputs else { panic!("the inputs are numbers, not bytes") };
+        let features = values.len() / self.rows.len();
+        assert!(bytes.len() >= rows.len() * features, "there is room for every row");
+        for (&row, to) in rows.iter().zip(bytes.chunks_exact_mut(features)) {
+            to.copy_from_slice(&values[self.place(row) * features..][..features]);
+        }
+    }
+
+    /// What the inputs are shares of, where they are bytes that nothing scales, and most of them are 0.
+    pub fn sparse_bytes(&self) -> Option<u8> {
+        /// Bytes that speak for all.
+        const SAMPLE: usize = 1 << 14;
+        match &self.rows.inputs {
+            Inputs::Bytes { values, full } if self.scaling.is_none() => {
+                let sample = &values[..values.len().min(SAMPLE)];
+                let count = sample.iter().filter(|byte| **byte != 0).count();
+                (2 * count < sample.len()).then_some(*full)
+            }
+            _ => None,
+        }
+    }
+
     /// Copies the classes of `rows`, as [`gather_inputs`](Self::gather_inputs) does: `classes: [rows]`.
     ///
     /// # Panics

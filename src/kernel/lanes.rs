@@ -13,6 +13,9 @@ pub trait Lanes<R>: Copy {
     /// How many numbers a vector holds.
     const LANES: usize;
 
+    /// How many vectors of a row of `b` a sparse product keeps near, at most: 64 rows of them fit into the nearest cache.
+    const PANEL: usize;
+
     /// All zeros.
     ///
     /// # Safety
@@ -28,16 +31,32 @@ pub trait Lanes<R>: Copy {
     /// Writes the first lanes to `out`, as many as it has room for.
     fn store(self, out: &mut [R]);
 
+    /// The numbers at `from`. What is in `self` does not matter.
+    ///
+    /// # Safety
+    /// There are [`LANES`](Self::LANES) numbers at `from`.
+    unsafe fn read(self, from: *const R) -> Self;
+
+    /// Writes all lanes to `to`.
+    ///
+    /// # Safety
+    /// There is room for [`LANES`](Self::LANES) numbers at `to`.
+    unsafe fn write(self, to: *mut R);
+
     /// `self + b`.
     fn add(self, b: Self) -> Self;
 
     /// `self · b + c`, rounded once.
     fn mul_add(self, b: Self, c: Self) -> Self;
+
+    /// A bit for each lane, the first one lowest: whether it is neither +0 nor −0.
+    fn nonzeros(self) -> u64;
 }
 
 /// Whatever the compiler makes of it; without a fused multiply-add in the processor, a call to the C library's.
 impl<R: Element> Lanes<R> for [R; 4] {
     const LANES: usize = 4;
+    const PANEL: usize = 13;
 
     #[inline(always)]
     unsafe fn zero() -> Self {
@@ -60,6 +79,18 @@ impl<R: Element> Lanes<R> for [R; 4] {
     }
 
     #[inline(always)]
+    unsafe fn read(self, from: *const R) -> Self {
+        // SAFETY: the caller promises the numbers; an array is no more aligned than they are.
+        unsafe { from.cast::<Self>().read() }
+    }
+
+    #[inline(always)]
+    unsafe fn write(self, to: *mut R) {
+        // SAFETY: the caller promises the room; an array is no more aligned than it is.
+        unsafe { to.cast::<Self>().write(self) }
+    }
+
+    #[inline(always)]
     fn add(self, b: Self) -> Self {
         std::array::from_fn(|lane| self[lane] + b[lane])
     }
@@ -68,13 +99,19 @@ impl<R: Element> Lanes<R> for [R; 4] {
     fn mul_add(self, b: Self, c: Self) -> Self {
         std::array::from_fn(|lane| Element::mul_add(self[lane], b[lane], c[lane]))
     }
+
+    #[inline(always)]
+    fn nonzeros(self) -> u64 {
+        (0..).zip(self).fold(0, |bits, (lane, value)| bits | u64::from(value != R::zero()) << lane)
+    }
 }
 
 #[cfg(target_arch = "x86_64")]
 macro_rules! lanes {
-    ($($vector:ident = [$real:ident; $lanes:literal], $zero:ident $splat:ident $add:ident $mul_add:ident;)*) => { $(
+    ($($vector:ident = [$real:ident; $lanes:literal] $panel:literal, $zero:ident $splat:ident $add:ident $mul_add:ident |$vector_name:ident| $nonzeros:expr;)*) => { $(
         impl Lanes<$real> for $vector {
             const LANES: usize = $lanes;
+            const PANEL: usize = $panel;
 
             #[inline(always)]
             unsafe fn zero() -> Self {
@@ -107,6 +144,18 @@ macro_rules! lanes {
             }
 
             #[inline(always)]
+            unsafe fn read(self, from: *const $real) -> Self {
+                // SAFETY: the caller promises the numbers.
+                unsafe { from.cast::<Self>().read_unaligned() }
+            }
+
+            #[inline(always)]
+            unsafe fn write(self, to: *mut $real) {
+                // SAFETY: the caller promises the room.
+                unsafe { to.cast::<Self>().write_unaligned(self) }
+            }
+
+            #[inline(always)]
             fn add(self, b: Self) -> Self {
                 // SAFETY: that `self` exists proves the instructions.
                 unsafe { $add(self, b) }
@@ -117,16 +166,27 @@ macro_rules! lanes {
                 // SAFETY: that `self` exists proves the instructions.
                 unsafe { $mul_add(self, b, c) }
             }
+
+            #[inline(always)]
+            fn nonzeros(self) -> u64 {
+                let $vector_name = self;
+                // SAFETY: that `self` exists proves the instructions.
+                (unsafe { $nonzeros }) as u64
+            }
         }
     )* };
 }
 
 #[cfg(target_arch = "x86_64")]
 lanes! {
-    __m512 = [f32; 16], _mm512_setzero_ps _mm512_set1_ps _mm512_add_ps _mm512_fmadd_ps;
-    __m512d = [f64; 8], _mm512_setzero_pd _mm512_set1_pd _mm512_add_pd _mm512_fmadd_pd;
-    __m256 = [f32; 8], _mm256_setzero_ps _mm256_set1_ps _mm256_add_ps _mm256_fmadd_ps;
-    __m256d = [f64; 4], _mm256_setzero_pd _mm256_set1_pd _mm256_add_pd _mm256_fmadd_pd;
+    __m512 = [f32; 16] 7, _mm512_setzero_ps _mm512_set1_ps _mm512_add_ps _mm512_fmadd_ps
+        |x| _mm512_cmp_ps_mask::<_CMP_NEQ_UQ>(x, _mm512_setzero_ps());
+    __m512d = [f64; 8] 7, _mm512_setzero_pd _mm512_set1_pd _mm512_add_pd _mm512_fmadd_pd
+        |x| _mm512_cmp_pd_mask::<_CMP_NEQ_UQ>(x, _mm512_setzero_pd());
+    __m256 = [f32; 8] 13, _mm256_setzero_ps _mm256_set1_ps _mm256_add_ps _mm256_fmadd_ps
+        |x| _mm256_movemask_ps(_mm256_cmp_ps::<_CMP_NEQ_UQ>(x, _mm256_setzero_ps()));
+    __m256d = [f64; 4] 13, _mm256_setzero_pd _mm256_set1_pd _mm256_add_pd _mm256_fmadd_pd
+        |x| _mm256_movemask_pd(_mm256_cmp_pd::<_CMP_NEQ_UQ>(x, _mm256_setzero_pd()));
 }
 
 /// `values`, then zeros. Apart from [`Lanes::load`], because it is the rare case and should not be inlined with it.

@@ -8,8 +8,6 @@
 //! This is the only module with `unsafe`: it calls functions that are compiled for instructions beyond the baseline, after
 //! asking the processor whether it has them.
 
-use std::fmt;
-
 use ndarray::ArrayView2;
 
 use schemars::JsonSchema;
@@ -17,12 +15,20 @@ use serde::{Deserialize, Serialize};
 
 use crate::real::Real;
 
+mod instructions;
 mod lanes;
+mod nonzeros;
 mod sums;
+#[macro_use]
 mod tile;
+mod walk;
 
+use instructions::Set;
+pub use instructions::{Instructions, NotAvailable, VARIABLE};
 use lanes::Lanes;
-pub use sums::{add_to_rows, all_finite, column_sums, sum_by};
+pub use nonzeros::Nonzeros;
+pub use sums::{add_bias, all_finite, column_sums, sum_by};
+use walk::{Left, Shares};
 
 /// The numbers that a training computes with.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Deserialize, Serialize, JsonSchema)]
@@ -129,6 +135,47 @@ impl<'a, R> Matrix<'a, R> {
     }
 }
 
+/// What a matrix is made of, row after row.
+#[derive(Debug, Clone, Copy)]
+pub enum Values<'a, R> {
+    Numbers(&'a [R]),
+    /// Bytes that stand for the numbers of a table, the byte 0 for 0.
+    Bytes {
+        bytes: &'a [u8],
+        table: &'a [R; 256],
+    },
+}
+
+impl<'a, R> Values<'a, R> {
+    /// How many there are.
+    pub fn len(self) -> usize {
+        match self {
+            Self::Numbers(numbers) => numbers.len(),
+            Self::Bytes { bytes, .. } => bytes.len(),
+        }
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(self) -> bool {
+        self.len() == 0
+    }
+
+    /// # Panics
+    /// Where they are bytes.
+    pub fn numbers(self) -> &'a [R] {
+        match self {
+            Self::Numbers(numbers) => numbers,
+            Self::Bytes { .. } => panic!("numbers are needed, not bytes"),
+        }
+    }
+}
+
+impl<'a, R> From<&'a [R]> for Values<'a, R> {
+    fn from(numbers: &'a [R]) -> Self {
+        Self::Numbers(numbers)
+    }
+}
+
 /// `out = a · b`. `a: [m, k]`, `b: [k, n]`, each a [`matrix`] or the transpose of one; `out: [m, n]`, row-major; what was in
 /// `out` does not matter.
 ///
@@ -152,54 +199,34 @@ pub fn product<R: Element>(instructions: Instructions, a: ArrayView2<R>, b: Arra
     }
 }
 
-/// A set of instructions that this processor has.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Instructions(Set);
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Set {
-    Portable,
-    #[cfg(target_arch = "x86_64")]
-    Avx2,
-    #[cfg(target_arch = "x86_64")]
-    Avx512,
-}
-
-impl Instructions {
-    /// All that this processor has, the fastest last. They differ in speed only.
-    pub fn available() -> Vec<Self> {
-        #[cfg_attr(not(target_arch = "x86_64"), expect(unused_mut, reason = "other processors have one set"))]
-        let mut sets = vec![Self(Set::Portable)];
-        #[cfg(target_arch = "x86_64")]
-        if is_x86_feature_detected!("avx2") && is_x86_feature_detected!("fma") {
-            sets.push(Self(Set::Avx2));
-            if is_x86_feature_detected!("avx512f") {
-                sets.push(Self(Set::Avx512));
-            }
+/// [`product`], where only the `nonzeros` of `a` are multiplied. `values` are those of `a: [m, k]`, or, where that is told by
+/// `transposed`, of its transpose.
+///
+/// The bits are those of the whole product where `b` is finite: a product with zero adds nothing then.
+///
+/// # Panics
+/// Where the shapes do not fit, or the product is too narrow ([`Instructions::skips_zeros`]).
+pub fn sparse_product<R: Element>(
+    instructions: Instructions,
+    values: Values<R>,
+    transposed: bool,
+    nonzeros: &Nonzeros,
+    b: ArrayView2<R>,
+    out: &mut [R],
+) {
+    let ((rows, columns), b) = (nonzeros.size(), Matrix::new(b));
+    assert_eq!(values.len(), rows * columns, "the left factor and its bits");
+    assert_eq!(columns, b.rows, "the inner dimensions of a product");
+    assert_eq!(out.len(), rows * b.columns, "the output of a product of {rows} by {}", b.columns);
+    assert!(instructions.skips_zeros::<R>(b.columns), "a product that is wide enough");
+    let (across, along) = if transposed { (1, rows) } else { (columns, 1) };
+    match values {
+        Values::Numbers(numbers) => {
+            walk::product(instructions, Left { values: numbers, across, along }, nonzeros, b, out)
         }
-        sets
-    }
-
-    /// The fastest that this processor has.
-    pub fn fastest() -> Self {
-        Self::available().pop().expect("the portable instructions are always there")
-    }
-
-    /// Whether a fused multiply-add is a function call here instead of an instruction: products are right, and very slow.
-    pub fn emulates_fused_multiply_add(self) -> bool {
-        self.0 == Set::Portable && !cfg!(any(target_feature = "fma", target_arch = "aarch64"))
-    }
-}
-
-impl fmt::Display for Instructions {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self.0 {
-            Set::Portable => "portable",
-            #[cfg(target_arch = "x86_64")]
-            Set::Avx2 => "AVX2",
-            #[cfg(target_arch = "x86_64")]
-            Set::Avx512 => "AVX-512",
-        })
+        Values::Bytes { bytes, table } => {
+            walk::product(instructions, Left { values: Shares { bytes, table }, across, along }, nonzeros, b, out)
+        }
     }
 }
 
@@ -269,6 +296,71 @@ mod tests {
                 }
             }
         }
+    }
+
+    /// Widths from the least that skip zeros to several panels, and every number of vectors between.
+    fn sparse_shapes(lanes: usize) -> impl Iterator<Item = (usize, usize, usize)> {
+        let widths = (3..14).flat_map(move |vectors| [vectors * lanes + 1, (vectors + 1) * lanes]);
+        let panels = [20 * lanes + 3, 27 * lanes];
+        (0..).zip(widths.chain(panels)).map(|(i, n)| (1 + i % 5, [1, 63, 64, 65, 130][i % 5], n))
+    }
+
+    fn skipping_zeros_changes_no_bit<R: Element>() {
+        let table: [R; 256] = std::array::from_fn(|byte| R::from_byte(byte as u8, 255));
+        for (m, k, n) in sparse_shapes(4).chain(sparse_shapes(8)).chain(sparse_shapes(16)).chain([(128, 784, 100)]) {
+            let right = numbers::<R>(k * n, 2);
+            // Rows without anything, a few numbers, many; −0 is skipped, too.
+            let mut left = numbers::<R>(m * k, 1);
+            let mut bytes = vec![0; m * k];
+            for (place, (value, byte)) in left.iter_mut().zip(&mut bytes).enumerate() {
+                if place % 7 < 4 || place / k % 3 == 2 {
+                    *value = if place % 2 == 0 { R::zero() } else { -R::zero() };
+                } else {
+                    *byte = (place * 37 % 256) as u8;
+                }
+            }
+            let shares: Vec<R> = bytes.iter().map(|byte| table[usize::from(*byte)]).collect();
+            for (values, left) in
+                [(Values::Numbers(&left), &left), (Values::Bytes { bytes: &bytes, table: &table }, &shares)]
+            {
+                for instructions in Instructions::available().into_iter().filter(|set| set.skips_zeros::<R>(n)) {
+                    let check = |transposed: bool, nonzeros: &Nonzeros| {
+                        let a = match transposed {
+                            false => matrix(left, m, k),
+                            true => matrix(left, k, m).reversed_axes(),
+                        };
+                        for (b, order) in
+                            [(matrix(&right, k, n), "as it is"), (matrix(&right, n, k).reversed_axes(), "transposed")]
+                        {
+                            let mut out = vec![R::from_f64(f64::NAN); m * n];
+                            sparse_product(instructions, values, transposed, nonzeros, b, &mut out);
+                            let expected = reference(a, b);
+                            let same =
+                                out.iter().zip(&expected).all(|(x, y)| x.to_f64().to_bits() == y.to_f64().to_bits());
+                            assert!(same, "{instructions}: [{m}, {k}] · [{k}, {n}], {transposed}, b {order}");
+                        }
+                    };
+                    let (mut stored, mut other) = (Nonzeros::default(), Nonzeros::default());
+                    stored.note(instructions, values, k);
+                    check(false, &stored);
+                    stored.note(instructions, values, m);
+                    other.transpose(&stored);
+                    check(true, &other);
+                    other.fill(m, k);
+                    check(false, &other);
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn skipping_zeros_changes_no_bit_in_f32() {
+        skipping_zeros_changes_no_bit::<f32>();
+    }
+
+    #[test]
+    fn skipping_zeros_changes_no_bit_in_f64() {
+        skipping_zeros_changes_no_bit::<f64>();
     }
 
     #[test]

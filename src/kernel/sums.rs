@@ -3,6 +3,7 @@
 use crate::real::Real;
 
 /// Σ `term(x)`: 16 strided lanes (the i-th term goes to lane i mod 16), which are then folded 8-4-2-1.
+#[inline(always)]
 pub fn sum_by<R: Real, S: Real>(values: &[R], term: impl Fn(R) -> S) -> S {
     let mut lanes = [S::zero(); 16];
     let (full, rest) = values.as_chunks::<16>();
@@ -18,6 +19,7 @@ pub fn sum_by<R: Real, S: Real>(values: &[R], term: impl Fn(R) -> S) -> S {
 }
 
 /// The sum of each column, rows ascending from +0. `values: [rows, columns]`, `sums: [columns]`.
+#[inline(always)]
 pub fn column_sums<R: Real>(values: &[R], sums: &mut [R]) {
     sums.fill(R::zero());
     for row in values.chunks_exact(sums.len()) {
@@ -25,17 +27,26 @@ pub fn column_sums<R: Real>(values: &[R], sums: &mut [R]) {
     }
 }
 
-/// `row + bias + 0.0` for every row: `values: [rows, columns]`, `bias: [columns]`.
-pub fn add_to_rows<R: Real>(values: &mut [R], bias: &[R]) {
-    for row in values.chunks_exact_mut(bias.len()) {
-        row.iter_mut().zip(bias).for_each(|(value, bias)| *value = *value + *bias + R::zero());
+/// `row + bias + 0.0`; whether all are finite then.
+#[inline(always)]
+pub fn add_bias<R: Real>(row: &mut [R], bias: &[R]) -> bool {
+    let mut finite = true;
+    for (value, bias) in row.iter_mut().zip(bias) {
+        *value = *value + *bias + R::zero();
+        finite &= value.is_finite();
     }
+    finite
 }
 
 /// Whether no number is infinite or NaN.
+#[inline(always)]
 pub fn all_finite<R: Real>(values: &[R]) -> bool {
     // Without an early way out, which would keep the loop from running on vectors: nearly always all are finite.
-    values.iter().fold(true, |finite, value| finite & value.is_finite())
+    let mut finite = true;
+    for value in values {
+        finite &= value.is_finite();
+    }
+    finite
 }
 
 #[cfg(test)]
@@ -62,10 +73,11 @@ mod tests {
     }
 
     #[test]
-    fn a_bias_is_added_to_every_row_and_leaves_no_minus_zero() {
-        let mut values = [1.0, -0.0, 2.0, 1.0];
-        add_to_rows(&mut values, &[0.5, -0.0]);
-        assert_eq!(values.map(f64::to_bits), [1.5, 0.0, 2.5, 1.0].map(f64::to_bits));
+    fn a_bias_leaves_no_minus_zero() {
+        let mut row = [1.0, -0.0];
+        assert!(add_bias(&mut row, &[0.5, -0.0]));
+        assert_eq!(row.map(f64::to_bits), [1.5, 0.0].map(f64::to_bits));
+        assert!(!add_bias(&mut [f32::MAX, 0.0], &[f32::MAX, 0.0]));
     }
 
     #[test]

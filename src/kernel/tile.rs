@@ -11,14 +11,14 @@ use super::{Element, Lanes, Matrix};
 const DEPTH: usize = 200;
 
 /// Numbers in a panel's row, at most: three vectors of 16.
-const LONGEST_ROW: usize = 48;
+const LONGEST_ROW: usize = 112;
 
-/// Does `$body` for each `$index` from 0 up to `$count`, a constant of 6 at most, as if it were written out. Neither a loop nor a
+/// Does `$body` for each `$index` from 0 up to `$count`, a constant of 13 at most, as if it were written out. Neither a loop nor a
 /// closure will do: arrays that are indexed by literals live in registers, and intrinsics are compiled to single instructions
 /// only in the function that is compiled for them, not in a closure within it.
 macro_rules! unroll {
     ($index:ident in $count:ident $body:block) => {
-        unroll!($index in $count $body: 0 1 2 3 4 5)
+        unroll!($index in $count $body: 0 1 2 3 4 5 6 7 8 9 10 11 12)
     };
     ($index:ident in $count:ident $body:block: $($literal:literal)*) => {
         $(if $literal < $count {
@@ -44,9 +44,10 @@ pub fn avx2<R: Element>(a: Matrix<R>, b: Matrix<R>, out: &mut [R]) {
     // SAFETY: this function is compiled for these instructions.
     let zero = unsafe { R::Narrow::zero() };
     let width = 2 * R::Narrow::LANES;
-    let full = b.columns / width * width;
-    columns::<R, _, 6, 2>(zero, a, b, out, 0..full);
-    columns::<R, _, 6, 1>(zero, a, b, out, full..b.columns);
+    let rest = b.columns % width;
+    let wide = if rest <= R::Narrow::LANES { b.columns - rest } else { b.columns };
+    columns::<R, _, 6, 2>(zero, a, b, out, 0..wide);
+    columns::<R, _, 6, 1>(zero, a, b, out, wide..b.columns);
 }
 
 /// 32 registers of 512 bits: 6 · 3 accumulators, 3 of `b`, 1 of `a`. Where few columns are left, shorter vectors waste
@@ -104,18 +105,18 @@ fn columns<R: Element, V: Lanes<R>, const ROWS: usize, const VECTORS: usize>(
 
 /// Where a panel lies in `b`.
 #[derive(Clone, Copy)]
-struct Place {
+pub struct Place {
     /// Its first row.
-    first: usize,
+    pub first: usize,
     /// Its first column.
-    column: usize,
+    pub column: usize,
     /// How many of its columns count.
-    width: usize,
+    pub width: usize,
 }
 
 /// Copies a panel of `b`. Lanes beyond the panel's width hold anything; what is computed from them is never written.
 #[inline(always)]
-fn pack<R: Element, V: Lanes<R>, const VECTORS: usize>(
+pub fn pack<R: Element, V: Lanes<R>, const VECTORS: usize>(
     zero: V,
     b: Matrix<R>,
     place: Place,
@@ -134,7 +135,7 @@ fn pack<R: Element, V: Lanes<R>, const VECTORS: usize>(
         for (k, vectors) in panel.iter_mut().enumerate() {
             let row = &b.values[(place.first + k) * b.columns + place.column..];
             unroll!(vector in VECTORS {
-                vectors[vector] = zero.load(&row[vector * V::LANES..]);
+                vectors[vector] = zero.load(row.get(vector * V::LANES..).unwrap_or_default());
             });
         }
     }

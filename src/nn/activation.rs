@@ -86,35 +86,42 @@ impl Activation {
         }
     }
 
-    /// y = f(x). `x` and `y` have one shape. NaN stays NaN.
-    pub fn forward<R: Real>(self, x: &[R], y: &mut [R]) {
+    /// Whether the derivative is a function of y, so that x need not be kept: 1 where y > 0, y (1 − y), 1 − y², 1.
+    pub const fn is_known_by_its_output(self) -> bool {
+        matches!(self, Self::Relu | Self::Sigmoid | Self::Tanh | Self::Identity)
+    }
+
+    /// Turns every x into f(x), in place. NaN stays NaN.
+    #[inline(always)]
+    pub fn forward<R: Real>(self, values: &mut [R]) {
         match self {
-            // Written as "zero where x ≤ 0", not as a maximum, which would turn NaN into 0.
-            Self::Relu => map(x, y, |x| if x <= R::zero() { R::zero() } else { x }),
-            Self::Sigmoid => map(x, y, sigmoid),
-            Self::Tanh => map(x, y, R::tanh),
+            // Zero where x ≤ 0, so that NaN passes, which a maximum would turn into 0.
+            Self::Relu => map(values, |x| keep_unless(x <= R::zero(), x)),
+            Self::Sigmoid => map(values, sigmoid),
+            Self::Tanh => map(values, R::tanh),
             Self::LeakyRelu(LeakyRelu { slope }) => {
                 let slope = R::from_f64(slope.get());
-                map(x, y, |x| if x <= R::zero() { slope * x } else { x });
+                map(values, |x| if x <= R::zero() { slope * x } else { x });
             }
             Self::Elu(Elu { alpha }) => {
                 let alpha = R::from_f64(alpha.get());
-                map(x, y, |x| if x <= R::zero() { alpha * x.exp_m1() } else { x });
+                map(values, |x| if x <= R::zero() { alpha * x.exp_m1() } else { x });
             }
-            Self::Gelu => map(x, y, |x| x * x.normal_cdf()),
-            Self::Softplus => map(x, y, |x| {
+            Self::Gelu => map(values, |x| x * x.normal_cdf()),
+            Self::Softplus => map(values, |x| {
                 let above = if x <= R::zero() { R::zero() } else { x };
                 above + (-x.abs()).exp().ln_1p()
             }),
-            Self::Identity => y.copy_from_slice(x),
+            Self::Identity => {}
         }
     }
 
-    /// Turns the loss's gradient by y into that by x, in place. Where it can, the derivative is a function of y: 1 where y > 0,
-    /// y (1 − y), 1 − y². ReLU and leaky ReLU have no slope at 0; that of the left side is taken, as PyTorch does.
+    /// Turns the loss's gradient by y into that by x, in place. Where y alone
+    /// [is enough](Self::is_known_by_its_output), x is not looked at. ReLU and leaky ReLU have no slope at 0; that of the left side is taken, as PyTorch does.
+    #[inline(always)]
     pub fn backward<R: Real>(self, x: &[R], y: &[R], gradient: &mut [R]) {
         match self {
-            Self::Relu => map_in_place(y, gradient, |y, dy| if y <= R::zero() { R::zero() } else { dy }),
+            Self::Relu => map_in_place(y, gradient, |y, dy| keep_unless(y <= R::zero(), dy)),
             Self::Sigmoid => map_in_place(y, gradient, |y, dy| dy * (R::one() - y) * y),
             Self::Tanh => map_in_place(y, gradient, |y, dy| dy * (R::one() - y * y)),
             Self::LeakyRelu(LeakyRelu { slope }) => {
@@ -142,14 +149,26 @@ impl Activation {
     }
 }
 
+/// 0 where `condition` holds, elsewhere `value`, and +0 for −0.
+///
+/// The sum makes it a new value. Else, in place, it would be compiled to a store under a mask, which some processors do one lane after
+/// the other.
+#[inline(always)]
+fn keep_unless<R: Real>(condition: bool, value: R) -> R {
+    if condition { R::zero() } else { value + R::zero() }
+}
+
+#[inline(always)]
 fn sigmoid<R: Real>(x: R) -> R {
     R::one() / (R::one() + (-x).exp())
 }
 
-fn map<R: Real>(x: &[R], y: &mut [R], f: impl Fn(R) -> R) {
-    y.iter_mut().zip(x).for_each(|(y, x)| *y = f(*x));
+#[inline(always)]
+fn map<R: Real>(values: &mut [R], f: impl Fn(R) -> R) {
+    values.iter_mut().for_each(|value| *value = f(*value));
 }
 
+#[inline(always)]
 fn map_in_place<R: Real>(values: &[R], gradient: &mut [R], f: impl Fn(R, R) -> R) {
     gradient.iter_mut().zip(values).for_each(|(gradient, value)| *gradient = f(*value, *gradient));
 }
@@ -192,8 +211,8 @@ pub mod tests {
             (Activation::Softplus, [(-2_f64).exp().ln_1p(), 2_f64.ln(), 2_f64.ln(), 4_f64.ln()]),
             (Activation::Identity, x),
         ] {
-            let mut y = [f64::NAN; 4];
-            activation.forward(&x, &mut y);
+            let mut y = x;
+            activation.forward(&mut y);
             for (y, expected) in y.iter().zip(expected) {
                 assert!((y - expected).abs() < 1e-15, "{activation:?} {y} {expected}");
             }
@@ -203,8 +222,8 @@ pub mod tests {
     #[test]
     fn nan_passes_and_relu_cuts_the_negative_infinity() {
         for activation in all() {
-            let mut y = [0.0_f32; 3];
-            activation.forward(&[f32::NAN, f32::NEG_INFINITY, f32::INFINITY], &mut y);
+            let mut y = [f32::NAN, f32::NEG_INFINITY, f32::INFINITY];
+            activation.forward(&mut y);
             assert!(y[0].is_nan(), "{activation:?}");
             let ends = match activation {
                 Activation::Relu | Activation::Softplus => [0.0, f32::INFINITY],
@@ -224,9 +243,10 @@ pub mod tests {
         fn check<R: Real>(largest: f64) {
             let x = [largest, 1e3, 40.0, 1.0, 0.0].map(|x| [R::from_f64(x), R::from_f64(-x)]);
             for activation in all() {
-                let (mut y, mut gradient) = ([R::zero(); 10], [R::one(); 10]);
-                activation.forward(x.as_flattened(), &mut y);
-                activation.backward(x.as_flattened(), &y, &mut gradient);
+                let (mut y, mut gradient) = (x, [R::one(); 10]);
+                let y = y.as_flattened_mut();
+                activation.forward(y);
+                activation.backward(x.as_flattened(), y, &mut gradient);
                 assert!(y.iter().chain(&gradient).all(|value| value.is_finite()), "{activation:?} {y:?} {gradient:?}");
                 let slopes_are_small = gradient.iter().all(|slope| slope.to_f64() > -0.2 && slope.to_f64() < 1.2);
                 assert!(slopes_are_small, "{activation:?} {gradient:?}");

@@ -4,8 +4,9 @@ use std::ops::Range;
 
 use ndarray::ArrayView2;
 
+use super::activation::Activation;
 use super::parameters::{Layout, Role};
-use crate::kernel::{self, Element, Instructions, matrix};
+use crate::kernel::{self, Element, Instructions, Nonzeros, Values, matrix};
 
 /// Every output is a weighted sum of every input: `x: [rows, inputs]`, `y: [rows, outputs]`, with W: [inputs, outputs] and,
 /// where the layer has one, b: [outputs].
@@ -15,41 +16,112 @@ pub struct Affine {
     outputs: usize,
     weight: Range<usize>,
     bias: Option<Range<usize>>,
+    /// Of the x that went forward last.
+    x: Nonzeros,
+    /// Of its transpose.
+    x_transposed: Nonzeros,
+    /// Of the gradient by y.
+    dy: Nonzeros,
 }
 
 impl Affine {
-    /// A layer whose parameters follow those that `layout` has.
-    pub fn new(name: &str, inputs: usize, outputs: usize, bias: bool, layout: &mut Layout) -> Self {
+    /// A layer for at most `rows` rows whose parameters follow those that `layout` has.
+    pub fn new(name: &str, inputs: usize, outputs: usize, bias: bool, rows: usize, layout: &mut Layout) -> Self {
         let weight = layout.add(name, Role::Weight, &[inputs, outputs]);
         let bias = bias.then(|| layout.add(name, Role::Bias, &[outputs]));
-        Self { inputs, outputs, weight, bias }
-    }
-
-    /// y = xW + b, and no −0 in it.
-    pub fn forward<R: Element>(&self, instructions: Instructions, parameters: &[R], x: &[R], y: &mut [R]) {
-        let x = matrix(x, y.len() / self.outputs, self.inputs);
-        kernel::product(instructions, x, self.weight(parameters), y);
-        if let Some(bias) = &self.bias {
-            kernel::add_to_rows(y, &parameters[bias.clone()]);
+        Self {
+            inputs,
+            outputs,
+            weight,
+            bias,
+            x: Nonzeros::with_capacity(rows, inputs),
+            x_transposed: Nonzeros::with_capacity(inputs, rows),
+            dy: Nonzeros::with_capacity(rows, outputs),
         }
     }
 
+    /// y = f(xW + b), and no −0 in xW + b, where f is the `activation`, if there is one; false where a number of xW + b is not finite.
+    pub fn forward<R: Element>(
+        &mut self,
+        instructions: Instructions,
+        parameters: &[R],
+        x: Values<R>,
+        y: &mut [R],
+        activation: Option<Activation>,
+    ) -> bool {
+        self.x.look(instructions, x, self.inputs, self.outputs);
+        if self.x.is_empty() {
+            let x = matrix(x.numbers(), y.len() / self.outputs, self.inputs);
+            kernel::product(instructions, x, self.weight(parameters), y);
+        } else {
+            kernel::sparse_product(instructions, x, false, &self.x, self.weight(parameters), y);
+        }
+        let bias = self.bias.clone().map(|bias| &parameters[bias]);
+        instructions.run(
+            #[inline(always)]
+            || {
+                // All that is left to do for one row, then the next: it is near.
+                let mut finite = true;
+                for row in y.chunks_exact_mut(self.outputs) {
+                    finite &= match bias {
+                        Some(bias) => kernel::add_bias(row, bias),
+                        None => kernel::all_finite(row),
+                    };
+                    if let Some(activation) = activation {
+                        activation.forward(row);
+                    }
+                }
+                finite
+            },
+        )
+    }
+
     /// dW = xᵀ dy, db = the column sums of dy: from the loss's gradient by y, `dy: [rows, outputs]`, to this layer's ranges of
-    /// `gradients`.
-    pub fn parameter_gradients<R: Element>(&self, instructions: Instructions, x: &[R], dy: &[R], gradients: &mut [R]) {
+    /// `gradients`. `x` is what went [`forward`](Self::forward) last.
+    pub fn parameter_gradients<R: Element>(
+        &mut self,
+        instructions: Instructions,
+        x: Values<R>,
+        dy: &[R],
+        gradients: &mut [R],
+    ) {
         let rows = dy.len() / self.outputs;
-        let x = matrix(x, rows, self.inputs);
         let dy_rows = matrix(dy, rows, self.outputs);
-        kernel::product(instructions, x.reversed_axes(), dy_rows, &mut gradients[self.weight.clone()]);
+        let dw = &mut gradients[self.weight.clone()];
+        if self.x.is_empty() {
+            let x = matrix(x.numbers(), rows, self.inputs);
+            kernel::product(instructions, x.reversed_axes(), dy_rows, dw);
+        } else {
+            let finite = instructions.run(
+                #[inline(always)]
+                || kernel::all_finite(dy),
+            );
+            match finite {
+                true => self.x_transposed.transpose(&self.x),
+                // What is not finite is multiplied by zeros, too.
+                false => self.x_transposed.fill(self.inputs, rows),
+            }
+            kernel::sparse_product(instructions, x, true, &self.x_transposed, dy_rows, dw);
+        }
         if let Some(bias) = &self.bias {
-            kernel::column_sums(dy, &mut gradients[bias.clone()]);
+            let sums = &mut gradients[bias.clone()];
+            instructions.run(
+                #[inline(always)]
+                || kernel::column_sums(dy, sums),
+            );
         }
     }
 
     /// dx = dy Wᵀ.
-    pub fn input_gradient<R: Element>(&self, instructions: Instructions, parameters: &[R], dy: &[R], dx: &mut [R]) {
-        let dy = matrix(dy, dy.len() / self.outputs, self.outputs);
-        kernel::product(instructions, dy, self.weight(parameters).reversed_axes(), dx);
+    pub fn input_gradient<R: Element>(&mut self, instructions: Instructions, parameters: &[R], dy: &[R], dx: &mut [R]) {
+        self.dy.look(instructions, dy.into(), self.outputs, self.inputs);
+        let transposed = self.weight(parameters).reversed_axes();
+        if self.dy.is_empty() {
+            let dy = matrix(dy, dy.len() / self.outputs, self.outputs);
+            kernel::product(instructions, dy, transposed, dx);
+        } else {
+            kernel::sparse_product(instructions, dy.into(), false, &self.dy, transposed, dx);
+        }
     }
 
     fn weight<'a, R>(&self, parameters: &'a [R]) -> ArrayView2<'a, R> {
@@ -64,19 +136,19 @@ mod tests {
     #[test]
     fn two_rows_by_hand() {
         let mut layout = Layout::default();
-        let affine = Affine::new("affine1", 2, 3, true, &mut layout);
+        let mut affine = Affine::new("affine1", 2, 3, true, 2, &mut layout);
         let fastest = Instructions::fastest();
         // W = [[1, 2, 3], [4, 5, 6]], b = [10, 20, 30]
         let parameters = [1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 10.0, 20.0, 30.0];
         let x = [1.0, 0.0, 2.0, -1.0];
 
         let mut y = [f64::NAN; 6];
-        affine.forward(fastest, &parameters, &x, &mut y);
+        assert!(affine.forward(fastest, &parameters, x.as_slice().into(), &mut y, None));
         assert_eq!(y, [11.0, 22.0, 33.0, 8.0, 19.0, 30.0]);
 
         let dy = [1.0, 0.0, -1.0, 0.5, 1.0, 0.0];
         let mut gradients = [f64::NAN; 9];
-        affine.parameter_gradients(fastest, &x, &dy, &mut gradients);
+        affine.parameter_gradients(fastest, x.as_slice().into(), &dy, &mut gradients);
         assert_eq!(gradients, [2.0, 2.0, -1.0, -0.5, -1.0, 0.0, 1.5, 1.0, -1.0]);
 
         let mut dx = [f64::NAN; 4];

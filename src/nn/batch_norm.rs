@@ -61,6 +61,7 @@ impl<R: Real> BatchNorm<R> {
     }
 
     /// Normalizes by the statistics of `x` and moves the running ones towards them; false where they are not finite.
+    #[inline(always)]
     pub fn forward(&mut self, parameters: &[R], state: &mut [R], x: &[R], y: &mut [R]) -> bool {
         let Statistics { mean, variance, .. } = &mut self.statistics;
         let rows = R::from_f64((x.len() / self.width) as f64);
@@ -86,6 +87,7 @@ impl<R: Real> BatchNorm<R> {
     }
 
     /// Normalizes by the running statistics.
+    #[inline(always)]
     pub fn evaluate(&mut self, parameters: &[R], state: &[R], x: &[R], y: &mut [R]) {
         self.statistics.variance.copy_from_slice(&state[self.variance.clone()]);
         center(x, &state[self.mean.clone()], &mut self.centered);
@@ -93,6 +95,7 @@ impl<R: Real> BatchNorm<R> {
     }
 
     /// y = γ (centered / √(variance + ε)) + β.
+    #[inline(always)]
     fn normalize(&mut self, parameters: &[R], y: &mut [R]) {
         let Self { statistics: Statistics { variance, deviation, .. }, centered, width, .. } = self;
         let epsilon = R::from_f64(EPSILON);
@@ -109,6 +112,7 @@ impl<R: Real> BatchNorm<R> {
     /// [`forward`](Self::forward) last.
     ///
     /// The book's derivation, step by step: the deviation is a function of x, and so is the mean.
+    #[inline(always)]
     pub fn backward(&mut self, parameters: &[R], gradient: &mut [R], gradients: &mut [R]) {
         let Self { statistics: Statistics { deviation, .. }, sums: [by_variance, by_mean], width, .. } = self;
         let width = *width;
@@ -149,6 +153,7 @@ impl<R: Real> BatchNorm<R> {
 }
 
 /// `centered` = x − mean, for every row.
+#[inline(always)]
 fn center<R: Real>(x: &[R], mean: &[R], centered: &mut [R]) {
     for (centered, x) in centered.chunks_exact_mut(mean.len()).zip(x.chunks_exact(mean.len())) {
         centered.iter_mut().zip(x).zip(mean).for_each(|((centered, x), mean)| *centered = *x - *mean);

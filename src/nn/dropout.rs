@@ -51,6 +51,7 @@ impl Dropout {
     }
 
     /// Turns `uniforms` into what every unit is multiplied by: 0 where u ≤ ratio, elsewhere 1 or, inverted, 1 / (1 − ratio).
+    #[inline(always)]
     pub fn mask<R: Real>(self, uniforms: &[f64], mask: &mut [R]) {
         let kept = match self.scaling {
             Scaling::Inference => R::one(),
@@ -61,16 +62,19 @@ impl Dropout {
     }
 
     /// y = x · mask, the forward pass of a training.
+    #[inline(always)]
     pub fn forward<R: Real>(mask: &[R], x: &[R], y: &mut [R]) {
         y.iter_mut().zip(x).zip(mask).for_each(|((y, x), mask)| *y = *x * *mask);
     }
 
     /// Turns the loss's gradient by y into that by x, in place: dx = dy · mask.
+    #[inline(always)]
     pub fn backward<R: Real>(mask: &[R], gradient: &mut [R]) {
         gradient.iter_mut().zip(mask).for_each(|(gradient, mask)| *gradient *= *mask);
     }
 
     /// y = (1 − ratio) x, or x where training was scaled: the forward pass of an evaluation.
+    #[inline(always)]
     pub fn evaluate<R: Real>(self, x: &[R], y: &mut [R]) {
         match self.scaling {
             Scaling::Inference => {

@@ -43,6 +43,7 @@ impl Objective {
     }
 
     /// What loss and gradient are made of, from the network's `outputs: [rows, width]`: the softmax, or y − t.
+    #[inline(always)]
     pub fn compare<R: Real>(self, outputs: &[R], width: usize, targets: Targets<R>, comparison: &mut [R]) {
         match self {
             Self::CrossEntropy => softmax(outputs, width, comparison),
@@ -52,6 +53,7 @@ impl Objective {
 
     /// `before` + Σ loss over the rows, added one after the other in `f64`: a sum over many rows has the same bits however it is
     /// cut. `comparison` is what [`compare`](Self::compare) has written.
+    #[inline(always)]
     pub fn add_losses<R: Real>(self, before: f64, comparison: &[R], width: usize, targets: Targets<R>) -> f64 {
         match self {
             Self::CrossEntropy => cross_entropy(before, comparison, width, targets.classes()),
@@ -60,6 +62,7 @@ impl Objective {
     }
 
     /// Turns what [`compare`](Self::compare) has written into the gradient of the mean loss by the network's outputs.
+    #[inline(always)]
     pub fn gradient<R: Real>(self, comparison: &mut [R], width: usize, targets: Targets<R>) {
         match self {
             Self::CrossEntropy => cross_entropy_gradient(comparison, width, targets.classes()),
@@ -80,6 +83,7 @@ impl<'a, R> Targets<'a, R> {
 }
 
 /// y − t. `outputs`, `differences`: [rows, width].
+#[inline(always)]
 fn differences<R: Real>(outputs: &[R], width: usize, targets: Targets<R>, differences: &mut [R]) {
     match targets {
         Targets::Classes(labels) => {
@@ -97,6 +101,7 @@ fn differences<R: Real>(outputs: &[R], width: usize, targets: Targets<R>, differ
 }
 
 /// `before` + Σ (Σ (y − t)² / width) over the rows. `differences: [rows, width]`.
+#[inline(always)]
 fn squared_error<R: Real>(before: f64, differences: &[R], width: usize) -> f64 {
     differences.chunks_exact(width).fold(before, |sum, row| {
         let square = |difference: &R| difference.to_f64() * difference.to_f64();
@@ -105,6 +110,7 @@ fn squared_error<R: Real>(before: f64, differences: &[R], width: usize) -> f64 {
 }
 
 /// 2 (y − t) / (rows · width), in place.
+#[inline(always)]
 fn squared_error_gradient<R: Real>(differences: &mut [R]) {
     let share = R::from_f64(2.0 / differences.len() as f64);
     differences.iter_mut().for_each(|difference| *difference *= share);
@@ -113,10 +119,15 @@ fn squared_error_gradient<R: Real>(differences: &mut [R]) {
 /// p = e^(x − max) / Σ e^(x − max), for each row. `outputs`, `probabilities`: [rows, classes].
 ///
 /// The shift by the row's maximum changes nothing but overflow. The sum is that of [`kernel::sum_by`].
+#[inline(always)]
 pub fn softmax<R: Real>(outputs: &[R], classes: usize, probabilities: &mut [R]) {
     for (x, p) in outputs.chunks_exact(classes).zip(probabilities.chunks_exact_mut(classes)) {
         let maximum = x.iter().fold(x[0], |maximum, x| if *x > maximum { *x } else { maximum });
-        p.iter_mut().zip(x).for_each(|(p, x)| *p = (*x - maximum).exp());
+        p.iter_mut().zip(x).for_each(|(p, x)| *p = *x - maximum);
+    }
+    // All rows at once: there are more numbers than lanes in a vector.
+    probabilities.iter_mut().for_each(|p| *p = p.exp());
+    for p in probabilities.chunks_exact_mut(classes) {
         let sum = kernel::sum_by(p, |p| p);
         p.iter_mut().for_each(|p| *p = *p / sum);
     }
@@ -124,6 +135,7 @@ pub fn softmax<R: Real>(outputs: &[R], classes: usize, probabilities: &mut [R]) 
 
 /// `before` + Σ −ln(p + 1e-7) over the rows, added one after the other in `f64`: a sum over many rows has the same bits
 /// however it is cut. `probabilities: [rows, classes]`, `labels: [rows]`.
+#[inline(always)]
 pub fn cross_entropy<R: Real>(before: f64, probabilities: &[R], classes: usize, labels: &[u16]) -> f64 {
     let guard = R::from_f64(1e-7);
     probabilities
@@ -134,6 +146,7 @@ pub fn cross_entropy<R: Real>(before: f64, probabilities: &[R], classes: usize, 
 
 /// Turns probabilities into the gradient of the mean cross-entropy by the network's outputs, in place: (p − t) / rows, where t
 /// is 1 at the label and 0 elsewhere. The 1e-7 is left out of the derivative, as in the book.
+#[inline(always)]
 pub fn cross_entropy_gradient<R: Real>(probabilities: &mut [R], classes: usize, labels: &[u16]) {
     let rows = R::from_f64(labels.len() as f64);
     for (p, label) in probabilities.chunks_exact_mut(classes).zip(labels) {
@@ -143,6 +156,7 @@ pub fn cross_entropy_gradient<R: Real>(probabilities: &mut [R], classes: usize, 
 }
 
 /// How many rows have their largest output, the first one where several are equal, at the label.
+#[inline(always)]
 pub fn correct<R: Real>(outputs: &[R], classes: usize, labels: &[u16]) -> usize {
     let is_correct = |(x, label): &(&[R], &u16)| {
         let mut largest = 0;

@@ -21,7 +21,7 @@ pub use self::init::Init;
 pub use self::model::{Model, Section};
 use self::parameters::Layout;
 pub use self::penalty::Regularization;
-use crate::kernel::{self, Element, Instructions};
+use crate::kernel::{self, Element, Instructions, Values};
 
 /// One layer of the list that a [`Model`] stands for.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -102,9 +102,19 @@ pub struct Network<R> {
 struct Stage<R> {
     name: String,
     layer: Layer<R>,
+    /// The activation that follows, with its name, where it needs no stage of its own.
+    activation: Option<(String, Activation)>,
     width: usize,
-    /// [rows, width]
+    /// With the activation: [rows, width]
     output: Vec<R>,
+}
+
+impl<R> Stage<R> {
+    /// Whether `activation`, which comes next, can replace the output by its own: nobody needs what it started from.
+    fn can_end_with(&self, activation: Activation) -> bool {
+        let needs_no_output = matches!(self.layer, Layer::Affine(_) | Layer::BatchNorm(_));
+        needs_no_output && self.activation.is_none() && activation.is_known_by_its_output()
+    }
 }
 
 #[derive(Debug, Clone)]
@@ -139,23 +149,30 @@ impl<R: Element> Network<R> {
             let name = format!("{kind}{number}");
             let (layer, width) = match *spec {
                 LayerSpec::Affine { outputs, bias } => {
-                    (Layer::Affine(Affine::new(&name, input_width, outputs, bias, &mut layout)), outputs)
+                    (Layer::Affine(Affine::new(&name, input_width, outputs, bias, rows, &mut layout)), outputs)
                 }
                 LayerSpec::BatchNorm => {
                     let norm = BatchNorm::new(&name, input_width, rows, &mut layout, &mut state_layout);
                     (Layer::BatchNorm(Box::new(norm)), input_width)
                 }
-                LayerSpec::Activation(activation) => (Layer::Activation(activation), input_width),
+                LayerSpec::Activation(activation) => {
+                    let before = stages.last_mut().filter(|stage| stage.can_end_with(activation));
+                    if let Some(stage) = before {
+                        stage.activation = Some((name, activation));
+                        continue;
+                    }
+                    (Layer::Activation(activation), input_width)
+                }
                 LayerSpec::Dropout(dropout) => {
                     widest_dropout = widest_dropout.max(input_width);
                     (Layer::Dropout { dropout, index: number as u32 - 1, mask: buffer(input_width) }, input_width)
                 }
             };
             if !layout.is_empty() {
-                first_trained.get_or_insert(index);
+                first_trained.get_or_insert(stages.len());
             }
             widest = widest.max(width);
-            stages.push(Stage { name, layer, width, output: buffer(width) });
+            stages.push(Stage { name, layer, activation: None, width, output: buffer(width) });
         }
         Self {
             instructions,
@@ -174,6 +191,14 @@ impl<R: Element> Network<R> {
         &self.layout
     }
 
+    /// Whether the network can be fed bytes, and is faster then where most of them are 0.
+    pub fn takes_bytes(&self) -> bool {
+        let first = self.stages.first();
+        first.is_some_and(|stage| {
+            matches!(stage.layer, Layer::Affine(_)) && self.instructions.skips_zeros::<R>(stage.width)
+        })
+    }
+
     /// How running statistics lie in their buffer. It begins with zeros, and is empty without batch normalization.
     pub fn state_layout(&self) -> &Layout {
         &self.state_layout
@@ -189,40 +214,69 @@ impl<R: Element> Network<R> {
     ///
     /// # Errors
     /// [`NotFinite`] names the first layer whose output, or whose variance, is not finite; the layers behind it are not computed.
-    pub fn forward(&mut self, mut phase: Phase<'_, R>, parameters: &[R], x: &[R]) -> Result<(), NotFinite> {
-        let rows = x.len() / self.inputs;
+    pub fn forward<'x>(
+        &mut self,
+        mut phase: Phase<'_, R>,
+        parameters: &[R],
+        x: impl Into<Values<'x, R>>,
+    ) -> Result<(), NotFinite>
+    where
+        R: 'x,
+    {
+        let x = x.into();
+        let (rows, instructions) = (x.len() / self.inputs, self.instructions);
         for index in 0..self.stages.len() {
             let (before, rest) = self.stages.split_at_mut(index);
-            let Stage { name, layer, width, output } = &mut rest[0];
-            let input = before.last().map_or(x, |stage| &stage.output[..rows * stage.width]);
+            let Stage { name, layer, activation, width, output } = &mut rest[0];
+            let activation = activation.as_ref().map(|(_, activation)| *activation);
+            let input = before.last().map_or(x, |stage| Values::Numbers(&stage.output[..rows * stage.width]));
             let output = &mut output[..rows * *width];
             // Activations and shares of finite numbers are finite.
             let is_finite = match (layer, &mut phase) {
-                (Layer::Affine(affine), _) => {
-                    affine.forward(self.instructions, parameters, input, output);
-                    kernel::all_finite(output)
-                }
+                (Layer::Affine(affine), _) => affine.forward(instructions, parameters, input, output, activation),
                 (Layer::Activation(activation), _) => {
-                    activation.forward(input, output);
+                    output.copy_from_slice(input.numbers());
+                    instructions.run(
+                        #[inline(always)]
+                        || activation.forward(output),
+                    );
                     true
                 }
-                (Layer::BatchNorm(norm), Phase::Training { state, .. }) => {
-                    norm.forward(parameters, state, input, output) && kernel::all_finite(output)
-                }
-                (Layer::BatchNorm(norm), Phase::Evaluation { state }) => {
-                    norm.evaluate(parameters, state, input, output);
-                    kernel::all_finite(output)
-                }
+                (Layer::BatchNorm(norm), phase) => instructions.run(
+                    #[inline(always)]
+                    || {
+                        let is_finite = match phase {
+                            Phase::Training { state, .. } => norm.forward(parameters, state, input.numbers(), output),
+                            Phase::Evaluation { state } => {
+                                norm.evaluate(parameters, state, input.numbers(), output);
+                                true
+                            }
+                        } && kernel::all_finite(output);
+                        if let Some(activation) = activation {
+                            activation.forward(output);
+                        }
+                        is_finite
+                    },
+                ),
                 (Layer::Dropout { dropout, index, mask }, Phase::Training { draw, .. }) => {
+                    let input = input.numbers();
                     let (uniforms, mask) = (&mut self.uniforms[..input.len()], &mut mask[..input.len()]);
                     draw(*index, uniforms);
-                    dropout.mask(uniforms, mask);
-                    Dropout::forward(mask, input, output);
-                    // What is scaled up can overflow.
-                    dropout.scaling == Scaling::Inference || kernel::all_finite(output)
+                    instructions.run(
+                        #[inline(always)]
+                        || {
+                            dropout.mask(uniforms, mask);
+                            Dropout::forward(mask, input, output);
+                            // What is scaled up can overflow.
+                            dropout.scaling == Scaling::Inference || kernel::all_finite(output)
+                        },
+                    )
                 }
                 (Layer::Dropout { dropout, .. }, Phase::Evaluation { .. }) => {
-                    dropout.evaluate(input, output);
+                    instructions.run(
+                        #[inline(always)]
+                        || dropout.evaluate(input.numbers(), output),
+                    );
                     true
                 }
             };
@@ -244,33 +298,55 @@ impl<R: Element> Network<R> {
     /// What each activation layer gave for the last `rows` rows that went [`forward`](Self::forward), in forward order: its name,
     /// and [rows, width].
     pub fn activations(&self, rows: usize) -> impl Iterator<Item = (&str, Activation, &[R])> {
-        self.stages.iter().filter_map(move |stage| match stage.layer {
-            Layer::Activation(activation) => {
-                Some((stage.name.as_str(), activation, &stage.output[..rows * stage.width]))
-            }
-            Layer::Affine(_) | Layer::BatchNorm(_) | Layer::Dropout { .. } => None,
+        self.stages.iter().filter_map(move |stage| {
+            let (name, activation) = match (&stage.layer, &stage.activation) {
+                (Layer::Activation(activation), _) => (&stage.name, *activation),
+                (_, Some((name, activation))) => (name, *activation),
+                (Layer::Affine(_) | Layer::BatchNorm(_) | Layer::Dropout { .. }, None) => return None,
+            };
+            Some((name.as_str(), activation, &stage.output[..rows * stage.width]))
         })
     }
 
     /// Writes the loss's gradient by every parameter to `gradients`, from the gradient by the [`output`](Self::output) of the
     /// `x: [rows, inputs]` that went forward last, in training.
-    pub fn backward(&mut self, parameters: &[R], x: &[R], gradients: &mut [R]) {
-        let rows = x.len() / self.inputs;
+    pub fn backward<'x>(&mut self, parameters: &[R], x: impl Into<Values<'x, R>>, gradients: &mut [R])
+    where
+        R: 'x,
+    {
+        let x = x.into();
+        let (rows, instructions) = (x.len() / self.inputs, self.instructions);
         let [dy, dx] = &mut self.flow;
         for index in (self.first_trained..self.stages.len()).rev() {
             let (before, rest) = self.stages.split_at_mut(index);
-            let Stage { layer, width, output, .. } = &mut rest[0];
-            let input = before.last().map_or(x, |stage| &stage.output[..rows * stage.width]);
+            let Stage { layer, activation, width, output, .. } = &mut rest[0];
+            let output = &output[..rows * *width];
+            let input = before.last().map_or(x, |stage| Values::Numbers(&stage.output[..rows * stage.width]));
             let dy_stage = &mut dy[..rows * *width];
+            if let Some((_, activation)) = activation {
+                instructions.run(
+                    #[inline(always)]
+                    || activation.backward(output, output, dy_stage),
+                );
+            }
             match layer {
-                Layer::Activation(activation) => activation.backward(input, &output[..rows * *width], dy_stage),
-                Layer::Dropout { mask, .. } => Dropout::backward(mask, dy_stage),
-                Layer::BatchNorm(norm) => norm.backward(parameters, dy_stage, gradients),
+                Layer::Activation(activation) => instructions.run(
+                    #[inline(always)]
+                    || activation.backward(input.numbers(), output, dy_stage),
+                ),
+                Layer::Dropout { mask, .. } => instructions.run(
+                    #[inline(always)]
+                    || Dropout::backward(mask, dy_stage),
+                ),
+                Layer::BatchNorm(norm) => instructions.run(
+                    #[inline(always)]
+                    || norm.backward(parameters, dy_stage, gradients),
+                ),
                 Layer::Affine(affine) => {
-                    affine.parameter_gradients(self.instructions, input, dy_stage, gradients);
+                    affine.parameter_gradients(instructions, input, dy_stage, gradients);
                     // Nobody asks for the gradient by what comes before.
                     if index > self.first_trained {
-                        affine.input_gradient(self.instructions, parameters, dy_stage, &mut dx[..input.len()]);
+                        affine.input_gradient(instructions, parameters, dy_stage, &mut dx[..input.len()]);
                         std::mem::swap(dy, dx);
                     }
                 }

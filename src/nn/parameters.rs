@@ -92,6 +92,14 @@ impl Layout {
         self.views.iter().filter(|view| view.role == Role::Weight)
     }
 
+    /// The range that holds the `place`-th number.
+    ///
+    /// # Panics
+    /// Where the buffer is not that long.
+    pub fn view_of(&self, place: usize) -> &View {
+        self.views.iter().find(|view| view.range.contains(&place)).expect("the place is in the buffer")
+    }
+
     /// The first range of `values` that holds an infinity or a NaN.
     pub fn first_not_finite<R: Element>(&self, values: &[R]) -> Option<&View> {
         self.views.iter().find(|view| !kernel::all_finite(&values[view.range.clone()]))

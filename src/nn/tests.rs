@@ -105,7 +105,7 @@ impl Case {
         self.loss(&mut network, &parameters, &x);
         self.objective.gradient(network.output(LABELS.len()).1, OUTPUTS, self.targets);
         let mut gradients = vec![f64::NAN; parameters.len()];
-        network.backward(&parameters, &x, &mut gradients);
+        network.backward(&parameters, x.as_slice(), &mut gradients);
         self.regularization.add_gradients(network.layout(), &parameters, &mut gradients);
 
         for (index, gradient) in gradients.iter().enumerate() {
@@ -289,9 +289,9 @@ fn dropout_layers_are_counted_and_draw_what_they_need() {
         drawn.push((layer, uniforms.len()));
         uniforms.fill(0.9);
     };
-    network.forward(Phase::Training { state: &mut [], draw: &mut draw }, &parameters, &[1.0; 6]).unwrap();
+    network.forward(Phase::Training { state: &mut [], draw: &mut draw }, &parameters, [1.0; 6].as_slice()).unwrap();
     let all_kept = network.output(2).0.to_vec();
-    network.forward(Phase::Evaluation { state: &[] }, &parameters, &[1.0; 6]).unwrap();
+    network.forward(Phase::Evaluation { state: &[] }, &parameters, [1.0; 6].as_slice()).unwrap();
     assert_eq!(drawn, [(0, 6), (1, 8)]);
     assert_ne!(network.output(2).0, all_kept);
 }
@@ -301,9 +301,9 @@ fn only_training_moves_the_running_statistics() {
     let mut network = Network::<f64>::new(Instructions::fastest(), &[LayerSpec::BatchNorm], 1, 4);
     let mut state = vec![0.0; 2];
     let x = [1.0, 3.0];
-    network.forward(Phase::Training { state: &mut state, draw: &mut draw }, &[1.0, 0.0], &x).unwrap();
+    network.forward(Phase::Training { state: &mut state, draw: &mut draw }, &[1.0, 0.0], x.as_slice()).unwrap();
     assert!((state[0] - 0.2).abs() < 1e-15 && (state[1] - 0.1).abs() < 1e-15, "{state:?}");
-    network.forward(Phase::Evaluation { state: &state }, &[1.0, 0.0], &x).unwrap();
+    network.forward(Phase::Evaluation { state: &state }, &[1.0, 0.0], x.as_slice()).unwrap();
     let deviation = (state[1] + 1e-6).sqrt();
     assert_eq!(network.output(2).0, [(1.0 - state[0]) / deviation, (3.0 - state[0]) / deviation]);
 }

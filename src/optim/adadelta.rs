@@ -47,6 +47,7 @@ impl Rule for AdaDelta {
         2
     }
 
+    #[inline(always)]
     fn update<R: Real>(&self, lr: f64, _step: u64, parameters: &mut [R], gradients: &[R], slots: &mut [R]) {
         let lr = R::from_f64(lr);
         let eps = R::from_f64(self.eps.get());
@@ -71,13 +72,14 @@ impl Rule for AdaDelta {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::kernel::Instructions;
     use crate::optim::Optimizer;
 
     #[test]
     fn the_first_step_is_made_of_eps() {
         let rule = Optimizer::from(AdaDelta { eps: in_range(1e-4), ..AdaDelta::default() });
         let (mut parameters, mut slots) = ([0.0, 0.0], [0.0; 4]);
-        rule.update(0, &mut parameters, &[1000.0, -10.0], &mut slots);
+        rule.update(Instructions::fastest(), 0, &mut parameters, &[1000.0, -10.0], &mut slots).unwrap();
         // √ε / √(0.1 g²) · g
         let length = (1e-4_f64 / 0.1).sqrt();
         assert!((parameters[0] + length).abs() < 1e-9, "{parameters:?}");
@@ -91,7 +93,7 @@ mod tests {
             let (mut parameter, mut slots) = ([5.0], [0.0; 2]);
             for step in 0..200 {
                 let gradient = [scale * parameter[0]];
-                rule.update(step, &mut parameter, &gradient, &mut slots);
+                rule.update(Instructions::fastest(), step, &mut parameter, &gradient, &mut slots).unwrap();
             }
             parameter[0]
         };

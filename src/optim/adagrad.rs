@@ -44,6 +44,7 @@ impl Rule for AdaGrad {
         1
     }
 
+    #[inline(always)]
     fn update<R: Real>(&self, lr: f64, _step: u64, parameters: &mut [R], gradients: &[R], slots: &mut [R]) {
         let lr = R::from_f64(lr);
         let eps = R::from_f64(self.eps.get());
@@ -62,12 +63,15 @@ impl Rule for AdaGrad {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::kernel::Instructions;
     use crate::optim::Optimizer;
 
     #[test]
     fn the_first_step_is_as_long_as_the_learning_rate() {
         let (mut parameters, mut squares) = ([0.0, 0.0], [0.0, 0.0]);
-        Optimizer::from(AdaGrad::default()).update(0, &mut parameters, &[1000.0, -0.001], &mut squares);
+        Optimizer::from(AdaGrad::default())
+            .update(Instructions::fastest(), 0, &mut parameters, &[1000.0, -0.001], &mut squares)
+            .unwrap();
         assert!((parameters[0] + 0.01).abs() < 1e-11);
         assert!((parameters[1] - 0.01).abs() < 1e-5);
         assert_eq!(squares, [1e6, 1e-6]);
@@ -79,7 +83,9 @@ mod tests {
         let mut steps = [0.0; 16];
         for (step, length) in steps.iter_mut().enumerate() {
             let before = parameter[0];
-            Optimizer::from(AdaGrad::default()).update(step as u64, &mut parameter, &[2.0], &mut square);
+            Optimizer::from(AdaGrad::default())
+                .update(Instructions::fastest(), step as u64, &mut parameter, &[2.0], &mut square)
+                .unwrap();
             *length = before - parameter[0];
         }
         assert!((steps[0] / steps[3] - 2.0).abs() < 1e-6);

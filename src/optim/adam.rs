@@ -53,6 +53,7 @@ impl Rule for Adam {
         2
     }
 
+    #[inline(always)]
     fn update<R: Real>(&self, lr: f64, step: u64, parameters: &mut [R], gradients: &[R], slots: &mut [R]) {
         let (beta1, beta2) = (self.beta1.get(), self.beta2.get());
         let corrected = lr * (1.0 - power(beta2, step + 1)).sqrt() / (1.0 - power(beta1, step + 1));
@@ -78,12 +79,15 @@ impl Rule for Adam {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::kernel::Instructions;
     use crate::optim::Optimizer;
 
     #[test]
     fn the_first_step_is_as_long_as_the_learning_rate() {
         let (mut parameters, mut slots) = ([0.0, 0.0], [0.0; 4]);
-        Optimizer::from(Adam::default()).update(0, &mut parameters, &[1000.0, -10.0], &mut slots);
+        Optimizer::from(Adam::default())
+            .update(Instructions::fastest(), 0, &mut parameters, &[1000.0, -10.0], &mut slots)
+            .unwrap();
         assert!((parameters[0] + 0.001).abs() < 1e-11);
         assert!((parameters[1] - 0.001).abs() < 1e-9);
     }
@@ -94,7 +98,7 @@ mod tests {
         let rule = Optimizer::from(rule);
         let (mut parameter, mut slots) = ([0.0], [3.0, 4.0]);
         // m ← 3 + 0.5 · (1 − 3) = 2, v ← 4 + 0.25 · (1 − 4) = 3.25, and both corrections are 1 by now.
-        rule.update(10_000, &mut parameter, &[1.0], &mut slots);
+        rule.update(Instructions::fastest(), 10_000, &mut parameter, &[1.0], &mut slots).unwrap();
         assert_eq!(slots, [2.0, 3.25]);
         assert_eq!(parameter, [-0.001 * 2.0 / 3.25_f64.sqrt()]);
     }

@@ -66,6 +66,7 @@ impl Rule for AdamW {
         2
     }
 
+    #[inline(always)]
     fn update<R: Real>(&self, lr: f64, step: u64, parameters: &mut [R], gradients: &[R], slots: &mut [R]) {
         let (beta1, beta2) = (self.beta1.get(), self.beta2.get());
         let lr = R::from_f64(lr / (1.0 - power(beta1, step + 1)));
@@ -92,12 +93,15 @@ impl Rule for AdamW {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::kernel::Instructions;
     use crate::optim::{Adam, Optimizer};
 
     #[test]
     fn the_first_step_is_as_long_as_the_learning_rate() {
         let (mut parameters, mut slots) = ([0.0, 0.0], [0.0; 4]);
-        Optimizer::from(AdamW::default()).update(0, &mut parameters, &[1000.0, -0.001], &mut slots);
+        Optimizer::from(AdamW::default())
+            .update(Instructions::fastest(), 0, &mut parameters, &[1000.0, -0.001], &mut slots)
+            .unwrap();
         assert!((parameters[0] + 0.001).abs() < 1e-13);
         assert!((parameters[1] - 0.001).abs() < 2e-8);
     }
@@ -111,8 +115,8 @@ mod tests {
         let (mut left_slots, mut right_slots) = ([0.0; 4], [0.0; 4]);
         for step in 0..100 {
             let gradients = [(step as f64).sqrt() - 3.0, 0.3];
-            ours.update(step, &mut left, &gradients, &mut left_slots);
-            adam.update(step, &mut right, &gradients, &mut right_slots);
+            ours.update(Instructions::fastest(), step, &mut left, &gradients, &mut left_slots).unwrap();
+            adam.update(Instructions::fastest(), step, &mut right, &gradients, &mut right_slots).unwrap();
         }
         assert!(left.iter().zip(right).all(|(left, right)| (left - right).abs() < 1e-14), "{left:?} {right:?}");
     }

@@ -51,6 +51,7 @@ impl Rule for AmsGrad {
         3
     }
 
+    #[inline(always)]
     fn update<R: Real>(&self, lr: f64, step: u64, parameters: &mut [R], gradients: &[R], slots: &mut [R]) {
         let (beta1, beta2) = (self.beta1.get(), self.beta2.get());
         let lr = R::from_f64(lr / (1.0 - power(beta1, step + 1)));
@@ -78,6 +79,7 @@ impl Rule for AmsGrad {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::kernel::Instructions;
     use crate::optim::{AdamW, Optimizer};
 
     /// The lengths of the steps after one steep gradient and many flat ones.
@@ -87,7 +89,7 @@ mod tests {
         for step in 0..3000 {
             let before = parameter[0];
             let gradient = if step == 0 { 100.0 } else { 1.0 };
-            optimizer.update(step, &mut parameter, &[gradient], &mut slots);
+            optimizer.update(Instructions::fastest(), step, &mut parameter, &[gradient], &mut slots).unwrap();
             lengths.push(before - parameter[0]);
         }
         lengths

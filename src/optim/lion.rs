@@ -58,6 +58,7 @@ impl Rule for Lion {
         1
     }
 
+    #[inline(always)]
     fn update<R: Real>(&self, lr: f64, _step: u64, parameters: &mut [R], gradients: &[R], slots: &mut [R]) {
         let (beta1, beta2) = (self.beta1.get(), self.beta2.get());
         let lr = R::from_f64(lr);
@@ -80,13 +81,14 @@ impl Rule for Lion {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::kernel::Instructions;
     use crate::optim::Optimizer;
 
     #[test]
     fn every_step_is_as_long_as_the_learning_rate() {
         let rule = Optimizer::from(Lion { lr: in_range(0.5), ..Lion::default() });
         let (mut parameters, mut means) = ([1.0, 1.0, 1.0], [0.0; 3]);
-        rule.update(0, &mut parameters, &[1e6, -1e-9, 0.0], &mut means);
+        rule.update(Instructions::fastest(), 0, &mut parameters, &[1e6, -1e-9, 0.0], &mut means).unwrap();
         assert_eq!(parameters, [0.5, 1.5, 1.0]);
     }
 
@@ -96,9 +98,9 @@ mod tests {
             Optimizer::from(Lion { lr: in_range(1.0), beta1: in_range(0.5), beta2: in_range(0.75), ..Lion::default() });
         let (mut parameter, mut mean) = ([0.0], [3.0]);
         // ½ · 3 − ½ · 2 is above 0, ½ · 1.75 − ½ · 2 below.
-        rule.update(0, &mut parameter, &[-2.0], &mut mean);
+        rule.update(Instructions::fastest(), 0, &mut parameter, &[-2.0], &mut mean).unwrap();
         assert_eq!((parameter, mean), ([-1.0], [1.75]));
-        rule.update(1, &mut parameter, &[-2.0], &mut mean);
+        rule.update(Instructions::fastest(), 1, &mut parameter, &[-2.0], &mut mean).unwrap();
         assert_eq!(parameter, [0.0]);
     }
 }

@@ -33,6 +33,7 @@ pub use self::nesterov::{Form, Nesterov};
 pub use self::rmsprop::RmsProp;
 pub use self::schedule::{Cosine, Exponential, Misfit, OneCycle, Pacing, Schedule, Step};
 pub use self::sgd::Sgd;
+use crate::kernel::{self, Instructions};
 use crate::number::in_range;
 use crate::real::Real;
 use crate::settings::Settings;
@@ -95,6 +96,9 @@ pub trait Rule: Send + Sync {
     /// Writes the hyperparameters.
     fn settings(&self, settings: &mut Settings);
 }
+
+/// Parameters that are updated together: with their gradients and accumulators they fit into the second cache.
+pub const BLOCK: usize = 8192;
 
 /// Evaluates `$result` with `$rule` bound to the rule of `$algorithm`, whichever it is.
 macro_rules! with_rule {
@@ -175,14 +179,50 @@ impl Optimizer {
     }
 
     /// One update, in place, at the learning rate of the 0-based `step`; nothing is allocated. The decoupled decay is no part
-    /// of it, as it is not for all parameters. Arguments as for [`Rule::update`].
+    /// of it, as it is not for all parameters.
+    ///
+    /// `parameters: [n]`, `gradients: [n]`, `slots: [slots() * n]`: for every block of [`BLOCK`] parameters, one accumulator after the
+    /// other.
+    ///
+    /// # Errors
+    /// The first parameter that is not finite then, or an accumulator of which is not. An accumulator that overflows would stop its
+    /// parameter for ever, finite as that is.
     ///
     /// # Panics
     /// Where the lengths do not fit together, and as [`lr`](Self::lr).
-    pub fn update<R: Real>(&self, step: u64, parameters: &mut [R], gradients: &[R], slots: &mut [R]) {
+    pub fn update<R: Real>(
+        &self,
+        instructions: Instructions,
+        step: u64,
+        parameters: &mut [R],
+        gradients: &[R],
+        slots: &mut [R],
+    ) -> Result<(), usize> {
         assert_eq!(gradients.len(), parameters.len(), "one gradient for each parameter");
         assert_eq!(slots.len(), self.slots() * parameters.len(), "every accumulator has a value for each parameter");
-        with_rule!(&self.0, rule => rule.update(self.lr(step), step, parameters, gradients, slots));
+        let lr = self.lr(step);
+        let mut outcome = Ok(());
+        let mut slots = slots;
+        for (block, (parameters, gradients)) in parameters.chunks_mut(BLOCK).zip(gradients.chunks(BLOCK)).enumerate() {
+            let (accumulators, rest) = slots.split_at_mut(self.slots() * parameters.len());
+            slots = rest;
+            let is_finite = with_rule!(&self.0, rule => {
+                instructions.run(#[inline(always)] || {
+                    rule.update(lr, step, parameters, gradients, accumulators);
+                    // While they are near.
+                    kernel::all_finite(parameters) & kernel::all_finite(accumulators)
+                })
+            });
+            if !is_finite && outcome.is_ok() {
+                let is_bad = |values: &[R], place: usize| {
+                    values.iter().skip(place).step_by(parameters.len()).any(|x| !x.is_finite())
+                };
+                let first =
+                    (0..parameters.len()).find(|&place| is_bad(parameters, place) || is_bad(accumulators, place));
+                outcome = Err(block * BLOCK + first.expect("a number of the block is not finite"));
+            }
+        }
+        outcome
     }
 
     /// Writes `optimizer`, the hyperparameters, and the schedule where there is one.
@@ -243,7 +283,7 @@ mod tests {
         let mut slots = vec![R::default(); optimizer.slots() * 2];
         for step in 0..steps {
             let gradients = [parameters[0] * R::from_f64(0.1), parameters[1] * R::from_f64(2.0)];
-            optimizer.update(step, &mut parameters, &gradients, &mut slots);
+            optimizer.update(Instructions::fastest(), step, &mut parameters, &gradients, &mut slots).unwrap();
         }
         parameters.map(R::to_f64)
     }
@@ -281,7 +321,7 @@ mod tests {
             assert_eq!(optimizer.slots(), slots, "{optimizer:?}");
             let before = vec![0.0; 3 * slots];
             let mut after = before.clone();
-            optimizer.update(0, &mut [1.0, 2.0, 3.0], &[0.1, -0.2, 0.3], &mut after);
+            optimizer.update(Instructions::fastest(), 0, &mut [1.0, 2.0, 3.0], &[0.1, -0.2, 0.3], &mut after).unwrap();
             assert!(
                 before.iter().zip(&after).all(|(before, after)| before != after),
                 "{optimizer:?} leaves a slot unused"
@@ -294,7 +334,7 @@ mod tests {
         for Contract { optimizer, slots, .. } in contracts() {
             let mut parameters = [1.0, -2.0, 0.0];
             let mut accumulators = vec![0.0; 3 * slots];
-            optimizer.update(0, &mut parameters, &[0.0; 3], &mut accumulators);
+            optimizer.update(Instructions::fastest(), 0, &mut parameters, &[0.0; 3], &mut accumulators).unwrap();
             assert_eq!(parameters, [1.0, -2.0, 0.0], "{optimizer:?}");
             assert!(accumulators.iter().all(|&x| x == 0.0), "{optimizer:?}");
         }
@@ -308,7 +348,7 @@ mod tests {
                 let gradients: Vec<_> = (0..parameters.len())
                     .map(|i| R::from_f64(((piece * size + i + 7) as f64).sqrt() - 0.8 * step as f64 - 4.0))
                     .collect();
-                optimizer.update(step, parameters, &gradients, &mut slots);
+                optimizer.update(Instructions::fastest(), step, parameters, &gradients, &mut slots).unwrap();
             }
         }
         parameters
@@ -316,11 +356,13 @@ mod tests {
 
     #[test]
     fn parameters_are_updated_each_on_its_own() {
-        // 67 leaves a remainder for any vector width, so the vectorized loop is also held against the scalar one.
+        // Two blocks and a part of one. 67 leaves a remainder for any vector width, so the vectorized loop is also held against the
+        // scalar one.
         fn check<R: Real>(optimizer: &Optimizer) {
-            let parameters: Vec<_> = (0..67).map(|i| R::from_f64(0.3 * f64::from(i) - 10.0)).collect();
-            let whole = update_in_pieces(optimizer, parameters.clone(), 67);
-            for size in [1, 34] {
+            let count = 2 * BLOCK + 67;
+            let parameters: Vec<_> = (0..count).map(|i| R::from_f64(3e-3 * i as f64 - 10.0)).collect();
+            let whole = update_in_pieces(optimizer, parameters.clone(), count);
+            for size in [1, 34, BLOCK] {
                 assert_eq!(
                     update_in_pieces(optimizer, parameters.clone(), size),
                     whole,
@@ -331,6 +373,25 @@ mod tests {
         for Contract { optimizer, .. } in contracts() {
             check::<f32>(&optimizer);
             check::<f64>(&optimizer);
+        }
+    }
+
+    #[test]
+    fn the_first_parameter_that_is_not_finite_is_told_wherever_the_block_and_whatever_the_number() {
+        let count = 2 * BLOCK + 67;
+        for Contract { optimizer, slots, .. } in contracts() {
+            for place in [0, 5, BLOCK - 1, BLOCK, 2 * BLOCK + 66] {
+                let mut parameters = vec![1.0_f32; count];
+                let mut accumulators = vec![0.0; slots * count];
+                let mut gradients = vec![0.5; count];
+                // The square of it overflows, or it does itself; one later on is not told.
+                gradients[place] = f32::INFINITY;
+                gradients[count - 1] = f32::INFINITY;
+                let updated =
+                    optimizer.update(Instructions::fastest(), 0, &mut parameters, &gradients, &mut accumulators);
+                // Lion's step is a sign, and its mean overflows.
+                assert_eq!(updated, Err(place), "{optimizer:?}");
+            }
         }
     }
 
@@ -408,7 +469,7 @@ mod tests {
             for step in 0..trajectory.points.len() as u64 {
                 let gradients = self.gradients(&parameters);
                 shrink(&mut parameters, optimizer.decoupled_decay(step));
-                optimizer.update(step, &mut parameters, &gradients, &mut slots);
+                optimizer.update(Instructions::fastest(), step, &mut parameters, &gradients, &mut slots).unwrap();
                 points.push(parameters.clone());
             }
             points

@@ -46,6 +46,7 @@ impl Rule for Momentum {
         1
     }
 
+    #[inline(always)]
     fn update<R: Real>(&self, lr: f64, _step: u64, parameters: &mut [R], gradients: &[R], slots: &mut [R]) {
         let lr = R::from_f64(lr);
         let momentum = R::from_f64(self.momentum.get());
@@ -64,15 +65,16 @@ impl Rule for Momentum {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::kernel::Instructions;
     use crate::optim::Optimizer;
 
     #[test]
     fn the_velocity_outlives_the_gradient() {
         let rule = Optimizer::from(Momentum { lr: in_range(0.5), momentum: in_range(0.5) });
         let (mut parameter, mut velocity) = ([0.0], [0.0]);
-        rule.update(0, &mut parameter, &[-2.0], &mut velocity);
+        rule.update(Instructions::fastest(), 0, &mut parameter, &[-2.0], &mut velocity).unwrap();
         assert_eq!((parameter, velocity), ([1.0], [1.0]));
-        rule.update(1, &mut parameter, &[0.0], &mut velocity);
+        rule.update(Instructions::fastest(), 1, &mut parameter, &[0.0], &mut velocity).unwrap();
         assert_eq!((parameter, velocity), ([1.5], [0.5]));
     }
 }

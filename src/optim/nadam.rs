@@ -75,6 +75,7 @@ impl Rule for NAdam {
         2
     }
 
+    #[inline(always)]
     fn update<R: Real>(&self, lr: f64, step: u64, parameters: &mut [R], gradients: &[R], slots: &mut [R]) {
         let (beta1, beta2, t) = (self.beta1.get(), self.beta2.get(), step + 1);
         let (momentum, next, momenta) = (self.momentum(t), self.momentum(t + 1), self.momenta(t));
@@ -102,6 +103,7 @@ impl Rule for NAdam {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::kernel::Instructions;
     use crate::optim::Optimizer;
 
     #[test]
@@ -130,7 +132,7 @@ mod tests {
         let mut length = 0.0;
         for step in 0..400 {
             let before = parameter[0];
-            rule.update(step, &mut parameter, &[3.0], &mut slots);
+            rule.update(Instructions::fastest(), step, &mut parameter, &[3.0], &mut slots).unwrap();
             length = before - parameter[0];
         }
         assert!((length - 0.002).abs() < 1e-6, "{length}");

@@ -72,6 +72,7 @@ impl Rule for Nesterov {
         1
     }
 
+    #[inline(always)]
     fn update<R: Real>(&self, lr: f64, _step: u64, parameters: &mut [R], gradients: &[R], slots: &mut [R]) {
         let momentum = self.momentum.get();
         let ahead = R::from_f64(momentum * momentum);
@@ -106,6 +107,7 @@ impl Rule for Nesterov {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::kernel::Instructions;
     use crate::optim::Optimizer;
 
     /// The gradient of a parabola that is steep enough for the forms to part soon.
@@ -130,7 +132,7 @@ mod tests {
         let (mut parameter, mut velocity) = ([0.0], [0.0]);
         for (step, (w, v)) in classical(reach, 40).into_iter().enumerate() {
             let gradients = parameter.map(gradient);
-            rule.update(step as u64, &mut parameter, &gradients, &mut velocity);
+            rule.update(Instructions::fastest(), step as u64, &mut parameter, &gradients, &mut velocity).unwrap();
             assert!((parameter[0] - (w + reach * v)).abs() < 1e-13, "step {step} of {form:?}");
             assert!((velocity[0] - v).abs() < 1e-13, "step {step} of {form:?}");
         }

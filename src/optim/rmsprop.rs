@@ -46,6 +46,7 @@ impl Rule for RmsProp {
         1
     }
 
+    #[inline(always)]
     fn update<R: Real>(&self, lr: f64, _step: u64, parameters: &mut [R], gradients: &[R], slots: &mut [R]) {
         let lr = R::from_f64(lr);
         let eps = R::from_f64(self.eps.get());
@@ -68,21 +69,22 @@ impl Rule for RmsProp {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::kernel::Instructions;
     use crate::optim::Optimizer;
 
     #[test]
     fn under_equal_gradients_the_mean_square_becomes_the_square() {
         let rule = Optimizer::from(RmsProp { decay: in_range(0.5), ..RmsProp::default() });
         let (mut parameter, mut square) = ([0.0], [0.0]);
-        rule.update(0, &mut parameter, &[2.0], &mut square);
+        rule.update(Instructions::fastest(), 0, &mut parameter, &[2.0], &mut square).unwrap();
         assert_eq!(square, [2.0]);
-        rule.update(1, &mut parameter, &[2.0], &mut square);
+        rule.update(Instructions::fastest(), 1, &mut parameter, &[2.0], &mut square).unwrap();
         assert_eq!(square, [3.0]);
         for step in 2..60 {
-            rule.update(step, &mut parameter, &[2.0], &mut square);
+            rule.update(Instructions::fastest(), step, &mut parameter, &[2.0], &mut square).unwrap();
         }
         let before = parameter[0];
-        rule.update(60, &mut parameter, &[2.0], &mut square);
+        rule.update(Instructions::fastest(), 60, &mut parameter, &[2.0], &mut square).unwrap();
         assert_eq!(square, [4.0]);
         assert!((before - parameter[0] - 0.01).abs() < 1e-8, "the step is as long as the learning rate");
     }

@@ -40,6 +40,7 @@ impl Rule for Sgd {
         0
     }
 
+    #[inline(always)]
     fn update<R: Real>(&self, lr: f64, _step: u64, parameters: &mut [R], gradients: &[R], _slots: &mut [R]) {
         let lr = R::from_f64(lr);
         for (w, &g) in parameters.iter_mut().zip(gradients) {
@@ -55,12 +56,15 @@ impl Rule for Sgd {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::kernel::Instructions;
     use crate::optim::Optimizer;
 
     #[test]
     fn a_step_goes_against_the_gradient() {
         let mut parameters = [1.0, -2.0];
-        Optimizer::from(Sgd { lr: in_range(0.5) }).update(0, &mut parameters, &[0.5, -4.0], &mut []);
+        Optimizer::from(Sgd { lr: in_range(0.5) })
+            .update(Instructions::fastest(), 0, &mut parameters, &[0.5, -4.0], &mut [])
+            .unwrap();
         assert_eq!(parameters, [0.75, 0.0]);
     }
 }

@@ -3,7 +3,7 @@
 use std::ops::ControlFlow;
 
 use super::{Ending, Outcome};
-use crate::kernel::{self, Element};
+use crate::kernel::{self, Element, Instructions};
 use crate::nn::parameters;
 use crate::optim;
 use crate::record::TrajectoryRow;
@@ -14,6 +14,7 @@ const RESERVED_POINTS: u64 = 1 << 20;
 
 /// Updates the point `steps` times; the point is recorded before the first update and after each.
 pub fn descend<R: Element>(spec: &FunctionRun, watch: &mut dyn FnMut(u64) -> ControlFlow<()>) -> Outcome {
+    let instructions = Instructions::in_use();
     let surface = &spec.function.1;
     let mut point: [R; 2] = spec.function.0.start.get().map(R::from_f64);
     let mut slots = vec![R::zero(); spec.optimizer.slots() * point.len()];
@@ -38,8 +39,8 @@ pub fn descend<R: Element>(spec: &FunctionRun, watch: &mut dyn FnMut(u64) -> Con
             }
             let gradient = surface.gradient(point);
             optim::shrink(&mut point, spec.optimizer.decoupled_decay(step));
-            spec.optimizer.update(step, &mut point, &gradient, &mut slots);
-            if !record(step as i64, point) || !kernel::all_finite(&slots) {
+            let updated = spec.optimizer.update(instructions, step, &mut point, &gradient, &mut slots);
+            if !record(step as i64, point) || updated.is_err() {
                 return diverged(step, "function");
             }
             if watch(step + 1).is_break() && step + 1 < spec.steps {

@@ -50,8 +50,8 @@ pub enum Ending {
 /// Where `data` has no training rows, or what the network needs does not fit into memory.
 pub fn network(spec: &NetworkRun, data: &Dataset, watch: &mut dyn FnMut(u64) -> ControlFlow<()>) -> Outcome {
     match spec.precision {
-        Precision::F32 => train_with::<f32>(Instructions::fastest(), spec, data, watch),
-        Precision::F64 => train_with::<f64>(Instructions::fastest(), spec, data, watch),
+        Precision::F32 => train_with::<f32>(Instructions::in_use(), spec, data, watch),
+        Precision::F64 => train_with::<f64>(Instructions::in_use(), spec, data, watch),
     }
 }
 

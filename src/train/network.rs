@@ -6,7 +6,7 @@ use self::moments::Rehearsal;
 use super::measure::{GradientChecks, HistogramCounts, LayerNumbers};
 use super::{Ending, Outcome};
 use crate::data::{Dataset, Partition, Task, View};
-use crate::kernel::{Element, Instructions};
+use crate::kernel::{Element, Instructions, Values};
 use crate::nn::loss::{self, Targets};
 use crate::nn::{Network, NotFinite, Phase, parameters};
 use crate::optim;
@@ -44,6 +44,7 @@ const RESERVED_LOSSES: u64 = 1 << 20;
 
 /// A run under way. All buffers are as long as they will ever be, so a step allocates nothing.
 struct Run<'a, R> {
+    instructions: Instructions,
     spec: &'a NetworkRun,
     /// The rows that this run trains on and is evaluated on.
     data: &'a Partition<'a>,
@@ -55,7 +56,7 @@ struct Run<'a, R> {
     /// The running statistics, as the network's layout of them says.
     state: Vec<R>,
     gradients: Vec<R>,
-    /// The optimizer's accumulators, one after the other.
+    /// The optimizer's accumulators, as it lays them out.
     slots: Vec<R>,
     random: Random<'a>,
     input: Input<R>,
@@ -81,9 +82,18 @@ struct Input<R> {
     features: usize,
     /// Which rows of the data: [rows].
     rows: Vec<usize>,
-    /// [rows, features]
-    x: Vec<R>,
+    x: Features<R>,
     targets: Buffer<R>,
+}
+
+/// [rows, features]
+enum Features<R> {
+    Numbers(Vec<R>),
+    /// As they are in the data: where most are 0, a network is fed these.
+    Bytes {
+        bytes: Vec<u8>,
+        table: Box<[R; 256]>,
+    },
 }
 
 /// What rows should come out as.
@@ -114,19 +124,25 @@ impl<'a, R: Element> Run<'a, R> {
         let histograms =
             spec.record.histograms.as_ref().map(|histograms| HistogramCounts::new(histograms, &network, spec.steps));
         Self {
+            instructions,
             spec,
             data,
             outputs,
             parameters,
             state: vec![R::zero(); network.state_layout().len()],
             random,
-            network,
             gradients: vec![R::zero(); count],
             slots: vec![R::zero(); spec.optimizer.slots() * count],
             input: Input {
                 features,
                 rows: vec![0; rows],
-                x: vec![R::zero(); rows * features],
+                x: match data.train().sparse_bytes().filter(|_| network.takes_bytes()) {
+                    Some(full) => Features::Bytes {
+                        bytes: vec![0; rows * features],
+                        table: Box::new(std::array::from_fn(|byte| R::from_byte(byte as u8, full))),
+                    },
+                    None => Features::Numbers(vec![R::zero(); rows * features]),
+                },
                 targets: match spec.info.task {
                     Task::Classification { .. } => Buffer::Classes(vec![0; rows]),
                     Task::Regression { .. } => Buffer::Values { values: vec![R::zero(); rows * outputs], outputs },
@@ -140,6 +156,7 @@ impl<'a, R: Element> Run<'a, R> {
             histograms,
             gradient_checks,
             rehearsal,
+            network,
         }
     }
 
@@ -211,14 +228,22 @@ impl<'a, R: Element> Run<'a, R> {
 
     fn compare(&mut self, rows: usize) {
         let (outputs, comparison) = self.network.output(rows);
-        self.spec.objective.compare(outputs, self.outputs, self.input.targets(rows), comparison);
+        let (objective, targets) = (self.spec.objective, self.input.targets(rows));
+        self.instructions.run(
+            #[inline(always)]
+            || objective.compare(outputs, self.outputs, targets, comparison),
+        );
     }
 
     /// Computes the gradients of the input's first `rows` rows, which were compared last, after a pass for training.
     fn compute_gradients(&mut self, rows: usize) {
         let Self { spec, network, parameters, gradients, input, .. } = self;
         let comparison = network.output(rows).1;
-        spec.objective.gradient(comparison, self.outputs, input.targets(rows));
+        let targets = input.targets(rows);
+        self.instructions.run(
+            #[inline(always)]
+            || spec.objective.gradient(comparison, self.outputs, targets),
+        );
         network.backward(parameters, input.x(rows), gradients);
         spec.regularization.add_gradients(network.layout(), parameters, gradients);
     }
@@ -238,13 +263,8 @@ impl<'a, R: Element> Run<'a, R> {
         if decay > 0.0 {
             network.layout().weights().for_each(|view| optim::shrink(&mut parameters[view.range.clone()], decay));
         }
-        spec.optimizer.update(step, parameters, gradients, slots);
-        // An accumulator that overflows would stop its parameter for ever, finite as that is.
-        let buffers = std::iter::once(parameters.as_slice()).chain(slots.chunks(parameters.len()));
-        let views = buffers.filter_map(|values| network.layout().first_not_finite(values));
-        if let Some(view) = views.min_by_key(|view| view.range.start) {
-            return Err(NotFinite::of(view.layer()));
-        }
+        let updated = spec.optimizer.update(self.instructions, step, parameters, gradients, slots);
+        updated.map_err(|place| NotFinite::of(network.layout().view_of(place).layer()))?;
         if let Some(layers) = layers {
             layers.after_update(step, parameters, gradients);
         }
@@ -315,7 +335,11 @@ impl<R: Element> Input<R> {
 
     /// Fetches the first `rows` of the rows that are asked for.
     fn gather(&mut self, source: View, rows: usize) {
-        source.gather_inputs(&self.rows[..rows], &mut self.x[..rows * self.features]);
+        let indices = &self.rows[..rows];
+        match &mut self.x {
+            Features::Numbers(numbers) => source.gather_inputs(indices, &mut numbers[..rows * self.features]),
+            Features::Bytes { bytes, .. } => source.gather_bytes(indices, &mut bytes[..rows * self.features]),
+        }
         match &mut self.targets {
             Buffer::Classes(classes) => source.gather_classes(&self.rows[..rows], &mut classes[..rows]),
             Buffer::Values { values, outputs } => {
@@ -333,8 +357,12 @@ impl<R: Element> Input<R> {
     }
 
     /// The first `rows` rows.
-    fn x(&self, rows: usize) -> &[R] {
-        &self.x[..rows * self.features]
+    fn x(&self, rows: usize) -> Values<'_, R> {
+        let length = rows * self.features;
+        match &self.x {
+            Features::Numbers(numbers) => Values::Numbers(&numbers[..length]),
+            Features::Bytes { bytes, table } => Values::Bytes { bytes: &bytes[..length], table },
+        }
     }
 }
 

@@ -1,0 +1,145 @@
+//! Which instructions of the processor are used.
+
+use std::fmt;
+use std::sync::OnceLock;
+
+use super::walk::LEAST;
+use super::{Element, Lanes};
+
+/// The environment variable that forces a set of instructions, to compare them; results are the same.
+pub const VARIABLE: &str = "PARIBUS_INSTRUCTIONS";
+
+/// The environment asks for instructions that are not there.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NotAvailable(String);
+
+impl fmt::Display for NotAvailable {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let names: Vec<_> = Instructions::available().into_iter().map(|set| format!("`{}`", set.name())).collect();
+        write!(f, "the environment variable {VARIABLE} is `{}`; this processor has {}", self.0, names.join(", "))
+    }
+}
+
+impl std::error::Error for NotAvailable {}
+
+/// A set of instructions that this processor has.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Instructions(pub(super) Set);
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Set {
+    Portable,
+    #[cfg(target_arch = "x86_64")]
+    Avx2,
+    #[cfg(target_arch = "x86_64")]
+    Avx512,
+}
+
+impl Instructions {
+    /// All that this processor has, the fastest last. They differ in speed only.
+    pub fn available() -> Vec<Self> {
+        #[cfg_attr(not(target_arch = "x86_64"), expect(unused_mut, reason = "other processors have one set"))]
+        let mut sets = vec![Self(Set::Portable)];
+        #[cfg(target_arch = "x86_64")]
+        if is_x86_feature_detected!("avx2") && is_x86_feature_detected!("fma") {
+            sets.push(Self(Set::Avx2));
+            if is_x86_feature_detected!("avx512f") {
+                sets.push(Self(Set::Avx512));
+            }
+        }
+        sets
+    }
+
+    /// The fastest that this processor has.
+    pub fn fastest() -> Self {
+        Self::available().pop().expect("the portable instructions are always there")
+    }
+
+    /// What trainings use: the set that the environment variable [`VARIABLE`] names, or the fastest.
+    ///
+    /// # Errors
+    /// Where the variable names none that this processor has.
+    pub fn asked_for() -> Result<Self, NotAvailable> {
+        match std::env::var(VARIABLE) {
+            Ok(name) => {
+                let named = Self::available().into_iter().find(|set| set.name() == name);
+                named.ok_or(NotAvailable(name))
+            }
+            Err(_) => Ok(Self::fastest()),
+        }
+    }
+
+    /// [`asked_for`](Self::asked_for), read once; the fastest where what is asked for is not there.
+    pub fn in_use() -> Self {
+        static IN_USE: OnceLock<Instructions> = OnceLock::new();
+        *IN_USE.get_or_init(|| Self::asked_for().unwrap_or_else(|_| Self::fastest()))
+    }
+
+    /// As the environment variable has it.
+    const fn name(self) -> &'static str {
+        match self.0 {
+            Set::Portable => "portable",
+            #[cfg(target_arch = "x86_64")]
+            Set::Avx2 => "avx2",
+            #[cfg(target_arch = "x86_64")]
+            Set::Avx512 => "avx512",
+        }
+    }
+
+    /// Whether a fused multiply-add is a function call here instead of an instruction: products are right, and very slow.
+    pub fn emulates_fused_multiply_add(self) -> bool {
+        self.0 == Set::Portable && !cfg!(any(target_feature = "fma", target_arch = "aarch64"))
+    }
+
+    /// Whether a product that is `width` wide is faster where it skips the zeros of its left factor: it is wide enough to keep both
+    /// adders busy with the chains of one row.
+    pub fn skips_zeros<R: Element>(self, width: usize) -> bool {
+        let lanes = match self.0 {
+            Set::Portable => 4,
+            #[cfg(target_arch = "x86_64")]
+            Set::Avx2 | Set::Avx512 => <R::Narrow as Lanes<R>>::LANES,
+        };
+        width > (LEAST - 1) * lanes
+    }
+
+    /// Does `work` with these instructions: loops over numbers become loops over vectors. No operation is fused or reordered, so the
+    /// bits are those of any other set.
+    ///
+    /// `work` and what it calls should be `#[inline(always)]`: what is not inlined is compiled for the baseline, right and slow.
+    #[inline]
+    pub fn run<T>(self, work: impl FnOnce() -> T) -> T {
+        match self.0 {
+            Set::Portable => work(),
+            // SAFETY: `Instructions` holds these sets only where the processor has been found to have them.
+            #[cfg(target_arch = "x86_64")]
+            Set::Avx2 => unsafe { avx2(work) },
+            // SAFETY: as above.
+            #[cfg(target_arch = "x86_64")]
+            Set::Avx512 => unsafe { avx512(work) },
+        }
+    }
+}
+
+#[cfg(target_arch = "x86_64")]
+#[target_feature(enable = "avx2,fma")]
+fn avx2<T>(work: impl FnOnce() -> T) -> T {
+    work()
+}
+
+#[cfg(target_arch = "x86_64")]
+#[target_feature(enable = "avx512f,avx2,fma")]
+fn avx512<T>(work: impl FnOnce() -> T) -> T {
+    work()
+}
+
+impl fmt::Display for Instructions {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self.0 {
+            Set::Portable => "portable",
+            #[cfg(target_arch = "x86_64")]
+            Set::Avx2 => "AVX2",
+            #[cfg(target_arch = "x86_64")]
+            Set::Avx512 => "AVX-512",
+        })
+    }
+}

@@ -1,0 +1,203 @@
+//! A product that skips the zeros of its left factor: row by row, over the elements that are not zero.
+//!
+//! A whole row of the output, or as much of it as there are registers for, stays in registers, while the rows of `b` that count are
+//! read from a panel on the stack, small enough for the nearest cache. Where more than half of the left factor is zero, this is
+//! faster than the best that a product can be that multiplies everything.
+
+use std::ops::Range;
+
+use super::instructions::Set;
+use super::nonzeros::{Nonzeros, WORD};
+use super::{Element, Instructions, Lanes, Matrix};
+
+/// Vectors in a panel's row, at most. With 16 registers there is one more for the element of `a`, and some are left; a panel of as
+/// many 256-bit vectors takes 26 KiB.
+const MOST: usize = 13;
+
+/// Vectors in a panel's row, at least: fewer chains than that wait for each other.
+pub const LEAST: usize = 4;
+
+/// The left factor: the element at (row, k) is the value at `row * across + k * along`.
+#[derive(Clone, Copy)]
+pub struct Left<S> {
+    pub values: S,
+    pub across: usize,
+    pub along: usize,
+}
+
+/// Numbers by their places.
+pub trait Source<R>: Copy {
+    fn get(self, place: usize) -> R;
+}
+
+impl<R: Element> Source<R> for &[R] {
+    #[inline(always)]
+    fn get(self, place: usize) -> R {
+        self[place]
+    }
+}
+
+/// Bytes that stand for numbers.
+#[derive(Clone, Copy)]
+pub struct Shares<'a, R> {
+    pub bytes: &'a [u8],
+    pub table: &'a [R; 256],
+}
+
+impl<R: Element> Source<R> for Shares<'_, R> {
+    #[inline(always)]
+    fn get(self, place: usize) -> R {
+        self.table[usize::from(self.bytes[place])]
+    }
+}
+
+/// See [`super::sparse_product`], which has checked the shapes.
+pub fn product<R: Element, S: Source<R>>(
+    instructions: Instructions,
+    a: Left<S>,
+    nonzeros: &Nonzeros,
+    b: Matrix<R>,
+    out: &mut [R],
+) {
+    match instructions.0 {
+        // SAFETY: arrays need no instructions beyond the baseline.
+        Set::Portable => columns(unsafe { <[R; 4] as Lanes<R>>::zero() }, a, nonzeros, b, out),
+        // SAFETY: `Instructions` holds these sets only where the processor has been found to have them.
+        #[cfg(target_arch = "x86_64")]
+        Set::Avx2 => unsafe { avx2(a, nonzeros, b, out) },
+        // SAFETY: as above.
+        #[cfg(target_arch = "x86_64")]
+        Set::Avx512 => unsafe { avx512(a, nonzeros, b, out) },
+    }
+}
+
+#[cfg(target_arch = "x86_64")]
+#[target_feature(enable = "avx2,fma,bmi1,bmi2")]
+fn avx2<R: Element, S: Source<R>>(a: Left<S>, nonzeros: &Nonzeros, b: Matrix<R>, out: &mut [R]) {
+    // SAFETY: this function is compiled for these instructions.
+    columns(unsafe { R::Narrow::zero() }, a, nonzeros, b, out);
+}
+
+/// Vectors of 256 bits where there are too few of 512.
+#[cfg(target_arch = "x86_64")]
+#[target_feature(enable = "avx512f,avx2,fma,bmi1,bmi2")]
+fn avx512<R: Element, S: Source<R>>(a: Left<S>, nonzeros: &Nonzeros, b: Matrix<R>, out: &mut [R]) {
+    // SAFETY: this function is compiled for these instructions.
+    let (wide, narrow) = unsafe { (R::Wide::zero(), R::Narrow::zero()) };
+    if b.columns > (LEAST - 1) * R::Wide::LANES {
+        columns(wide, a, nonzeros, b, out);
+    } else {
+        columns(narrow, a, nonzeros, b, out);
+    }
+}
+
+/// All columns, in as few panels as can be, as equal as can be.
+#[inline(always)]
+fn columns<R: Element, V: Lanes<R>, S: Source<R>>(
+    zero: V,
+    a: Left<S>,
+    nonzeros: &Nonzeros,
+    b: Matrix<R>,
+    out: &mut [R],
+) {
+    let vectors = b.columns.div_ceil(V::LANES);
+    let panels = vectors.div_ceil(V::PANEL);
+    let mut done = 0;
+    for panel in 0..panels {
+        let count = (vectors - done).div_ceil(panels - panel);
+        let range = done * V::LANES..((done + count) * V::LANES).min(b.columns);
+        done += count;
+        macro_rules! panels {
+            ($($vectors:literal)*) => {
+                match count {
+                    $($vectors => rows::<R, V, S, $vectors>(zero, a, nonzeros, b, out, range),)*
+                    _ => unreachable!("as many panels as needed, each of {LEAST} vectors or more"),
+                }
+            };
+        }
+        panels!(4 5 6 7 8 9 10 11 12 13);
+    }
+}
+
+/// The columns of `range`: more than `VECTORS - 1` vectors, `VECTORS` at most.
+///
+/// The last vector ends where the range does: it begins inside the one before where the width is no multiple of a vector's.
+/// What both hold is computed twice, the same bits.
+#[inline(always)]
+fn rows<R: Element, V: Lanes<R>, S: Source<R>, const VECTORS: usize>(
+    zero: V,
+    a: Left<S>,
+    nonzeros: &Nonzeros,
+    b: Matrix<R>,
+    out: &mut [R],
+    range: Range<usize>,
+) {
+    assert!(((VECTORS - 1) * V::LANES..=VECTORS * V::LANES).contains(&range.len()), "the width of a panel");
+    let mut panel = [[zero; VECTORS]; WORD];
+    for first in (0..b.rows).step_by(WORD) {
+        let depth = WORD.min(b.rows - first);
+        pack(b, first, &range, &mut panel[..depth]);
+        for (row, word) in nonzeros.words(first / WORD).enumerate() {
+            // A sum to which nothing is added stays; all sums begin at zero.
+            if word == 0 && first > 0 {
+                continue;
+            }
+            let out = &mut out[row * b.columns..][range.clone()];
+            let mut sums = [zero; VECTORS];
+            if first > 0 {
+                unroll!(vector in VECTORS {
+                    // SAFETY: `out` is as long as the range, at least as many vectors less one, and `place` is what fits.
+                    sums[vector] = unsafe { zero.read(out.as_ptr().add(place::<R, V, VECTORS>(vector, out.len()))) };
+                });
+            }
+            let mut word = word;
+            while word != 0 {
+                let k = word.trailing_zeros() as usize;
+                word &= word - 1;
+                let a = zero.splat(a.values.get(row * a.across + (first + k) * a.along));
+                unroll!(vector in VECTORS {
+                    sums[vector] = a.mul_add(panel[k][vector], sums[vector]);
+                });
+            }
+            unroll!(vector in VECTORS {
+                let place = place::<R, V, VECTORS>(vector, out.len());
+                // SAFETY: as above.
+                unsafe { sums[vector].add(zero).write(out.as_mut_ptr().add(place)) };
+            });
+        }
+    }
+}
+
+/// Where a panel's `vector` begins, when the panel is `width` wide.
+#[inline(always)]
+fn place<R, V: Lanes<R>, const VECTORS: usize>(vector: usize, width: usize) -> usize {
+    if vector + 1 == VECTORS { width - V::LANES } else { vector * V::LANES }
+}
+
+/// Copies a panel of `b`: some of its rows from `first` on, the columns of `range`.
+#[inline(always)]
+fn pack<R: Element, V: Lanes<R>, const VECTORS: usize>(
+    b: Matrix<R>,
+    first: usize,
+    range: &Range<usize>,
+    panel: &mut [[V; VECTORS]],
+) {
+    let mut buffer = [R::zero(); LONGEST_ROW];
+    let buffer = &mut buffer[..range.len()];
+    for (k, vectors) in (first..).zip(panel) {
+        let row = if b.transposed {
+            let column = b.values[range.start * b.rows + k..].iter().step_by(b.rows);
+            buffer.iter_mut().zip(column).for_each(|(out, value)| *out = *value);
+            &*buffer
+        } else {
+            &b.values[k * b.columns..][range.clone()]
+        };
+        unroll!(vector in VECTORS {
+            // SAFETY: `row` is as long as the range, at least as many vectors less one, and `place` is what fits.
+            vectors[vector] = unsafe { vectors[vector].read(row.as_ptr().add(place::<R, V, VECTORS>(vector, row.len()))) };
+        });
+    }
+}
+
+/// Numbers in a panel's row, at most.
+const LONGEST_ROW: usize = MOST * 8;
