@@ -131,14 +131,28 @@ fn note<R: Element, V: Lanes<R>>(zero: V, values: &[R], columns: usize, words: &
         for (values, word) in full.iter().zip(&mut *words) {
             *word = 0;
             for index in (0..WORD).step_by(V::LANES) {
-                *word |= zero.load(&values[index..]).nonzeros() << index;
+                // SAFETY: the number of lanes divides that of a word's bits.
+                *word |= unsafe { zero.read(values.as_ptr().add(index)) }.nonzeros() << index;
             }
         }
         if let Some(word) = words.get_mut(full.len()) {
-            *word = 0;
-            for (index, values) in (0..).step_by(V::LANES).zip(rest.chunks(V::LANES)) {
-                *word |= zero.load(values).nonzeros() << index;
-            }
+            *word = match row.len().checked_sub(V::LANES) {
+                None => zero.load(rest).nonzeros(),
+                Some(last) => {
+                    // The last vector ends with the row: where it begins in the word before, or in the vector before, it says the
+                    // same again.
+                    // SAFETY: the row has so many numbers.
+                    let bits = unsafe { zero.read(row.as_ptr().add(last)) }.nonzeros();
+                    let ending = match rest.len().checked_sub(V::LANES) {
+                        Some(place) => bits << place,
+                        None => bits >> (V::LANES - rest.len()),
+                    };
+                    (0..rest.len() / V::LANES * V::LANES).step_by(V::LANES).fold(ending, |word, index| {
+                        // SAFETY: whole vectors of the rest.
+                        word | unsafe { zero.read(rest.as_ptr().add(index)) }.nonzeros() << index
+                    })
+                }
+            };
         }
     }
 }

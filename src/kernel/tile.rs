@@ -3,6 +3,7 @@
 //! None of the sizes here changes a result (see the [contract](super)); they were measured on the shapes of small networks:
 //! batches of about 100 rows, layers 10 to 784 wide.
 
+use std::mem::MaybeUninit;
 use std::ops::Range;
 
 use super::{Element, Lanes, Matrix};
@@ -11,7 +12,7 @@ use super::{Element, Lanes, Matrix};
 const DEPTH: usize = 200;
 
 /// Numbers in a panel's row, at most: three vectors of 16.
-const LONGEST_ROW: usize = 112;
+const LONGEST_ROW: usize = 48;
 
 /// Does `$body` for each `$index` from 0 up to `$count`, a constant of 13 at most, as if it were written out. Neither a loop nor a
 /// closure will do: arrays that are indexed by literals live in registers, and intrinsics are compiled to single instructions
@@ -79,14 +80,14 @@ fn columns<R: Element, V: Lanes<R>, const ROWS: usize, const VECTORS: usize>(
     if range.is_empty() {
         return;
     }
-    let mut panel = [[zero; VECTORS]; DEPTH];
+    let mut panel = [const { MaybeUninit::uninit() }; DEPTH];
     let inner = a.columns;
     let depth = inner.div_ceil(inner.div_ceil(DEPTH));
     for first in (0..inner).step_by(depth) {
         let panel = &mut panel[..depth.min(inner - first)];
         for column in range.clone().step_by(VECTORS * V::LANES) {
             let place = Place { first, column, width: (range.end - column).min(VECTORS * V::LANES) };
-            pack(zero, b, place, panel);
+            let panel = pack(zero, b, place, panel);
             let mut row = 0;
             while row + ROWS <= a.rows {
                 tile::<R, V, ROWS, VECTORS>(zero, a, panel, out, b.columns, place, row);
@@ -105,40 +106,40 @@ fn columns<R: Element, V: Lanes<R>, const ROWS: usize, const VECTORS: usize>(
 
 /// Where a panel lies in `b`.
 #[derive(Clone, Copy)]
-pub struct Place {
+struct Place {
     /// Its first row.
-    pub first: usize,
+    first: usize,
     /// Its first column.
-    pub column: usize,
+    column: usize,
     /// How many of its columns count.
-    pub width: usize,
+    width: usize,
 }
 
 /// Copies a panel of `b`. Lanes beyond the panel's width hold anything; what is computed from them is never written.
 #[inline(always)]
-pub fn pack<R: Element, V: Lanes<R>, const VECTORS: usize>(
+fn pack<'p, R: Element, V: Lanes<R>, const VECTORS: usize>(
     zero: V,
     b: Matrix<R>,
     place: Place,
-    panel: &mut [[V; VECTORS]],
-) {
-    if b.transposed {
-        let mut row = [R::zero(); LONGEST_ROW];
-        for (k, vectors) in panel.iter_mut().enumerate() {
+    panel: &'p mut [MaybeUninit<[V; VECTORS]>],
+) -> &'p [[V; VECTORS]] {
+    let mut buffer = [R::zero(); LONGEST_ROW];
+    for (k, packed) in panel.iter_mut().enumerate() {
+        let row = if b.transposed {
             let column = b.values[place.column * b.rows + place.first + k..].iter().step_by(b.rows);
-            row[..place.width].iter_mut().zip(column).for_each(|(out, value)| *out = *value);
-            unroll!(vector in VECTORS {
-                vectors[vector] = zero.load(&row[vector * V::LANES..]);
-            });
-        }
-    } else {
-        for (k, vectors) in panel.iter_mut().enumerate() {
-            let row = &b.values[(place.first + k) * b.columns + place.column..];
-            unroll!(vector in VECTORS {
-                vectors[vector] = zero.load(row.get(vector * V::LANES..).unwrap_or_default());
-            });
-        }
+            buffer[..place.width].iter_mut().zip(column).for_each(|(out, value)| *out = *value);
+            &buffer
+        } else {
+            &b.values[(place.first + k) * b.columns + place.column..]
+        };
+        let mut vectors = [zero; VECTORS];
+        unroll!(vector in VECTORS {
+            vectors[vector] = zero.load(&row[vector * V::LANES..]);
+        });
+        packed.write(vectors);
     }
+    // SAFETY: every row has been written.
+    unsafe { panel.assume_init_ref() }
 }
 
 /// `ROWS` rows of the output, as wide as the panel, from `row` on: `ROWS · VECTORS` vectors of chains.

@@ -4,6 +4,7 @@
 //! read from a panel on the stack, small enough for the nearest cache. Where more than half of the left factor is zero, this is
 //! faster than the best that a product can be that multiplies everything.
 
+use std::mem::MaybeUninit;
 use std::ops::Range;
 
 use super::instructions::Set;
@@ -133,10 +134,10 @@ fn rows<R: Element, V: Lanes<R>, S: Source<R>, const VECTORS: usize>(
     range: Range<usize>,
 ) {
     assert!(((VECTORS - 1) * V::LANES..=VECTORS * V::LANES).contains(&range.len()), "the width of a panel");
-    let mut panel = [[zero; VECTORS]; WORD];
+    let mut panel = [const { MaybeUninit::<[V; VECTORS]>::uninit() }; WORD];
     for first in (0..b.rows).step_by(WORD) {
         let depth = WORD.min(b.rows - first);
-        pack(b, first, &range, &mut panel[..depth]);
+        pack(zero, b, first, &range, &mut panel[..depth]);
         for (row, word) in nonzeros.words(first / WORD).enumerate() {
             // A sum to which nothing is added stays; all sums begin at zero.
             if word == 0 && first > 0 {
@@ -155,8 +156,10 @@ fn rows<R: Element, V: Lanes<R>, S: Source<R>, const VECTORS: usize>(
                 let k = word.trailing_zeros() as usize;
                 word &= word - 1;
                 let a = zero.splat(a.values.get(row * a.across + (first + k) * a.along));
+                // SAFETY: the bits of a word beyond the matrix are 0, so `k` is below `depth`, and so many rows are packed.
+                let b = unsafe { panel[k].assume_init_ref() };
                 unroll!(vector in VECTORS {
-                    sums[vector] = a.mul_add(panel[k][vector], sums[vector]);
+                    sums[vector] = a.mul_add(b[vector], sums[vector]);
                 });
             }
             unroll!(vector in VECTORS {
@@ -177,14 +180,15 @@ fn place<R, V: Lanes<R>, const VECTORS: usize>(vector: usize, width: usize) -> u
 /// Copies a panel of `b`: some of its rows from `first` on, the columns of `range`.
 #[inline(always)]
 fn pack<R: Element, V: Lanes<R>, const VECTORS: usize>(
+    zero: V,
     b: Matrix<R>,
     first: usize,
     range: &Range<usize>,
-    panel: &mut [[V; VECTORS]],
+    panel: &mut [MaybeUninit<[V; VECTORS]>],
 ) {
     let mut buffer = [R::zero(); LONGEST_ROW];
     let buffer = &mut buffer[..range.len()];
-    for (k, vectors) in (first..).zip(panel) {
+    for (k, packed) in (first..).zip(panel) {
         let row = if b.transposed {
             let column = b.values[range.start * b.rows + k..].iter().step_by(b.rows);
             buffer.iter_mut().zip(column).for_each(|(out, value)| *out = *value);
@@ -192,10 +196,12 @@ fn pack<R: Element, V: Lanes<R>, const VECTORS: usize>(
         } else {
             &b.values[k * b.columns..][range.clone()]
         };
+        let mut vectors = [zero; VECTORS];
         unroll!(vector in VECTORS {
             // SAFETY: `row` is as long as the range, at least as many vectors less one, and `place` is what fits.
-            vectors[vector] = unsafe { vectors[vector].read(row.as_ptr().add(place::<R, V, VECTORS>(vector, row.len()))) };
+            vectors[vector] = unsafe { zero.read(row.as_ptr().add(place::<R, V, VECTORS>(vector, row.len()))) };
         });
+        packed.write(vectors);
     }
 }
 
