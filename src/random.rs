@@ -142,8 +142,7 @@ impl<'a> Random<'a> {
     pub fn uniforms(&mut self, step: u64, layer: u32, uniforms: &mut [f64]) {
         match &mut self.0 {
             Source::Keyed { masks, .. } => {
-                let mut generator = masks[layer as usize].at(step);
-                uniforms.fill_with(|| generator.uniform());
+                masks[layer as usize].at(step).fill(uniforms);
             }
             Source::Script { generator, .. } => uniforms.fill_with(|| generator.uniform()),
         }

@@ -94,10 +94,27 @@ pub struct Generator {
     spare: Option<f64>,
 }
 
+/// The multiple of 2^−53 that the upper bits of a word are.
+fn uniform_of(word: u64) -> f64 {
+    (word >> 11) as f64 * (1.0 / (1u64 << 53) as f64)
+}
+
 impl Generator {
     /// A uniform number in [0, 1), a multiple of 2^−53.
     pub fn uniform(&mut self) -> f64 {
-        (self.words.next_u64() >> 11) as f64 * (1.0 / (1u64 << 53) as f64)
+        uniform_of(self.words.next_u64())
+    }
+
+    /// As many [uniform](Self::uniform) numbers as there is room for.
+    pub fn fill(&mut self, uniforms: &mut [f64]) {
+        let mut words = [0; 512 * size_of::<u64>()];
+        for uniforms in uniforms.chunks_mut(512) {
+            let words = &mut words[..size_of_val(uniforms)];
+            self.words.fill_bytes(words);
+            for (uniform, word) in uniforms.iter_mut().zip(words.as_chunks().0) {
+                *uniform = uniform_of(u64::from_le_bytes(*word));
+            }
+        }
     }
 
     /// A uniform whole number in [0, `bound`), unbiased (Lemire 2019, "Fast random integer generation in an interval").
@@ -214,6 +231,9 @@ mod tests {
             assert_eq!(draw(golden, &golden.uniforms, Generator::uniform), golden.uniforms);
             assert_eq!(draw(golden, &golden.below_10, |g| g.below(10)), golden.below_10);
             assert_eq!(draw(golden, &golden.below_60000, |g| g.below(60_000)), golden.below_60000);
+            let mut filled = vec![0.0; golden.uniforms.len()];
+            golden.start().fill(&mut filled);
+            assert_eq!(filled, golden.uniforms);
             let rejecting = &golden.below_6148914691236517206;
             assert_eq!(draw(golden, rejecting, |g| g.below(6_148_914_691_236_517_206)), *rejecting);
             let mut items: Vec<_> = (0..golden.shuffled.len()).collect();

@@ -174,6 +174,7 @@ impl<'a> View<'a> {
     ///
     /// # Panics
     /// Where a row is not there, or `inputs` has no room for all.
+    #[inline(always)]
     pub fn gather_inputs<R: Real>(&self, rows: &[usize], inputs: &mut [R]) {
         let Some(features) = self.rows.inputs.len().checked_div(self.rows.len()) else {
             assert!(rows.is_empty(), "there are no rows");
@@ -228,13 +229,16 @@ impl<'a> View<'a> {
     pub fn gather_classes(&self, rows: &[usize], classes: &mut [u16]) {
         let Targets::Classes(all) = &self.rows.targets else { panic!("the rows have values, not classes") };
         assert!(classes.len() >= rows.len(), "there is room for every row");
-        rows.iter().zip(classes).for_each(|(&row, class)| *class = all[self.place(row)]);
+        for (&row, class) in rows.iter().zip(classes) {
+            *class = all[self.place(row)];
+        }
     }
 
     /// Copies the target values of `rows`, as [`gather_inputs`](Self::gather_inputs) does: `values: [rows, targets]`.
     ///
     /// # Panics
     /// Where a row is not there, where there is no room for all, or where the task is none of regression.
+    #[inline(always)]
     pub fn gather_values<R: Real>(&self, rows: &[usize], values: &mut [R]) {
         let Targets::Values { values: all, targets } = &self.rows.targets else {
             panic!("the rows have classes, not values")
@@ -249,11 +253,13 @@ impl<'a> View<'a> {
         self.order.map_or(place, |order| order[place])
     }
 
-    #[inline]
+    #[inline(always)]
     fn copy<T: Copy, R>(&self, rows: &[usize], from: &[T], width: usize, to: &mut [R], convert: impl Fn(T) -> R) {
         for (&row, to) in rows.iter().zip(to.chunks_exact_mut(width)) {
             let from = &from[self.place(row) * width..][..width];
-            to.iter_mut().zip(from).for_each(|(to, from)| *to = convert(*from));
+            for (to, from) in to.iter_mut().zip(from) {
+                *to = convert(*from);
+            }
         }
     }
 }

@@ -8,12 +8,18 @@ pub fn sum_by<R: Real, S: Real>(values: &[R], term: impl Fn(R) -> S) -> S {
     let mut lanes = [S::zero(); 16];
     let (full, rest) = values.as_chunks::<16>();
     for values in full {
-        lanes.iter_mut().zip(values).for_each(|(lane, value)| *lane += term(*value));
+        for (lane, value) in lanes.iter_mut().zip(values) {
+            *lane += term(*value);
+        }
     }
-    lanes.iter_mut().zip(rest).for_each(|(lane, value)| *lane += term(*value));
+    for (lane, value) in lanes.iter_mut().zip(rest) {
+        *lane += term(*value);
+    }
     for half in [8, 4, 2, 1] {
         let (low, high) = lanes.split_at_mut(half);
-        low.iter_mut().zip(high).for_each(|(low, high)| *low += *high);
+        for (low, high) in low.iter_mut().zip(high) {
+            *low += *high;
+        }
     }
     lanes[0]
 }
@@ -23,7 +29,9 @@ pub fn sum_by<R: Real, S: Real>(values: &[R], term: impl Fn(R) -> S) -> S {
 pub fn column_sums<R: Real>(values: &[R], sums: &mut [R]) {
     sums.fill(R::zero());
     for row in values.chunks_exact(sums.len()) {
-        sums.iter_mut().zip(row).for_each(|(sum, value)| *sum += *value);
+        for (sum, value) in sums.iter_mut().zip(row) {
+            *sum += *value;
+        }
     }
 }
 

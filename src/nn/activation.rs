@@ -107,17 +107,14 @@ impl Activation {
                 let alpha = R::from_f64(alpha.get());
                 map(values, |x| if x <= R::zero() { alpha * x.exp_m1() } else { x });
             }
-            Self::Gelu => map(values, |x| x * x.normal_cdf()),
-            Self::Softplus => map(values, |x| {
-                let above = if x <= R::zero() { R::zero() } else { x };
-                above + (-x.abs()).exp().ln_1p()
-            }),
+            Self::Gelu => map(values, gelu),
+            Self::Softplus => map(values, softplus),
             Self::Identity => {}
         }
     }
 
-    /// Turns the loss's gradient by y into that by x, in place. Where y alone
-    /// [is enough](Self::is_known_by_its_output), x is not looked at. ReLU and leaky ReLU have no slope at 0; that of the left side is taken, as PyTorch does.
+    /// Turns the loss's gradient by y into that by x, in place. Where y alone [is enough](Self::is_known_by_its_output), x is not
+    /// looked at. ReLU and leaky ReLU have no slope at 0; that of the left side is taken, as PyTorch does.
     #[inline(always)]
     pub fn backward<R: Real>(self, x: &[R], y: &[R], gradient: &mut [R]) {
         match self {
@@ -132,17 +129,7 @@ impl Activation {
                 let alpha = R::from_f64(alpha.get());
                 map_in_place(x, gradient, |x, dy| if x <= R::zero() { dy * alpha * x.exp() } else { dy });
             }
-            Self::Gelu => {
-                // 1 / √(2π)
-                let peak = R::from_f64(0.398_942_280_401_432_7);
-                let half = R::from_f64(0.5);
-                map_in_place(x, gradient, |x, dy| {
-                    // Beyond this the density is 0 in either precision, and x² does not overflow before it.
-                    let near = if x.abs() > R::from_f64(40.0) { R::from_f64(40.0) } else { x };
-                    let density = peak * (-(half * near * near)).exp();
-                    dy * (x.normal_cdf() + near * density)
-                });
-            }
+            Self::Gelu => map_in_place(x, gradient, gelu_backward),
             Self::Softplus => map_in_place(x, gradient, |x, dy| dy * sigmoid(x)),
             Self::Identity => {}
         }
@@ -159,18 +146,43 @@ fn keep_unless<R: Real>(condition: bool, value: R) -> R {
 }
 
 #[inline(always)]
+fn gelu<R: Real>(x: R) -> R {
+    x * x.normal_cdf()
+}
+
+#[inline(always)]
+fn gelu_backward<R: Real>(x: R, dy: R) -> R {
+    // 1 / √(2π)
+    let peak = R::from_f64(0.398_942_280_401_432_7);
+    // Beyond this the density is 0 in either precision, and x² does not overflow before it.
+    let near = if x.abs() > R::from_f64(40.0) { R::from_f64(40.0) } else { x };
+    let density = peak * (-(R::from_f64(0.5) * near * near)).exp();
+    dy * (x.normal_cdf() + near * density)
+}
+
+#[inline(always)]
+fn softplus<R: Real>(x: R) -> R {
+    let above = if x <= R::zero() { R::zero() } else { x };
+    above + (-x.abs()).exp().ln_1p()
+}
+
+#[inline(always)]
 fn sigmoid<R: Real>(x: R) -> R {
     R::one() / (R::one() + (-x).exp())
 }
 
 #[inline(always)]
 fn map<R: Real>(values: &mut [R], f: impl Fn(R) -> R) {
-    values.iter_mut().for_each(|value| *value = f(*value));
+    for value in values.iter_mut() {
+        *value = f(*value);
+    }
 }
 
 #[inline(always)]
 fn map_in_place<R: Real>(values: &[R], gradient: &mut [R], f: impl Fn(R, R) -> R) {
-    gradient.iter_mut().zip(values).for_each(|(gradient, value)| *gradient = f(*value, *gradient));
+    for (gradient, value) in gradient.iter_mut().zip(values) {
+        *gradient = f(*value, *gradient);
+    }
 }
 
 #[cfg(test)]

@@ -66,13 +66,19 @@ impl<R: Real> BatchNorm<R> {
         let Statistics { mean, variance, .. } = &mut self.statistics;
         let rows = R::from_f64((x.len() / self.width) as f64);
         kernel::column_sums(x, mean);
-        mean.iter_mut().for_each(|mean| *mean = *mean / rows);
+        for mean in mean.iter_mut() {
+            *mean = *mean / rows;
+        }
         center(x, mean, &mut self.centered);
         variance.fill(R::zero());
         for row in self.centered[..x.len()].chunks_exact(self.width) {
-            variance.iter_mut().zip(row).for_each(|(sum, x)| *sum += *x * *x);
+            for (sum, x) in variance.iter_mut().zip(row) {
+                *sum += *x * *x;
+            }
         }
-        variance.iter_mut().for_each(|variance| *variance = *variance / rows);
+        for variance in variance.iter_mut() {
+            *variance = *variance / rows;
+        }
         let (kept, new) = (R::from_f64(KEPT), R::from_f64(1.0 - KEPT));
         let mut average = |range: &Range<usize>, values: &[R]| {
             for (running, value) in state[range.clone()].iter_mut().zip(values) {
@@ -99,7 +105,9 @@ impl<R: Real> BatchNorm<R> {
     fn normalize(&mut self, parameters: &[R], y: &mut [R]) {
         let Self { statistics: Statistics { variance, deviation, .. }, centered, width, .. } = self;
         let epsilon = R::from_f64(EPSILON);
-        deviation.iter_mut().zip(variance).for_each(|(deviation, variance)| *deviation = (*variance + epsilon).sqrt());
+        for (deviation, variance) in deviation.iter_mut().zip(variance) {
+            *deviation = (*variance + epsilon).sqrt();
+        }
         let (gamma, beta) = (&parameters[self.gamma.clone()], &parameters[self.beta.clone()]);
         for (y, x) in y.chunks_exact_mut(*width).zip(centered.chunks_exact(*width)) {
             for ((((y, x), deviation), gamma), beta) in y.iter_mut().zip(x).zip(&*deviation).zip(gamma).zip(beta) {
@@ -133,7 +141,9 @@ impl<R: Real> BatchNorm<R> {
             }
         }
         let half = R::from_f64(0.5);
-        by_variance.iter_mut().zip(&*deviation).for_each(|(sum, deviation)| *sum = half * -*sum / *deviation);
+        for (sum, deviation) in by_variance.iter_mut().zip(&*deviation) {
+            *sum = half * -*sum / *deviation;
+        }
 
         by_mean.fill(R::zero());
         let share = R::from_f64(2.0) / rows;
@@ -145,9 +155,13 @@ impl<R: Real> BatchNorm<R> {
                 *by_mean += *dy;
             }
         }
-        by_mean.iter_mut().for_each(|sum| *sum = *sum / rows);
+        for sum in by_mean.iter_mut() {
+            *sum = *sum / rows;
+        }
         for dx in gradient.chunks_exact_mut(width) {
-            dx.iter_mut().zip(&*by_mean).for_each(|(dx, by_mean)| *dx -= *by_mean);
+            for (dx, by_mean) in dx.iter_mut().zip(&*by_mean) {
+                *dx -= *by_mean;
+            }
         }
     }
 }
@@ -156,7 +170,9 @@ impl<R: Real> BatchNorm<R> {
 #[inline(always)]
 fn center<R: Real>(x: &[R], mean: &[R], centered: &mut [R]) {
     for (centered, x) in centered.chunks_exact_mut(mean.len()).zip(x.chunks_exact(mean.len())) {
-        centered.iter_mut().zip(x).zip(mean).for_each(|((centered, x), mean)| *centered = *x - *mean);
+        for ((centered, x), mean) in centered.iter_mut().zip(x).zip(mean) {
+            *centered = *x - *mean;
+        }
     }
 }
 

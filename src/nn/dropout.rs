@@ -58,19 +58,25 @@ impl Dropout {
             Scaling::Inverted => R::from_f64(1.0 / (1.0 - self.ratio.get())),
         };
         let ratio = self.ratio.get();
-        mask.iter_mut().zip(uniforms).for_each(|(mask, u)| *mask = if *u > ratio { kept } else { R::zero() });
+        for (mask, u) in mask.iter_mut().zip(uniforms) {
+            *mask = if *u > ratio { kept } else { R::zero() };
+        }
     }
 
     /// y = x · mask, the forward pass of a training.
     #[inline(always)]
     pub fn forward<R: Real>(mask: &[R], x: &[R], y: &mut [R]) {
-        y.iter_mut().zip(x).zip(mask).for_each(|((y, x), mask)| *y = *x * *mask);
+        for ((y, x), mask) in y.iter_mut().zip(x).zip(mask) {
+            *y = *x * *mask;
+        }
     }
 
     /// Turns the loss's gradient by y into that by x, in place: dx = dy · mask.
     #[inline(always)]
     pub fn backward<R: Real>(mask: &[R], gradient: &mut [R]) {
-        gradient.iter_mut().zip(mask).for_each(|(gradient, mask)| *gradient *= *mask);
+        for (gradient, mask) in gradient.iter_mut().zip(mask) {
+            *gradient *= *mask;
+        }
     }
 
     /// y = (1 − ratio) x, or x where training was scaled: the forward pass of an evaluation.
@@ -79,7 +85,9 @@ impl Dropout {
         match self.scaling {
             Scaling::Inference => {
                 let share = R::from_f64(1.0 - self.ratio.get());
-                y.iter_mut().zip(x).for_each(|(y, x)| *y = *x * share);
+                for (y, x) in y.iter_mut().zip(x) {
+                    *y = *x * share;
+                }
             }
             Scaling::Inverted => y.copy_from_slice(x),
         }

@@ -113,7 +113,9 @@ fn squared_error<R: Real>(before: f64, differences: &[R], width: usize) -> f64 {
 #[inline(always)]
 fn squared_error_gradient<R: Real>(differences: &mut [R]) {
     let share = R::from_f64(2.0 / differences.len() as f64);
-    differences.iter_mut().for_each(|difference| *difference *= share);
+    for difference in differences.iter_mut() {
+        *difference *= share;
+    }
 }
 
 /// p = e^(x − max) / Σ e^(x − max), for each row. `outputs`, `probabilities`: [rows, classes].
@@ -123,13 +125,19 @@ fn squared_error_gradient<R: Real>(differences: &mut [R]) {
 pub fn softmax<R: Real>(outputs: &[R], classes: usize, probabilities: &mut [R]) {
     for (x, p) in outputs.chunks_exact(classes).zip(probabilities.chunks_exact_mut(classes)) {
         let maximum = x.iter().fold(x[0], |maximum, x| if *x > maximum { *x } else { maximum });
-        p.iter_mut().zip(x).for_each(|(p, x)| *p = *x - maximum);
+        for (p, x) in p.iter_mut().zip(x) {
+            *p = *x - maximum;
+        }
     }
     // All rows at once: there are more numbers than lanes in a vector.
-    probabilities.iter_mut().for_each(|p| *p = p.exp());
+    for p in probabilities.iter_mut() {
+        *p = p.exp();
+    }
     for p in probabilities.chunks_exact_mut(classes) {
         let sum = kernel::sum_by(p, |p| p);
-        p.iter_mut().for_each(|p| *p = *p / sum);
+        for p in p.iter_mut() {
+            *p = *p / sum;
+        }
     }
 }
 
@@ -151,7 +159,9 @@ pub fn cross_entropy_gradient<R: Real>(probabilities: &mut [R], classes: usize, 
     let rows = R::from_f64(labels.len() as f64);
     for (p, label) in probabilities.chunks_exact_mut(classes).zip(labels) {
         p[usize::from(*label)] -= R::one();
-        p.iter_mut().for_each(|p| *p = *p / rows);
+        for p in p.iter_mut() {
+            *p = *p / rows;
+        }
     }
 }
 

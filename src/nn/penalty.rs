@@ -72,6 +72,7 @@ impl Regularization {
     ///
     /// Squares and magnitudes are summed in `f64` by [`kernel::sum_by`], matrix after matrix, so an `f32` run's penalty is as
     /// good as its loss.
+    #[inline(always)]
     pub fn penalty<R: Real>(&self, layout: &Layout, parameters: &[R]) -> f64 {
         let sum = |strength: f64, term: fn(f64) -> f64| {
             if strength == 0.0 {
@@ -84,6 +85,7 @@ impl Regularization {
     }
 
     /// Adds the penalties' gradients to those of the loss: + λW, then + λ sign(W), each λ rounded once.
+    #[inline(always)]
     pub fn add_gradients<R: Real>(&self, layout: &Layout, parameters: &[R], gradients: &mut [R]) {
         let add = |strength: f64, gradients: &mut [R], slope: fn(R) -> R| {
             if strength == 0.0 {
@@ -109,6 +111,7 @@ impl Regularization {
     /// # Errors
     /// Where the norm is not finite, which would scale all gradients down to 0: in the first layer with such a gradient, or, where the
     /// gradients are finite and their squares are not, in `clip_norm`.
+    #[inline(always)]
     pub fn clip<R: Element>(&self, layout: &Layout, gradients: &mut [R]) -> Result<(), NotFinite> {
         let Some(largest) = self.clip_norm else { return Ok(()) };
         let square = |g: R| g.to_f64() * g.to_f64();
@@ -121,7 +124,9 @@ impl Regularization {
         let scale = largest.get() / (norm + 1e-6);
         if scale < 1.0 {
             let scale = R::from_f64(scale);
-            gradients.iter_mut().for_each(|g| *g *= scale);
+            for g in gradients.iter_mut() {
+                *g *= scale;
+            }
         }
         Ok(())
     }

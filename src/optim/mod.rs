@@ -236,7 +236,9 @@ impl Optimizer {
 /// Multiplies every number by 1 − `share`, rounded once.
 pub fn shrink<R: Real>(parameters: &mut [R], share: f64) {
     let rest = R::from_f64(1.0 - share);
-    parameters.iter_mut().for_each(|w| *w *= rest);
+    for w in parameters.iter_mut() {
+        *w *= rest;
+    }
 }
 
 #[cfg(test)]

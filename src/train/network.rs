@@ -79,6 +79,7 @@ struct Loss {
 
 /// What goes into the network.
 struct Input<R> {
+    instructions: Instructions,
     features: usize,
     /// Which rows of the data: [rows].
     rows: Vec<usize>,
@@ -136,6 +137,7 @@ impl<'a, R: Element> Run<'a, R> {
             input: Input {
                 features,
                 rows: vec![0; rows],
+                instructions,
                 x: match data.train().sparse_bytes().filter(|_| network.takes_bytes()) {
                     Some(full) => Features::Bytes {
                         bytes: vec![0; rows * features],
@@ -245,7 +247,10 @@ impl<'a, R: Element> Run<'a, R> {
             || spec.objective.gradient(comparison, self.outputs, targets),
         );
         network.backward(parameters, input.x(rows), gradients);
-        spec.regularization.add_gradients(network.layout(), parameters, gradients);
+        self.instructions.run(
+            #[inline(always)]
+            || spec.regularization.add_gradients(network.layout(), parameters, gradients),
+        );
     }
 
     /// Moves the parameters against the gradients of the batch that was compared last.
@@ -253,8 +258,11 @@ impl<'a, R: Element> Run<'a, R> {
     /// No pass is made with parameters that are not finite, so a product may leave out what is multiplied by zero.
     fn update(&mut self, step: u64, batch: usize) -> Result<(), NotFinite> {
         self.compute_gradients(batch);
-        let Self { spec, network, parameters, gradients, slots, layers, .. } = self;
-        spec.regularization.clip(network.layout(), gradients)?;
+        let Self { instructions, spec, network, parameters, gradients, slots, layers, .. } = self;
+        instructions.run(
+            #[inline(always)]
+            || spec.regularization.clip(network.layout(), gradients),
+        )?;
         let mut layers = layers.as_mut().filter(|_| spec.record.layers_are_due(step, spec.steps, spec.pace()));
         if let Some(layers) = &mut layers {
             layers.before_update(network, batch, parameters);
@@ -263,7 +271,7 @@ impl<'a, R: Element> Run<'a, R> {
         if decay > 0.0 {
             network.layout().weights().for_each(|view| optim::shrink(&mut parameters[view.range.clone()], decay));
         }
-        let updated = spec.optimizer.update(self.instructions, step, parameters, gradients, slots);
+        let updated = spec.optimizer.update(*instructions, step, parameters, gradients, slots);
         updated.map_err(|place| NotFinite::of(network.layout().view_of(place).layer()))?;
         if let Some(layers) = layers {
             layers.after_update(step, parameters, gradients);
@@ -284,7 +292,11 @@ impl<'a, R: Element> Run<'a, R> {
     /// # Errors
     /// The squares of finite weights can overflow, and those of finite errors; a cross-entropy of finite outputs is finite.
     fn loss(&mut self, rows: usize) -> Result<Loss, NotFinite> {
-        let penalty = self.spec.regularization.penalty(self.network.layout(), &self.parameters);
+        let Self { instructions, spec, network, parameters, .. } = self;
+        let penalty = instructions.run(
+            #[inline(always)]
+            || spec.regularization.penalty(network.layout(), parameters),
+        );
         let penalty = NotFinite::check(penalty, "penalty")?;
         let (comparison, targets) = (self.network.output(rows).1, self.input.targets(rows));
         let sum = self.spec.objective.add_losses(0.0, comparison, self.outputs, targets);
@@ -337,7 +349,10 @@ impl<R: Element> Input<R> {
     fn gather(&mut self, source: View, rows: usize) {
         let indices = &self.rows[..rows];
         match &mut self.x {
-            Features::Numbers(numbers) => source.gather_inputs(indices, &mut numbers[..rows * self.features]),
+            Features::Numbers(numbers) => self.instructions.run(
+                #[inline(always)]
+                || source.gather_inputs(indices, &mut numbers[..rows * self.features]),
+            ),
             Features::Bytes { bytes, .. } => source.gather_bytes(indices, &mut bytes[..rows * self.features]),
         }
         match &mut self.targets {
