@@ -1,8 +1,11 @@
 //! Networks end with the same parameters on every instruction set, and always have.
 
+mod common;
+
 use std::ops::ControlFlow;
 use std::path::PathBuf;
 
+use common::Scratch;
 use paribus::batches::Sampling;
 use paribus::data::{Data, Dataset, Limits, Preparation, Source};
 use paribus::file::Experiment;
@@ -183,4 +186,40 @@ fn scripts_of_numpy_keep_their_bits() {
     let (plain, _) = EVERYTHING.split_once("[variant.plain]").unwrap();
     let plain = plain.replace("hidden = [12, 8]", "hidden = [12, 8]\nbatch_norm = [true, false]\ndropout = 0.2");
     insta::assert_snapshot!(bits(&format!("{script}{plain}[init]\nweights = ['he', 0.1]\n")));
+}
+
+/// The names that the environment variable takes, of all sets that this processor has.
+const NAMES: [&str; 3] = ["portable", "avx2", "avx512"];
+
+#[test]
+fn the_environment_chooses_the_instructions_and_every_choice_gives_the_same_bits() {
+    let scratch = Scratch::with(
+        r#"
+        data = { source = "digits", train_rows = 200, test_share = 0.2 }
+        network = { hidden = [40], dropout = 0.2 }
+        train = { batch_size = 20, steps = 5 }
+        record.evaluate = { on = ["train", "test"], every = "epoch" }
+        optimizer = "adam"
+        "#,
+    );
+    scratch.run("run small.toml --quiet").well();
+    for (name, instructions) in NAMES.into_iter().zip(Instructions::available()) {
+        let variables = [("PARIBUS_INSTRUCTIONS", name), ("PARIBUS_LOG", "info")];
+        let ran = scratch.run_with("run small.toml --fresh", &variables).well();
+        assert!(ran.stderr.contains(&format!("instructions {instructions}")), "{}", ran.stderr);
+        assert!(ran.stderr.contains("trained again: the same bits"), "{}", ran.stderr);
+    }
+}
+
+#[test]
+fn instructions_that_are_not_there_are_a_mistake_that_names_those_that_are() {
+    let scratch = Scratch::new();
+    let ran = scratch.run_with("list optimizers", &[("PARIBUS_INSTRUCTIONS", "sse9")]);
+    assert_eq!(ran.code, 2);
+    let names: Vec<_> = NAMES.into_iter().zip(Instructions::available()).map(|(name, _)| format!("`{name}`")).collect();
+    let expected = format!(
+        "error: the environment variable PARIBUS_INSTRUCTIONS is `sse9`; this processor has {}\n",
+        names.join(", ")
+    );
+    assert_eq!(ran.stderr, expected);
 }

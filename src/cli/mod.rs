@@ -30,6 +30,7 @@ use clap::{CommandFactory, Parser, Subcommand};
 use units::{counted, grouped};
 
 use crate::file::Experiment;
+use crate::kernel::Instructions;
 use crate::plan::{Duplicate, Outline, Plan, Selection};
 use crate::value::problem::render_warnings;
 
@@ -99,7 +100,8 @@ pub fn main() -> ExitCode {
         tracing::error!("{panic}\nthis is a bug in paribus");
         tracing::debug!("{}", std::backtrace::Backtrace::force_capture());
     }));
-    let done = match arguments.command {
+    let instructions = Instructions::asked_for().map_err(|error| Failure::Input(format!("error: {error}\n")));
+    let done = instructions.and_then(|_| match arguments.command {
         Command::Init(arguments) => init::init(&arguments),
         Command::Check(arguments) => check::check(&arguments),
         Command::Plan(arguments) => plan::plan(&arguments),
@@ -112,7 +114,7 @@ pub fn main() -> ExitCode {
         Command::Reproduce(arguments) => reproduce::reproduce(&arguments, &bars),
         Command::Completions(arguments) => completions::completions(&arguments),
         Command::Man(arguments) => man::man(&arguments),
-    };
+    });
     match done {
         Ok(code) => code,
         Err(failure) => {

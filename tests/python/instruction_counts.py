@@ -1,0 +1,111 @@
+"""Counts the instructions that the program takes for a step and for a small run, and compares them with those on record.
+
+    python3 tests/python/instruction_counts.py target/release/paribus           # exit code 1 where a count has grown
+    python3 tests/python/instruction_counts.py target/release/paribus --write   # put today's counts on record
+
+Instructions are counted, not seconds: the same on a busy machine. Two runs of different length are subtracted, so that what the
+program does once is left out. Needs valgrind, and a processor with AVX2.
+"""
+
+import os
+import pathlib
+import re
+import struct
+import subprocess
+import sys
+import tempfile
+
+RECORD = pathlib.Path(__file__).with_name("instruction_counts.csv")
+
+# What a compiler's next version may change without anybody minding.
+TOLERANCE = 0.05
+
+IMAGES = """
+[data]
+source = "idx"
+train_images = "images"
+train_labels = "labels"
+"""
+
+# Name, the experiment, and the short and the long size of what is written as `{size}` in it.
+CASES = [
+    ("step of 784-100-100-100-100-10, SGD", IMAGES + """
+[network]
+hidden = [100, 100, 100, 100]
+[train]
+batch_size = 128
+steps = {size}
+[optimizer.sgd]
+""", 2, 22),
+    ("step of 784-100-100-10, tanh, batch norm, dropout, Adam, f64", IMAGES + """
+[network]
+hidden = [100, 100]
+activation = "tanh"
+batch_norm = true
+dropout = 0.2
+[train]
+batch_size = 128
+steps = {size}
+precision = "f64"
+[optimizer.adam]
+""", 2, 22),
+    ("run of 20 steps of 64-16-10, planned, trained and written", """
+seeds = {size}
+[data]
+source = "digits"
+[network]
+hidden = [16]
+[train]
+batch_size = 32
+steps = 20
+[optimizer.sgd]
+""", 20, 120),
+]
+
+
+def images(folder: pathlib.Path, rows: int = 600) -> None:
+    """Writes images of 28 by 28 pixels, a fifth of them not black, in the format of MNIST."""
+    state, pixels = 1, bytearray()
+    for _ in range(rows * 784):
+        state = (state * 1103515245 + 12345) % 2**31
+        pixels.append(state >> 16 & 255 if state >> 8 & 255 < 51 else 0)
+    (folder / "images").write_bytes(struct.pack(">4i", 0x803, rows, 28, 28) + bytes(pixels))
+    (folder / "labels").write_bytes(struct.pack(">2i", 0x801, rows) + bytes(row % 10 for row in range(rows)))
+
+
+def count(program: str, folder: pathlib.Path, text: str) -> int:
+    """All instructions of one run of the program on the experiment."""
+    (folder / "count.toml").write_text('name = "count"\nallow_warnings = ["one-seed"]\n' + text)
+    environment = os.environ | {"PARIBUS_INSTRUCTIONS": "avx2"}
+    command = ["valgrind", "--tool=callgrind", "--callgrind-out-file=/dev/null", program,
+               "run", "count.toml", "--jobs", "1", "--quiet", "--fresh"]
+    done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True)
+    if done.returncode:
+        sys.exit(done.stderr)
+    return int(re.search(r"Collected : (\d+)", done.stderr).group(1))
+
+
+def main() -> None:
+    program, write = os.path.abspath(sys.argv[1]), "--write" in sys.argv
+    counts = {}
+    with tempfile.TemporaryDirectory() as name:
+        folder = pathlib.Path(name)
+        images(folder)
+        for case, text, short, long in CASES:
+            sizes = [count(program, folder, text.replace("{size}", str(size))) for size in (short, long)]
+            counts[case] = round((sizes[1] - sizes[0]) / (long - short))
+    if write:
+        RECORD.write_text("".join(f'"{case}",{instructions}\n' for case, instructions in counts.items()))
+    record = dict(re.findall(r'"(.*)",(\d+)', RECORD.read_text()))
+    grown = False
+    for case, instructions in counts.items():
+        change = instructions / int(record[case]) - 1
+        grown |= change > TOLERANCE
+        print(f"{case}: {instructions:,} instructions, {change:+.1%}")
+        if change < -TOLERANCE:
+            print("  fewer than on record: put them there with --write")
+    if grown:
+        sys.exit(f"more than {TOLERANCE:.0%} above {RECORD.name}: a slowdown, or --write where it is meant")
+
+
+main()
