@@ -208,18 +208,22 @@ impl<'a> View<'a> {
         }
     }
 
-    /// What the inputs are shares of, where they are bytes that nothing scales, and most of them are 0.
-    pub fn sparse_bytes(&self) -> Option<u8> {
-        /// Bytes that speak for all.
-        const SAMPLE: usize = 1 << 14;
-        match &self.rows.inputs {
-            Inputs::Bytes { values, full } if self.scaling.is_none() => {
-                let sample = &values[..values.len().min(SAMPLE)];
-                let count = sample.iter().filter(|byte| **byte != 0).count();
-                (2 * count < sample.len()).then_some(*full)
-            }
+    /// What the inputs are shares of, where they are bytes that nothing scales.
+    pub(super) fn bytes(&self) -> Option<u8> {
+        match self.rows.inputs {
+            Inputs::Bytes { full, .. } if self.scaling.is_none() => Some(full),
             _ => None,
         }
+    }
+
+    /// Whether fewer than half of the inputs differ from 0, as far as the first ones can tell.
+    pub(super) fn is_mostly_zero(&self) -> bool {
+        const SAMPLE: usize = 1 << 14;
+        let nonzeros = |inputs: &Inputs| match inputs {
+            Inputs::Bytes { values, .. } => values.iter().take(SAMPLE).filter(|byte| **byte != 0).count(),
+            Inputs::Numbers(values) => values.iter().take(SAMPLE).filter(|number| **number != 0.0).count(),
+        };
+        2 * nonzeros(&self.rows.inputs) < self.rows.inputs.len().min(SAMPLE)
     }
 
     /// Copies the classes of `rows`, as [`gather_inputs`](Self::gather_inputs) does: `classes: [rows]`.
@@ -291,6 +295,20 @@ mod tests {
         part.gather_values(&[0, 1, 0], &mut values);
         assert_eq!(inputs, [30.0, 10.0, 30.0]);
         assert_eq!(values, [2.5, -2.5, 0.5, -0.5, 2.5, -2.5]);
+    }
+
+    #[test]
+    fn bytes_are_gathered_as_they_are() {
+        let rows = Rows::of_images(vec![0, 255, 51, 0, 0, 2], &[7, 8, 9]);
+        let mut bytes = [9; 4];
+        let part = View { order: Some(&[2, 0]), ..View::of(&rows) };
+        part.gather_bytes(&[1, 0], &mut bytes);
+        assert_eq!(bytes, [0, 255, 0, 2]);
+        assert_eq!(part.bytes(), Some(255));
+        assert!(!part.is_mostly_zero(), "half of them are not");
+        let rows = Rows { inputs: Inputs::Numbers(vec![0.0, 0.0, 1.0]), ..rows };
+        assert_eq!(View::of(&rows).bytes(), None);
+        assert!(View::of(&rows).is_mostly_zero());
     }
 
     #[test]

@@ -209,6 +209,14 @@ impl<'a> Partition<'a> {
         self.shuffled(&self.order[..self.validation])
     }
 
+    /// What the inputs are shares of, where all are bytes that nothing scales, and most of those to train on are 0: then they may be
+    /// [gathered as bytes](View::gather_bytes).
+    pub fn sparse_bytes(&self) -> Option<u8> {
+        let others = [self.validation(), self.test()].into_iter().filter(|part| !part.is_empty());
+        let full = self.train().bytes().filter(|_| self.train().is_mostly_zero())?;
+        others.map(|part| part.bytes()).all(|other| other == Some(full)).then_some(full)
+    }
+
     /// The rows for the test: the source's own, or those set aside.
     pub fn test(&self) -> View<'_> {
         if self.data.test.is_empty() {

@@ -13,7 +13,8 @@ use super::cost::Cost;
 use super::survey::Shape;
 use crate::data::{Dataset, Inputs, Rows, Targets, Task};
 use crate::nn::Init;
-use crate::nn::init::Weights;
+use crate::nn::init::{Uniform, Weights};
+use crate::number::Positive;
 use crate::spec::{FunctionRun, NetworkRun, RunSpec};
 use crate::train;
 
@@ -141,7 +142,8 @@ impl Rates {
         for (index, (key, weight, shape)) in waiting.into_iter().enumerate() {
             let Some(left) = budget.checked_sub(begin.elapsed()) else { break };
             // Networks of which two updates would take longer than all timing together are not made.
-            if 2.0 * shape.cost.step * USUAL > left.as_secs_f64() {
+            let drawn = shape.cost.bytes / size_of::<f32>() as f64 * DRAWN;
+            if 2.0 * shape.cost.step * USUAL + drawn > left.as_secs_f64() {
                 continue;
             }
             // Each gets an equal share of what is left; with very many, a share that says something.
@@ -161,6 +163,9 @@ impl Rates {
         PER_RUN + cost.operations * self.of_shape.get(&Key::of(spec)).copied().unwrap_or(self.mean)
     }
 }
+
+/// Seconds that it takes to draw a weight.
+const DRAWN: f64 = 3e-9;
 
 /// A shape is timed for so long, if there is so much time.
 const SHORTEST: Duration = Duration::from_millis(2);
@@ -202,7 +207,9 @@ fn time_network(run: &NetworkRun, budget: Duration) -> Option<f64> {
     run.record.layers = None;
     run.record.gradient_checks = None;
     run.steps = STEPS;
-    run.init = Init { weights: Weights::Zeros, ..Init::default() };
+    // Around zero, so that about half of the units are silent, whose zeros a product skips.
+    let bound = Positive::new(0.1).expect("0.1 is positive");
+    run.init = Init { weights: Weights::Uniform(Uniform { bound }), ..Init::default() };
     run.data.1 = Default::default();
     run.info.train_rows = rows;
     (run.info.validation_rows, run.info.test_rows) = (0, 0);

@@ -138,7 +138,7 @@ impl<'a, R: Element> Run<'a, R> {
                 features,
                 rows: vec![0; rows],
                 instructions,
-                x: match data.train().sparse_bytes().filter(|_| network.takes_bytes()) {
+                x: match data.sparse_bytes().filter(|_| network.takes_bytes()) {
                     Some(full) => Features::Bytes {
                         bytes: vec![0; rows * features],
                         table: Box::new(std::array::from_fn(|byte| R::from_byte(byte as u8, full))),
