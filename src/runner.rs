@@ -75,8 +75,6 @@ pub fn run<T: Send, E>(
     work: impl Fn(usize, &mut dyn FnMut(u64) -> ControlFlow<()>) -> T + Sync,
     mut handle: impl FnMut(Event<T>) -> Result<(), E>,
 ) -> Result<(), E> {
-    let mut order: Vec<usize> = (0..costs.len()).collect();
-    order.sort_by(|&a, &b| costs[b].total_cmp(&costs[a]));
     let pool = rayon::ThreadPoolBuilder::new()
         .num_threads(threads)
         .thread_name(|index| format!("run-{index}"))
@@ -87,7 +85,7 @@ pub fn run<T: Send, E>(
     // Bounded: where results are written more slowly than they are made, the threads wait.
     let (sender, receiver) = mpsc::sync_channel(2 * threads);
     pool.in_place_scope(|scope| {
-        for job in order {
+        for job in longest_first(costs) {
             let (sender, work, stopped) = (sender.clone(), &work, &stopped);
             scope.spawn(move |_| {
                 if stopped() {
@@ -128,6 +126,13 @@ pub fn run<T: Send, E>(
             }
         }
     })
+}
+
+/// The jobs in the order in which threads take them: what is short comes last, when it fills the gaps.
+pub(crate) fn longest_first(costs: &[f64]) -> Vec<usize> {
+    let mut order: Vec<usize> = (0..costs.len()).collect();
+    order.sort_by(|&a, &b| costs[b].total_cmp(&costs[a]));
+    order
 }
 
 /// Tells the jobs to end when nobody receives their events any more.
