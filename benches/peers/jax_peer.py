@@ -17,7 +17,6 @@ def work(names, threads, results, barrier):
     import jax
     import jax.numpy as jnp
 
-    # A device for data that has arrived: nothing is measured that only waits for it.
     pixels, classes = (jax.block_until_ready(jnp.asarray(values)) for values in images())
     barrier.wait()
     compiled = {name: jax.jit(run(jax, jnp, name)).lower(jax.random.key(0), pixels, classes).compile() for name in names}
