@@ -4,7 +4,7 @@ import multiprocessing
 import os
 import time
 
-from work import BATCH, OPTIMIZERS, ORDER, SHAPES, STEPS, arguments, images, last, report
+from work import BATCH, OPTIMIZERS, ORDER, SHAPES, STEPS, arguments, images, report, timed
 
 options = arguments()
 
@@ -22,8 +22,7 @@ def work(names, threads, results, barrier):
     compiled = {name: jax.jit(run(jax, jnp, name)).lower(jax.random.key(0), pixels, classes).compile() for name in names}
     barrier.wait()
     for name in names:
-        losses = compiled[name](jax.random.key(0), pixels, classes)
-        results.put((name, last(losses.tolist())))
+        results.put(timed(name, lambda: compiled[name](jax.random.key(0), pixels, classes).tolist()))
 
 
 def run(jax, jnp, name):
@@ -50,8 +49,8 @@ def run(jax, jnp, name):
             x, correct = pixels[batch], classes[batch]
             gradients = jax.grad(loss_of)(parameters, x, correct)
             updated = each(lambda p, g, a, b: update(p, g, a, b, number), parameters, gradients, first, second)
-            parameters, first, second = jax.tree.transpose(jax.tree.structure(parameters), jax.tree.structure((0, 0, 0)), updated)
-            return (parameters, first, second), loss_of(parameters, x, correct)
+            carry = jax.tree.transpose(jax.tree.structure(parameters), jax.tree.structure((0, 0, 0)), updated)
+            return carry, loss_of(carry[0], x, correct)
 
         zeros = each(jnp.zeros_like, parameters)
         _, losses = jax.lax.scan(step, (parameters, zeros, zeros), (jnp.arange(1, STEPS + 1), batches))
@@ -61,7 +60,7 @@ def run(jax, jnp, name):
 
 
 def optimizer(jnp, name, settings):
-    """From a parameter, its gradient, two slots and the number of the update to the new parameter and slots. What is not used costs nothing."""
+    """From a parameter, its gradient, two slots and the number of the update to the new parameter and slots."""
     lr = settings["lr"]
     match name:
         case "sgd":
@@ -112,7 +111,7 @@ if __name__ == "__main__":
     begin = time.perf_counter()
     barrier.wait()
     compiled = time.perf_counter()
-    means = dict(results.get() for _ in ORDER)
-    report(time.perf_counter() - compiled, means, compilation=compiled - begin)
+    ended = [results.get() for _ in ORDER]
+    report(time.perf_counter() - compiled, ended, compilation=compiled - begin)
     for worker in workers:
         worker.join()

@@ -1,4 +1,4 @@
-"""The work in NumPy, the way the book's code does it: layers with `forward` and `backward`, dictionaries of parameters and gradients."""
+"""The work in NumPy, as the book's code does it: layers with `forward` and `backward`, dictionaries of parameters."""
 
 from work import BATCH, OPTIMIZERS, STEPS, arguments, deal, he, images, one_thread
 

@@ -1,4 +1,4 @@
-"""The work in PyTorch: tensors in memory, autograd, fused optimizers where there are, one process for each core, one thread in each."""
+"""The work in PyTorch: tensors in memory, autograd, fused optimizers where there are, a process of one thread for each core."""
 
 from work import BATCH, OPTIMIZERS, STEPS, arguments, deal, he, images, one_thread
 
@@ -22,30 +22,30 @@ def prepare():
     if options.compile:
         loss_of = torch.compile(loss_of)
 
+    def start(random):
+        return [torch.from_numpy(values).requires_grad_() for layer in he(random, np.float32) for values in layer]
+
+    def learn(parameters, update, x, correct):
+        for parameter, gradient in zip(parameters, torch.autograd.grad(loss_of(parameters, x, correct), parameters)):
+            parameter.grad = gradient
+        update()
+        with torch.no_grad():
+            return loss_of(parameters, x, correct)
+
     def train(name):
         random = np.random.default_rng(0)
-        parameters = [torch.from_numpy(v).requires_grad_() for layer in he(random, np.float32) for v in layer]
+        parameters = start(random)
         batches = torch.from_numpy(random.integers(len(classes), size=(STEPS, BATCH)))
         losses = torch.empty(STEPS)
         update = optimizer(torch, name, parameters, OPTIMIZERS[name])
         for step, batch in enumerate(batches):
-            x, correct = pixels[batch], classes[batch]
-            for parameter, gradient in zip(parameters, torch.autograd.grad(loss_of(parameters, x, correct), parameters)):
-                parameter.grad = gradient
-            update()
-            with torch.no_grad():
-                losses[step] = loss_of(parameters, x, correct)
+            losses[step] = learn(parameters, update, pixels[batch], classes[batch])
         return losses.tolist()
 
     # What is imported or compiled when it is first needed.
-    parameters = [torch.from_numpy(v).requires_grad_() for layer in he(np.random.default_rng(0), np.float32) for v in layer]
-    for name in OPTIMIZERS:
-        update = optimizer(torch, name, parameters, OPTIMIZERS[name])
-        for parameter, gradient in zip(parameters, torch.autograd.grad(loss_of(parameters, pixels[:BATCH], classes[:BATCH]), parameters)):
-            parameter.grad = gradient
-        update()
-    with torch.no_grad():
-        loss_of(parameters, pixels[:BATCH], classes[:BATCH])
+    for name, settings in OPTIMIZERS.items():
+        parameters = start(np.random.default_rng(0))
+        learn(parameters, optimizer(torch, name, parameters, settings), pixels[:BATCH], classes[:BATCH])
     return train
 
 
@@ -76,7 +76,8 @@ def optimizer(torch, name, parameters, settings):
             return torch.optim.Adagrad(parameters, lr=lr, eps=1e-7, **faster).step
         case "rmsprop":
             # Not fused in any case.
-            return torch.optim.RMSprop(parameters, lr=lr, alpha=settings["decay"], eps=1e-7, foreach=options.optimizer != "plain").step
+            foreach = options.optimizer != "plain"
+            return torch.optim.RMSprop(parameters, lr=lr, alpha=settings["decay"], eps=1e-7, foreach=foreach).step
         case "adam":
             betas = (settings["beta1"], settings["beta2"])
             return torch.optim.Adam(parameters, lr=lr, betas=betas, eps=1e-7, **faster).step

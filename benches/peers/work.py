@@ -34,7 +34,7 @@ assert sorted(ORDER) == sorted(OPTIMIZERS) and EXPERIMENT["record"] == {"loss": 
 
 
 def dense_operations():
-    """Floating-point operations of all six runs: two forward passes, the gradients of all weights, and of all inputs but the data."""
+    """Floating-point operations of all runs: two forward passes, the gradients of all weights, and of all inputs but the data."""
     weights = [inputs * outputs for inputs, outputs in SHAPES]
     products = 2 * sum(weights) + sum(weights) + sum(weights[1:])
     return 2 * BATCH * products * STEPS * len(OPTIMIZERS)
@@ -81,7 +81,8 @@ def deal(processes, prepare):
     """Trains all runs in processes of their own, each of which takes the next one when it is done.
 
     `prepare()`, in each process, loads what is needed and returns a function from an optimizer's name to the losses. Prints the
-    seconds from when all are prepared to when the last run is done, and the means of the last 100 losses.
+    seconds from when all are prepared to when the last run is done, the processor time of all runs, and the means of the last 100
+    losses.
     """
     context = multiprocessing.get_context("fork")
     queue, results, barrier = context.SimpleQueue(), context.SimpleQueue(), context.Barrier(processes + 1)
@@ -94,8 +95,8 @@ def deal(processes, prepare):
         worker.start()
     barrier.wait()
     begin = time.perf_counter()
-    means = dict(results.get() for _ in ORDER)
-    report(time.perf_counter() - begin, means)
+    ended = [results.get() for _ in ORDER]
+    report(time.perf_counter() - begin, ended)
     for worker in workers:
         worker.join()
 
@@ -108,13 +109,17 @@ def _work(prepare, queue, results, barrier):
         raise
     barrier.wait()
     while (name := queue.get()) is not None:
-        results.put((name, last(train(name))))
+        results.put(timed(name, lambda: train(name)))
 
 
-def last(losses):
+def timed(name, train):
+    """The name, the mean of the last 100 losses, and the seconds of processor time that it took."""
+    begin = time.process_time()
+    losses = [float(loss) for loss in train()]
     assert len(losses) == STEPS
-    return float(sum(map(float, losses[-100:])) / 100)
+    return name, sum(losses[-100:]) / 100, time.process_time() - begin
 
 
-def report(training, means, **others):
-    print(json.dumps({"training": training, **others, "means": means}))
+def report(training, ended, **others):
+    means = {name: mean for name, mean, _ in ended}
+    print(json.dumps({"training": training, "processor": sum(seconds for *_, seconds in ended), **others, "means": means}))
