@@ -42,7 +42,7 @@ PEERS = {
     ),
     "torch-compile": ("PyTorch with `torch.compile`, a process per core", peer("torch_peer.py", "--compile", "1")),
 }
-USUAL = ["torch", "jax", "numpy-f32", "numpy-f32-one", "numpy-f64", "numpy-f64-one"]
+USUAL = ["torch", "jax", "numpy-f32", "numpy-f64"]
 
 
 def main():
