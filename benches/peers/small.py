@@ -130,7 +130,7 @@ def main():
         count, seconds, *memory = min(results, key=lambda result: result[1])
         memory = f"{max(result[2] for result in results):.0f}" if memory else ""
         lines.append(f"| {name} | {seconds:.2f} | {count / seconds:,.0f} | {memory} |")
-    note = f"Minima of {options.rounds} rounds, in turn; memory is the most that any took. {len(os.sched_getaffinity(0))} cores."
+    note = f"Minima, each measured {options.rounds} times, in turn; memory is the most that any took. {len(os.sched_getaffinity(0))} cores."
     table = "\n".join([*lines, "", note])
     print(table)
     if options.write:
