@@ -14,6 +14,16 @@ train = { batch_size = 32, steps = 20 }
 optimizer = ["sgd", "adam"]
 "#;
 
+/// 10,000 runs of 20 steps each, of a network that trains in less time than a file is made in.
+const SMALL: &str = r#"
+name = "small"
+seeds = 10000
+data.source = "digits"
+network.hidden = [16]
+train = { batch_size = 32, steps = 20 }
+optimizer = "sgd"
+"#;
+
 fn experiment(criterion: &mut Criterion) {
     let folder = tempfile::tempdir().expect("a temporary folder can be made");
     std::fs::write(folder.path().join("bench.toml"), EXPERIMENT).expect("the file can be written");
@@ -26,17 +36,23 @@ fn experiment(criterion: &mut Criterion) {
             .status();
         assert!(status.is_ok_and(|status| status.success()), "the program does its work");
     };
+    let clear = || {
+        let _ = std::fs::remove_dir_all(folder.path().join("results"));
+    };
     criterion.bench_function("40 runs of 20 steps, written", |bencher| {
-        bencher.iter_batched(
-            || {
-                let _ = std::fs::remove_dir_all(folder.path().join("results"));
-            },
-            |()| run(&["run", "bench.toml", "--quiet"]),
-            criterion::BatchSize::PerIteration,
-        );
+        let run = |()| run(&["run", "bench.toml", "--quiet"]);
+        bencher.iter_batched(clear, run, criterion::BatchSize::PerIteration);
     });
     criterion.bench_function("the same, all there already", |bencher| {
         bencher.iter(|| run(&["run", "bench.toml", "--quiet"]))
+    });
+    std::fs::write(folder.path().join("small.toml"), SMALL).expect("the file can be written");
+    let mut small = criterion.benchmark_group("10,000 small runs");
+    small.sample_size(10);
+    small.bench_function("planned", |bencher| bencher.iter(|| run(&["plan", "small.toml", "--json"])));
+    small.bench_function("planned, trained and written", |bencher| {
+        let run = |()| run(&["run", "small.toml", "--quiet"]);
+        bencher.iter_batched(clear, run, criterion::BatchSize::PerIteration);
     });
 }
 

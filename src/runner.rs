@@ -1,5 +1,7 @@
 //! Many jobs on a pool of threads: longest first, each one isolated from the failures of the others. It knows no files and
 //! no terminal; whoever calls it handles its events.
+//!
+//! A job may take less time than to tell another thread of it. So small jobs are done several in a row, and told of together.
 
 use std::any::Any;
 use std::ops::ControlFlow;
@@ -56,8 +58,14 @@ impl Progress {
     }
 }
 
+/// Jobs that cost no more than this together are told of together: a few milliseconds of floating-point operations.
+const TOGETHER: f64 = 1e8;
+
+/// Each thread takes jobs at least so often, if there are so many: none is idle for long while another has some left.
+const TURNS: usize = 64;
+
 /// Runs the jobs `0..costs.len()` on `threads` threads, the costliest first, and hands what happens to `handle`, on the calling
-/// thread.
+/// thread. Costs are in floating-point operations.
 ///
 /// `work` gets the job's index and a function that it calls with the number of steps done; when that says break, the job
 /// should return early. It says so once `stop` is set or `handle` has failed. A job that has not begun then never does.
@@ -84,23 +92,32 @@ pub fn run<T: Send, E>(
     let stopped = || stop.load(Ordering::Relaxed) || abandoned.load(Ordering::Relaxed);
     // Bounded: where results are written more slowly than they are made, the threads wait.
     let (sender, receiver) = mpsc::sync_channel(2 * threads);
+    let order = longest_first(costs);
+    let most = order.len().div_ceil(TURNS * threads);
     pool.in_place_scope(|scope| {
-        for job in longest_first(costs) {
+        for jobs in in_a_row(&order, costs, most) {
             let (sender, work, stopped) = (sender.clone(), &work, &stopped);
             scope.spawn(move |_| {
-                if stopped() {
-                    return;
+                let mut events = Vec::with_capacity(2 * jobs.len());
+                for &job in jobs {
+                    if stopped() {
+                        break;
+                    }
+                    events.push(Event::Started { job });
+                    // The receiver lives until every sender is gone.
+                    if jobs.len() == 1 {
+                        let _ = sender.send(std::mem::take(&mut events));
+                    }
+                    let begin = Instant::now();
+                    let mut watch = |steps| {
+                        progress.set(job, steps);
+                        if stopped() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+                    };
+                    let result = catch_unwind(AssertUnwindSafe(|| work(job, &mut watch))).map_err(panic_message);
+                    let ended = Ended { result, elapsed: begin.elapsed(), finished_at: SystemTime::now() };
+                    events.push(Event::Ended { job, ended });
                 }
-                // The receiver lives until every sender is gone.
-                let _ = sender.send(Event::Started { job });
-                let begin = Instant::now();
-                let mut watch = |steps| {
-                    progress.set(job, steps);
-                    if stopped() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
-                };
-                let result = catch_unwind(AssertUnwindSafe(|| work(job, &mut watch))).map_err(panic_message);
-                let ended = Ended { result, elapsed: begin.elapsed(), finished_at: SystemTime::now() };
-                let _ = sender.send(Event::Ended { job, ended });
+                let _ = sender.send(events);
             });
         }
         drop(sender);
@@ -109,16 +126,16 @@ pub fn run<T: Send, E>(
         let mut outcome = Ok(());
         let mut last_tick = Instant::now();
         loop {
-            let event = match receiver.events.recv_timeout(TICK.saturating_sub(last_tick.elapsed())) {
-                Ok(event) => Some(event),
-                Err(RecvTimeoutError::Timeout) => None,
+            let events = match receiver.events.recv_timeout(TICK.saturating_sub(last_tick.elapsed())) {
+                Ok(events) => events,
+                Err(RecvTimeoutError::Timeout) => Vec::new(),
                 Err(RecvTimeoutError::Disconnected) => return outcome,
             };
             let tick = (last_tick.elapsed() >= TICK).then(|| {
                 last_tick = Instant::now();
                 Event::Tick
             });
-            for event in event.into_iter().chain(tick) {
+            for event in events.into_iter().chain(tick) {
                 if outcome.is_ok() {
                     outcome = handle(event);
                     abandoned.store(outcome.is_err(), Ordering::Relaxed);
@@ -135,9 +152,24 @@ pub(crate) fn longest_first(costs: &[f64]) -> Vec<usize> {
     order
 }
 
+/// `order` in parts, each done by one thread: a job alone, or so many small ones as cost little together, `most` at most.
+fn in_a_row<'a>(mut order: &'a [usize], costs: &'a [f64], most: usize) -> impl Iterator<Item = &'a [usize]> {
+    std::iter::from_fn(move || {
+        let mut cost = 0.0;
+        let is_small = |job: &&usize| {
+            cost += costs[**job];
+            cost <= TOGETHER
+        };
+        let count = order.iter().take(most).take_while(is_small).count().max(1);
+        let (jobs, others) = order.split_at_checked(count)?;
+        order = others;
+        Some(jobs)
+    })
+}
+
 /// Tells the jobs to end when nobody receives their events any more.
 struct Receiver<'a, T> {
-    events: mpsc::Receiver<Event<T>>,
+    events: mpsc::Receiver<Vec<Event<T>>>,
     abandoned: &'a AtomicBool,
 }
 
@@ -176,6 +208,45 @@ mod tests {
         )
         .unwrap();
         assert_eq!(begun.into_inner().unwrap(), [1, 3, 2, 0]);
+    }
+
+    #[test]
+    fn small_jobs_are_done_in_a_row_and_large_ones_alone() {
+        let costs = [3e8, 6e7, 3e7, 3e7, 2e7, 1e7, 0.0, 0.0, 0.0, 0.0];
+        let order: Vec<usize> = (0..costs.len()).collect();
+        let parts = |most| in_a_row(&order, &costs, most).map(<[usize]>::len).collect::<Vec<_>>();
+        assert_eq!(parts(9), [1, 2, 7]);
+        assert_eq!(parts(3), [1, 2, 3, 3, 1]);
+        assert_eq!(parts(1), [1; 10]);
+        assert_eq!(in_a_row(&[], &costs, 3).count(), 0);
+    }
+
+    #[test]
+    fn of_jobs_in_a_row_each_one_fails_alone_and_is_told_of_in_order() {
+        const COUNT: usize = 1000;
+        let mut events = Vec::new();
+        let mut failed = Vec::new();
+        run::<_, Infallible>(
+            &[1.0; COUNT],
+            1,
+            &AtomicBool::new(false),
+            &Progress::new(COUNT),
+            |job, _| assert_ne!(job % 10, 3, "job {job} is bad"),
+            |event| {
+                match event {
+                    Event::Started { job } => events.push((job, false)),
+                    Event::Ended { job, ended } => {
+                        events.push((job, true));
+                        failed.extend(ended.result.is_err().then_some(job));
+                    }
+                    Event::Tick => {}
+                }
+                Ok(())
+            },
+        )
+        .unwrap();
+        assert_eq!(events, (0..COUNT).flat_map(|job| [(job, false), (job, true)]).collect::<Vec<_>>());
+        assert_eq!(failed, (3..COUNT).step_by(10).collect::<Vec<_>>());
     }
 
     #[test]

@@ -9,12 +9,16 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 
 use crate::number::shortest;
+use crate::seed::Seed;
 
 /// The version of everything that decides a recorded value: arithmetic, random streams, formulas, defaults in code.
 /// It is part of every id, so a change of it retrains everything.
 pub const NUMERICS_VERSION: u32 = 1;
 
-/// The settings that say how long a run lasts and what is written down, but not which path it takes.
+/// The setting that runs of one cell differ in.
+const SEED: &str = "seed";
+
+/// The settings that say how long a run lasts and what is written down, but not which path it takes; sorted.
 pub const NOT_IN_TRAJECTORY: [&str; 17] = [
     "evaluate_every",
     "evaluate_on",
@@ -103,6 +107,11 @@ impl Settings {
         assert!(before.is_none(), "setting `{name}` is written twice");
     }
 
+    /// Makes these the settings of the same run with another seed.
+    pub fn set_seed(&mut self, seed: Seed) {
+        self.0.insert(SEED, seed.get().into());
+    }
+
     /// The value of `name`, where this run has that setting.
     pub fn get(&self, name: &str) -> Option<&Scalar> {
         self.0.get(name)
@@ -113,9 +122,14 @@ impl Settings {
         self.0.iter().map(|(name, value)| (*name, value))
     }
 
+    /// The names of all settings, sorted.
+    pub fn names(self) -> impl Iterator<Item = &'static str> {
+        self.0.into_keys()
+    }
+
     /// All settings but the seed: what runs of one cell have in common.
     pub fn apart_from_seed(&self) -> impl Iterator<Item = (&str, &Scalar)> {
-        self.0.iter().filter(|(name, _)| **name != "seed").map(|(name, value)| (*name, value))
+        self.0.iter().filter(|(name, _)| **name != SEED).map(|(name, value)| (*name, value))
     }
 
     /// The id of the run that has these settings on data of this fingerprint.
@@ -125,34 +139,41 @@ impl Settings {
 
     /// The id of the path through weight space: the same for runs that differ only in their length or in what is recorded.
     pub fn trajectory_id(&self, data_fingerprint: &str) -> RunId {
-        self.id("paribus trajectory", data_fingerprint, |name| !NOT_IN_TRAJECTORY.contains(&name))
+        self.id("paribus trajectory", data_fingerprint, |name| NOT_IN_TRAJECTORY.binary_search(&name).is_err())
     }
 
     /// blake3 over what is named, numerics version, fingerprint and settings; every text is preceded by its length, every value by a
     /// letter for its type, every number is little-endian.
     fn id(&self, what: &str, data_fingerprint: &str, counts: impl Fn(&str) -> bool) -> RunId {
-        fn text(hasher: &mut blake3::Hasher, text: &str) {
-            hasher.update(&(text.len() as u64).to_le_bytes()).update(text.as_bytes());
+        fn text(bytes: &mut Vec<u8>, text: &str) {
+            bytes.extend((text.len() as u64).to_le_bytes());
+            bytes.extend(text.as_bytes());
         }
-        let mut hasher = blake3::Hasher::new();
-        text(&mut hasher, what);
-        hasher.update(&NUMERICS_VERSION.to_le_bytes());
-        text(&mut hasher, data_fingerprint);
+        // Hashed at once: a hasher is slow with a few bytes at a time.
+        let mut bytes = Vec::with_capacity(2048);
+        text(&mut bytes, what);
+        bytes.extend(NUMERICS_VERSION.to_le_bytes());
+        text(&mut bytes, data_fingerprint);
         for (name, value) in self.iter().filter(|(name, _)| counts(name)) {
-            text(&mut hasher, name);
+            text(&mut bytes, name);
             match value {
-                Scalar::Bool(value) => hasher.update(&[b'b', u8::from(*value)]),
-                Scalar::Int(value) => hasher.update(b"i").update(&value.to_le_bytes()),
-                Scalar::Float(value) => hasher.update(b"f").update(&value.to_bits().to_le_bytes()),
+                Scalar::Bool(value) => bytes.extend([b'b', u8::from(*value)]),
+                Scalar::Int(value) => {
+                    bytes.push(b'i');
+                    bytes.extend(value.to_le_bytes());
+                }
+                Scalar::Float(value) => {
+                    bytes.push(b'f');
+                    bytes.extend(value.to_bits().to_le_bytes());
+                }
                 Scalar::Text(value) => {
-                    hasher.update(b"t");
-                    text(&mut hasher, value);
-                    &mut hasher
+                    bytes.push(b't');
+                    text(&mut bytes, value);
                 }
             };
         }
         let mut id = [0; 8];
-        hasher.finalize_xof().fill(&mut id);
+        id.copy_from_slice(&blake3::hash(&bytes).as_bytes()[..8]);
         RunId(id)
     }
 }
@@ -246,6 +267,11 @@ mod tests {
             assert_eq!(settings.run_id(&golden.fingerprint).to_string(), golden.run_id);
             assert_eq!(settings.trajectory_id(&golden.fingerprint).to_string(), golden.trajectory_id);
         }
+    }
+
+    #[test]
+    fn what_is_not_in_a_trajectory_is_sorted() {
+        assert!(NOT_IN_TRAJECTORY.is_sorted());
     }
 
     #[test]

@@ -1,5 +1,7 @@
 //! One run, fully typed: what a cell of a plan comes to. It knows nothing of files and axes.
 
+use std::borrow::Cow;
+
 use crate::batches::Sampling;
 use crate::data::{Data, Info};
 use crate::function::Function;
@@ -84,6 +86,26 @@ impl RunSpec {
             Self::Function(run) => run.seed = seed,
         }
         run
+    }
+
+    /// As [`settings`](Self::settings), with another seed.
+    pub fn settings_with(&self, seed: Seed) -> Settings {
+        let mut settings = self.settings();
+        settings.set_seed(seed);
+        settings
+    }
+
+    /// As [`data`](Self::data), with another seed.
+    pub fn data_with(&self, seed: Seed) -> Option<(Cow<'_, Data>, &Info)> {
+        match self {
+            Self::Network(run) if run.script.is_some() => {
+                let mut data = run.data.clone();
+                data.draw_in_script(seed);
+                Some((Cow::Owned(data), &run.info))
+            }
+            Self::Network(run) => Some((Cow::Borrowed(&run.data), &run.info)),
+            Self::Function(_) => None,
+        }
     }
 
     /// How many updates are made.

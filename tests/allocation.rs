@@ -1,4 +1,4 @@
-//! A training step allocates nothing, whatever the optimizer, the precision and the record.
+//! A training step allocates nothing, whatever the optimizer, the precision and the record; and a planned run takes little memory.
 //!
 //! Allocations are counted by the allocator itself, so this test has a program of its own.
 
@@ -7,13 +7,18 @@
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
 use std::ops::ControlFlow;
+use std::path::PathBuf;
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicIsize, Ordering};
 
 use paribus::batches::Sampling;
 use paribus::data::{Data, Dataset, Info, Limits, Preparation, Rows, Source, Task};
+use paribus::file::Experiment;
 use paribus::kernel::Precision;
 use paribus::nn;
 use paribus::number::Count;
 use paribus::optim::{Algorithm, Optimizer, Pacing};
+use paribus::plan::Plan;
 use paribus::record::{Moment, Moments, Record};
 use paribus::seed::Seed;
 use paribus::spec::NetworkRun;
@@ -26,22 +31,31 @@ thread_local! {
     static ALLOCATIONS: Cell<usize> = const { Cell::new(0) };
 }
 
+/// Bytes that all threads together hold.
+static HELD: AtomicIsize = AtomicIsize::new(0);
+
+/// So that no other test allocates while one counts what all threads hold.
+static ALONE: Mutex<()> = Mutex::new(());
+
 // SAFETY: every call goes to the system's allocator as it came; counting touches a constant-initialized thread-local without
 // a destructor, which allocates nothing itself.
 unsafe impl GlobalAlloc for Counting {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
         ALLOCATIONS.set(ALLOCATIONS.get() + 1);
+        HELD.fetch_add(layout.size() as isize, Ordering::Relaxed);
         // SAFETY: the caller's promises are the system allocator's.
         unsafe { System.alloc(layout) }
     }
 
     unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
+        HELD.fetch_sub(layout.size() as isize, Ordering::Relaxed);
         // SAFETY: the caller's promises are the system allocator's.
         unsafe { System.dealloc(pointer, layout) }
     }
 
     unsafe fn realloc(&self, pointer: *mut u8, layout: Layout, size: usize) -> *mut u8 {
         ALLOCATIONS.set(ALLOCATIONS.get() + 1);
+        HELD.fetch_add(size as isize - layout.size() as isize, Ordering::Relaxed);
         // SAFETY: the caller's promises are the system allocator's.
         unsafe { System.realloc(pointer, layout, size) }
     }
@@ -73,8 +87,33 @@ fn record(loss_at: &str) -> Record {
     record
 }
 
+/// What the plan of `text` holds in memory for each of its `runs`.
+fn bytes_per_run(text: &str, runs: usize) -> f64 {
+    let experiment = Experiment::parse("test.toml", text.to_owned(), "test", PathBuf::new());
+    let experiment = experiment.unwrap_or_else(|mistakes| panic!("{}", mistakes.render(false)));
+    let before = HELD.load(Ordering::Relaxed);
+    let plan = Plan::new(experiment).unwrap_or_else(|mistakes| panic!("{}", mistakes.render(false)));
+    let held = HELD.load(Ordering::Relaxed) - before;
+    assert_eq!(plan.runs.len(), runs);
+    held as f64 / runs as f64
+}
+
+#[test]
+fn a_planned_run_takes_little_memory() {
+    let _alone = ALONE.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
+    const SMALL: &str = "data.source = 'digits'\nnetwork.hidden = [16]\ntrain = { batch_size = 32, steps = 20 }";
+    // Runs that differ in the seed share all else.
+    let seeds = bytes_per_run(&format!("{SMALL}\nseeds = 5000\noptimizer = 'sgd'"), 5000);
+    assert!(seeds < 100.0, "{seeds} bytes for a seed more");
+    let axes = "regularization.weight_decay = { geomspace = [1e-6, 0.1, 50] }\n\
+                [optimizer.sgd]\nlr = { geomspace = [0.001, 1, 50] }";
+    let cells = bytes_per_run(&format!("{SMALL}\n{axes}"), 2500);
+    assert!(cells < 2500.0, "{cells} bytes for a cell more");
+}
+
 #[test]
 fn a_step_allocates_nothing() {
+    let _alone = ALONE.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
     let data =
         Dataset { train: rows(ROWS), test: rows(30), features: FEATURES, task: Task::Classification { classes: 3 } };
     let network = |json| serde_json::from_str::<nn::Section>(json).unwrap().model(None).unwrap();

@@ -42,9 +42,9 @@ fn train(text: &str) -> Vec<Trained> {
     let plan = experiment.and_then(Plan::new).unwrap_or_else(|mistakes| panic!("{}", mistakes.render(false)));
     let one = |run: PlannedRun| {
         let mut watch = |_| ControlFlow::Continue(());
-        let outcome = match &run.spec {
-            RunSpec::Network(spec) => train::network(spec, &spec.data.load().unwrap(), &mut watch),
-            RunSpec::Function(spec) => train::function(spec, &mut watch),
+        let outcome = match run.spec() {
+            RunSpec::Network(spec) => train::network(&spec, &spec.data.load().unwrap(), &mut watch),
+            RunSpec::Function(spec) => train::function(&spec, &mut watch),
         };
         Trained { run, outcome }
     };
@@ -200,9 +200,9 @@ fn batch_normalization_learns_from_every_scale_as_in_the_book() {
         let (scale, kind) = name.strip_prefix("W:").and_then(|rest| rest.split_once('/')).unwrap();
         let scale: f64 = scale.parse().unwrap();
         let is_it = |one: &&Trained| {
-            let RunSpec::Network(_) = &one.run.spec else { return false };
-            let std = one.run.settings.get("weight_std") == Some(&scale.into());
-            std && (one.run.settings.get("batch_norm") == Some(&true.into())) == (kind == "bn")
+            let RunSpec::Network(_) = &one.run.spec() else { return false };
+            let std = one.run.settings().get("weight_std") == Some(&scale.into());
+            std && (one.run.settings().get("batch_norm") == Some(&true.into())) == (kind == "bn")
         };
         let one = trained.iter().find(is_it).unwrap_or_else(|| panic!("no run has the scale {scale}"));
         assert_eq!(expected.len(), 20);
@@ -240,7 +240,7 @@ fn a_hundred_trials_are_the_books() {
         let (lr, rest) = numbers.unwrap();
         let (weight_decay, part) = rest.split_once('/').unwrap();
         let is = |one: &Trained, setting: &str, expected: &str| {
-            let found: f64 = one.run.settings.get(setting).unwrap().to_string().parse().unwrap();
+            let found: f64 = one.run.settings().get(setting).unwrap().to_string().parse().unwrap();
             (found / expected.parse::<f64>().unwrap() - 1.0).abs() < 1e-15
         };
         let one = trained.iter().find(|one| is(one, "lr", lr) && is(one, "weight_decay", weight_decay));

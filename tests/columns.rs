@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use common::Scratch;
 use paribus::file::Experiment;
 use paribus::plan::Plan;
-use paribus::settings::Scalar;
+use paribus::settings::{Scalar, Settings};
 use paribus::store::{Kind, SETTING_COLUMNS};
 
 const EVERYTHING: &str = r#"
@@ -135,7 +135,8 @@ fn every_setting_has_a_column_of_its_type_and_every_column_a_setting() {
         let experiment = Experiment::read(&scratch.path().join("experiment.toml"));
         experiment.and_then(Plan::new).unwrap_or_else(|mistakes| panic!("{}", mistakes.render(false))).runs
     });
-    for (name, value) in runs.iter().flatten().flat_map(|run| run.settings.iter()) {
+    let settings: Vec<Settings> = runs.iter().flatten().map(|run| run.settings()).collect();
+    for (name, value) in settings.iter().flat_map(|settings| settings.iter()) {
         let kind = match value {
             Scalar::Bool(_) => Kind::Bool,
             Scalar::Int(_) => Kind::Int,

@@ -155,13 +155,13 @@ fn bits(experiment: &str) -> String {
     let experiment = Experiment::parse("bits.toml", experiment.to_owned(), "bits", PathBuf::new());
     let plan = experiment.and_then(Plan::new).unwrap_or_else(|mistakes| panic!("{}", mistakes.render(false)));
     let line = |run: &PlannedRun| {
-        let RunSpec::Network(spec) = &run.spec else { unreachable!("functions have no kernels") };
+        let RunSpec::Network(spec) = run.spec() else { unreachable!("functions have no kernels") };
         let data = spec.data.load().unwrap();
         let on = |instructions| {
             let watch = &mut |_| ControlFlow::Continue(());
             let outcome = match spec.precision {
-                Precision::F32 => train::train_with::<f32>(instructions, spec, &data, watch),
-                Precision::F64 => train::train_with::<f64>(instructions, spec, &data, watch),
+                Precision::F32 => train::train_with::<f32>(instructions, &spec, &data, watch),
+                Precision::F64 => train::train_with::<f64>(instructions, &spec, &data, watch),
             };
             let loss = outcome.history.last().unwrap().loss.to_bits();
             let evaluated = outcome.evaluations.last().unwrap().loss.to_bits();

@@ -147,13 +147,13 @@ fn recorded(root: &Path, inventory: &Inventory, asked: &HashSet<RunId>) -> Resul
 fn planned(path: &Path) -> Result<Vec<Member>, Failure> {
     let plan = Experiment::read(path).and_then(Plan::new)?;
     let members = plan.runs.iter().map(|run| {
-        let mut settings = run.settings.iter().map(|(name, value)| (name.to_owned(), value.clone())).collect();
-        add_rest(&mut settings, run.spec.fingerprint(), NUMERICS_VERSION);
+        let mut settings = run.settings().iter().map(|(name, value)| (name.to_owned(), value.clone())).collect();
+        add_rest(&mut settings, run.fingerprint(), NUMERICS_VERSION);
         Member {
             run_id: run.id,
             trajectory_id: run.trajectory_id,
             label: run.label.clone(),
-            seed: run.spec.seed().get(),
+            seed: run.seed.get(),
             settings,
             summary: None,
         }

@@ -131,7 +131,7 @@ pub fn plan(arguments: &Arguments) -> Result<ExitCode, Failure> {
     let mut counts = [0; State::ALL.len()];
     states.iter().for_each(|(state, _)| counts[*state as usize] += 1);
     let trained = runs.iter().zip(&states).filter(|(_, (state, _))| state.is_trained());
-    let shapes = shapes(trained.map(|(run, _)| (&run.spec, run.cost)));
+    let shapes = shapes(trained.map(|(run, _)| run.shape()));
     show(&Report {
         experiment: &plan.experiment,
         space: &plan.space,
@@ -139,7 +139,7 @@ pub fn plan(arguments: &Arguments) -> Result<ExitCode, Failure> {
         results: &results,
         runs: runs.len() as u64,
         of: plan.runs.len() as u64,
-        steps: runs.iter().map(|run| u128::from(run.spec.steps())).sum(),
+        steps: runs.iter().map(|run| u128::from(run.steps())).sum(),
         counts,
         relabelled,
         leaving: leaving.len() as u64,

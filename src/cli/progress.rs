@@ -68,8 +68,8 @@ impl Reporter {
         }
     }
 
-    /// Job `job` has ended; `result` says in a few words with what.
-    pub fn ended(&mut self, job: usize, result: &str) {
+    /// Job `job` has ended; `result` says in a few words with what, where that is asked for.
+    pub fn ended(&mut self, job: usize, result: impl FnOnce() -> String) {
         self.ended += 1;
         match &mut self.style {
             Style::Bars { active, .. } => {
@@ -78,7 +78,7 @@ impl Reporter {
                 }
             }
             Style::Lines { .. } if self.items.len() <= MOST_NAMED => {
-                note(&format!("[{}/{}] {}: {result}", self.ended, self.items.len(), self.items[job].name));
+                note(&format!("[{}/{}] {}: {}", self.ended, self.items.len(), self.items[job].name, result()));
             }
             _ => {}
         }

@@ -200,20 +200,20 @@ fn explain(plan: &Plan, run: &RecordedRun) -> String {
         return format!("{gone}; or its data is other data by now");
     };
     let is_same_but = |planned: &&PlannedRun| {
-        let mut settings = planned.settings.iter();
-        planned.settings.iter().count() == identity.settings.len()
-            && settings.all(|(name, value)| identity.settings.get(name) == Some(value))
+        let settings = planned.settings();
+        settings.iter().count() == identity.settings.len()
+            && settings.iter().all(|(name, value)| identity.settings.get(name) == Some(value))
     };
     if let Some(planned) = plan.runs.iter().find(is_same_but) {
         return format!(
             "its data changed: the fingerprint was {}, and is {}",
             identity.data_fingerprint,
-            planned.spec.fingerprint()
+            planned.fingerprint()
         );
     }
-    let planned = plan.runs.iter().find(|planned| planned.label == run.label && planned.spec.seed().get() == run.seed);
+    let planned = plan.runs.iter().find(|planned| planned.label == run.label && planned.seed.get() == run.seed);
     let Some(planned) = planned else { return gone.to_owned() };
-    let now = planned.settings.iter().map(|(name, value)| (name.to_owned(), value.clone())).collect();
+    let now = planned.settings().iter().map(|(name, value)| (name.to_owned(), value.clone())).collect();
     let changes: Vec<String> = super::diff::changes(&identity.settings, &now)
         .into_iter()
         .map(|(name, [then, now])| format!("{name} {then} → {now}"))
@@ -355,7 +355,7 @@ impl Report {
                             Verdict::Different { differences: differences.into_iter().map(Part::from).collect() }
                         }
                     };
-                    reporter.ended(job, &format!("{}, {}", verdict.in_short(), duration(row.seconds)));
+                    reporter.ended(job, || format!("{}, {}", verdict.in_short(), duration(row.seconds)));
                     self.add(planned.id, &recorded.runs[&planned.id], verdict);
                 }
             }

@@ -2,6 +2,7 @@
 
 pub mod summary;
 
+use std::cell::LazyCell;
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -132,7 +133,7 @@ pub fn run(arguments: &Arguments, bars: &MultiProgress) -> Result<ExitCode, Fail
             "{}: training {}, {}, {} at a time{}",
             plan.experiment.name.as_str(),
             counted(missing.len(), "run"),
-            counted(missing.iter().map(|run| u128::from(run.spec.steps())).sum::<u128>(), "step"),
+            counted(missing.iter().map(|run| u128::from(run.steps())).sum::<u128>(), "step"),
             jobs,
             if kept.is_empty() { String::new() } else { format!("; {} already", are_there(kept.len())) },
         ));
@@ -242,9 +243,10 @@ impl Session<'_> {
     fn record(&mut self, job: usize, ended: Ended<Outcome>) -> Result<(), Failure> {
         let run = self.runs[job];
         let Some(row) = training::row(run, ended) else { return Ok(()) };
-        let summary = Summary::of(&row);
+        // Of thousands of small runs few are named, and most are new.
+        let summary = LazyCell::new(|| Summary::of(&row));
         if let Some(reporter) = &mut self.reporter {
-            reporter.ended(job, &format!("{}, {}", summary::in_words(&summary), duration(row.seconds)));
+            reporter.ended(job, || format!("{}, {}", summary::in_words(&summary), duration(row.seconds)));
         }
         tracing::debug!("{} ({}) ended: {}", run.name(), run.id, summary::in_words(&summary));
         let known = self.results.inventory().runs.get(&row.run_id);
@@ -257,6 +259,7 @@ impl Session<'_> {
         } else if self.fresh && self.comparison.is_repetition(run, &summary, known) {
             return Ok(());
         }
+        drop(summary);
         match self.results.push(&row) {
             Err(error) if error.is_of_the_run() => {
                 self.failures.push(format!("{} failed: {error}", run.name()));

@@ -65,7 +65,7 @@ fn run_text(plan: &Plan, run: &PlannedRun, shown: &str) -> Result<String, Failur
     let failed = |error: &dyn std::fmt::Display| Failure::Operation(error.to_string());
     let name = own_name(experiment.name.as_str(), &run.id.to_string()).map_err(|error| failed(&error))?;
     let here = std::env::current_dir().map_err(|error| failed(&error))?;
-    let file = single(&run.spec, name, experiment, &choice, &here).map_err(|error| failed(&error))?;
+    let file = single(&run.spec(), name, experiment, &choice, &here).map_err(|error| failed(&error))?;
     Ok(format!("{text}\n{file}"))
 }
 

@@ -7,7 +7,7 @@ use std::time::Instant;
 
 use super::progress::Item;
 use super::units::duration;
-use crate::data::{self, Dataset, Limits, Source};
+use crate::data::{self, Data, Dataset, Limits, Source};
 use crate::plan::PlannedRun;
 use crate::runner::Ended;
 use crate::spec::RunSpec;
@@ -16,16 +16,16 @@ use crate::train::{self, Ending, Outcome};
 
 /// What the runs of a plan are trained on: the rows of each source under each limit, however a run splits them.
 #[derive(Debug, Default)]
-pub struct Datasets<'p>(HashMap<(&'p Limits, &'p Source), Dataset>);
+pub struct Datasets(HashMap<(Limits, Source), Dataset>);
 
-impl<'p> Datasets<'p> {
+impl Datasets {
     /// Reads what the `runs` need and is not there yet.
     ///
     /// # Errors
     /// Where a source cannot be had, or is no longer what it was when the runs were planned.
-    pub fn load(&mut self, runs: &[&'p PlannedRun]) -> Result<(), data::Error> {
-        for (data, info) in runs.iter().filter_map(|run| run.spec.data()) {
-            if let Entry::Vacant(entry) = self.0.entry(data.rows()) {
+    pub fn load(&mut self, runs: &[&PlannedRun]) -> Result<(), data::Error> {
+        for (data, info) in runs.iter().filter_map(|run| run.data()) {
+            if let Entry::Vacant(entry) = self.0.entry(rows(&data)) {
                 let begin = Instant::now();
                 let dataset = data.load_as_planned(info)?;
                 tracing::info!(
@@ -46,11 +46,17 @@ impl<'p> Datasets<'p> {
 
     /// Trains `run`, whose data has been [loaded](Self::load). `watch` is told how many steps are done, and says whether to go on.
     pub fn train(&self, run: &PlannedRun, watch: &mut dyn FnMut(u64) -> ControlFlow<()>) -> Outcome {
-        match &run.spec {
-            RunSpec::Network(run) => train::network(run, &self.0[&run.data.rows()], watch),
-            RunSpec::Function(run) => train::function(run, watch),
+        match run.spec() {
+            RunSpec::Network(run) => train::network(&run, &self.0[&rows(&run.data)], watch),
+            RunSpec::Function(run) => train::function(&run, watch),
         }
     }
+}
+
+/// Which rows these are, however a run splits them.
+fn rows(data: &Data) -> (Limits, Source) {
+    let (limits, source) = data.rows();
+    (limits.clone(), source.clone())
 }
 
 /// What is recorded of a run that ended; nothing where it was interrupted.
@@ -64,10 +70,10 @@ pub fn row(run: &PlannedRun, ended: Ended<Outcome>) -> Option<RunRow> {
         run_id: run.id,
         trajectory_id: run.trajectory_id,
         label: run.label.clone(),
-        seed: run.spec.seed().get(),
-        settings: run.settings.clone(),
-        data_fingerprint: run.spec.fingerprint().to_owned(),
-        parameters: run.spec.parameters(),
+        seed: run.seed.get(),
+        settings: run.settings(),
+        data_fingerprint: run.fingerprint().to_owned(),
+        parameters: run.parameters(),
         result,
         seconds: ended.elapsed.as_secs_f64(),
         finished_at: ended.finished_at,
@@ -76,7 +82,7 @@ pub fn row(run: &PlannedRun, ended: Ended<Outcome>) -> Option<RunRow> {
 
 /// The runs, as far as progress is concerned.
 pub fn items(runs: &[&PlannedRun]) -> Vec<Item> {
-    runs.iter().map(|run| Item { name: run.name(), steps: run.spec.steps(), cost: run.cost.operations }).collect()
+    runs.iter().map(|run| Item { name: run.name(), steps: run.steps(), cost: run.cost.operations }).collect()
 }
 
 /// One for each core.

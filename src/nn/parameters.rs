@@ -106,13 +106,22 @@ impl Layout {
     }
 }
 
+/// So many numbers are hashed together.
+const AT_ONCE: usize = 1 << 12;
+
 /// The first 16 hexadecimal digits of blake3 over the bits of all numbers, one slice after the other, each number with its lowest
 /// byte first. Every NaN counts as the same: which one an operation gives is up to the processor.
 pub fn hash<R: Element>(buffers: &[&[R]]) -> String {
     let mut hasher = blake3::Hasher::new();
-    for value in buffers.iter().copied().flatten() {
-        let value = if value.to_f64().is_nan() { R::from_f64(f64::NAN) } else { *value };
-        hasher.update(value.to_le_bytes().as_ref());
+    // Thousands of bytes at once are hashed side by side.
+    let mut bytes = Vec::with_capacity(AT_ONCE * size_of::<R>());
+    for values in buffers.iter().flat_map(|values| values.chunks(AT_ONCE)) {
+        bytes.clear();
+        for value in values {
+            let value = if value.to_f64().is_nan() { R::from_f64(f64::NAN) } else { *value };
+            bytes.extend_from_slice(value.to_le_bytes().as_ref());
+        }
+        hasher.update(&bytes);
     }
     hasher.finalize().to_hex()[..16].to_owned()
 }

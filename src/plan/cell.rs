@@ -1,9 +1,14 @@
 //! A cell: one combination of a file's values, lowered, before it is multiplied by the seeds.
 
-use super::PlannedRun;
+use std::sync::Arc;
+
+use rayon::prelude::*;
+
 use super::cost::Cost;
 use super::space::{Alternative, Axis};
+use super::{Common, PlannedRun};
 use crate::seed::Seed;
+use crate::settings::Settings;
 use crate::spec::{NetworkRun, RunSpec};
 
 /// One combination of the values of all axes.
@@ -39,24 +44,19 @@ impl Cell {
     }
 
     /// The runs of the cell, one for each seed.
-    pub fn with_seeds(&self, seeds: &[Seed]) -> Vec<PlannedRun> {
-        let cost = Cost::of(&self.spec);
-        let run = |&seed: &Seed| {
-            let spec = self.spec.with_seed(seed);
-            let settings = spec.settings();
+    pub fn with_seeds(self, seeds: &[Seed]) -> Vec<PlannedRun> {
+        let Self { index: cell, places: _, label, varies, optimizer_name, spec } = self;
+        let of = Arc::new(Common { cell, label, varies, optimizer_name, cost: Cost::of(&spec), spec });
+        let run = |settings: &mut Settings, &seed: &Seed| {
+            settings.set_seed(seed);
             PlannedRun {
-                id: settings.run_id(spec.fingerprint()),
-                trajectory_id: settings.trajectory_id(spec.fingerprint()),
-                cell: self.index,
-                label: self.label.clone(),
-                varies: self.varies.clone(),
-                optimizer_name: self.optimizer_name.clone(),
-                spec,
-                settings,
-                cost,
+                id: settings.run_id(of.spec.fingerprint()),
+                trajectory_id: settings.trajectory_id(of.spec.fingerprint()),
+                seed,
+                of: Arc::clone(&of),
             }
         };
-        seeds.iter().map(run).collect()
+        seeds.par_iter().map_with(of.spec.settings(), run).collect()
     }
 
     /// The network that is trained, where there is one.

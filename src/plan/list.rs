@@ -37,7 +37,7 @@ impl Runs {
         let planned: Vec<Vec<PlannedRun>> = cells.into_par_iter().map(|cell| cell.with_seeds(seeds)).collect();
         for run in planned.into_iter().flatten() {
             if let Some(&first) = self.known.get(&run.id) {
-                let duplicate = Duplicate { label: run.label, same_as: self.runs[first].label.clone() };
+                let duplicate = Duplicate { label: run.label.clone(), same_as: self.runs[first].label.clone() };
                 if self.told.insert(duplicate.clone()) {
                     self.duplicates.push(duplicate);
                 }

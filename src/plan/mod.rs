@@ -27,8 +27,14 @@ mod sweep_tests;
 mod tests;
 mod walk;
 
+use std::borrow::Cow;
+use std::ops::Deref;
+use std::sync::Arc;
+
+use crate::data::{Data, Info};
 use crate::file::{Experiment, Mistakes};
 use crate::random::Rng;
+use crate::seed::Seed;
 use crate::settings::{RunId, Settings};
 use crate::spec::RunSpec;
 use crate::value::problem::Problem;
@@ -65,12 +71,20 @@ pub struct Plan {
     pub duplicates: Vec<Duplicate>,
 }
 
-/// One run, before it is trained.
+/// One run, before it is trained: a cell with a seed. There may be a million of them, so what the runs of a cell have in common
+/// is there once.
 #[derive(Debug, Clone)]
 pub struct PlannedRun {
     pub id: RunId,
     pub trajectory_id: RunId,
-    /// Which cell of the plan's space it is of.
+    pub seed: Seed,
+    of: Arc<Common>,
+}
+
+/// What the runs of a cell have in common, whatever their seeds.
+#[derive(Debug)]
+pub struct Common {
+    /// Which cell of the plan's space it is.
     pub cell: u128,
     /// Names the declared axes only; the same for all seeds.
     pub label: String,
@@ -78,9 +92,9 @@ pub struct PlannedRun {
     pub varies: Vec<(String, String)>,
     /// The name that the file gives the optimizer; its kind where it gives none.
     pub optimizer_name: String,
-    pub spec: RunSpec,
-    pub settings: Settings,
     pub cost: Cost,
+    /// With the first seed.
+    spec: RunSpec,
 }
 
 /// Two cells with the same settings.
@@ -102,7 +116,52 @@ const MOST_LISTED: u64 = 1_000_000;
 impl PlannedRun {
     /// Label and seed, as messages name a run.
     pub fn name(&self) -> String {
-        format!("{}, seed {}", self.label, self.spec.seed().get())
+        format!("{}, seed {}", self.label, self.seed.get())
+    }
+
+    /// Everything that decides what the run records.
+    pub fn spec(&self) -> RunSpec {
+        self.of.spec.with_seed(self.seed)
+    }
+
+    /// The run as one map of names to scalars: its identity.
+    pub fn settings(&self) -> Settings {
+        self.of.spec.settings_with(self.seed)
+    }
+
+    /// The data that the run needs, and what is known of it.
+    pub fn data(&self) -> Option<(Cow<'_, Data>, &Info)> {
+        self.of.spec.data_with(self.seed)
+    }
+}
+
+impl Common {
+    /// What the runs are, but for their seeds, and what one of them costs.
+    pub fn shape(&self) -> (&RunSpec, Cost) {
+        (&self.spec, self.cost)
+    }
+
+    /// How many updates are made.
+    pub fn steps(&self) -> u64 {
+        self.spec.steps()
+    }
+
+    /// How many numbers are trained, or `u64::MAX` where there are more.
+    pub fn parameters(&self) -> u64 {
+        self.spec.parameters()
+    }
+
+    /// Names the content of the data; empty where there is none.
+    pub fn fingerprint(&self) -> &str {
+        self.spec.fingerprint()
+    }
+}
+
+impl Deref for PlannedRun {
+    type Target = Common;
+
+    fn deref(&self) -> &Common {
+        &self.of
     }
 }
 

@@ -126,7 +126,7 @@ impl<'i> Outlook<'i> {
             .iter()
             .zip(&states)
             .filter(|(_, state)| **state == State::New)
-            .map(|(run, _)| (run.label.as_str(), run.spec.seed().get()))
+            .map(|(run, _)| (run.label.as_str(), run.seed.get()))
             .collect();
         let mut before: HashMap<(&str, u64), Vec<RunId>> = HashMap::new();
         for known in others().filter(|known| new.contains(&(known.label.as_str(), known.seed))) {
@@ -138,7 +138,7 @@ impl<'i> Outlook<'i> {
             false => inventory.identities(root, |known| asked.contains(&known.run_id))?,
         };
         let changes = |run: &PlannedRun| {
-            let candidates = before.get(&(run.label.as_str(), run.spec.seed().get())).into_iter().flatten();
+            let candidates = before.get(&(run.label.as_str(), run.seed.get())).into_iter().flatten();
             let of = |id: &RunId| identities.get(id).map(|identity| changes(identity, run));
             candidates.filter_map(of).min_by_key(Vec::len).unwrap_or_default()
         };
@@ -159,8 +159,9 @@ impl<'i> Outlook<'i> {
 
 /// What changed from a run that is there to one that is planned.
 fn changes(before: &Identity, run: &PlannedRun) -> Vec<Change> {
+    let now = run.settings();
     let settings = before.settings.iter().map(|(name, value)| (name.as_str(), value));
-    let differing = differences(settings, run.settings.iter().map(|(name, value)| (name as &str, value)));
+    let differing = differences(settings, now.iter().map(|(name, value)| (name as &str, value)));
     let setting = |(name, [from, to]): (&str, [Option<&Scalar>; 2])| Change::Setting {
         name: name.to_owned(),
         from: from.cloned(),
@@ -168,7 +169,7 @@ fn changes(before: &Identity, run: &PlannedRun) -> Vec<Change> {
     };
     let mut changes: Vec<Change> = differing.into_iter().map(setting).collect();
     // What no file says comes first.
-    if before.data_fingerprint != run.spec.fingerprint() {
+    if before.data_fingerprint != run.fingerprint() {
         changes.insert(0, Change::Data);
     }
     if before.numerics_version != NUMERICS_VERSION {
@@ -218,11 +219,11 @@ mod tests {
     fn what_changed_is_told_setting_by_setting() {
         let plan = plan("data.source = 'mnist'\nnetwork.hidden = [5]\ntrain.steps = 5\noptimizer = 'adam'");
         let run = &plan.runs[0];
-        let settings = run.settings.iter().map(|(name, value)| (name.to_owned(), value.clone())).collect();
+        let settings = run.settings().iter().map(|(name, value)| (name.to_owned(), value.clone())).collect();
         let same = Identity {
             trajectory_id: run.trajectory_id,
             settings,
-            data_fingerprint: run.spec.fingerprint().to_owned(),
+            data_fingerprint: run.fingerprint().to_owned(),
             numerics_version: NUMERICS_VERSION,
         };
         let told = |before: Identity| changes(&before, run).iter().map(Change::to_string).collect::<Vec<_>>();

@@ -30,10 +30,10 @@ fn check(plan: &Plan) {
     for run in plan.runs.iter().filter(|_| plan.experiment.rng == crate::random::Rng::Paribus) {
         let name = Name::try_from("single".to_owned()).unwrap();
         let choice = choice(plan, run.cell);
-        let written = single(&run.spec, name, &plan.experiment, &choice, Path::new("")).unwrap();
+        let written = single(&run.spec(), name, &plan.experiment, &choice, Path::new("")).unwrap();
         let again = super::tests::plan(&written);
-        let found: Vec<_> = again.runs.iter().map(|run| (run.id, run.trajectory_id, &run.settings)).collect();
-        assert_eq!(found, [(run.id, run.trajectory_id, &run.settings)], "{written}");
+        let found: Vec<_> = again.runs.iter().map(|run| (run.id, run.trajectory_id, run.settings())).collect();
+        assert_eq!(found, [(run.id, run.trajectory_id, run.settings())], "{written}");
         assert_eq!(again.space.size(), Some(1), "{written}");
     }
 }
@@ -63,7 +63,7 @@ fn a_file_says_what_a_run_uses() {
     let run = &plan.runs[find(&plan, "hidden=7, trial 001, seed 5").unwrap()];
     let name = Name::try_from("single".to_owned()).unwrap();
     let choice = choice(&plan, run.cell);
-    insta::assert_snapshot!(single(&run.spec, name, &plan.experiment, &choice, Path::new("")).unwrap());
+    insta::assert_snapshot!(single(&run.spec(), name, &plan.experiment, &choice, Path::new("")).unwrap());
 }
 
 #[test]

@@ -146,7 +146,7 @@ fn first_of(all: &[String], separator: &str) -> String {
 
 /// The values that `key` has in `run`: the setting's, and the one that the file writes.
 fn values(run: &PlannedRun, key: &str) -> Vec<Scalar> {
-    let setting = run.settings.get(key).cloned();
+    let setting = run.settings().get(key).cloned();
     let declared = run.varies.iter().filter(|(name, _)| name == key).map(|(_, value)| value.clone().into());
     let own: Option<Scalar> = match key {
         "label" => Some(run.label.clone().into()),
@@ -179,7 +179,7 @@ fn explain(plan: &Plan, key: &str, value: &str) -> SelectionError {
     }
     let (key, value) = (key.to_owned(), value.to_owned());
     if found.is_empty() {
-        let mut keys: Vec<&str> = plan.runs.iter().flat_map(|run| run.settings.iter().map(|(name, _)| name)).collect();
+        let mut keys: Vec<&str> = plan.runs.iter().flat_map(|run| run.settings().names()).collect();
         keys.extend(["label", "run_id"]);
         keys.sort_unstable();
         keys.dedup();

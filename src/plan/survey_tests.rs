@@ -28,12 +28,12 @@ fn agrees(plan: &Plan) {
     let all = space.size().unwrap() as u64;
     assert_eq!(survey.cells() + survey.duplicates + survey.excluded, all);
     let of_run = |run: &PlannedRun| {
-        Fingerprint::of_all(run.settings.apart_from_seed()).and(Fingerprint::of_data(run.spec.fingerprint()))
+        Fingerprint::of_all(run.settings().apart_from_seed()).and(Fingerprint::of_data(run.fingerprint()))
     };
     let listed: HashSet<Fingerprint> = runs.iter().map(of_run).collect();
     assert_eq!(listed, survey.fingerprints.iter().copied().collect());
     let steps: u64 = survey.shapes.iter().map(|shape| shape.cells * shape.spec.steps()).sum();
-    assert_eq!(steps * seeds, runs.iter().map(|run| run.spec.steps()).sum::<u64>());
+    assert_eq!(steps * seeds, runs.iter().map(|run| run.steps()).sum::<u64>());
     let operations: f64 = survey.shapes.iter().map(|shape| shape.cells as f64 * shape.cost.operations).sum();
     let listed: f64 = runs.iter().map(|run| run.cost.operations).sum();
     assert!((operations * seeds as f64 - listed).abs() <= 1e-9 * listed, "{operations} {listed}");

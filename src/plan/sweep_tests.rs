@@ -15,7 +15,7 @@ fn with(rest: &str) -> String {
 }
 
 fn float(run: &PlannedRun, name: &str) -> f64 {
-    match run.settings.get(name) {
+    match run.settings().get(name) {
         Some(Scalar::Float(value)) => *value,
         other => panic!("{name} is {other:?}"),
     }
@@ -23,7 +23,7 @@ fn float(run: &PlannedRun, name: &str) -> f64 {
 
 /// The values of a setting, run by run.
 fn values(text: &str, name: &str) -> Vec<String> {
-    let value = |run: &PlannedRun| run.settings.get(name).map_or_else(String::new, Scalar::to_string);
+    let value = |run: &PlannedRun| run.settings().get(name).map_or_else(String::new, Scalar::to_string);
     plan(text).runs.iter().map(value).collect()
 }
 
@@ -194,7 +194,7 @@ fn whole_numbers_and_choices_are_drawn() {
     let plan = plan(&text);
     let mut counts: BTreeMap<(String, String), usize> = BTreeMap::new();
     for run in &plan.runs {
-        let text = |name| run.settings.get(name).map_or_else(String::new, Scalar::to_string);
+        let text = |name| run.settings().get(name).map_or_else(String::new, Scalar::to_string);
         *counts.entry((text("weights"), text("batch_size"))).or_default() += 1;
         assert_eq!(text("weights") == "uniform", !text("weight_bound").is_empty());
     }
@@ -214,7 +214,7 @@ fn a_drawn_optimizer_brings_its_own_settings_alone() {
     let drawn: HashSet<&str> = plan.runs.iter().map(|run| run.optimizer_name.as_str()).collect();
     assert_eq!(drawn, HashSet::from(["sgd", "momentum"]));
     for run in &plan.runs {
-        assert_eq!(run.settings.get("momentum").is_some(), run.optimizer_name == "momentum");
+        assert_eq!(run.settings().get("momentum").is_some(), run.optimizer_name == "momentum");
         assert!(run.label.starts_with("trial ") && !run.label.contains(','), "{}", run.label);
     }
 }
@@ -303,7 +303,7 @@ proptest! {
         // `hidden` has two values but under `deep`; `tanh` has two activations.
         let arms: usize = variants.iter().map(|name| match *name { "tanh" => 4, "deep" => 1, _ => 2 }).sum();
         prop_assert_eq!(plan.runs.len(), 2 * 2 * arms * trials as usize * zipped);
-        let labels: HashSet<_> = plan.runs.iter().map(|run| (&run.label, run.spec.seed())).collect();
+        let labels: HashSet<_> = plan.runs.iter().map(|run| (&run.label, run.seed)).collect();
         prop_assert_eq!(labels.len(), plan.runs.len());
     }
 

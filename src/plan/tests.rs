@@ -16,7 +16,7 @@ pub(super) fn ids(text: &str) -> Vec<RunId> {
 }
 
 pub(super) fn labels(text: &str) -> Vec<String> {
-    let mut labels: Vec<String> = plan(text).runs.into_iter().map(|run| run.label).collect();
+    let mut labels: Vec<String> = plan(text).runs.into_iter().map(|run| run.label.clone()).collect();
     labels.dedup();
     labels
 }
@@ -134,7 +134,7 @@ proptest! {
         prop_assert_eq!(plan.runs.len(), size * seeds as usize);
         let distinct: std::collections::HashSet<_> = plan.runs.iter().map(|run| run.id).collect();
         prop_assert_eq!(distinct.len(), plan.runs.len());
-        let labels: std::collections::HashSet<_> = plan.runs.iter().map(|run| (&run.label, run.spec.seed())).collect();
+        let labels: std::collections::HashSet<_> = plan.runs.iter().map(|run| (&run.label, run.seed)).collect();
         prop_assert_eq!(labels.len(), plan.runs.len());
     }
 

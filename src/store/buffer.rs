@@ -3,8 +3,6 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
 
-use arrow::array::RecordBatch;
-
 use super::batch::{BatchName, Contents};
 use super::context::Context;
 use super::error::Error;
@@ -12,11 +10,11 @@ use super::file::Footer;
 use super::inventory::Known;
 use super::row::{RunResult, RunRow, Summary};
 use super::schema::{self, Cells, Table};
-use super::tables;
+use super::tables::{self, Trained};
 use crate::settings::RunId;
-use crate::train::Ending;
+use crate::train::{Ending, Outcome};
 
-/// Runs as rows of the tables, in the order in which they came.
+/// Runs, in the order in which they came. Their rows become columns when all of them are written.
 #[derive(Debug, Default)]
 pub struct Buffer {
     runs: Vec<Waiting>,
@@ -31,8 +29,15 @@ struct Waiting {
     seed: u64,
     summary: Summary,
     cells: Cells,
-    /// What it has in the data tables.
-    rows: Vec<(Table, RecordBatch)>,
+    /// What it came to; none where it failed.
+    outcome: Option<Outcome>,
+}
+
+impl Waiting {
+    fn trained(&self) -> Option<Trained<'_>> {
+        let Self { run_id, label, seed, .. } = self;
+        self.outcome.as_ref().map(|outcome| Trained { run_id: *run_id, label, seed: *seed, outcome })
+    }
 }
 
 impl Buffer {
@@ -41,24 +46,25 @@ impl Buffer {
     /// # Errors
     /// Where the run cannot be stored; it is not added then.
     pub fn push(&mut self, run: &RunRow, context: &Context) -> Result<(), Error> {
-        let rows = match &run.result {
-            RunResult::Failed { .. } => Vec::new(),
+        let outcome = match &run.result {
+            RunResult::Failed { .. } => None,
             RunResult::Trained(outcome) if outcome.ending == Ending::Interrupted => {
                 return Err(Error::Interrupted { run_id: run.run_id });
             }
             RunResult::Trained(outcome) => {
-                let rows = Table::DATA.into_iter().map(|table| Ok((table, tables::rows(table, run, outcome)?)));
-                let rows = rows.collect::<Result<Vec<_>, Error>>()?;
-                rows.into_iter().filter_map(|(table, rows)| Some((table, rows?))).collect()
+                let trained = Trained { run_id: run.run_id, label: &run.label, seed: run.seed, outcome };
+                Table::DATA.into_iter().try_for_each(|table| tables::check(table, trained))?;
+                Some(outcome)
             }
         };
         let summary = Summary::of(run);
         let cells = schema::cells(run, &summary, context)?;
 
         self.ids.insert(run.run_id);
-        self.bytes += rows.iter().map(|(_, rows)| rows.get_array_memory_size()).sum::<usize>() + CELLS_BYTES;
+        let rows = |outcome| Table::DATA.into_iter().map(|table| tables::bytes(table, outcome)).sum::<usize>();
+        self.bytes += outcome.map_or(0, rows) + CELLS_BYTES;
         let (run_id, label, seed) = (run.run_id, run.label.clone(), run.seed);
-        self.runs.push(Waiting { run_id, label, seed, summary, cells, rows });
+        self.runs.push(Waiting { run_id, label, seed, summary, cells, outcome: outcome.cloned() });
         Ok(())
     }
 
@@ -76,8 +82,9 @@ impl Buffer {
     pub fn contents(&self, footer: Footer) -> Result<Contents, Error> {
         let cells: Vec<&Cells> = self.runs.iter().map(|waiting| &waiting.cells).collect();
         let mut tables = BTreeMap::from([(Table::Runs, vec![schema::runs(&cells)?])]);
-        for (table, rows) in self.runs.iter().flat_map(|waiting| &waiting.rows) {
-            tables.entry(*table).or_default().push(rows.clone());
+        let trained: Vec<Trained> = self.runs.iter().filter_map(Waiting::trained).collect();
+        for table in Table::DATA {
+            tables.insert(table, tables::rows(table, &trained)?);
         }
         Ok(Contents::new(footer, tables))
     }

@@ -3,7 +3,7 @@
 //! The columns are fixed per [format version](super::FORMAT_VERSION), whatever an experiment varies, so that tables of different
 //! experiments can be read together. Names hold no dots, and no column holds lists.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, LazyLock};
 use std::time::UNIX_EPOCH;
 
@@ -302,16 +302,19 @@ pub struct Cells(Vec<Option<Scalar>>);
 /// # Errors
 /// Where a setting has no column of its type, or a number is not finite that has to be.
 pub fn cells(run: &RunRow, summary: &Summary, context: &Context) -> Result<Cells, Error> {
-    let homeless = run.settings.iter().find(|&(name, value)| {
-        name != "seed" && !SETTING_COLUMNS.iter().any(|&(column, kind)| column == name && kind.holds(value))
-    });
-    if let Some((name, _)) = homeless {
-        return Err(Error::NoColumn { run_id: run.run_id, name: name.to_owned() });
-    }
+    static PLACES: LazyLock<HashMap<&str, usize>> =
+        LazyLock::new(|| SETTING_COLUMNS.iter().enumerate().map(|(place, (name, _))| (*name, place)).collect());
     let source = Source { run, summary, context };
-    let settings = SETTING_COLUMNS.iter().map(|(name, _)| run.settings.get(name).cloned());
     let fixed = |column: &Column| (column.value)(&source);
-    let cells: Vec<_> = IDENTITY.iter().map(fixed).chain(settings).chain(RESULT.iter().map(fixed)).collect();
+    let mut cells = Vec::with_capacity(IDENTITY.len() + SETTING_COLUMNS.len() + RESULT.len());
+    cells.extend(IDENTITY.iter().map(fixed));
+    cells.resize(IDENTITY.len() + SETTING_COLUMNS.len(), None);
+    for (name, value) in run.settings.iter().filter(|(name, _)| *name != "seed") {
+        let place = PLACES.get(name).filter(|place| SETTING_COLUMNS[**place].1.holds(value));
+        let place = place.ok_or_else(|| Error::NoColumn { run_id: run.run_id, name: name.to_owned() })?;
+        cells[IDENTITY.len() + place] = Some(value.clone());
+    }
+    cells.extend(RESULT.iter().map(fixed));
     for ((column, ..), cell) in run_columns().zip(&cells) {
         match cell {
             // The one infinity in all tables: a diverged run ranks last in every reader.

@@ -8,9 +8,9 @@ use arrow::array::{ArrayRef, DictionaryArray, Float64Array, Int32Array, Int64Arr
 use arrow::datatypes::Int32Type;
 
 use super::error::Error;
-use super::row::RunRow;
 use super::schema::{Kind, Table};
 use crate::record::{EvaluationRow, GradientCheckRow, HistogramRow, LayerRow, LossRow, TrajectoryRow, Word};
+use crate::settings::RunId;
 use crate::train::{Ending, Outcome};
 
 /// A row of a data table.
@@ -147,14 +147,69 @@ pub fn columns(table: Table) -> Vec<(&'static str, Kind, bool)> {
     if own.is_empty() { own } else { [RUN.as_slice(), &own].concat() }
 }
 
-/// The rows that `run`, which came to `outcome`, has in a data table; nothing where it has none.
+/// A run with what it came to.
+#[derive(Debug, Clone, Copy)]
+pub struct Trained<'a> {
+    pub run_id: RunId,
+    pub label: &'a str,
+    pub seed: u64,
+    pub outcome: &'a Outcome,
+}
+
+/// So many rows are made columns together, or those of one run where it has more.
+const AT_ONCE: usize = 1 << 16;
+
+/// The rows that `runs` have in a data table, run after run.
+///
+/// # Errors
+/// Where Arrow does not take them.
+pub fn rows(table: Table, runs: &[Trained]) -> Result<Vec<RecordBatch>, Error> {
+    let runs: Vec<Trained> = runs.iter().filter(|run| count(table, run.outcome) > 0).copied().collect();
+    let (mut batches, mut first) = (Vec::new(), 0);
+    while first < runs.len() {
+        let (mut end, mut rows) = (first, 0);
+        while end < runs.len() && (end == first || rows + count(table, runs[end].outcome) <= AT_ONCE) {
+            rows += count(table, runs[end].outcome);
+            end += 1;
+        }
+        batches.push(batch(table, &runs[first..end])?);
+        first = end;
+    }
+    Ok(batches)
+}
+
+fn batch(table: Table, runs: &[Trained]) -> Result<RecordBatch, Error> {
+    let columns = match table {
+        Table::Runs => Vec::new(),
+        Table::History => arrays(runs, |outcome| &outcome.history),
+        Table::Evaluations => arrays(runs, |outcome| &outcome.evaluations),
+        Table::Layers => arrays(runs, |outcome| &outcome.layers),
+        Table::Histograms => arrays(runs, |outcome| &outcome.histograms),
+        Table::Trajectories => arrays(runs, |outcome| &outcome.trajectory),
+        Table::GradientChecks => arrays(runs, |outcome| &outcome.gradient_checks),
+    };
+    RecordBatch::try_new(table.schema(), columns).map_err(|problem| Error::encoding(table, problem))
+}
+
+/// Checks that every number that `run` has in a data table can be stored.
 ///
 /// # Errors
 /// Where a number is not finite.
-pub fn rows(table: Table, run: &RunRow, outcome: &Outcome) -> Result<Option<RecordBatch>, Error> {
-    let Some(columns) = with_rows!(table, outcome, rows => arrays(run, rows)) else { return Ok(None) };
-    let rows = RecordBatch::try_new(table.schema(), columns?).map_err(|problem| Error::encoding(table, problem))?;
-    Ok((rows.num_rows() > 0).then_some(rows))
+pub fn check(table: Table, run: Trained) -> Result<(), Error> {
+    fn all<R: Row>(run: Trained, rows: &[R]) -> Result<(), Error> {
+        for &(column, ref cell) in R::COLUMNS {
+            let not_finite = |row: &R| match cell {
+                Cell::Float(value) => Some(value(row)).filter(|value| !value.is_finite()),
+                Cell::MaybeFloat(value) => value(row).filter(|value| !value.is_finite()),
+                Cell::Int(_) | Cell::Text(_) => None,
+            };
+            if let Some((row, value)) = rows.iter().find_map(|row| Some((row, not_finite(row)?))) {
+                return Err(Error::NotFinite { run_id: run.run_id, column, step: Some(row.step()), value });
+            }
+        }
+        Ok(())
+    }
+    with_rows!(table, run.outcome, rows => all(run, rows)).unwrap_or(Ok(()))
 }
 
 /// Feeds a hasher with how many rows `outcome` has in a data table, and with the bits of each.
@@ -181,6 +236,11 @@ pub fn hash(table: Table, outcome: &Outcome, hasher: &mut blake3::Hasher) {
     with_rows!(table, outcome, rows => all(rows, hasher));
 }
 
+/// How much memory the rows of `outcome` in a data table take, roughly.
+pub fn bytes(table: Table, outcome: &Outcome) -> usize {
+    with_rows!(table, outcome, rows => size_of_val(rows)).unwrap_or(0)
+}
+
 /// How many rows `outcome` has in a data table.
 pub fn count(table: Table, outcome: &Outcome) -> usize {
     with_rows!(table, outcome, rows => rows.len()).unwrap_or(0)
@@ -200,37 +260,37 @@ impl<R> Cell<R> {
     }
 }
 
-fn arrays<R: Row>(run: &RunRow, rows: &[R]) -> Result<Vec<ArrayRef>, Error> {
+/// The columns of the rows that `rows_of` finds in each of `runs`.
+fn arrays<'a, R: Row>(runs: &[Trained<'a>], rows_of: impl Fn(&'a Outcome) -> &'a [R]) -> Vec<ArrayRef> {
+    let rows = || runs.iter().flat_map(|run| rows_of(run.outcome));
+    let counts: Vec<usize> = runs.iter().map(|run| rows_of(run.outcome).len()).collect();
     let mut arrays: Vec<ArrayRef> = vec![
-        repeated(&run.run_id.to_string(), rows.len()),
-        repeated(&run.label, rows.len()),
-        Arc::new(Int64Array::from_value(run.seed as i64, rows.len())),
+        repeated(runs.iter().map(|run| run.run_id.to_string()), &counts),
+        repeated(runs.iter().map(|run| run.label), &counts),
+        Arc::new(Int64Array::from_iter_values(
+            runs.iter().zip(&counts).flat_map(|(run, &count)| std::iter::repeat_n(run.seed as i64, count)),
+        )),
     ];
-    for &(column, ref cell) in R::COLUMNS {
+    for (_, cell) in R::COLUMNS {
         arrays.push(match cell {
-            Cell::Int(value) => Arc::new(rows.iter().map(value).collect::<Int64Array>()),
-            Cell::Float(value) => {
-                let finite = rows.iter().map(|row| finite(run, column, row, value(row)));
-                Arc::new(Float64Array::from(finite.collect::<Result<Vec<f64>, Error>>()?))
-            }
-            Cell::MaybeFloat(value) => {
-                let finite = rows.iter().map(|row| value(row).map(|value| finite(run, column, row, value)).transpose());
-                Arc::new(Float64Array::from(finite.collect::<Result<Vec<Option<f64>>, Error>>()?))
-            }
-            Cell::Text(value) => Arc::new(rows.iter().map(value).collect::<DictionaryArray<Int32Type>>()),
+            Cell::Int(value) => Arc::new(Int64Array::from_iter_values(rows().map(value))),
+            Cell::Float(value) => Arc::new(Float64Array::from_iter_values(rows().map(value))),
+            Cell::MaybeFloat(value) => Arc::new(rows().map(value).collect::<Float64Array>()),
+            Cell::Text(value) => Arc::new(rows().map(value).collect::<DictionaryArray<Int32Type>>()),
         });
     }
-    Ok(arrays)
+    arrays
 }
 
-fn finite<R: Row>(run: &RunRow, column: &'static str, row: &R, value: f64) -> Result<f64, Error> {
-    match value.is_finite() {
-        true => Ok(value),
-        false => Err(Error::NotFinite { run_id: run.run_id, column, step: Some(row.step()), value }),
+/// Each text as often as `counts` says; in the dictionary once, where the same one follows itself.
+fn repeated(texts: impl Iterator<Item = impl AsRef<str> + PartialEq>, counts: &[usize]) -> ArrayRef {
+    let (mut values, mut keys) = (Vec::new(), Vec::with_capacity(counts.iter().sum()));
+    for (text, &count) in texts.zip(counts) {
+        if values.last() != Some(&text) {
+            values.push(text);
+        }
+        keys.extend(std::iter::repeat_n(values.len() as i32 - 1, count));
     }
-}
-
-fn repeated(text: &str, rows: usize) -> ArrayRef {
-    let keys = Int32Array::from_value(0, rows);
-    Arc::new(DictionaryArray::new(keys, Arc::new(StringArray::from(vec![text]))))
+    let values = StringArray::from_iter_values(values.iter().map(AsRef::as_ref));
+    Arc::new(DictionaryArray::new(Int32Array::from(keys), Arc::new(values)))
 }

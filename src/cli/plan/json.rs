@@ -45,12 +45,12 @@ pub fn json(report: &Report) -> String {
                 "run_id": run.id.to_string(),
                 "trajectory_id": run.trajectory_id.to_string(),
                 "label": run.label,
-                "seed": run.spec.seed().get(),
+                "seed": run.seed.get(),
                 "state": state.name(),
                 "action": state.action(),
                 "changes": changes.iter().map(change).collect::<Vec<_>>(),
                 "varies": run.varies.iter().cloned().collect::<std::collections::BTreeMap<_, _>>(),
-                "settings": run.settings,
+                "settings": run.settings(),
             })
         });
         let leaving = list

@@ -63,7 +63,7 @@ fn runs(list: &List) -> String {
     let mut table = Table::new(headings);
     for (run, state, changes) in &list.runs {
         let varies = run.varies.iter().map(|(name, value)| format!("{name}={value}")).collect::<Vec<_>>().join(" ");
-        let seed = run.spec.seed().get().to_string();
+        let seed = run.seed.get().to_string();
         table.row([run.id.to_string(), run.label.clone(), seed, state.name().to_owned(), varies, why(changes)]);
     }
     let mut text = format!("\nruns\n{}", table.render(2));
