@@ -28,11 +28,19 @@ fn gather(criterion: &mut Criterion) {
     });
     group.bench_function("f32", |bencher| {
         let mut numbers = vec![0.0_f32; values];
-        bencher.iter_batched(&mut next, |rows| train.gather_inputs(&rows, &mut numbers), criterion::BatchSize::SmallInput);
+        bencher.iter_batched(
+            &mut next,
+            |rows| train.gather_inputs(&rows, &mut numbers),
+            criterion::BatchSize::SmallInput,
+        );
     });
     group.bench_function("f64", |bencher| {
         let mut numbers = vec![0.0_f64; values];
-        bencher.iter_batched(&mut next, |rows| train.gather_inputs(&rows, &mut numbers), criterion::BatchSize::SmallInput);
+        bencher.iter_batched(
+            &mut next,
+            |rows| train.gather_inputs(&rows, &mut numbers),
+            criterion::BatchSize::SmallInput,
+        );
     });
 }
 

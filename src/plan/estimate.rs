@@ -62,9 +62,10 @@ const FILES: f64 = 60_000.0;
 const PROGRAM: f64 = 20e6;
 
 /// Seconds and bytes that a run takes beside its training: to be planned, begun, written. Rows wait in memory until they are written,
-/// as many bytes as `WAITING` at most. Measured over 30,000 runs of one step and 16,000 paths over a function.
-const PER_RUN: f64 = 0.3e-3;
-const BYTES_PER_RUN: f64 = 9e3;
+/// as many bytes as `WAITING` at most. Measured over 30,000 runs of one step that differ in the seed; 100,000 take half as much
+/// memory each where they do, and as much where each is a cell of its own.
+const PER_RUN: f64 = 0.07e-3;
+const BYTES_PER_RUN: f64 = 3.5e3;
 const WAITING: f64 = 64e6;
 
 /// When the last of many runs ends, each so many seconds long, if `jobs` threads take the longest first.
