@@ -250,6 +250,27 @@ mod tests {
     }
 
     #[test]
+    fn stopping_begins_no_other_job_of_those_in_a_row() {
+        let stop = AtomicBool::new(false);
+        let mut ended = Vec::new();
+        run::<_, Infallible>(
+            &[1.0; 1000],
+            1,
+            &stop,
+            &Progress::new(1000),
+            |job, _| stop.store(job == 5, Ordering::Relaxed),
+            |event| {
+                if let Event::Ended { job, .. } = event {
+                    ended.push(job);
+                }
+                Ok(())
+            },
+        )
+        .unwrap();
+        assert_eq!(ended, [0, 1, 2, 3, 4, 5]);
+    }
+
+    #[test]
     fn a_panic_ends_its_own_job_only() {
         let mut results = vec![None; 3];
         run::<_, Infallible>(
