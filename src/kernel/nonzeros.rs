@@ -51,9 +51,10 @@ impl Nonzeros {
         self.words.resize(self.rows * columns.div_ceil(WORD), 0);
         match (values, instructions.0) {
             (Values::Bytes { bytes, .. }, _) => note_bytes(bytes, columns, &mut self.words),
-            // SAFETY: arrays need no instructions beyond the baseline.
             (Values::Numbers(numbers), Set::Portable) => {
-                note(unsafe { <[R; 4] as Lanes<R>>::zero() }, numbers, columns, &mut self.words);
+                // SAFETY: arrays need no instructions beyond the baseline.
+                let zero = unsafe { <[R; 4] as Lanes<R>>::zero() };
+                note(zero, numbers, columns, &mut self.words);
             }
             // SAFETY: `Instructions` holds these sets only where the processor has been found to have them.
             #[cfg(target_arch = "x86_64")]
@@ -70,8 +71,9 @@ impl Nonzeros {
         let across = columns.div_ceil(WORD);
         self.words.clear();
         self.words.resize(rows * across, u64::MAX);
-        if columns % WORD > 0 {
-            self.words.iter_mut().skip(across - 1).step_by(across).for_each(|word| *word = (1 << (columns % WORD)) - 1);
+        let used = columns % WORD;
+        if used > 0 {
+            self.words.iter_mut().skip(across - 1).step_by(across).for_each(|word| *word = (1 << used) - 1);
         }
     }
 

@@ -107,8 +107,16 @@ impl Activation {
                 let alpha = R::from_f64(alpha.get());
                 map(values, |x| if x <= R::zero() { alpha * x.exp_m1() } else { x });
             }
-            Self::Gelu => map(values, gelu),
-            Self::Softplus => map(values, softplus),
+            Self::Gelu => map(
+                values,
+                #[inline(always)]
+                |x| gelu(x),
+            ),
+            Self::Softplus => map(
+                values,
+                #[inline(always)]
+                |x| softplus(x),
+            ),
             Self::Identity => {}
         }
     }
@@ -129,7 +137,12 @@ impl Activation {
                 let alpha = R::from_f64(alpha.get());
                 map_in_place(x, gradient, |x, dy| if x <= R::zero() { dy * alpha * x.exp() } else { dy });
             }
-            Self::Gelu => map_in_place(x, gradient, gelu_backward),
+            Self::Gelu => map_in_place(
+                x,
+                gradient,
+                #[inline(always)]
+                |x, dy| gelu_backward(x, dy),
+            ),
             Self::Softplus => map_in_place(x, gradient, |x, dy| dy * sigmoid(x)),
             Self::Identity => {}
         }
