@@ -1,22 +1,34 @@
-//! The products of the book's network, on every instruction set, against those of ndarray (the crate `matrixmultiply`).
+//! The products of the book's network, on every instruction set: whole, skipping zeros, and those of ndarray (the crate
+//! `matrixmultiply`).
 
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
 use ndarray::linalg::general_mat_mul;
-use paribus::kernel::{self, Element, Instructions, matrix};
+use paribus::kernel::{self, Element, Instructions, Nonzeros, Values, matrix};
 
-/// What is multiplied in a step: name, whether `a` and `b` are transposed, and [m, k, n].
-const PRODUCTS: [(&str, bool, bool, [usize; 3]); 5] = [
-    ("first layer, y = xW", false, false, [128, 784, 100]),
-    ("first layer, dW = xᵀdy", true, false, [784, 128, 100]),
-    ("hidden layer, y = xW", false, false, [128, 100, 100]),
-    ("hidden layer, dW = xᵀdy", true, false, [100, 128, 100]),
-    ("hidden layer, dx = dyWᵀ", false, true, [128, 100, 100]),
+/// What is multiplied in a step: name, whether `a` and `b` are transposed, [m, k, n], and how many of a hundred elements of `a` are not
+/// zero: pixels of MNIST, and what ReLU leaves.
+const PRODUCTS: [(&str, bool, bool, [usize; 3], u64); 5] = [
+    ("first layer, y = xW", false, false, [128, 784, 100], 19),
+    ("first layer, dW = xᵀdy", true, false, [784, 128, 100], 19),
+    ("hidden layer, y = xW", false, false, [128, 100, 100], 60),
+    ("hidden layer, dW = xᵀdy", true, false, [100, 128, 100], 60),
+    ("hidden layer, dx = dyWᵀ", false, true, [128, 100, 100], 60),
 ];
 
+/// As many numbers, of a hundred of which so many are not zero, here and there.
+fn numbers<R: Element>(count: usize, percent: u64) -> Vec<R> {
+    let mut state = 1_u64;
+    let number = |_| {
+        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        let drawn = state >> 33;
+        if drawn % 100 < percent { R::from_f64((drawn % 1009) as f64 - 504.5) } else { R::zero() }
+    };
+    (0..count).map(number).collect()
+}
+
 fn product_in<R: Element>(criterion: &mut Criterion) {
-    for (name, a_transposed, b_transposed, [m, k, n]) in PRODUCTS {
-        let numbers = |count: usize| (0..count).map(|i| R::from_f64((i * 7 % 11) as f64 - 5.0)).collect::<Vec<R>>();
-        let (left, right, mut out) = (numbers(m * k), numbers(k * n), vec![R::zero(); m * n]);
+    for (name, a_transposed, b_transposed, [m, k, n], percent) in PRODUCTS {
+        let (left, right, mut out) = (numbers::<R>(m * k, percent), numbers::<R>(k * n, 100), vec![R::zero(); m * n]);
         let mut group = criterion.benchmark_group(format!("product {}, {name}", R::NAME));
         // Floating-point operations: "Gelem/s" are GFLOP/s.
         group.throughput(Throughput::Elements(2 * (m * k * n) as u64));
@@ -39,6 +51,16 @@ fn product_in<R: Element>(criterion: &mut Criterion) {
                     bencher.iter(|| kernel::product(*instructions, a, b, &mut out));
                 },
             );
+            let (mut nonzeros, mut transposed) = (Nonzeros::default(), Nonzeros::default());
+            nonzeros.note(instructions, Values::Numbers(&left), a_shape.1);
+            if a_transposed {
+                transposed.transpose(&nonzeros);
+                nonzeros = transposed;
+            }
+            group.bench_function(format!("{instructions}, zeros skipped"), |bencher| {
+                let left = Values::Numbers(&left);
+                bencher.iter(|| kernel::sparse_product(instructions, left, a_transposed, &nonzeros, b, &mut out));
+            });
         }
 
         let mut out = ndarray::Array2::zeros((m, n));

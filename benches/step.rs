@@ -1,4 +1,4 @@
-//! A training step of the book's network, 784-100-100-100-100-10 with batches of 128, on MNIST.
+//! A training step of the book's network, 784-100-100-100-100-10 with batches of 128, on MNIST, and of its relatives.
 
 use std::hint::black_box;
 use std::ops::ControlFlow;
@@ -17,7 +17,17 @@ use paribus::spec::NetworkRun;
 use paribus::train;
 use serde::de::DeserializeOwned;
 
-fn spec(data: &Data, precision: Precision, loss: &str) -> NetworkRun {
+/// What follows the width of the layers in `[network]`.
+const RELATIVES: [(&str, &str); 6] = [
+    ("ReLU", ""),
+    ("sigmoid", r#", "activation": "sigmoid""#),
+    ("tanh", r#", "activation": "tanh""#),
+    ("GELU", r#", "activation": "gelu""#),
+    ("batch norm", r#", "batch_norm": true"#),
+    ("dropout", r#", "dropout": 0.2"#),
+];
+
+fn spec(data: &Data, precision: Precision, loss: &str, relative: &str) -> NetworkRun {
     fn section<T: DeserializeOwned>(json: &str) -> T {
         serde_json::from_str(json).expect("a section of the experiment file")
     }
@@ -26,7 +36,9 @@ fn spec(data: &Data, precision: Precision, loss: &str) -> NetworkRun {
         script: None,
         data: data.clone(),
         info: data.info().expect("what is built in can be read"),
-        model: section::<nn::Section>(r#"{"hidden": [100, 100, 100, 100]}"#).model(None).expect("layers"),
+        model: section::<nn::Section>(&format!(r#"{{"hidden": [100, 100, 100, 100]{relative}}}"#))
+            .model(None)
+            .expect("layers"),
         init: section("{}"),
         regularization: section("{}"),
         optimizer: Sgd::default().into(),
@@ -67,11 +79,15 @@ fn step(criterion: &mut Criterion) {
             continue;
         }
         for precision in [Precision::F32, Precision::F64] {
-            for loss in ["before-update", "after-update"] {
-                let spec = spec(&data, precision, loss);
-                group.bench_function(format!("{}, {loss}, {instructions}", precision.name()), |bencher| {
+            let mut bench = |name: &str, relative: &str, loss: &str| {
+                let spec = spec(&data, precision, loss, relative);
+                group.bench_function(format!("{name}, {}, {loss}, {instructions}", precision.name()), |bencher| {
                     bencher.iter_custom(|steps| time(instructions, spec.clone(), &dataset, steps));
                 });
+            };
+            bench("ReLU", "", "after-update");
+            for (name, relative) in RELATIVES {
+                bench(name, relative, "before-update");
             }
         }
     }

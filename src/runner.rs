@@ -3,12 +3,16 @@
 //!
 //! A job may take less time than to tell another thread of it. So small jobs are done several in a row, and told of together.
 
+mod turns;
+
 use std::any::Any;
 use std::ops::ControlFlow;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::mpsc::{self, RecvTimeoutError};
 use std::time::{Duration, Instant, SystemTime};
+
+use self::turns::{Turn, Turns};
 
 /// What happens while jobs run. `job` is the index into the jobs.
 #[derive(Debug)]
@@ -62,7 +66,7 @@ impl Progress {
 const TOGETHER: f64 = 1e8;
 
 /// Each thread takes jobs at least so often, if there are so many: none is idle for long while another has some left.
-const TURNS: usize = 64;
+const TAKES: usize = 64;
 
 /// Runs the jobs `0..costs.len()` on `threads` threads, the costliest first, and hands what happens to `handle`, on the calling
 /// thread. Costs are in floating-point operations.
@@ -83,8 +87,13 @@ pub fn run<T: Send, E>(
     work: impl Fn(usize, &mut dyn FnMut(u64) -> ControlFlow<()>) -> T + Sync,
     mut handle: impl FnMut(Event<T>) -> Result<(), E>,
 ) -> Result<(), E> {
+    let order = longest_first(costs);
+    let most = order.len().div_ceil(TAKES * threads);
+    let parts: Vec<&[usize]> = in_a_row(&order, costs, most).collect();
+    // Towards the end twice as many are under way as may compute: they take turns, and end together.
+    let more = threads.min(parts.len().saturating_sub(threads));
     let pool = rayon::ThreadPoolBuilder::new()
-        .num_threads(threads)
+        .num_threads(threads + more)
         .thread_name(|index| format!("run-{index}"))
         .build()
         .expect("the operating system gives threads");
@@ -92,32 +101,54 @@ pub fn run<T: Send, E>(
     let stopped = || stop.load(Ordering::Relaxed) || abandoned.load(Ordering::Relaxed);
     // Bounded: where results are written more slowly than they are made, the threads wait.
     let (sender, receiver) = mpsc::sync_channel(2 * threads);
-    let order = longest_first(costs);
-    let most = order.len().div_ceil(TURNS * threads);
+    let (turns, next) = (Turns::new(threads), AtomicUsize::new(0));
+    let do_part = |jobs: &[usize], mut turn: Turn, sender: &mpsc::SyncSender<_>| {
+        let mut events = Vec::with_capacity(2 * jobs.len());
+        for &job in jobs {
+            if stopped() {
+                break;
+            }
+            events.push(Event::Started { job });
+            // The receiver lives until every sender is gone.
+            if jobs.len() == 1 {
+                let _ = sender.send(std::mem::take(&mut events));
+            }
+            let (begin, waited) = (Instant::now(), turn.waited());
+            let mut watch = |steps| {
+                progress.set(job, steps);
+                turn.share();
+                if stopped() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+            };
+            let result = catch_unwind(AssertUnwindSafe(|| work(job, &mut watch))).map_err(panic_message);
+            let elapsed = begin.elapsed().saturating_sub(turn.waited() - waited);
+            events.push(Event::Ended { job, ended: Ended { result, elapsed, finished_at: SystemTime::now() } });
+        }
+        drop(turn);
+        let _ = sender.send(events);
+    };
+    let take = || {
+        let index = next.fetch_add(1, Ordering::Relaxed);
+        parts.get(index).map(|jobs| (index, *jobs, turns.take()))
+    };
+    let (take, do_part) = (&take, &do_part);
+    let last = parts.len().saturating_sub(threads + more);
     pool.in_place_scope(|scope| {
-        for jobs in in_a_row(&order, costs, most) {
-            let (sender, work, stopped) = (sender.clone(), &work, &stopped);
-            scope.spawn(move |_| {
-                let mut events = Vec::with_capacity(2 * jobs.len());
-                for &job in jobs {
-                    if stopped() {
-                        break;
+        for _ in 0..threads {
+            let sender = sender.clone();
+            scope.spawn(move |scope| {
+                while let Some((index, jobs, turn)) = take() {
+                    if index == last {
+                        for _ in 0..more {
+                            let sender = sender.clone();
+                            scope.spawn(move |_| {
+                                while let Some((_, jobs, turn)) = take() {
+                                    do_part(jobs, turn, &sender);
+                                }
+                            });
+                        }
                     }
-                    events.push(Event::Started { job });
-                    // The receiver lives until every sender is gone.
-                    if jobs.len() == 1 {
-                        let _ = sender.send(std::mem::take(&mut events));
-                    }
-                    let begin = Instant::now();
-                    let mut watch = |steps| {
-                        progress.set(job, steps);
-                        if stopped() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
-                    };
-                    let result = catch_unwind(AssertUnwindSafe(|| work(job, &mut watch))).map_err(panic_message);
-                    let ended = Ended { result, elapsed: begin.elapsed(), finished_at: SystemTime::now() };
-                    events.push(Event::Ended { job, ended });
+                    do_part(jobs, turn, &sender);
                 }
-                let _ = sender.send(events);
             });
         }
         drop(sender);
@@ -268,6 +299,33 @@ mod tests {
         )
         .unwrap();
         assert_eq!(ended, [0, 1, 2, 3, 4, 5]);
+    }
+
+    #[test]
+    fn the_last_jobs_take_turns_and_no_more_compute_than_there_are_threads() {
+        let (computing, most) = (AtomicUsize::new(0), AtomicUsize::new(0));
+        let (under_way, most_under_way) = (AtomicUsize::new(0), AtomicUsize::new(0));
+        run::<_, Infallible>(
+            // Too large to be done in a row.
+            &[1e9; 5],
+            2,
+            &AtomicBool::new(false),
+            &Progress::new(5),
+            |_, watch| {
+                most_under_way.fetch_max(1 + under_way.fetch_add(1, Ordering::SeqCst), Ordering::SeqCst);
+                for step in 0..30 {
+                    most.fetch_max(1 + computing.fetch_add(1, Ordering::SeqCst), Ordering::SeqCst);
+                    std::thread::sleep(Duration::from_millis(2));
+                    computing.fetch_sub(1, Ordering::SeqCst);
+                    watch(step);
+                }
+                under_way.fetch_sub(1, Ordering::SeqCst);
+            },
+            |_| Ok(()),
+        )
+        .unwrap();
+        assert_eq!(most.into_inner(), 2);
+        assert!(most_under_way.into_inner() > 2);
     }
 
     #[test]

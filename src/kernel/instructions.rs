@@ -41,7 +41,11 @@ impl Instructions {
         #[cfg_attr(not(target_arch = "x86_64"), expect(unused_mut, reason = "other processors have one set"))]
         let mut sets = vec![Self(Set::Portable)];
         #[cfg(target_arch = "x86_64")]
-        if is_x86_feature_detected!("avx2") && is_x86_feature_detected!("fma") {
+        if is_x86_feature_detected!("avx2")
+            && is_x86_feature_detected!("fma")
+            && is_x86_feature_detected!("bmi1")
+            && is_x86_feature_detected!("bmi2")
+        {
             sets.push(Self(Set::Avx2));
             if is_x86_feature_detected!("avx512f") {
                 sets.push(Self(Set::Avx512));

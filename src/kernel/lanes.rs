@@ -13,7 +13,8 @@ pub trait Lanes<R>: Copy {
     /// How many numbers a vector holds.
     const LANES: usize;
 
-    /// How many vectors of a row of `b` a sparse product keeps near, at most: 64 rows of them fit into the nearest cache.
+    /// How many vectors of a row of `b` a sparse product keeps near, at most: as many accumulators leave a register for the element of
+    /// `a`, and 64 rows of them, 26 or 28 KiB, fit into the nearest cache.
     const PANEL: usize;
 
     /// All zeros.
@@ -54,18 +55,18 @@ pub trait Lanes<R>: Copy {
 }
 
 /// Whatever the compiler makes of it; without a fused multiply-add in the processor, a call to the C library's.
-impl<R: Element> Lanes<R> for [R; 4] {
-    const LANES: usize = 4;
-    const PANEL: usize = 13;
+impl<R: Element, const N: usize> Lanes<R> for [R; N] {
+    const LANES: usize = N;
+    const PANEL: usize = if N < 16 { 13 } else { 7 };
 
     #[inline(always)]
     unsafe fn zero() -> Self {
-        [R::zero(); 4]
+        [R::zero(); N]
     }
 
     #[inline(always)]
     fn splat(self, value: R) -> Self {
-        [value; 4]
+        [value; N]
     }
 
     #[inline(always)]

@@ -5,8 +5,12 @@
 //! every instruction set, every number of rows at once and a plain loop agree to the last bit. A product allocates
 //! nothing.
 //!
-//! This is the only module with `unsafe`: it calls functions that are compiled for instructions beyond the baseline, after
-//! asking the processor whether it has them.
+//! A product with zero adds ±0, which changes no chain that ends with `+ 0.0`: zeros of the left factor may be skipped where the
+//! right one is finite ([`sparse_product`]).
+//!
+//! This is the only module with `unsafe`: it calls functions that are compiled for instructions beyond the baseline, after asking
+//! the processor whether it has them; [`walk`] and [`nonzeros`] read and write vectors at places that they have checked once for a
+//! whole row; and panels of the right factor lie in memory that is not zeroed first.
 
 use ndarray::ArrayView2;
 
@@ -351,6 +355,31 @@ mod tests {
                 }
             }
         }
+    }
+
+    /// Arrays stand for the vectors of processors that this one is none of.
+    fn arrays_of<const N: usize>() {
+        // SAFETY: arrays need no instructions.
+        let zero = unsafe { <[f32; N] as Lanes<f32>>::zero() };
+        for (m, k, n) in sparse_shapes(N) {
+            let (left, right) = (numbers::<f32>(m * k, 1), numbers::<f32>(k * n, 2));
+            let mut nonzeros = Nonzeros::default();
+            nonzeros.note(Instructions::fastest(), Values::Numbers(&left), k);
+            for b in [matrix(&right, k, n), matrix(&right, n, k).reversed_axes()] {
+                let expected = reference(matrix(&left, m, k), b);
+                let mut out = vec![f32::NAN; m * n];
+                let a = Left { values: left.as_slice(), across: k, along: 1 };
+                walk::columns(zero, a, &nonzeros, Matrix::new(b), &mut out);
+                assert_eq!(out, expected, "{N} lanes: [{m}, {k}] · [{k}, {n}]");
+            }
+        }
+    }
+
+    #[test]
+    fn vectors_of_every_length_skip_zeros_alike() {
+        arrays_of::<4>();
+        arrays_of::<8>();
+        arrays_of::<16>();
     }
 
     #[test]

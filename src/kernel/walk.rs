@@ -11,9 +11,8 @@ use super::instructions::Set;
 use super::nonzeros::{Nonzeros, WORD};
 use super::{Element, Instructions, Lanes, Matrix};
 
-/// Vectors in a panel's row, at most. With 16 registers there is one more for the element of `a`, and some are left; a panel of as
-/// many 256-bit vectors takes 26 KiB.
-const MOST: usize = 13;
+/// Numbers in a panel's row, at most, whatever the vectors: seven of 16.
+const LONGEST_ROW: usize = 112;
 
 /// Vectors in a panel's row, at least: fewer chains than that wait for each other.
 pub const LEAST: usize = 4;
@@ -94,7 +93,7 @@ fn avx512<R: Element, S: Source<R>>(a: Left<S>, nonzeros: &Nonzeros, b: Matrix<R
 
 /// All columns, in as few panels as can be, as equal as can be.
 #[inline(always)]
-fn columns<R: Element, V: Lanes<R>, S: Source<R>>(
+pub fn columns<R: Element, V: Lanes<R>, S: Source<R>>(
     zero: V,
     a: Left<S>,
     nonzeros: &Nonzeros,
@@ -204,6 +203,3 @@ fn pack<R: Element, V: Lanes<R>, const VECTORS: usize>(
         packed.write(vectors);
     }
 }
-
-/// Numbers in a panel's row, at most.
-const LONGEST_ROW: usize = MOST * 8;

@@ -4,8 +4,7 @@
 //! the processor. So some updates of each distinct shape are made and timed, the costliest shapes first, until the time for
 //! that is spent.
 
-use std::cmp::Reverse;
-use std::collections::{BinaryHeap, HashMap};
+use std::collections::HashMap;
 use std::ops::ControlFlow;
 use std::time::{Duration, Instant};
 
@@ -47,7 +46,7 @@ pub fn estimate(shapes: &[Shape], seeds: u64, jobs: usize, budget: Duration) -> 
     let disk: f64 = shapes.iter().map(|shape| shape.cost.disk * (shape.cells * seeds) as f64).sum();
     Estimate {
         jobs,
-        seconds: makespan(runs, jobs),
+        seconds: makespan(&runs, jobs),
         memory: memory(shapes, seeds, jobs) + planned + waiting,
         disk: if count == 0 { 0.0 } else { disk + FILES },
         timed: rates.timed,
@@ -68,31 +67,12 @@ const PER_RUN: f64 = 0.07e-3;
 const BYTES_PER_RUN: f64 = 3.5e3;
 const WAITING: f64 = 64e6;
 
-/// When the last of many runs ends, each so many seconds long, if `jobs` threads take the longest first.
-fn makespan(mut runs: Vec<(f64, u64)>, jobs: usize) -> f64 {
-    /// Of more runs than this, the last ones to end are short next to the whole.
-    const MOST: u64 = 100_000;
+/// When the last of many runs ends, each so many seconds long: towards the end more runs than `jobs` take turns, so that all end
+/// together, but for one that takes longer than that alone.
+fn makespan(runs: &[(f64, u64)], jobs: usize) -> f64 {
     let longest = runs.iter().map(|(seconds, _)| *seconds).fold(0.0, f64::max);
     let all: f64 = runs.iter().map(|(seconds, count)| seconds * *count as f64).sum();
-    if runs.iter().map(|(_, count)| count).sum::<u64>() > MOST {
-        return (all / jobs as f64).max(longest);
-    }
-    runs.sort_by(|a, b| b.0.total_cmp(&a.0));
-    in_order(runs.into_iter().flat_map(|(seconds, count)| (0..count).map(move |_| seconds)), jobs)
-}
-
-/// When the last run ends, each so many `seconds` long, if a thread that is free takes the next one.
-fn in_order(seconds: impl Iterator<Item = f64>, jobs: usize) -> f64 {
-    // Whole nanoseconds have an order.
-    let mut free: BinaryHeap<Reverse<u64>> = (0..jobs).map(|_| Reverse(0)).collect();
-    let mut end = 0;
-    for seconds in seconds {
-        let Reverse(begin) = free.pop().unwrap_or(Reverse(0));
-        let ended = begin.saturating_add((seconds * 1e9) as u64);
-        end = end.max(ended);
-        free.push(Reverse(ended));
-    }
-    end as f64 / 1e9
+    longest.max(all / jobs as f64)
 }
 
 /// The data, and the largest runs that can be in memory together.
@@ -104,7 +84,8 @@ fn memory(shapes: &[Shape], seeds: u64, jobs: usize) -> f64 {
     }
     let mut sizes: Vec<(f64, u64)> = shapes.iter().map(|shape| (shape.cost.bytes, shape.cells * seeds)).collect();
     sizes.sort_by(|a, b| b.0.total_cmp(&a.0));
-    let mut left = jobs as u64;
+    // Towards the end twice as many are under way as compute.
+    let mut left = 2 * jobs as u64;
     let mut runs = 0.0;
     for (bytes, count) in sizes {
         let taken = count.min(left);
@@ -260,19 +241,36 @@ fn blank(run: &NetworkRun, rows: usize) -> Dataset {
 
 #[cfg(test)]
 mod tests {
+    use std::cmp::Reverse;
+    use std::collections::BinaryHeap;
+
     use super::*;
     use crate::plan::tests::plan;
     use crate::plan::{Plan, shapes};
     use crate::runner::longest_first;
 
     #[test]
-    fn threads_take_the_longest_runs_first() {
-        assert_eq!(makespan(vec![(1.0, 4)], 2), 2.0);
-        assert_eq!(makespan(vec![(1.0, 3)], 2), 2.0);
-        assert_eq!(makespan(vec![(1.0, 3), (3.0, 1)], 2), 3.0);
-        assert_eq!(makespan(vec![(2.0, 3), (3.0, 2)], 2), 7.0);
-        assert_eq!(makespan(Vec::new(), 2), 0.0);
-        assert_eq!(makespan(vec![(0.5, 1_000_000)], 4), 125_000.0);
+    fn the_last_runs_take_turns_and_one_cannot_be_shared() {
+        assert_eq!(makespan(&[(1.0, 4)], 2), 2.0);
+        assert_eq!(makespan(&[(1.0, 3)], 2), 1.5);
+        assert_eq!(makespan(&[(1.0, 1)], 2), 1.0);
+        assert_eq!(makespan(&[(1.0, 3), (4.0, 1)], 2), 4.0);
+        assert_eq!(makespan(&[(2.0, 3), (3.0, 2)], 2), 6.0);
+        assert_eq!(makespan(&[], 2), 0.0);
+    }
+
+    /// When the last run ends, each so many `seconds` long, if a thread that is free takes the next one and goes on to its end.
+    fn in_order(seconds: impl Iterator<Item = f64>, jobs: usize) -> f64 {
+        // Whole nanoseconds have an order.
+        let mut free: BinaryHeap<Reverse<u64>> = (0..jobs).map(|_| Reverse(0)).collect();
+        let mut end = 0;
+        for seconds in seconds {
+            let Reverse(begin) = free.pop().unwrap_or(Reverse(0));
+            let ended = begin.saturating_add((seconds * 1e9) as u64);
+            end = end.max(ended);
+            free.push(Reverse(ended));
+        }
+        end as f64 / 1e9
     }
 
     /// Six optimizers, networks of 20,000 to 650,000 weights, small and large batches: the longest run takes 100 times the shortest.

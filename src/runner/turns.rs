@@ -1,0 +1,152 @@
+//! Turns: more jobs are under way than may compute at once, and each computes for a while.
+
+use std::collections::VecDeque;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+/// Places to compute at. Who waits longest gets the next one.
+#[derive(Debug)]
+pub struct Turns {
+    places: Mutex<Places>,
+    freed: Condvar,
+    /// How many wait, to be looked at without the lock.
+    waiting: AtomicUsize,
+}
+
+#[derive(Debug)]
+struct Places {
+    free: usize,
+    /// Who waits, by numbers that are given out in order.
+    queue: VecDeque<u64>,
+    next: u64,
+}
+
+impl Turns {
+    /// So many places, all free.
+    pub fn new(places: usize) -> Self {
+        let places = Places { free: places, queue: VecDeque::new(), next: 0 };
+        Self { places: Mutex::new(places), freed: Condvar::new(), waiting: AtomicUsize::new(0) }
+    }
+
+    /// Waits for a place, and takes it until the turn is dropped.
+    pub fn take(&self) -> Turn<'_> {
+        self.wait();
+        Turn { turns: self, since: Instant::now(), waited: Duration::ZERO }
+    }
+
+    fn wait(&self) {
+        self.waiting.fetch_add(1, Ordering::Relaxed);
+        let mut places = self.lock();
+        let number = places.next;
+        places.next += 1;
+        places.queue.push_back(number);
+        while places.free == 0 || places.queue.front() != Some(&number) {
+            places = self.freed.wait(places).unwrap_or_else(PoisonError::into_inner);
+        }
+        places.free -= 1;
+        places.queue.pop_front();
+        self.waiting.fetch_sub(1, Ordering::Relaxed);
+        // Another place may be free for the one behind.
+        self.freed.notify_all();
+    }
+
+    fn give_back(&self) {
+        self.lock().free += 1;
+        self.freed.notify_all();
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Places> {
+        // Nothing that is done under the lock can panic half-way.
+        self.places.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// A place that is taken.
+#[derive(Debug)]
+pub struct Turn<'a> {
+    turns: &'a Turns,
+    since: Instant,
+    waited: Duration,
+}
+
+/// How long a turn lasts if others wait: long beside what it takes to bring a job's numbers back into the caches, short beside a job.
+const LENGTH: Duration = Duration::from_millis(20);
+
+impl Turn<'_> {
+    /// Lets another one compute, where one waits and this turn has lasted long enough; comes back when it is this one's turn again.
+    pub fn share(&mut self) {
+        if self.turns.waiting.load(Ordering::Relaxed) > 0 && self.since.elapsed() >= LENGTH {
+            let begin = Instant::now();
+            self.turns.give_back();
+            self.turns.wait();
+            self.since = Instant::now();
+            self.waited += self.since - begin;
+        }
+    }
+
+    /// How long others have computed in between.
+    pub fn waited(&self) -> Duration {
+        self.waited
+    }
+}
+
+impl Drop for Turn<'_> {
+    fn drop(&mut self) {
+        self.turns.give_back();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Barrier;
+
+    use super::*;
+
+    #[test]
+    fn no_more_compute_than_there_are_places_and_all_get_their_turns() {
+        let turns = Turns::new(2);
+        let (computing, most) = (AtomicUsize::new(0), AtomicUsize::new(0));
+        let all_are_there = Barrier::new(5);
+        std::thread::scope(|scope| {
+            for _ in 0..5 {
+                scope.spawn(|| {
+                    all_are_there.wait();
+                    let mut turn = turns.take();
+                    for _ in 0..3 {
+                        most.fetch_max(1 + computing.fetch_add(1, Ordering::SeqCst), Ordering::SeqCst);
+                        std::thread::sleep(LENGTH);
+                        computing.fetch_sub(1, Ordering::SeqCst);
+                        turn.share();
+                    }
+                });
+            }
+        });
+        assert_eq!(most.into_inner(), 2);
+        assert_eq!(turns.lock().free, 2);
+        assert_eq!(turns.waiting.into_inner(), 0);
+    }
+
+    #[test]
+    fn who_waits_computes_before_who_has_computed_goes_on() {
+        let turns = Turns::new(1);
+        let order = Mutex::new(Vec::new());
+        let mut first = turns.take();
+        std::thread::scope(|scope| {
+            scope.spawn(|| {
+                let _turn = turns.take();
+                order.lock().unwrap().push("second");
+            });
+            while turns.waiting.load(Ordering::Relaxed) == 0 {
+                std::thread::yield_now();
+            }
+            first.share();
+            assert!(order.lock().unwrap().is_empty(), "the turn has just begun");
+            std::thread::sleep(LENGTH);
+            first.share();
+            order.lock().unwrap().push("first");
+        });
+        assert_eq!(order.into_inner().unwrap(), ["second", "first"]);
+        assert!(first.waited() > Duration::ZERO);
+    }
+}
