@@ -317,7 +317,7 @@ mod tests {
                     most.fetch_max(1 + computing.fetch_add(1, Ordering::SeqCst), Ordering::SeqCst);
                     std::thread::sleep(Duration::from_millis(2));
                     computing.fetch_sub(1, Ordering::SeqCst);
-                    watch(step);
+                    let _ = watch(step);
                 }
                 under_way.fetch_sub(1, Ordering::SeqCst);
             },

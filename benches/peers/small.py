@@ -5,6 +5,7 @@ Prints a Markdown table; `--write FILE` puts it between the markers in FILE. See
 
 import argparse
 import json
+import multiprocessing
 import os
 import subprocess
 import sys
@@ -120,7 +121,9 @@ def main():
         for count in options.runs:
             measured.setdefault(f"paribus, {count:,} runs", []).append((count, *paribus(program, count)))
         for name, (train, count) in trials.items():
-            measured.setdefault(f"{name}, training alone, one process", []).append((count, train(count)))
+            # In a process of its own: the memory of one that has imported PyTorch would be counted as its children's.
+            with multiprocessing.get_context("spawn").Pool(1) as pool:
+                measured.setdefault(f"{name}, training alone, one process", []).append((count, pool.apply(train, (count,))))
         print(json.dumps(measured), file=sys.stderr)
     if options.json:
         options.json.write_text(json.dumps(measured, indent=1))

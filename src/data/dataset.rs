@@ -218,12 +218,12 @@ impl<'a> View<'a> {
 
     /// Whether fewer than half of the inputs differ from 0, as far as the first ones can tell.
     pub(super) fn is_mostly_zero(&self) -> bool {
-        const SAMPLE: usize = 1 << 14;
-        let nonzeros = |inputs: &Inputs| match inputs {
-            Inputs::Bytes { values, .. } => values.iter().take(SAMPLE).filter(|byte| **byte != 0).count(),
-            Inputs::Numbers(values) => values.iter().take(SAMPLE).filter(|number| **number != 0.0).count(),
+        let length = self.rows.inputs.len().min(1 << 13);
+        let nonzeros = match &self.rows.inputs {
+            Inputs::Bytes { values, .. } => values[..length].iter().filter(|byte| **byte != 0).count(),
+            Inputs::Numbers(values) => values[..length].iter().filter(|number| **number != 0.0).count(),
         };
-        2 * nonzeros(&self.rows.inputs) < self.rows.inputs.len().min(SAMPLE)
+        2 * nonzeros < length
     }
 
     /// Copies the classes of `rows`, as [`gather_inputs`](Self::gather_inputs) does: `classes: [rows]`.
