@@ -79,7 +79,7 @@ fn makespan(runs: &[(f64, u64)], jobs: usize) -> f64 {
 fn memory(shapes: &[Shape], seeds: u64, jobs: usize) -> f64 {
     let mut data: HashMap<_, f64> = HashMap::new();
     for (source, info) in shapes.iter().filter_map(|shape| shape.spec.data()) {
-        let rows = source.rows_in_order(info) + info.test_rows;
+        let rows = info.train_rows + info.validation_rows + info.test_rows;
         data.insert(source.rows(), (rows * source.bytes_per_value()) as f64 * info.features as f64);
     }
     let mut sizes: Vec<(f64, u64)> = shapes.iter().map(|shape| (shape.cost.bytes, shape.cells * seeds)).collect();
@@ -257,6 +257,19 @@ mod tests {
         assert_eq!(makespan(&[(1.0, 3), (4.0, 1)], 2), 4.0);
         assert_eq!(makespan(&[(2.0, 3), (3.0, 2)], 2), 6.0);
         assert_eq!(makespan(&[], 2), 0.0);
+    }
+
+    #[test]
+    fn the_data_counts_once_with_all_its_rows() {
+        let memory_of = |text: &str| {
+            let plan = plan(&format!("{text}\nnetwork.hidden = [10]\ntrain = {{ steps = 10 }}"));
+            memory(&shapes(plan.runs.iter().map(|run| (&run.spec, run.cost))), 1, 2)
+        };
+        let mnist = memory_of("data.source = 'mnist'\noptimizer = ['sgd', 'adam']");
+        let images = 70_000.0 * 784.0;
+        assert!(mnist > images + PROGRAM && mnist < 1.5 * images + PROGRAM, "{mnist}");
+        let split = memory_of("data = { source = 'mnist', validation_rows = 10000 }\noptimizer = 'sgd'");
+        assert!(split > images + PROGRAM && split < 1.5 * images + PROGRAM, "{split}");
     }
 
     /// When the last run ends, each so many `seconds` long, if a thread that is free takes the next one and goes on to its end.
