@@ -90,8 +90,9 @@ pub fn run<T: Send, E>(
     let order = longest_first(costs);
     let most = order.len().div_ceil(TAKES * threads);
     let parts: Vec<&[usize]> = in_a_row(&order, costs, most).collect();
-    // Towards the end twice as many are under way as may compute: they take turns, and end together.
-    let more = threads.min(parts.len().saturating_sub(threads));
+    // Towards the end twice as many are under way as may compute: they take turns, and end together. One thread gains nothing by
+    // that.
+    let more = if threads == 1 { 0 } else { threads.min(parts.len().saturating_sub(threads)) };
     let pool = rayon::ThreadPoolBuilder::new()
         .num_threads(threads + more)
         .thread_name(|index| format!("run-{index}"))
@@ -116,7 +117,9 @@ pub fn run<T: Send, E>(
             let (begin, waited) = (Instant::now(), turn.waited());
             let mut watch = |steps| {
                 progress.set(job, steps);
-                turn.share();
+                if !stopped() {
+                    turn.share();
+                }
                 if stopped() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
             };
             let result = catch_unwind(AssertUnwindSafe(|| work(job, &mut watch))).map_err(panic_message);

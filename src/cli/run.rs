@@ -115,7 +115,7 @@ pub fn run(arguments: &Arguments, bars: &MultiProgress) -> Result<ExitCode, Fail
     };
     if Instructions::in_use().emulates_fused_multiply_add() {
         tracing::warn!(
-            "this processor has no fused multiply-add: it is emulated, with the same results and about 100 times slower"
+            "the instructions in use have no fused multiply-add: it is emulated, with the same results and about 100 times slower"
         );
     }
     tracing::info!(

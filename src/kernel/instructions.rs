@@ -3,7 +3,6 @@
 use std::fmt;
 use std::sync::OnceLock;
 
-use super::walk::LEAST;
 use super::{Element, Lanes};
 
 /// The environment variable that forces a set of instructions, to compare them; results are the same.
@@ -59,17 +58,17 @@ impl Instructions {
         Self::available().pop().expect("the portable instructions are always there")
     }
 
-    /// What trainings use: the set that the environment variable [`VARIABLE`] names, or the fastest.
+    /// What trainings use: the set that the environment variable [`VARIABLE`] names, or, where that is not there or empty, the fastest.
     ///
     /// # Errors
     /// Where the variable names none that this processor has.
     pub fn asked_for() -> Result<Self, NotAvailable> {
-        match std::env::var(VARIABLE) {
-            Ok(name) => {
-                let named = Self::available().into_iter().find(|set| set.name() == name);
-                named.ok_or(NotAvailable(name))
+        match std::env::var_os(VARIABLE).filter(|name| !name.is_empty()) {
+            Some(name) => {
+                let named = Self::available().into_iter().find(|set| name == set.name());
+                named.ok_or_else(|| NotAvailable(name.to_string_lossy().into_owned()))
             }
-            Err(_) => Ok(Self::fastest()),
+            None => Ok(Self::fastest()),
         }
     }
 
@@ -98,12 +97,17 @@ impl Instructions {
     /// Whether a product that is `width` wide is faster where it skips the zeros of its left factor: it is wide enough to keep both
     /// adders busy with the chains of one row.
     pub fn skips_zeros<R: Element>(self, width: usize) -> bool {
-        let lanes = match self.0 {
-            Set::Portable => 4,
-            #[cfg(target_arch = "x86_64")]
-            Set::Avx2 | Set::Avx512 => <R::Narrow as Lanes<R>>::LANES,
-        };
-        width > (LEAST - 1) * lanes
+        const fn least<R, V: Lanes<R>>() -> usize {
+            (V::FEWEST - 1) * V::LANES
+        }
+        width
+            > match self.0 {
+                Set::Portable => least::<R, [R; 4]>(),
+                #[cfg(target_arch = "x86_64")]
+                Set::Avx2 => least::<R, R::Narrow>(),
+                #[cfg(target_arch = "x86_64")]
+                Set::Avx512 => least::<R, R::Wide>(),
+            }
     }
 
     /// Does `work` with these instructions: loops over numbers become loops over vectors. No operation is fused or reordered, so the

@@ -13,9 +13,12 @@ pub trait Lanes<R>: Copy {
     /// How many numbers a vector holds.
     const LANES: usize;
 
-    /// How many vectors of a row of `b` a sparse product keeps near, at most: as many accumulators leave a register for the element of
-    /// `a`, and 64 rows of them, 26 or 28 KiB, fit into the nearest cache.
-    const PANEL: usize;
+    /// How many vectors a row of a sparse product's panel has, at least: the chains of fewer would wait for each other.
+    const FEWEST: usize;
+
+    /// And at most: as many accumulators leave a register for the element of `a`, and 64 rows of them, 26 or 28 KiB, fit into the
+    /// nearest cache.
+    const MOST: usize;
 
     /// All zeros.
     ///
@@ -57,7 +60,8 @@ pub trait Lanes<R>: Copy {
 /// Whatever the compiler makes of it; without a fused multiply-add in the processor, a call to the C library's.
 impl<R: Element, const N: usize> Lanes<R> for [R; N] {
     const LANES: usize = N;
-    const PANEL: usize = if N < 16 { 13 } else { 7 };
+    const FEWEST: usize = if N < 16 { 4 } else { 2 };
+    const MOST: usize = if N == 8 { 13 } else { 7 };
 
     #[inline(always)]
     unsafe fn zero() -> Self {
@@ -109,10 +113,11 @@ impl<R: Element, const N: usize> Lanes<R> for [R; N] {
 
 #[cfg(target_arch = "x86_64")]
 macro_rules! lanes {
-    ($($vector:ident = [$real:ident; $lanes:literal] $panel:literal, $zero:ident $splat:ident $add:ident $mul_add:ident |$vector_name:ident| $nonzeros:expr;)*) => { $(
+    ($($vector:ident = [$real:ident; $lanes:literal] in $fewest:literal..=$most:literal, $zero:ident $splat:ident $add:ident $mul_add:ident |$vector_name:ident| $nonzeros:expr;)*) => { $(
         impl Lanes<$real> for $vector {
             const LANES: usize = $lanes;
-            const PANEL: usize = $panel;
+            const FEWEST: usize = $fewest;
+            const MOST: usize = $most;
 
             #[inline(always)]
             unsafe fn zero() -> Self {
@@ -180,13 +185,13 @@ macro_rules! lanes {
 
 #[cfg(target_arch = "x86_64")]
 lanes! {
-    __m512 = [f32; 16] 7, _mm512_setzero_ps _mm512_set1_ps _mm512_add_ps _mm512_fmadd_ps
+    __m512 = [f32; 16] in 2..=7, _mm512_setzero_ps _mm512_set1_ps _mm512_add_ps _mm512_fmadd_ps
         |x| _mm512_cmp_ps_mask::<_CMP_NEQ_UQ>(x, _mm512_setzero_ps());
-    __m512d = [f64; 8] 7, _mm512_setzero_pd _mm512_set1_pd _mm512_add_pd _mm512_fmadd_pd
+    __m512d = [f64; 8] in 2..=7, _mm512_setzero_pd _mm512_set1_pd _mm512_add_pd _mm512_fmadd_pd
         |x| _mm512_cmp_pd_mask::<_CMP_NEQ_UQ>(x, _mm512_setzero_pd());
-    __m256 = [f32; 8] 13, _mm256_setzero_ps _mm256_set1_ps _mm256_add_ps _mm256_fmadd_ps
+    __m256 = [f32; 8] in 4..=13, _mm256_setzero_ps _mm256_set1_ps _mm256_add_ps _mm256_fmadd_ps
         |x| _mm256_movemask_ps(_mm256_cmp_ps::<_CMP_NEQ_UQ>(x, _mm256_setzero_ps()));
-    __m256d = [f64; 4] 13, _mm256_setzero_pd _mm256_set1_pd _mm256_add_pd _mm256_fmadd_pd
+    __m256d = [f64; 4] in 4..=13, _mm256_setzero_pd _mm256_set1_pd _mm256_add_pd _mm256_fmadd_pd
         |x| _mm256_movemask_pd(_mm256_cmp_pd::<_CMP_NEQ_UQ>(x, _mm256_setzero_pd()));
 }
 

@@ -223,6 +223,9 @@ pub fn sparse_product<R: Element>(
     assert_eq!(columns, b.rows, "the inner dimensions of a product");
     assert_eq!(out.len(), rows * b.columns, "the output of a product of {rows} by {}", b.columns);
     assert!(instructions.skips_zeros::<R>(b.columns), "a product that is wide enough");
+    if columns == 0 {
+        return out.fill(R::zero());
+    }
     let (across, along) = if transposed { (1, rows) } else { (columns, 1) };
     match values {
         Values::Numbers(numbers) => {

@@ -128,6 +128,7 @@ fn avx512<R: Element>(values: &[R], columns: usize, words: &mut [u64]) {
 
 #[inline(always)]
 fn note<R: Element, V: Lanes<R>>(zero: V, values: &[R], columns: usize, words: &mut [u64]) {
+    const { assert!(WORD.is_multiple_of(V::LANES), "vectors that fill a word") };
     for (row, words) in values.chunks_exact(columns).zip(words.chunks_exact_mut(columns.div_ceil(WORD))) {
         let (full, rest) = row.as_chunks::<WORD>();
         for (values, word) in full.iter().zip(&mut *words) {

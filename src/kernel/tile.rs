@@ -68,7 +68,7 @@ pub fn avx512<R: Element>(a: Matrix<R>, b: Matrix<R>, out: &mut [R]) {
     columns::<R, _, 6, 1>(narrow, a, b, out, split..b.columns);
 }
 
-/// The columns of `range`, in panels `VECTORS` vectors wide. The last panel may be narrower where `VECTORS` is 1.
+/// The columns of `range`, in panels `VECTORS` vectors wide. The last panel may be narrower, but needs all its vectors.
 #[inline(always)]
 fn columns<R: Element, V: Lanes<R>, const ROWS: usize, const VECTORS: usize>(
     zero: V,

@@ -14,9 +14,6 @@ use super::{Element, Instructions, Lanes, Matrix};
 /// Numbers in a panel's row, at most, whatever the vectors: seven of 16.
 const LONGEST_ROW: usize = 112;
 
-/// Vectors in a panel's row, at least: fewer chains than that wait for each other.
-pub const LEAST: usize = 4;
-
 /// The left factor: the element at (row, k) is the value at `row * across + k * along`.
 #[derive(Clone, Copy)]
 pub struct Left<S> {
@@ -78,17 +75,11 @@ fn avx2<R: Element, S: Source<R>>(a: Left<S>, nonzeros: &Nonzeros, b: Matrix<R>,
     columns(unsafe { R::Narrow::zero() }, a, nonzeros, b, out);
 }
 
-/// Vectors of 256 bits where there are too few of 512.
 #[cfg(target_arch = "x86_64")]
 #[target_feature(enable = "avx512f,avx2,fma,bmi1,bmi2")]
 fn avx512<R: Element, S: Source<R>>(a: Left<S>, nonzeros: &Nonzeros, b: Matrix<R>, out: &mut [R]) {
     // SAFETY: this function is compiled for these instructions.
-    let (wide, narrow) = unsafe { (R::Wide::zero(), R::Narrow::zero()) };
-    if b.columns > (LEAST - 1) * R::Wide::LANES {
-        columns(wide, a, nonzeros, b, out);
-    } else {
-        columns(narrow, a, nonzeros, b, out);
-    }
+    columns(unsafe { R::Wide::zero() }, a, nonzeros, b, out);
 }
 
 /// All columns, in as few panels as can be, as equal as can be.
@@ -100,8 +91,10 @@ pub fn columns<R: Element, V: Lanes<R>, S: Source<R>>(
     b: Matrix<R>,
     out: &mut [R],
 ) {
+    // What is read of a panel has been packed: `Nonzeros` has no bits beyond its columns.
+    assert_eq!(nonzeros.size().1, b.rows, "the bits and the right factor");
     let vectors = b.columns.div_ceil(V::LANES);
-    let panels = vectors.div_ceil(V::PANEL);
+    let panels = vectors.div_ceil(V::MOST);
     let mut done = 0;
     for panel in 0..panels {
         let count = (vectors - done).div_ceil(panels - panel);
@@ -110,12 +103,15 @@ pub fn columns<R: Element, V: Lanes<R>, S: Source<R>>(
         macro_rules! panels {
             ($($vectors:literal)*) => {
                 match count {
-                    $($vectors => rows::<R, V, S, $vectors>(zero, a, nonzeros, b, out, range),)*
-                    _ => unreachable!("as many panels as needed, each of {LEAST} vectors or more"),
+                    // What a vector has no use for is not compiled.
+                    $($vectors if V::FEWEST <= $vectors && $vectors <= V::MOST => {
+                        rows::<R, V, S, $vectors>(zero, a, nonzeros, b, out, range);
+                    })*
+                    _ => unreachable!("a panel of {} to {} vectors", V::FEWEST, V::MOST),
                 }
             };
         }
-        panels!(4 5 6 7 8 9 10 11 12 13);
+        panels!(2 3 4 5 6 7 8 9 10 11 12 13);
     }
 }
 

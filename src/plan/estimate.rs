@@ -85,7 +85,7 @@ fn memory(shapes: &[Shape], seeds: u64, jobs: usize) -> f64 {
     let mut sizes: Vec<(f64, u64)> = shapes.iter().map(|shape| (shape.cost.bytes, shape.cells * seeds)).collect();
     sizes.sort_by(|a, b| b.0.total_cmp(&a.0));
     // Towards the end twice as many are under way as compute.
-    let mut left = 2 * jobs as u64;
+    let mut left = if jobs == 1 { 1 } else { 2 * jobs as u64 };
     let mut runs = 0.0;
     for (bytes, count) in sizes {
         let taken = count.min(left);

@@ -48,12 +48,17 @@ impl Turns {
         places.queue.pop_front();
         self.waiting.fetch_sub(1, Ordering::Relaxed);
         // Another place may be free for the one behind.
-        self.freed.notify_all();
+        if places.free > 0 && !places.queue.is_empty() {
+            self.freed.notify_all();
+        }
     }
 
     fn give_back(&self) {
-        self.lock().free += 1;
-        self.freed.notify_all();
+        let mut places = self.lock();
+        places.free += 1;
+        if !places.queue.is_empty() {
+            self.freed.notify_all();
+        }
     }
 
     fn lock(&self) -> MutexGuard<'_, Places> {

@@ -164,6 +164,10 @@ impl<'a, R: Element> Run<'a, R> {
 
     fn all_steps(&mut self, watch: &mut dyn FnMut(u64) -> ControlFlow<()>) -> Ending {
         let steps = self.spec.steps;
+        // Drawn in `f64`, they can be too large for an `f32`.
+        if let Some(view) = self.network.layout().first_not_finite(&self.parameters) {
+            return Ending::Diverged { step: 0, layer: view.layer().to_owned() };
+        }
         if self.look_into(-1, watch).is_break() {
             return Ending::Interrupted;
         }

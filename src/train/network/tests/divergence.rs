@@ -120,3 +120,17 @@ fn an_evaluation_that_is_not_finite_ends_the_run_that_trains_as_without_it() {
     assert!(with.evaluations.iter().all(|row| row.part == Part::Train));
     assert_eq!((with.history, with.parameters_hash), (without.history, without.parameters_hash));
 }
+
+/// Weights are drawn in `f64`. Where nothing but zeros meets the one that is infinite, a product that skips zeros would not show it.
+#[test]
+fn weights_that_begin_infinite_are_seen_before_anything_is_recorded() {
+    let data = Dataset { train: Rows::of_images(vec![0; 90 * FEATURES], &[1; 90]), ..dataset() };
+    let init = Init { weights: Weights::Normal(Normal { std: Positive::new(1e39).unwrap() }), ..Init::default() };
+    let model = Model::read("hidden = [40]");
+    let spec = NetworkRun { init, model, precision: Precision::F32, record: loss(LossAt::BeforeUpdate, 1), ..spec() };
+    for instructions in Instructions::available() {
+        let outcome = train_with::<f32>(instructions, &spec, &data, &mut |_| ControlFlow::Continue(()));
+        assert_eq!(outcome.ending, Ending::Diverged { step: 0, layer: "affine1".to_owned() });
+        assert_eq!(outcome.history, []);
+    }
+}
