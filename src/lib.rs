@@ -16,7 +16,7 @@
 //! | [`seed`] | seeds and random streams |
 //! | [`batches`] | which rows make the batch of a step |
 //! | [`random`] | where a run takes its random numbers from: streams of its own, or a NumPy script |
-//! | [`kernel`] | matrix products and sums |
+//! | [`kernel`] | matrix products, whole or skipping zeros, and sums; which instructions of the processor are used |
 //! | [`function`] | functions of two numbers, to watch an optimizer walk over |
 //! | [`data`] | where data comes from, and what a network is fed |
 //! | [`nn`] | layers, activations, initialization, loss, penalties |
@@ -28,7 +28,7 @@
 //! | [`store`] | tables, the commit protocol, the archive |
 //! | [`file`] | the experiment file |
 //! | [`plan`] | file → runs with ids, labels and costs |
-//! | [`runner`] | many jobs on a pool of threads |
+//! | [`runner`] | many jobs on a pool of threads, the last of which take turns |
 //! | [`cli`] | subcommands, progress, logs |
 //!
 //! # Invariants

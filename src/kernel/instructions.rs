@@ -94,8 +94,8 @@ impl Instructions {
         self.0 == Set::Portable && !cfg!(any(target_feature = "fma", target_arch = "aarch64"))
     }
 
-    /// Whether a product that is `width` wide is faster where it skips the zeros of its left factor: it is wide enough to keep both
-    /// adders busy with the chains of one row.
+    /// Whether a product that is `width` wide is faster where it skips the zeros of its left factor: it is wide enough that the
+    /// chains of one row do not wait for each other.
     pub fn skips_zeros<R: Element>(self, width: usize) -> bool {
         const fn least<R, V: Lanes<R>>() -> usize {
             (V::FEWEST - 1) * V::LANES

@@ -1,4 +1,5 @@
-//! Sums over slices, in an order that does not depend on the machine.
+//! What stands between the products: sums over slices, in an order that does not depend on the machine, biases, and the look for
+//! what is not finite.
 
 use crate::real::Real;
 
