@@ -11,6 +11,7 @@
 //! |---|---|
 //! | [`number`] | numbers that carry proof of their range |
 //! | [`real`] | `f32` and `f64` behind one trait; elementary functions with the same bits everywhere |
+//! | [`sample`] | what a few of many values tell of all |
 //! | [`value`] | TOML text as a tree of values with places, axes, located mistakes; knows no section |
 //! | [`settings`] | what a run is, as one sorted map; ids |
 //! | [`seed`] | seeds and random streams |
@@ -61,6 +62,7 @@ pub mod random;
 pub mod real;
 pub mod record;
 pub mod runner;
+pub mod sample;
 pub mod seed;
 pub mod settings;
 pub mod spec;

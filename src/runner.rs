@@ -12,7 +12,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::mpsc::{self, RecvTimeoutError};
 use std::time::{Duration, Instant, SystemTime};
 
-use self::turns::{Turn, Turns};
+use self::turns::Turns;
 
 /// What happens while jobs run. `job` is the index into the jobs.
 #[derive(Debug)]
@@ -103,16 +103,22 @@ pub fn run<T: Send, E>(
     // Bounded: where results are written more slowly than they are made, the threads wait.
     let (sender, receiver) = mpsc::sync_channel(2 * threads);
     let (turns, next) = (Turns::new(threads), AtomicUsize::new(0));
-    let do_part = |jobs: &[usize], mut turn: Turn, sender: &mpsc::SyncSender<_>| {
+    let do_part = |jobs: &[usize], sender: &mpsc::SyncSender<_>| {
         let mut events = Vec::with_capacity(2 * jobs.len());
-        for &job in jobs {
+        // A job alone is told of when it begins. Nobody waits for a place meanwhile. The receiver lives until every sender is gone.
+        if let [job] = *jobs {
             if stopped() {
-                break;
+                return;
             }
-            events.push(Event::Started { job });
-            // The receiver lives until every sender is gone.
-            if jobs.len() == 1 {
-                let _ = sender.send(std::mem::take(&mut events));
+            let _ = sender.send(vec![Event::Started { job }]);
+        }
+        let mut turn = turns.take();
+        for &job in jobs {
+            if jobs.len() > 1 {
+                if stopped() {
+                    break;
+                }
+                events.push(Event::Started { job });
             }
             let (begin, waited) = (Instant::now(), turn.waited());
             let mut watch = |steps| {
@@ -131,7 +137,7 @@ pub fn run<T: Send, E>(
     };
     let take = || {
         let index = next.fetch_add(1, Ordering::Relaxed);
-        parts.get(index).map(|jobs| (index, *jobs, turns.take()))
+        parts.get(index).map(|jobs| (index, *jobs))
     };
     let (take, do_part) = (&take, &do_part);
     let last = parts.len().saturating_sub(threads + more);
@@ -139,18 +145,18 @@ pub fn run<T: Send, E>(
         for _ in 0..threads {
             let sender = sender.clone();
             scope.spawn(move |scope| {
-                while let Some((index, jobs, turn)) = take() {
+                while let Some((index, jobs)) = take() {
                     if index == last {
                         for _ in 0..more {
                             let sender = sender.clone();
                             scope.spawn(move |_| {
-                                while let Some((_, jobs, turn)) = take() {
-                                    do_part(jobs, turn, &sender);
+                                while let Some((_, jobs)) = take() {
+                                    do_part(jobs, &sender);
                                 }
                             });
                         }
                     }
-                    do_part(jobs, turn, &sender);
+                    do_part(jobs, &sender);
                 }
             });
         }

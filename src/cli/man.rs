@@ -49,7 +49,7 @@ pub fn man(arguments: &Arguments) -> Result<ExitCode, Failure> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// A page, with what the long help ends with as a section of its own, in which examples keep their lines.
+/// A page, with what the long help ends with as sections of their own, in which what is indented keeps its lines.
 fn page(command: &Command) -> io::Result<Vec<u8>> {
     let man = Man::new(command.clone());
     let mut page = Vec::new();
@@ -63,14 +63,18 @@ fn page(command: &Command) -> io::Result<Vec<u8>> {
     }
     if let Some(help) = command.get_after_long_help() {
         let help = help.to_string().replace('\\', "\\e").replace('-', "\\-");
-        writeln!(page, ".SH EXAMPLES")?;
-        let mut is_example = false;
-        for line in help.lines().filter(|line| *line != "Examples:") {
-            if line.starts_with("  ") != is_example {
-                is_example = !is_example;
-                writeln!(page, "{}", if is_example { ".nf" } else { ".fi" })?;
+        let mut keeps_lines = false;
+        for line in help.lines() {
+            if line.starts_with("  ") != keeps_lines {
+                keeps_lines = !keeps_lines;
+                writeln!(page, "{}", if keeps_lines { ".nf" } else { ".fi" })?;
             }
-            writeln!(page, "{}", if line.is_empty() { ".PP" } else { line })?;
+            match line {
+                "" => writeln!(page, ".PP")?,
+                "Examples:" => writeln!(page, ".SH EXAMPLES")?,
+                "Environment:" => writeln!(page, ".SH ENVIRONMENT")?,
+                line => writeln!(page, "{line}")?,
+            }
         }
     }
     Ok(page)

@@ -60,7 +60,14 @@ Examples:
 
 `paribus help COMMAND` says more about each command: examples, what it writes, its exit codes.
 
-Exit codes: 0 all well, 1 a run or a file operation failed, 2 a mistake in the input, 130 interrupted.";
+Exit codes: 0 all well, 1 a run or a file operation failed, 2 a mistake in the input, 130 interrupted.
+
+Environment:
+  PARIBUS_LOG                 what to log: off, error, warn, info, debug or trace
+  PARIBUS_INSTRUCTIONS        what to train with: portable, avx2 or avx512; results are the same
+  PARIBUS_CACHE               the folder for data that is fetched
+  PARIBUS_FASHION_MNIST_URL   another address to fetch Fashion-MNIST from
+  NO_COLOR                    no colors, where it is set";
 
 #[derive(Debug, Subcommand)]
 enum Command {

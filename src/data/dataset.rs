@@ -2,6 +2,7 @@
 
 use super::normalize::Scaling;
 use crate::real::Real;
+use crate::sample;
 
 /// The data that runs train and are evaluated on, limits applied; all runs share it.
 #[derive(Debug, Clone, PartialEq)]
@@ -216,14 +217,14 @@ impl<'a> View<'a> {
         }
     }
 
-    /// Whether fewer than half of the inputs differ from 0, as far as the first ones can tell.
+    /// Whether fewer than half of the inputs differ from 0, as far as a sample can tell; all of them, used or not, are asked.
     pub(super) fn is_mostly_zero(&self) -> bool {
-        let length = self.rows.inputs.len().min(1 << 13);
+        const SAMPLE: u32 = 8192;
         let nonzeros = match &self.rows.inputs {
-            Inputs::Bytes { values, .. } => values[..length].iter().filter(|byte| **byte != 0).count(),
-            Inputs::Numbers(values) => values[..length].iter().filter(|number| **number != 0.0).count(),
+            Inputs::Bytes { values, .. } => sample::share(values, SAMPLE, |byte| *byte != 0),
+            Inputs::Numbers(values) => sample::share(values, SAMPLE, |number| *number != 0.0),
         };
-        2 * nonzeros < length
+        !self.rows.inputs.is_empty() && nonzeros < 0.5
     }
 
     /// Copies the classes of `rows`, as [`gather_inputs`](Self::gather_inputs) does: `classes: [rows]`.

@@ -9,7 +9,11 @@ use super::Element;
 ///
 /// That a value of the type exists proves that its instructions do: only [`zero`](Self::zero), which makes the first
 /// one, is unsafe; [`splat`](Self::splat) and [`load`](Self::load) make others from it.
-pub trait Lanes<R>: Copy {
+///
+/// # Safety
+/// [`LANES`](Self::LANES) is at least 1 and divides 64, and [`read`](Self::read) and [`write`](Self::write) touch so many numbers and
+/// no others: places in slices are reckoned with it.
+pub unsafe trait Lanes<R>: Copy {
     /// How many numbers a vector holds.
     const LANES: usize;
 
@@ -58,7 +62,8 @@ pub trait Lanes<R>: Copy {
 }
 
 /// Whatever the compiler makes of it; without a fused multiply-add in the processor, a call to the C library's.
-impl<R: Element, const N: usize> Lanes<R> for [R; N] {
+// SAFETY: an array has as many numbers as it has; lengths that do not divide 64 are not compiled where it matters.
+unsafe impl<R: Element, const N: usize> Lanes<R> for [R; N] {
     const LANES: usize = N;
     const FEWEST: usize = if N < 16 { 4 } else { 2 };
     const MOST: usize = if N == 8 { 13 } else { 7 };
@@ -114,7 +119,8 @@ impl<R: Element, const N: usize> Lanes<R> for [R; N] {
 #[cfg(target_arch = "x86_64")]
 macro_rules! lanes {
     ($($vector:ident = [$real:ident; $lanes:literal] in $fewest:literal..=$most:literal, $zero:ident $splat:ident $add:ident $mul_add:ident |$vector_name:ident| $nonzeros:expr;)*) => { $(
-        impl Lanes<$real> for $vector {
+        // SAFETY: the table says how many numbers the vector holds, and so does the array that `load` turns into it.
+        unsafe impl Lanes<$real> for $vector {
             const LANES: usize = $lanes;
             const FEWEST: usize = $fewest;
             const MOST: usize = $most;

@@ -22,7 +22,7 @@ use crate::real::Real;
 mod instructions;
 mod lanes;
 mod nonzeros;
-mod sums;
+mod slices;
 #[macro_use]
 mod tile;
 mod walk;
@@ -31,7 +31,7 @@ use instructions::Set;
 pub use instructions::{Instructions, NotAvailable, VARIABLE};
 use lanes::Lanes;
 pub use nonzeros::Nonzeros;
-pub use sums::{add_bias, all_finite, column_sums, sum_by};
+pub use slices::{add_bias, all_finite, column_sums, sum_by};
 use walk::{Left, Shares};
 
 /// The numbers that a training computes with.

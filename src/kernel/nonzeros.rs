@@ -1,12 +1,13 @@
 //! Where a matrix is not zero: a bit for each element.
 
 use super::{Element, Instructions, Lanes, Set, Values};
+use crate::sample;
 
 /// Elements that one word of bits tells of.
 pub const WORD: usize = u64::BITS as usize;
 
-/// How many elements tell whether zeros are worth looking for.
-const SAMPLE: usize = 256;
+/// How many elements of a product's factor tell whether zeros are worth looking for.
+const SAMPLE: u32 = 128;
 
 /// The largest share of elements that are not zero with which skipping the others is faster.
 const MOST: f64 = 0.8;
@@ -30,17 +31,12 @@ impl Nonzeros {
     /// too few to be worth it, or the product too narrow.
     pub fn look<R: Element>(&mut self, instructions: Instructions, values: Values<R>, columns: usize, width: usize) {
         (self.rows, self.columns) = (0, 0);
-        let is_sparse = match values {
-            Values::Numbers(numbers) => {
-                // The first ones speak for all.
-                let sample = &numbers[..numbers.len().min(SAMPLE)];
-                let count = sample.iter().filter(|value| **value != R::zero()).count();
-                count as f64 <= MOST * sample.len() as f64
-            }
+        let is_sparse = || match values {
+            Values::Numbers(numbers) => sample::share(numbers, SAMPLE, |value| *value != R::zero()) <= MOST,
             // Nobody would keep others.
             Values::Bytes { .. } => true,
         };
-        if is_sparse && instructions.skips_zeros::<R>(width) {
+        if instructions.skips_zeros::<R>(width) && is_sparse() {
             self.note(instructions, values, columns);
         }
     }

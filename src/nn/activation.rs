@@ -107,6 +107,7 @@ impl Activation {
                 let alpha = R::from_f64(alpha.get());
                 map(values, |x| if x <= R::zero() { alpha * x.exp_m1() } else { x });
             }
+            // Closures that are told to be inlined, where the compiler finds them too long for that by itself.
             Self::Gelu => map(
                 values,
                 #[inline(always)]

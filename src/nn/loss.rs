@@ -53,7 +53,6 @@ impl Objective {
 
     /// `before` + Σ loss over the rows, added one after the other in `f64`: a sum over many rows has the same bits however it is
     /// cut. `comparison` is what [`compare`](Self::compare) has written.
-    #[inline(always)]
     pub fn add_losses<R: Real>(self, before: f64, comparison: &[R], width: usize, targets: Targets<R>) -> f64 {
         match self {
             Self::CrossEntropy => cross_entropy(before, comparison, width, targets.classes()),
@@ -101,7 +100,6 @@ fn differences<R: Real>(outputs: &[R], width: usize, targets: Targets<R>, differ
 }
 
 /// `before` + Σ (Σ (y − t)² / width) over the rows. `differences: [rows, width]`.
-#[inline(always)]
 fn squared_error<R: Real>(before: f64, differences: &[R], width: usize) -> f64 {
     differences.chunks_exact(width).fold(before, |sum, row| {
         let square = |difference: &R| difference.to_f64() * difference.to_f64();
@@ -143,7 +141,6 @@ pub fn softmax<R: Real>(outputs: &[R], classes: usize, probabilities: &mut [R]) 
 
 /// `before` + Σ −ln(p + 1e-7) over the rows, added one after the other in `f64`: a sum over many rows has the same bits
 /// however it is cut. `probabilities: [rows, classes]`, `labels: [rows]`.
-#[inline(always)]
 pub fn cross_entropy<R: Real>(before: f64, probabilities: &[R], classes: usize, labels: &[u16]) -> f64 {
     let guard = R::from_f64(1e-7);
     probabilities
@@ -166,7 +163,6 @@ pub fn cross_entropy_gradient<R: Real>(probabilities: &mut [R], classes: usize, 
 }
 
 /// How many rows have their largest output, the first one where several are equal, at the label.
-#[inline(always)]
 pub fn correct<R: Real>(outputs: &[R], classes: usize, labels: &[u16]) -> usize {
     let is_correct = |(x, label): &(&[R], &u16)| {
         let mut largest = 0;

@@ -234,11 +234,16 @@ impl Optimizer {
 }
 
 /// Multiplies every number by 1 − `share`, rounded once.
-pub fn shrink<R: Real>(parameters: &mut [R], share: f64) {
+pub fn shrink<R: Real>(instructions: Instructions, parameters: &mut [R], share: f64) {
     let rest = R::from_f64(1.0 - share);
-    for w in parameters.iter_mut() {
-        *w *= rest;
-    }
+    instructions.run(
+        #[inline(always)]
+        || {
+            for w in parameters.iter_mut() {
+                *w *= rest;
+            }
+        },
+    );
 }
 
 #[cfg(test)]
@@ -470,7 +475,7 @@ mod tests {
             let mut points = Vec::new();
             for step in 0..trajectory.points.len() as u64 {
                 let gradients = self.gradients(&parameters);
-                shrink(&mut parameters, optimizer.decoupled_decay(step));
+                shrink(Instructions::fastest(), &mut parameters, optimizer.decoupled_decay(step));
                 optimizer.update(Instructions::fastest(), step, &mut parameters, &gradients, &mut slots).unwrap();
                 points.push(parameters.clone());
             }

@@ -2,6 +2,7 @@
 
 use crate::nn::LayerSpec;
 use crate::nn::activation::Activation;
+use crate::optim::Pacing;
 use crate::record::{Part, Subject};
 use crate::spec::{FunctionRun, NetworkRun, RunSpec};
 
@@ -14,6 +15,8 @@ pub struct Cost {
     pub step: f64,
     /// Memory, its data left out.
     pub bytes: f64,
+    /// Of that, the rows, which stay until they are written.
+    pub rows: f64,
     /// In the tables, compressed.
     pub disk: f64,
 }
@@ -30,7 +33,8 @@ impl Cost {
     fn of_function(run: &FunctionRun) -> Self {
         let steps = run.steps as f64;
         let disk = ON_DISK.run + steps * ON_DISK.point;
-        Self { operations: steps * 100.0, step: 100.0, bytes: steps * 32.0, disk }
+        let rows = steps * 32.0;
+        Self { operations: steps * 100.0, step: 100.0, bytes: rows, rows, disk }
     }
 
     /// As [`of`](Self::of).
@@ -53,16 +57,21 @@ impl Cost {
         let looks = Looks::of(spec);
         let losses = spec.record.rows(spec.steps) as f64;
         let recorded = losses * 40.0 + looks.rows * 64.0;
+        // Columns that hold one number take no room.
+        let varies = |varies: bool| if varies { ON_DISK.number } else { 0.0 };
+        let penalty = varies(spec.regularization.weight_decay.get() > 0.0 || spec.regularization.l1.get() > 0.0);
+        let lr = varies(spec.optimizer.1 != Pacing::default());
         let evaluated = evaluations * evaluated + looks.evaluated;
         let evaluation_rows = evaluations * spec.record.parts().len() as f64;
         Self {
             operations: steps * (step + update) + evaluated * (2.0 * weights + elementwise),
             step: step + update,
             disk: ON_DISK.run
-                + losses * ON_DISK.loss
+                + losses * (ON_DISK.loss + penalty + lr)
                 + evaluation_rows * ON_DISK.evaluation
                 + looks.rows * ON_DISK.look,
             bytes: values * spec.precision.bytes() as f64 + recorded,
+            rows: recorded,
         }
     }
 }
@@ -162,10 +171,12 @@ const DRAW: f64 = 60.0;
 struct OnDisk {
     run: f64,
     loss: f64,
+    /// A penalty or a learning rate in the row of a loss.
+    number: f64,
     evaluation: f64,
     /// Of a histogram's bin or a number about a layer.
     look: f64,
     point: f64,
 }
 
-const ON_DISK: OnDisk = OnDisk { run: 300.0, loss: 12.0, evaluation: 15.0, look: 8.0, point: 30.0 };
+const ON_DISK: OnDisk = OnDisk { run: 150.0, loss: 8.0, number: 7.0, evaluation: 15.0, look: 8.0, point: 30.0 };

@@ -15,6 +15,7 @@ use crate::nn::Init;
 use crate::nn::init::{Uniform, Weights};
 use crate::number::Positive;
 use crate::spec::{FunctionRun, NetworkRun, RunSpec};
+use crate::store::{self, Pace};
 use crate::train;
 
 /// What is expected of a plan.
@@ -40,32 +41,44 @@ pub fn estimate(shapes: &[Shape], seeds: u64, jobs: usize, budget: Duration) -> 
         shapes.iter().map(|shape| (rates.seconds(&shape.spec, &shape.cost), shape.cells * seeds)).collect();
     let count: u64 = runs.iter().map(|(_, count)| count).sum();
     let jobs = jobs.min(usize::try_from(count).unwrap_or(usize::MAX)).max(1);
-    let (planned, waiting) =
-        (count as f64 * BYTES_PER_RUN, shapes.iter().map(|shape| shape.cost.disk * (shape.cells * seeds) as f64));
-    let waiting = waiting.sum::<f64>().min(WAITING);
-    let disk: f64 = shapes.iter().map(|shape| shape.cost.disk * (shape.cells * seeds) as f64).sum();
+    let seconds = makespan(&runs, jobs);
+    let (mut waiting, mut disk, mut cells) = (0.0, 0.0, 0);
+    for Shape { cost, cells: of_shape, .. } in shapes {
+        let count = (of_shape * seeds) as f64;
+        waiting += count * (cost.rows + ROW_OF_RUNS);
+        disk += count * cost.disk;
+        cells += of_shape;
+    }
+    let planned = cells as f64 * BYTES_PER_CELL + count as f64 * BYTES_PER_RUN;
     Estimate {
         jobs,
-        seconds: makespan(&runs, jobs),
-        memory: memory(shapes, seeds, jobs) + planned + waiting,
-        disk: if count == 0 { 0.0 } else { disk + FILES },
+        seconds,
+        // The longest wait is about half of the whole time, but for short ones.
+        memory: memory(shapes, seeds, jobs) + planned + WRITING * (waiting / 2.0).min(store::FULL as f64),
+        disk: if count == 0 { 0.0 } else { disk + FILES * Pace::flushes(seconds) as f64 },
         timed: rates.timed,
         shapes: rates.distinct,
     }
 }
 
-/// The least that the files of a folder take, whatever is in them.
-const FILES: f64 = 60_000.0;
+/// What the files that are written at once take, whatever is in them.
+const FILES: f64 = 40_000.0;
 
 /// The program with nothing to do.
 const PROGRAM: f64 = 20e6;
 
-/// Seconds and bytes that a run takes beside its training: to be planned, begun, written. Rows wait in memory until they are written,
-/// as many bytes as `WAITING` at most. Measured over 30,000 runs of one step that differ in the seed; 100,000 take half as much
-/// memory each where they do, and as much where each is a cell of its own.
+/// Seconds that a run takes beside its training: to be planned, begun, written. Measured over 30,000 runs of one step.
 const PER_RUN: f64 = 0.07e-3;
-const BYTES_PER_RUN: f64 = 3.5e3;
-const WAITING: f64 = 64e6;
+
+/// Bytes that a plan takes while it is run, measured over 100,000 runs that differ in the seed and 100,000 that differ in the learning
+/// rate: what differs in nothing but the seed is there once.
+const BYTES_PER_CELL: f64 = 2.9e3;
+const BYTES_PER_RUN: f64 = 0.4e3;
+
+/// What a run's row of `runs` takes while it waits, and how much memory it takes to write what waits next to that itself: it becomes
+/// columns, then pages. Measured over 1000 to 100,000 runs of 1 to 1000 losses.
+const ROW_OF_RUNS: f64 = 4096.0;
+const WRITING: f64 = 2.5;
 
 /// When the last of many runs ends, each so many seconds long: towards the end more runs than `jobs` take turns, so that all end
 /// together, but for one that takes longer than that alone.

@@ -1,32 +1,37 @@
 //! Turns: more jobs are under way than may compute at once, and each computes for a while.
 
 use std::collections::VecDeque;
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::thread::{self, Thread};
 use std::time::{Duration, Instant};
 
 /// Places to compute at. Who waits longest gets the next one.
 #[derive(Debug)]
 pub struct Turns {
     places: Mutex<Places>,
-    freed: Condvar,
     /// How many wait, to be looked at without the lock.
     waiting: AtomicUsize,
 }
 
 #[derive(Debug)]
 struct Places {
+    /// None is free while somebody waits.
     free: usize,
-    /// Who waits, by numbers that are given out in order.
-    queue: VecDeque<u64>,
-    next: u64,
+    queue: VecDeque<Waiting>,
+}
+
+/// A thread that sleeps until it is called.
+#[derive(Debug)]
+struct Waiting {
+    thread: Thread,
+    called: Arc<AtomicBool>,
 }
 
 impl Turns {
     /// So many places, all free.
     pub fn new(places: usize) -> Self {
-        let places = Places { free: places, queue: VecDeque::new(), next: 0 };
-        Self { places: Mutex::new(places), freed: Condvar::new(), waiting: AtomicUsize::new(0) }
+        Self { places: Mutex::new(Places { free: places, queue: VecDeque::new() }), waiting: AtomicUsize::new(0) }
     }
 
     /// Waits for a place, and takes it until the turn is dropped.
@@ -36,28 +41,32 @@ impl Turns {
     }
 
     fn wait(&self) {
-        self.waiting.fetch_add(1, Ordering::Relaxed);
         let mut places = self.lock();
-        let number = places.next;
-        places.next += 1;
-        places.queue.push_back(number);
-        while places.free == 0 || places.queue.front() != Some(&number) {
-            places = self.freed.wait(places).unwrap_or_else(PoisonError::into_inner);
+        if places.free > 0 {
+            places.free -= 1;
+            return;
         }
-        places.free -= 1;
-        places.queue.pop_front();
-        self.waiting.fetch_sub(1, Ordering::Relaxed);
-        // Another place may be free for the one behind.
-        if places.free > 0 && !places.queue.is_empty() {
-            self.freed.notify_all();
+        let called = Arc::new(AtomicBool::new(false));
+        places.queue.push_back(Waiting { thread: thread::current(), called: called.clone() });
+        self.waiting.store(places.queue.len(), Ordering::Relaxed);
+        drop(places);
+        // A sleep may also end for no reason.
+        while !called.load(Ordering::Acquire) {
+            thread::park();
         }
     }
 
+    /// The place goes to who waits longest: nobody else is woken, and nobody else can have it.
     fn give_back(&self) {
         let mut places = self.lock();
-        places.free += 1;
-        if !places.queue.is_empty() {
-            self.freed.notify_all();
+        match places.queue.pop_front() {
+            Some(next) => {
+                self.waiting.store(places.queue.len(), Ordering::Relaxed);
+                drop(places);
+                next.called.store(true, Ordering::Release);
+                next.thread.unpark();
+            }
+            None => places.free += 1,
         }
     }
 

@@ -126,6 +126,17 @@ impl Pace {
         now.saturating_duration_since(self.last) >= self.interval
     }
 
+    /// How many flushes a time of so many seconds takes, the one at its end included.
+    pub fn flushes(seconds: f64) -> u64 {
+        let (mut count, mut interval, mut left) = (1, Self::FIRST.as_secs_f64(), seconds);
+        while interval < Self::LONGEST.as_secs_f64() && left >= interval {
+            left -= interval;
+            interval *= 2.0;
+            count += 1;
+        }
+        count + (left / Self::LONGEST.as_secs_f64()) as u64
+    }
+
     /// Notes a flush at `now`.
     pub fn flushed(&mut self, now: Instant) {
         self.last = now;
@@ -152,6 +163,10 @@ mod tests {
             }
         }
         assert_eq!(flushes, [1, 3, 7, 15, 31, 63, 123, 183, 243]);
+        for (earlier, end) in (1..).zip(flushes) {
+            assert_eq!(Pace::flushes(end as f64 - 0.5), earlier);
+            assert_eq!(Pace::flushes(end as f64 + 0.5), earlier + 1);
+        }
     }
 
     #[test]

@@ -57,6 +57,7 @@ mod interruption_tests;
 mod tests;
 
 pub use batch::BatchName;
+pub use buffer::Pace;
 pub use context::{Context, Origin};
 pub use error::Error;
 pub use file::FORMAT_VERSION;
@@ -74,7 +75,7 @@ use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use batch::DRAFTS;
-use buffer::{Buffer, Pace};
+use buffer::Buffer;
 use file::Footer;
 use inventory::Area;
 use lock::Lock;
@@ -112,7 +113,7 @@ pub struct Reconciled {
 }
 
 /// So many bytes of rows are written at once, however short they have waited.
-const FULL: usize = 64 << 20;
+pub const FULL: usize = 64 << 20;
 
 impl Results {
     /// Opens the results folder at `root`, which is made if there is none: takes its lock, brings it in order after an

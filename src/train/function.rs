@@ -38,7 +38,7 @@ pub fn descend<R: Element>(spec: &FunctionRun, watch: &mut dyn FnMut(u64) -> Con
                 return diverged(step, "lr");
             }
             let gradient = surface.gradient(point);
-            optim::shrink(&mut point, spec.optimizer.decoupled_decay(step));
+            optim::shrink(instructions, &mut point, spec.optimizer.decoupled_decay(step));
             let updated = spec.optimizer.update(instructions, step, &mut point, &gradient, &mut slots);
             if !record(step as i64, point) || updated.is_err() {
                 return diverged(step, "function");

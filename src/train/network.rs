@@ -273,7 +273,10 @@ impl<'a, R: Element> Run<'a, R> {
         }
         let decay = spec.optimizer.decoupled_decay(step);
         if decay > 0.0 {
-            network.layout().weights().for_each(|view| optim::shrink(&mut parameters[view.range.clone()], decay));
+            network
+                .layout()
+                .weights()
+                .for_each(|view| optim::shrink(*instructions, &mut parameters[view.range.clone()], decay));
         }
         let updated = spec.optimizer.update(*instructions, step, parameters, gradients, slots);
         updated.map_err(|place| NotFinite::of(network.layout().view_of(place).layer()))?;
