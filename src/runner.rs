@@ -72,13 +72,14 @@ const TAKES: usize = 64;
 /// thread. Costs are in floating-point operations.
 ///
 /// `work` gets the job's index and a function that it calls with the number of steps done; when that says break, the job
-/// should return early. It says so once `stop` is set or `handle` has failed. A job that has not begun then never does.
+/// should return early. It says so once `stop` is set or `handle` has failed. A job that
+/// has not begun then never does; one that is [`Started`](Event::Started) and waits for its turn begins, and is told at its first call.
 ///
 /// # Errors
 /// The first error of `handle`, after all jobs have ended; it is not called again.
 ///
 /// # Panics
-/// Where the operating system gives no threads.
+/// Where there are to be no threads, or the operating system gives none.
 pub fn run<T: Send, E>(
     costs: &[f64],
     threads: usize,
@@ -105,7 +106,8 @@ pub fn run<T: Send, E>(
     let (turns, next) = (Turns::new(threads), AtomicUsize::new(0));
     let do_part = |jobs: &[usize], sender: &mpsc::SyncSender<_>| {
         let mut events = Vec::with_capacity(2 * jobs.len());
-        // A job alone is told of when it begins. Nobody waits for a place meanwhile. The receiver lives until every sender is gone.
+        // A job alone is told of when it begins, before it takes a place. Nobody receives only where `handle` has panicked: the jobs are
+        // told to end.
         if let [job] = *jobs {
             if stopped() {
                 return;
@@ -390,6 +392,34 @@ mod tests {
         )
         .unwrap();
         assert_eq!(ended, [0]);
+    }
+
+    #[test]
+    fn stopping_ends_those_that_wait_for_their_turn_too() {
+        let stop = AtomicBool::new(false);
+        let (mut started, mut ended) = (Vec::new(), Vec::new());
+        run::<_, Infallible>(
+            &[1e9; 4],
+            2,
+            &stop,
+            &Progress::new(4),
+            |_, watch| while watch(1).is_continue() {},
+            |event| {
+                match event {
+                    Event::Started { job } => started.push(job),
+                    Event::Ended { job, .. } => ended.push(job),
+                    Event::Tick => {}
+                }
+                // Two compute, and two wait.
+                stop.store(started.len() == 4, Ordering::Relaxed);
+                Ok(())
+            },
+        )
+        .unwrap();
+        started.sort_unstable();
+        ended.sort_unstable();
+        assert_eq!(started, [0, 1, 2, 3]);
+        assert_eq!(ended, started);
     }
 
     #[test]

@@ -2,21 +2,27 @@
 
 /// The share of `values` for which `holds` is true, as far as so many of them tell as `sample` says; 0 of none.
 ///
-/// They are taken from all over, at the golden ratio of the length from one to the next: of all rows and all columns, if the values are a
-/// matrix, however long its rows are.
+/// They are taken from all over, in no order that rows or columns could have, if the values are a matrix; the same ones every time.
 pub fn share<T>(values: &[T], sample: u32, holds: impl Fn(&T) -> bool) -> f64 {
-    /// (√5 − 1) / 2, as a fraction of 2³².
-    const GOLDEN: u32 = 0x9E37_79B9;
     let count = u32::try_from(values.len()).unwrap_or(u32::MAX).min(sample);
     if count < sample {
         return values.iter().filter(|value| holds(value)).count() as f64 / f64::from(count.max(1));
     }
     let mut held: u32 = 0;
     for index in 0..count {
-        let place = (u128::from(index.wrapping_mul(GOLDEN)) * values.len() as u128) >> u32::BITS;
+        let place = (u128::from(scrambled(index)) * values.len() as u128) >> u32::BITS;
         held += u32::from(holds(&values[place as usize]));
     }
     f64::from(held) / f64::from(count)
+}
+
+/// The last step of MurmurHash3 (Appleby 2011): every bit of the number changes half of those of the result.
+fn scrambled(mut number: u32) -> u32 {
+    number ^= number >> 16;
+    number = number.wrapping_mul(0x85EB_CA6B);
+    number ^= number >> 13;
+    number = number.wrapping_mul(0xC2B2_AE35);
+    number ^ number >> 16
 }
 
 #[cfg(test)]
@@ -25,8 +31,10 @@ mod tests {
 
     #[test]
     fn a_sample_is_of_all_rows_and_all_columns() {
-        for (rows, columns) in [(128, 100), (100, 784), (256, 64), (1000, 3), (7, 4096)] {
-            // Of a matrix, the first rows, the last rows, the first columns, the last columns, every second row and column.
+        for (rows, columns) in
+            [(128, 100), (100, 784), (256, 64), (1000, 3), (7, 4096), (144, 100), (233, 100), (610, 100)]
+        {
+            // Of a matrix, the first rows, the last rows, the first columns, the last columns, a corner.
             let matrix: Vec<(usize, usize)> = (0..rows * columns).map(|i| (i / columns, i % columns)).collect();
             let of_matrix: [fn(f64, f64) -> bool; 6] = [
                 |row, _| row == 0.0,
@@ -41,7 +49,7 @@ mod tests {
                     |(row, column): &(usize, usize)| holds(*row as f64 / rows as f64, *column as f64 / columns as f64);
                 let expected = matrix.iter().filter(|place| holds(place)).count() as f64 / matrix.len() as f64;
                 let found = share(&matrix, 128, holds);
-                assert!((found - expected).abs() < 0.08, "{rows} x {columns}, {index}: {found}, not {expected}");
+                assert!((found - expected).abs() < 0.12, "{rows} x {columns}, {index}: {found}, not {expected}");
             }
         }
         assert_eq!(share(&[1, 0, 0, 1], 10, |x| *x > 0), 0.5);

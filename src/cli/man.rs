@@ -73,8 +73,14 @@ fn page(command: &Command) -> io::Result<Vec<u8>> {
                 "" => writeln!(page, ".PP")?,
                 "Examples:" => writeln!(page, ".SH EXAMPLES")?,
                 "Environment:" => writeln!(page, ".SH ENVIRONMENT")?,
-                line => writeln!(page, "{line}")?,
+                line => match line.strip_prefix("Exit codes: ") {
+                    Some(codes) => writeln!(page, ".SH EXIT STATUS\n{codes}")?,
+                    None => writeln!(page, "{line}")?,
+                },
             }
+        }
+        if keeps_lines {
+            writeln!(page, ".fi")?;
         }
     }
     Ok(page)

@@ -41,7 +41,7 @@ struct Arguments {
     #[command(subcommand)]
     command: Command,
 
-    /// Log more to stderr: -v what is done, -vv every detail. PARIBUS_LOG sets it, too (error, warn, info, debug, trace).
+    /// Log more to stderr: -v what is done, -vv every detail. PARIBUS_LOG sets it, too.
     #[arg(short, long, action = clap::ArgAction::Count, global = true)]
     verbose: u8,
 }

@@ -12,7 +12,8 @@ use super::Element;
 ///
 /// # Safety
 /// [`LANES`](Self::LANES) is at least 1 and divides 64, and [`read`](Self::read) and [`write`](Self::write) touch so many numbers and
-/// no others: places in slices are reckoned with it.
+/// no others: places in slices are reckoned with it. [`nonzeros`](Self::nonzeros) sets no bit beyond the lanes and none for a zero, and
+/// [`load`](Self::load) adds nothing but zeros: a set bit stands for a number that is there.
 pub unsafe trait Lanes<R>: Copy {
     /// How many numbers a vector holds.
     const LANES: usize;
@@ -62,9 +63,12 @@ pub unsafe trait Lanes<R>: Copy {
 }
 
 /// Whatever the compiler makes of it; without a fused multiply-add in the processor, a call to the C library's.
-// SAFETY: an array has as many numbers as it has; lengths that do not divide 64 are not compiled where it matters.
+// SAFETY: an array is read and written whole, and no other lengths are compiled.
 unsafe impl<R: Element, const N: usize> Lanes<R> for [R; N] {
-    const LANES: usize = N;
+    const LANES: usize = {
+        assert!(N > 0 && 64 % N == 0, "the lanes of a vector");
+        N
+    };
     const FEWEST: usize = if N < 16 { 4 } else { 2 };
     const MOST: usize = if N == 8 { 13 } else { 7 };
 

@@ -391,14 +391,26 @@ mod tests {
                 let mut parameters = vec![1.0_f32; count];
                 let mut accumulators = vec![0.0; slots * count];
                 let mut gradients = vec![0.5; count];
-                // The square of it overflows, or it does itself; one later on is not told.
+                // One later on is not told.
                 gradients[place] = f32::INFINITY;
                 gradients[count - 1] = f32::INFINITY;
                 let updated =
                     optimizer.update(Instructions::fastest(), 0, &mut parameters, &gradients, &mut accumulators);
-                // Lion's step is a sign, and its mean overflows.
+                // Lion's step is a sign, but its mean is not finite.
                 assert_eq!(updated, Err(place), "{optimizer:?}");
             }
+        }
+    }
+
+    #[test]
+    fn an_accumulator_that_overflows_is_told_though_its_parameter_is_finite() {
+        for Contract { optimizer, slots, .. } in contracts() {
+            let (mut parameters, mut accumulators) = ([1.0_f32; 3], vec![0.0; 3 * slots]);
+            let updated =
+                optimizer.update(Instructions::fastest(), 0, &mut parameters, &[0.5, 1e30, 0.5], &mut accumulators);
+            let squares = !["sgd", "momentum", "nesterov", "lion"].contains(&optimizer.kind());
+            assert_eq!(updated, if squares { Err(1) } else { Ok(()) }, "{optimizer:?}");
+            assert!(parameters.iter().all(|w| w.is_finite()), "{optimizer:?}");
         }
     }
 

@@ -56,13 +56,13 @@ impl Cost {
         let values = weights * (2.0 + spec.optimizer.slots() as f64) + spec.rows_at_once() as f64 * values;
         let looks = Looks::of(spec);
         let losses = spec.record.rows(spec.steps) as f64;
-        let recorded = losses * 40.0 + looks.rows * 64.0;
-        // Columns that hold one number take no room.
-        let varies = |varies: bool| if varies { ON_DISK.number } else { 0.0 };
-        let penalty = varies(spec.regularization.weight_decay.get() > 0.0 || spec.regularization.l1.get() > 0.0);
-        let lr = varies(spec.optimizer.1 != Pacing::default());
-        let evaluated = evaluations * evaluated + looks.evaluated;
         let evaluation_rows = evaluations * spec.record.parts().len() as f64;
+        let recorded = losses * 40.0 + (evaluation_rows + looks.rows) * 64.0;
+        // Columns that hold one number take no room.
+        let column = |varies: bool| if varies { ON_DISK.number } else { 0.0 };
+        let penalty = column(spec.regularization.weight_decay.get() > 0.0 || spec.regularization.l1.get() > 0.0);
+        let lr = column(spec.optimizer.1 != Pacing::default());
+        let evaluated = evaluations * evaluated + looks.evaluated;
         Self {
             operations: steps * (step + update) + evaluated * (2.0 * weights + elementwise),
             step: step + update,

@@ -45,17 +45,19 @@ pub fn estimate(shapes: &[Shape], seeds: u64, jobs: usize, budget: Duration) -> 
     let (mut waiting, mut disk, mut cells) = (0.0, 0.0, 0);
     for Shape { cost, cells: of_shape, .. } in shapes {
         let count = (of_shape * seeds) as f64;
-        waiting += count * (cost.rows + ROW_OF_RUNS);
+        waiting += count * (cost.rows + store::CELLS_BYTES as f64);
         disk += count * cost.disk;
         cells += of_shape;
     }
+    // The share of all rows that comes between two flushes.
+    let wait = if seconds > 0.0 { Pace::longest(seconds) / seconds } else { 1.0 };
     let planned = cells as f64 * BYTES_PER_CELL + count as f64 * BYTES_PER_RUN;
     Estimate {
         jobs,
         seconds,
-        // The longest wait is about half of the whole time, but for short ones.
-        memory: memory(shapes, seeds, jobs) + planned + WRITING * (waiting / 2.0).min(store::FULL as f64),
-        disk: if count == 0 { 0.0 } else { disk + FILES * Pace::flushes(seconds) as f64 },
+        memory: memory(shapes, seeds, jobs) + planned + WRITING * (waiting * wait).min(store::FULL as f64),
+        // What waits is written together, so nothing is written more often than there are runs.
+        disk: disk + FILES * Pace::flushes(seconds).min(count) as f64,
         timed: rates.timed,
         shapes: rates.distinct,
     }
@@ -75,9 +77,8 @@ const PER_RUN: f64 = 0.07e-3;
 const BYTES_PER_CELL: f64 = 2.9e3;
 const BYTES_PER_RUN: f64 = 0.4e3;
 
-/// What a run's row of `runs` takes while it waits, and how much memory it takes to write what waits next to that itself: it becomes
-/// columns, then pages. Measured over 1000 to 100,000 runs of 1 to 1000 losses.
-const ROW_OF_RUNS: f64 = 4096.0;
+/// How much memory what waits takes in all while it is written, next to what it takes while it waits: it becomes columns, then pages.
+/// Measured over 1000 to 100,000 runs of 1 to 1000 losses.
 const WRITING: f64 = 2.5;
 
 /// When the last of many runs ends, each so many seconds long: towards the end more runs than `jobs` take turns, so that all end

@@ -12,6 +12,8 @@ pub struct Turns {
     places: Mutex<Places>,
     /// How many wait, to be looked at without the lock.
     waiting: AtomicUsize,
+    /// How long a turn lasts if others wait.
+    length: Duration,
 }
 
 #[derive(Debug)]
@@ -31,7 +33,11 @@ struct Waiting {
 impl Turns {
     /// So many places, all free.
     pub fn new(places: usize) -> Self {
-        Self { places: Mutex::new(Places { free: places, queue: VecDeque::new() }), waiting: AtomicUsize::new(0) }
+        Self {
+            places: Mutex::new(Places { free: places, queue: VecDeque::new() }),
+            waiting: AtomicUsize::new(0),
+            length: LENGTH,
+        }
     }
 
     /// Waits for a place, and takes it until the turn is dropped.
@@ -84,13 +90,13 @@ pub struct Turn<'a> {
     waited: Duration,
 }
 
-/// How long a turn lasts if others wait: long beside what it takes to bring a job's numbers back into the caches, short beside a job.
+/// Long beside what it takes to bring a job's numbers back into the caches, short beside a job.
 const LENGTH: Duration = Duration::from_millis(20);
 
 impl Turn<'_> {
     /// Lets another one compute, where one waits and this turn has lasted long enough; comes back when it is this one's turn again.
     pub fn share(&mut self) {
-        if self.turns.waiting.load(Ordering::Relaxed) > 0 && self.since.elapsed() >= LENGTH {
+        if self.turns.waiting.load(Ordering::Relaxed) > 0 && self.since.elapsed() >= self.turns.length {
             let begin = Instant::now();
             self.turns.give_back();
             self.turns.wait();
@@ -118,18 +124,18 @@ mod tests {
     use super::*;
 
     #[test]
-    fn no_more_compute_than_there_are_places_and_all_get_their_turns() {
+    fn no_more_compute_than_there_are_places() {
         let turns = Turns::new(2);
         let (computing, most) = (AtomicUsize::new(0), AtomicUsize::new(0));
         let all_are_there = Barrier::new(5);
-        std::thread::scope(|scope| {
+        thread::scope(|scope| {
             for _ in 0..5 {
                 scope.spawn(|| {
                     all_are_there.wait();
                     let mut turn = turns.take();
                     for _ in 0..3 {
                         most.fetch_max(1 + computing.fetch_add(1, Ordering::SeqCst), Ordering::SeqCst);
-                        std::thread::sleep(LENGTH);
+                        thread::sleep(LENGTH);
                         computing.fetch_sub(1, Ordering::SeqCst);
                         turn.share();
                     }
@@ -141,26 +147,49 @@ mod tests {
         assert_eq!(turns.waiting.into_inner(), 0);
     }
 
+    fn until_they_wait(turns: &Turns, count: usize) {
+        while turns.waiting.load(Ordering::Relaxed) < count {
+            thread::yield_now();
+        }
+    }
+
     #[test]
-    fn who_waits_computes_before_who_has_computed_goes_on() {
-        let turns = Turns::new(1);
+    fn who_waits_longest_computes_next_and_who_has_computed_goes_on_last() {
+        let turns = Turns { length: Duration::ZERO, ..Turns::new(1) };
         let order = Mutex::new(Vec::new());
         let mut first = turns.take();
-        std::thread::scope(|scope| {
-            scope.spawn(|| {
-                let _turn = turns.take();
-                order.lock().unwrap().push("second");
-            });
-            while turns.waiting.load(Ordering::Relaxed) == 0 {
-                std::thread::yield_now();
+        thread::scope(|scope| {
+            for (before, name) in ["second", "third"].into_iter().enumerate() {
+                until_they_wait(&turns, before);
+                let (turns, order) = (&turns, &order);
+                scope.spawn(move || {
+                    let _turn = turns.take();
+                    order.lock().unwrap().push(name);
+                });
             }
-            first.share();
-            assert!(order.lock().unwrap().is_empty(), "the turn has just begun");
-            std::thread::sleep(LENGTH);
+            until_they_wait(&turns, 2);
             first.share();
             order.lock().unwrap().push("first");
         });
-        assert_eq!(order.into_inner().unwrap(), ["second", "first"]);
+        assert_eq!(order.into_inner().unwrap(), ["second", "third", "first"]);
         assert!(first.waited() > Duration::ZERO);
+    }
+
+    #[test]
+    fn a_turn_is_not_shared_before_it_has_lasted_its_time() {
+        let turns = Turns { length: Duration::MAX, ..Turns::new(1) };
+        let mut first = turns.take();
+        let second_has_computed = AtomicBool::new(false);
+        thread::scope(|scope| {
+            scope.spawn(|| {
+                let _turn = turns.take();
+                second_has_computed.store(true, Ordering::SeqCst);
+            });
+            until_they_wait(&turns, 1);
+            first.share();
+            assert!(!second_has_computed.load(Ordering::SeqCst));
+            drop(first);
+        });
+        assert!(second_has_computed.into_inner());
     }
 }

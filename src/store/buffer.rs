@@ -102,7 +102,7 @@ impl Buffer {
 }
 
 /// What a row of `runs` takes in memory, roughly.
-const CELLS_BYTES: usize = 4096;
+pub const CELLS_BYTES: usize = 4096;
 
 /// When the next flush is due: soon after the start, so that little is lost if the process dies early, then ever less
 /// often, so that a long experiment has few files.
@@ -126,7 +126,18 @@ impl Pace {
         now.saturating_duration_since(self.last) >= self.interval
     }
 
-    /// How many flushes a time of so many seconds takes, the one at its end included.
+    /// The longest time between two flushes, or before the last one, in a time of so many seconds.
+    pub fn longest(seconds: f64) -> f64 {
+        let (mut longest, mut interval, mut left) = (0.0_f64, Self::FIRST.as_secs_f64(), seconds);
+        while longest < Self::LONGEST.as_secs_f64() && left > 0.0 {
+            longest = longest.max(interval.min(left));
+            left -= interval;
+            interval = (2.0 * interval).min(Self::LONGEST.as_secs_f64());
+        }
+        longest
+    }
+
+    /// How often a time of so many seconds is interrupted by a flush, the one at its end included, where there is always something to write.
     pub fn flushes(seconds: f64) -> u64 {
         let (mut count, mut interval, mut left) = (1, Self::FIRST.as_secs_f64(), seconds);
         while interval < Self::LONGEST.as_secs_f64() && left >= interval {
@@ -167,6 +178,8 @@ mod tests {
             assert_eq!(Pace::flushes(end as f64 - 0.5), earlier);
             assert_eq!(Pace::flushes(end as f64 + 0.5), earlier + 1);
         }
+        let longest = [0.0, 0.5, 1.5, 3.5, 13.0, 63.0, 80.0, 123.0, 1e9].map(Pace::longest);
+        assert_eq!(longest, [0.0, 0.5, 1.0, 2.0, 6.0, 32.0, 32.0, 60.0, 60.0]);
     }
 
     #[test]

@@ -57,7 +57,7 @@ mod interruption_tests;
 mod tests;
 
 pub use batch::BatchName;
-pub use buffer::Pace;
+pub use buffer::{CELLS_BYTES, Pace};
 pub use context::{Context, Origin};
 pub use error::Error;
 pub use file::FORMAT_VERSION;
