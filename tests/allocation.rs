@@ -12,7 +12,7 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicIsize, Ordering};
 
 use paribus::batches::Sampling;
-use paribus::data::{Data, Dataset, Info, Limits, Preparation, Rows, Source, Task};
+use paribus::data::{Data, Dataset, Info, Limits, Preparation, Rows, Scalings, Source, Task};
 use paribus::file::Experiment;
 use paribus::kernel::Precision;
 use paribus::nn;
@@ -114,8 +114,13 @@ fn a_planned_run_takes_little_memory() {
 #[test]
 fn a_step_allocates_nothing() {
     let _alone = ALONE.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
-    let data =
-        Dataset { train: rows(ROWS), test: rows(30), features: FEATURES, task: Task::Classification { classes: 3 } };
+    let data = Dataset {
+        train: rows(ROWS),
+        test: rows(30),
+        features: FEATURES,
+        task: Task::Classification { classes: 3 },
+        scalings: Scalings::default(),
+    };
     let network = |json| serde_json::from_str::<nn::Section>(json).unwrap().model(None).unwrap();
     let plain = network(r#"{"hidden": [10, 7]}"#);
     let regularized = network(r#"{"hidden": [10, 7], "activation": "gelu", "batch_norm": true, "dropout": 0.2}"#);

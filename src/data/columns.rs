@@ -13,7 +13,7 @@ use thiserror::Error;
 
 use super::dataset::{Dataset, Inputs, Rows};
 use super::target::{self, Column, Resolved, TargetError, TaskKind};
-use super::{Info, MOST_NUMBERS, counted, fingerprint};
+use super::{Info, MOST_NUMBERS, Scalings, counted, fingerprint};
 use crate::value::problem::{did_you_mean, listed};
 use crate::value::schema::or;
 
@@ -318,7 +318,7 @@ impl Columns {
             all_columns,
             ..Info::unsplit(train.len() as u64, test.len() as u64, features, task, fingerprint)
         };
-        Ok((Dataset { train, test, features, task }, info))
+        Ok((Dataset { train, test, features, task, scalings: Scalings::default() }, info))
     }
 }
 

@@ -1,6 +1,6 @@
 //! What a network is fed: rows of inputs, and for each what should come out.
 
-use super::normalize::Scaling;
+use super::normalize::{Scaling, Scalings};
 use crate::real::Real;
 use crate::sample;
 
@@ -12,6 +12,8 @@ pub struct Dataset {
     pub test: Rows,
     pub features: usize,
     pub task: Task,
+    /// What runs have measured of the training rows; nothing to begin with.
+    pub scalings: Scalings,
 }
 
 /// What a network has to say of a row.

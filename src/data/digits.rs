@@ -6,7 +6,7 @@
 //! of `digits.csv` of scikit-learn 1.9, repacked as IDX files. There is no test data of its own: see `test_share`.
 
 use super::dataset::{Dataset, Inputs, Rows, Targets, Task};
-use super::{Info, mnist};
+use super::{Info, Scalings, mnist};
 
 const IMAGES: &[u8] = include_bytes!("../../data/digits/digits-images-idx3-ubyte.gz");
 const LABELS: &[u8] = include_bytes!("../../data/digits/digits-labels-idx1-ubyte.gz");
@@ -37,7 +37,7 @@ pub fn load(rows: usize) -> Dataset {
         },
         targets: Targets::Classes(labels.into_iter().map(u16::from).collect()),
     };
-    Dataset { train, test: Rows::default(), features: FEATURES, task: TASK }
+    Dataset { train, test: Rows::default(), features: FEATURES, task: TASK, scalings: Scalings::default() }
 }
 
 #[cfg(test)]

@@ -14,7 +14,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
-use super::{Dataset, Info, Rows, Task, are_too_many, counted, fingerprint};
+use super::{Dataset, Info, Rows, Scalings, Task, are_too_many, counted, fingerprint};
 use crate::number::OutOfRange;
 
 /// The settings of `source = "idx"`.
@@ -226,7 +226,7 @@ impl Idx {
         let (train_rows, test_rows) = (train.len() as u64, test.len() as u64);
         let task = Task::Classification { classes: classes.into() };
         let info = Info::unsplit(train_rows, test_rows, features, task, fingerprint);
-        Ok((Dataset { train, test, features, task }, info))
+        Ok((Dataset { train, test, features, task, scalings: Scalings::default() }, info))
     }
 }
 

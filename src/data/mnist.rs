@@ -13,7 +13,7 @@ use std::io::Read;
 
 use flate2::bufread::GzDecoder;
 
-use super::{Dataset, Info, Rows, Task};
+use super::{Dataset, Info, Rows, Scalings, Task};
 
 const TRAIN_IMAGES: &[u8] = include_bytes!("../../data/mnist/train-images-idx3-ubyte.gz");
 const TRAIN_LABELS: &[u8] = include_bytes!("../../data/mnist/train-labels-idx1-ubyte.gz");
@@ -46,7 +46,7 @@ pub fn load(train_rows: usize, test_rows: usize) -> Dataset {
     };
     let (train, test) =
         rayon::join(|| rows(TRAIN_IMAGES, TRAIN_LABELS, train_rows), || rows(TEST_IMAGES, TEST_LABELS, test_rows));
-    Dataset { train, test, features: FEATURES, task: TASK }
+    Dataset { train, test, features: FEATURES, task: TASK, scalings: Scalings::default() }
 }
 
 /// The first `length` bytes behind a header of `HEADER` bytes.

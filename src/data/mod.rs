@@ -29,7 +29,7 @@ use thiserror::Error;
 
 pub use dataset::{Dataset, Inputs, Rows, Targets, Task, View};
 pub use idx::{Fault, FileError, Idx};
-pub use normalize::Normalize;
+pub use normalize::{Normalize, Scalings};
 pub use split::{Partition, Preparation, Split, SplitError};
 
 use self::blobs::Blobs;
@@ -327,7 +327,7 @@ impl Data {
         let (mut dataset, whole) = with_synthetic!(&self.2, source => {
                 let whole = synthetic::info(source)?;
                 let (features, task) = (whole.features, whole.task);
-                (Dataset { train: source.draw(), test: Rows::default(), features, task }, whole)
+                (Dataset { train: source.draw(), test: Rows::default(), features, task, scalings: Scalings::default() }, whole)
             },
             Source::Mnist => built_in(mnist::info(), &mnist::load)?,
             Source::Digits => built_in(digits::info(), &|train_rows, _| digits::load(train_rows))?,

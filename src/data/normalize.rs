@@ -1,6 +1,9 @@
 //! Bringing features to a common scale. What that scale is, is measured on the training rows of a run and nowhere else,
 //! so that nothing about the validation and test rows gets into the training.
 
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -33,30 +36,22 @@ impl Normalize {
 
     /// Measures the rows of `train`, one after the other. A feature that is the same in all of them is only shifted: it
     /// becomes 0.
-    pub(super) fn measure(self, train: View) -> Option<Scaling> {
+    fn measure(self, train: View) -> Scaling {
         let features = train.rows.inputs.len() / train.rows.len();
-        let each_row = |visit: &mut dyn FnMut(usize, f64)| {
-            for place in 0..train.len() {
-                let row = train.order.map_or(place, |order| order[place]);
-                let mut feature = 0;
-                train.rows.inputs.for_each(row * features, features, |value| {
-                    visit(feature, value);
-                    feature += 1;
-                });
-            }
-        };
-        if self == Self::None {
-            return None;
-        }
-        let spread = spread(features, each_row);
+        let mut spread = vec![(f64::INFINITY, f64::NEG_INFINITY); features];
+        each_value(train, features, |feature, value| {
+            let (min, max) = &mut spread[feature];
+            *min = min.min(value);
+            *max = max.max(value);
+        });
         let (shift, scale) = match self {
             Self::None | Self::MinMax => spread.iter().map(|(min, max)| (*min, max - min)).unzip(),
             Self::Standard => {
                 let count = train.len() as f64;
                 let (mut mean, mut deviation) = (vec![0.0; features], vec![0.0; features]);
-                each_row(&mut |feature, value| mean[feature] += value);
+                each_value(train, features, |feature, value| mean[feature] += value);
                 mean.iter_mut().for_each(|sum| *sum /= count);
-                each_row(&mut |feature, value| {
+                each_value(train, features, |feature, value| {
                     let distance = value - mean[feature];
                     deviation[feature] += distance * distance;
                 });
@@ -71,19 +66,67 @@ impl Normalize {
                 (scaling.shift[feature], scaling.scale[feature]) = (min, 1.0);
             }
         }
-        Some(scaling)
+        scaling
     }
 }
 
-/// The smallest and the largest value of each feature.
-fn spread(features: usize, each_row: impl Fn(&mut dyn FnMut(usize, f64))) -> Vec<(f64, f64)> {
-    let mut spread = vec![(f64::INFINITY, f64::NEG_INFINITY); features];
-    each_row(&mut |feature, value| {
-        let (min, max) = &mut spread[feature];
-        *min = min.min(value);
-        *max = max.max(value);
-    });
-    spread
+/// Shows `visit` every value with its feature, row after row.
+fn each_value(train: View, features: usize, mut visit: impl FnMut(usize, f64)) {
+    for place in 0..train.len() {
+        let row = train.order.map_or(place, |order| order[place]);
+        let mut feature = 0;
+        train.rows.inputs.for_each(row * features, features, |value| {
+            visit(feature, value);
+            feature += 1;
+        });
+    }
+}
+
+/// What was measured of the rows of a dataset: runs that train on the same ones share it.
+#[derive(Debug, Default)]
+pub struct Scalings(Mutex<HashMap<Measured, Arc<OnceLock<Arc<Scaling>>>>>);
+
+/// What a scaling was measured for, and on which rows: all, or those of an order with this hash.
+type Measured = (Normalize, Option<blake3::Hash>);
+
+/// So many are kept; then it begins anew.
+const KEPT: usize = 1024;
+
+impl Scalings {
+    /// The scaling for rows to train on, `train`, always those of the same dataset. Who asks while it is measured waits.
+    pub(super) fn of(&self, normalize: Normalize, train: View) -> Option<Arc<Scaling>> {
+        if normalize == Normalize::None {
+            return None;
+        }
+        let hash = |order: &[usize]| {
+            let bytes: Vec<u8> = order.iter().flat_map(|row| (*row as u64).to_le_bytes()).collect();
+            blake3::hash(&bytes)
+        };
+        let measured = (normalize, train.order.map(hash));
+        let scaling = {
+            // Nothing that is done under the lock can panic half-way.
+            let mut kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+            if kept.len() == KEPT && !kept.contains_key(&measured) {
+                kept.clear();
+            }
+            kept.entry(measured).or_default().clone()
+        };
+        Some(scaling.get_or_init(|| Arc::new(normalize.measure(train))).clone())
+    }
+}
+
+/// A copy has measured nothing yet: its rows may be changed.
+impl Clone for Scalings {
+    fn clone(&self) -> Self {
+        Self::default()
+    }
+}
+
+/// What was measured follows from the rows: it makes no difference.
+impl PartialEq for Scalings {
+    fn eq(&self, _: &Self) -> bool {
+        true
+    }
 }
 
 /// (x − shift) / scale for each feature; scales are above 0.
@@ -121,9 +164,9 @@ mod tests {
     fn normalized(normalize: Normalize, order: Option<&[usize]>, picked: &[usize]) -> Vec<f64> {
         let rows = rows();
         let train = View { order, ..View::of(&rows) };
-        let scaling = normalize.measure(train);
+        let scaling = Scalings::default().of(normalize, train);
         let mut inputs = vec![0.0; 3 * picked.len()];
-        View { scaling: scaling.as_ref(), ..View::of(&rows) }.gather_inputs(picked, &mut inputs);
+        View { scaling: scaling.as_deref(), ..View::of(&rows) }.gather_inputs(picked, &mut inputs);
         inputs
     }
 
@@ -139,6 +182,27 @@ mod tests {
     fn min_max_is_the_range_from_0_to_1() {
         assert_eq!(normalized(Normalize::MinMax, None, &[0, 3]), [0.0, 0.0, 0.0, 1.0, 0.0, 1.0]);
         assert_eq!(normalized(Normalize::None, None, &[1]), [2.0, 0.1, 20.0]);
+    }
+
+    #[test]
+    fn who_trains_on_the_same_rows_shares_what_was_measured() {
+        let (rows, scalings) = (rows(), Scalings::default());
+        let of = |normalize, order: Option<&'static [usize]>| {
+            scalings.of(normalize, View { order, ..View::of(&rows) }).expect("something is measured")
+        };
+        let all = of(Normalize::Standard, None);
+        assert!(Arc::ptr_eq(&all, &of(Normalize::Standard, None)));
+        assert_ne!(all, of(Normalize::MinMax, None));
+        let two = of(Normalize::Standard, Some(&[0, 1]));
+        assert!(Arc::ptr_eq(&two, &of(Normalize::Standard, Some(&[0, 1]))));
+        assert_ne!(two, of(Normalize::Standard, Some(&[0, 2])));
+        assert_ne!(two, all);
+        for first in 0..2 * KEPT {
+            let order = [first % 4, first / 4 % 4, first / 16 % 4, first / 64 % 4, first / 256 % 4, first / 1024 % 4];
+            scalings.of(Normalize::MinMax, View { order: Some(&order), ..View::of(&rows) });
+        }
+        assert!((1..=KEPT).contains(&scalings.0.lock().unwrap().len()));
+        assert_eq!(all, of(Normalize::Standard, None));
     }
 
     #[test]

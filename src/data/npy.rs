@@ -12,7 +12,7 @@ use thiserror::Error;
 
 use super::dataset::{Dataset, Inputs, Rows};
 use super::target::{self, Column, Resolved, TargetError, TaskKind};
-use super::{Info, are_too_many, counted, fingerprint};
+use super::{Info, Scalings, are_too_many, counted, fingerprint};
 use crate::number::shortest;
 
 /// The settings of `source = "npy"`.
@@ -162,7 +162,7 @@ impl Npy {
             test.zip(test_targets).map(|(test, targets)| Rows { inputs: test.inputs, targets }).unwrap_or_default();
         let train = Rows { inputs: train.inputs, targets: train_targets };
         let info = Info::unsplit(train.len() as u64, test.len() as u64, features, task, fingerprint);
-        Ok((Dataset { train, test, features, task }, Info { class_names, ..info }))
+        Ok((Dataset { train, test, features, task, scalings: Scalings::default() }, Info { class_names, ..info }))
     }
 }
 

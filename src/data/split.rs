@@ -1,5 +1,7 @@
 //! Splits: which of the training rows are set aside for validation, which for a test, and which are left to train on.
 
+use std::sync::Arc;
+
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
@@ -177,7 +179,7 @@ pub struct Partition<'a> {
     validation: usize,
     /// How many of the rows in `order` are for the test.
     test: usize,
-    scaling: Option<Scaling>,
+    scaling: Option<Arc<Scaling>>,
 }
 
 impl<'a> Partition<'a> {
@@ -192,7 +194,7 @@ impl<'a> Partition<'a> {
         let order = if validation + test > 0 { order(data.train.len()) } else { Vec::new() };
         let mut partition = Self { data, order, validation, test, scaling: None };
         assert_eq!(partition.train().len() as u64, info.train_rows, "the data is the one that was planned");
-        partition.scaling = normalize.measure(partition.train());
+        partition.scaling = data.scalings.of(normalize, partition.train());
         partition
     }
 
@@ -231,12 +233,13 @@ impl<'a> Partition<'a> {
     }
 
     fn view<'s>(&'s self, rows: &'s super::Rows, order: Option<&'s [usize]>) -> View<'s> {
-        View { rows, order, scaling: self.scaling.as_ref() }
+        View { rows, order, scaling: self.scaling.as_deref() }
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use super::super::Scalings;
     use super::*;
     use crate::random::Random;
     use crate::seed::Seed;
@@ -306,8 +309,13 @@ mod tests {
 
     #[test]
     fn the_parts_of_a_partition_are_every_row_once() {
-        let data =
-            Dataset { train: rows(10), test: Rows::default(), features: 1, task: Task::Classification { classes: 1 } };
+        let data = Dataset {
+            train: rows(10),
+            test: Rows::default(),
+            features: 1,
+            task: Task::Classification { classes: 1 },
+            scalings: Scalings::default(),
+        };
         let info = preparation("validation_rows = 3\ntest_share = 0.2").split.apply(info(10, 0)).unwrap();
         let seed = Seed::default();
         let partition = Partition::new(&data, &info, Normalize::None, |rows| order(seed, rows));
@@ -321,7 +329,13 @@ mod tests {
 
     #[test]
     fn where_nothing_is_set_aside_rows_stay_as_they_are() {
-        let data = Dataset { train: rows(5), test: rows(2), features: 1, task: Task::Classification { classes: 1 } };
+        let data = Dataset {
+            train: rows(5),
+            test: rows(2),
+            features: 1,
+            task: Task::Classification { classes: 1 },
+            scalings: Scalings::default(),
+        };
         let partition = Partition::new(&data, &info(5, 2), Normalize::None, |_| panic!("no order is needed"));
         assert_eq!(inputs(partition.train()), [0, 1, 2, 3, 4]);
         assert_eq!(inputs(partition.test()), [0, 1]);
@@ -330,7 +344,13 @@ mod tests {
 
     #[test]
     fn validation_rows_leave_the_test_rows_alone() {
-        let data = Dataset { train: rows(5), test: rows(2), features: 1, task: Task::Classification { classes: 1 } };
+        let data = Dataset {
+            train: rows(5),
+            test: rows(2),
+            features: 1,
+            task: Task::Classification { classes: 1 },
+            scalings: Scalings::default(),
+        };
         let info = preparation("validation_rows = 2").split.apply(info(5, 2)).unwrap();
         let partition = Partition::new(&data, &info, Normalize::None, |_| vec![4, 3, 2, 1, 0]);
         assert_eq!(inputs(partition.validation()), [4, 3]);

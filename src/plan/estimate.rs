@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 
 use super::cost::Cost;
 use super::survey::Shape;
-use crate::data::{Dataset, Inputs, Rows, Targets, Task};
+use crate::data::{Dataset, Inputs, Rows, Scalings, Targets, Task};
 use crate::nn::Init;
 use crate::nn::init::{Uniform, Weights};
 use crate::number::Positive;
@@ -41,7 +41,9 @@ pub fn estimate(shapes: &[Shape], seeds: u64, jobs: usize, budget: Duration) -> 
         shapes.iter().map(|shape| (rates.seconds(&shape.spec, &shape.cost), shape.cells * seeds)).collect();
     let count: u64 = runs.iter().map(|(_, count)| count).sum();
     let jobs = jobs.min(usize::try_from(count).unwrap_or(usize::MAX)).max(1);
-    let seconds = makespan(&runs, jobs);
+    // More runs at a time than the machine has cores take no less time.
+    let cores = std::thread::available_parallelism().map_or(jobs, usize::from);
+    let seconds = makespan(&runs, jobs.min(cores));
     let (mut waiting, mut disk, mut cells) = (0.0, 0.0, 0);
     for Shape { cost, cells: of_shape, .. } in shapes {
         let count = (of_shape * seeds) as f64;
@@ -141,7 +143,7 @@ impl Rates {
         for (index, (key, weight, shape)) in waiting.into_iter().enumerate() {
             let Some(left) = budget.checked_sub(begin.elapsed()) else { break };
             // Networks of which two updates would take longer than all timing together are not made.
-            let drawn = shape.cost.bytes / size_of::<f32>() as f64 * DRAWN;
+            let drawn = (shape.cost.bytes - shape.cost.rows) / size_of::<f32>() as f64 * DRAWN;
             if 2.0 * shape.cost.step * USUAL + drawn > left.as_secs_f64() {
                 continue;
             }
@@ -250,7 +252,13 @@ fn blank(run: &NetworkRun, rows: usize) -> Dataset {
         Task::Classification { .. } => Targets::Classes(vec![0; rows]),
         Task::Regression { targets } => Targets::Values { values: vec![0.0; rows * targets], targets },
     };
-    Dataset { train: Rows { inputs, targets }, test: Rows::default(), features, task: run.info.task }
+    Dataset {
+        train: Rows { inputs, targets },
+        test: Rows::default(),
+        features,
+        task: run.info.task,
+        scalings: Scalings::default(),
+    }
 }
 
 #[cfg(test)]

@@ -6,7 +6,7 @@ mod recorded;
 use super::*;
 use crate::batches::Batches;
 use crate::batches::Sampling;
-use crate::data::{Data, Info, Limits, Normalize, Preparation, Rows, Source, Task};
+use crate::data::{Data, Info, Limits, Normalize, Preparation, Rows, Scalings, Source, Task};
 use crate::kernel::Precision;
 use crate::nn::init::{Normal, Weights};
 use crate::nn::loss::Objective;
@@ -45,6 +45,7 @@ fn dataset() -> Dataset {
         test: rows(40, 1),
         features: FEATURES,
         task: Task::Classification { classes: CLASSES },
+        scalings: Scalings::default(),
     }
 }
 
