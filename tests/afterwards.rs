@@ -136,6 +136,7 @@ fn status_knows_what_was_typed_where_no_file_says_it() {
 fn status_disturbs_nobody_while_a_run_is_at_work() {
     let long = SMALL
         .replace("steps = 30", "steps = [30, 2_000_000_000]")
+        .replace("every = \"epoch\"", "every = 1_000_000")
         .replace("evaluate", "loss = { at = \"before-update\", every = 1_000_000 }\nevaluate");
     let scratch = Scratch::with(&long);
     let mut run =

@@ -236,6 +236,7 @@ fn check_validates_several_files_and_trains_nothing() {
 fn a_second_run_is_refused_while_one_is_at_work_and_an_interruption_loses_nothing() {
     let long = SMALL
         .replace("steps = 30", "steps = [30, 2_000_000_000]")
+        .replace("every = \"epoch\"", "every = 1_000_000")
         .replace("evaluate", "loss = { at = \"before-update\", every = 1_000_000 }\nevaluate");
     let scratch = Scratch::with(&long);
     let mut first =

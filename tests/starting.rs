@@ -125,6 +125,6 @@ fn there_is_a_manual_page_for_every_command() {
         let page = std::fs::read_to_string(scratch.path().join(format!("pages/man1/paribus-{command}.1"))).unwrap();
         assert!(page.contains(&format!(".TH paribus-{command} 1")), "{page}");
         let examples = page.split(".SH EXAMPLES\n.nf\n").nth(1).unwrap_or_else(|| panic!("{page}"));
-        assert!(examples.starts_with("  paribus ") && examples.contains("\nExit codes: "), "{page}");
+        assert!(examples.starts_with("  paribus ") && examples.contains("\n.SH EXIT STATUS\n"), "{page}");
     }
 }
