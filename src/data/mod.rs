@@ -327,7 +327,8 @@ impl Data {
         let (mut dataset, whole) = with_synthetic!(&self.2, source => {
                 let whole = synthetic::info(source)?;
                 let (features, task) = (whole.features, whole.task);
-                (Dataset { train: source.draw(), test: Rows::default(), features, task, scalings: Scalings::default() }, whole)
+                let (train, test, scalings) = (source.draw(), Rows::default(), Scalings::default());
+                (Dataset { train, test, features, task, scalings }, whole)
             },
             Source::Mnist => built_in(mnist::info(), &mnist::load)?,
             Source::Digits => built_in(digits::info(), &|train_rows, _| digits::load(train_rows))?,

@@ -307,15 +307,14 @@ mod tests {
         assert!(toml::from_str::<Preparation>("validation_share = 1.0").is_err());
     }
 
+    fn dataset(train: usize, test: Rows) -> Dataset {
+        let task = Task::Classification { classes: 1 };
+        Dataset { train: rows(train), test, features: 1, task, scalings: Scalings::default() }
+    }
+
     #[test]
     fn the_parts_of_a_partition_are_every_row_once() {
-        let data = Dataset {
-            train: rows(10),
-            test: Rows::default(),
-            features: 1,
-            task: Task::Classification { classes: 1 },
-            scalings: Scalings::default(),
-        };
+        let data = dataset(10, Rows::default());
         let info = preparation("validation_rows = 3\ntest_share = 0.2").split.apply(info(10, 0)).unwrap();
         let seed = Seed::default();
         let partition = Partition::new(&data, &info, Normalize::None, |rows| order(seed, rows));
@@ -329,13 +328,7 @@ mod tests {
 
     #[test]
     fn where_nothing_is_set_aside_rows_stay_as_they_are() {
-        let data = Dataset {
-            train: rows(5),
-            test: rows(2),
-            features: 1,
-            task: Task::Classification { classes: 1 },
-            scalings: Scalings::default(),
-        };
+        let data = dataset(5, rows(2));
         let partition = Partition::new(&data, &info(5, 2), Normalize::None, |_| panic!("no order is needed"));
         assert_eq!(inputs(partition.train()), [0, 1, 2, 3, 4]);
         assert_eq!(inputs(partition.test()), [0, 1]);
@@ -344,13 +337,7 @@ mod tests {
 
     #[test]
     fn validation_rows_leave_the_test_rows_alone() {
-        let data = Dataset {
-            train: rows(5),
-            test: rows(2),
-            features: 1,
-            task: Task::Classification { classes: 1 },
-            scalings: Scalings::default(),
-        };
+        let data = dataset(5, rows(2));
         let info = preparation("validation_rows = 2").split.apply(info(5, 2)).unwrap();
         let partition = Partition::new(&data, &info, Normalize::None, |_| vec![4, 3, 2, 1, 0]);
         assert_eq!(inputs(partition.validation()), [4, 3]);
