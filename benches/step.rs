@@ -63,10 +63,7 @@ fn time(instructions: Instructions, mut spec: NetworkRun, data: &Dataset, steps:
         elapsed = begin.elapsed();
         ControlFlow::Continue(())
     };
-    black_box(match spec.precision {
-        Precision::F32 => train::train_with::<f32>(instructions, &spec, data, &mut watch),
-        Precision::F64 => train::train_with::<f64>(instructions, &spec, data, &mut watch),
-    });
+    black_box(train::network_on(instructions, &spec, data, &mut watch));
     elapsed
 }
 

@@ -7,7 +7,6 @@ mod section;
 
 use std::ops::ControlFlow;
 
-pub use self::network::train_with;
 pub use self::section::{Section, StepsError};
 use crate::data::Dataset;
 use crate::kernel::{Instructions, Precision};
@@ -49,9 +48,19 @@ pub enum Ending {
 /// # Panics
 /// Where `data` has no training rows, or what the network needs does not fit into memory.
 pub fn network(spec: &NetworkRun, data: &Dataset, watch: &mut dyn FnMut(u64) -> ControlFlow<()>) -> Outcome {
+    network_on(Instructions::in_use(), spec, data, watch)
+}
+
+/// [`network`] with instructions of the caller's choice. They change the speed and no bit of the outcome.
+pub fn network_on(
+    instructions: Instructions,
+    spec: &NetworkRun,
+    data: &Dataset,
+    watch: &mut dyn FnMut(u64) -> ControlFlow<()>,
+) -> Outcome {
     match spec.precision {
-        Precision::F32 => train_with::<f32>(Instructions::in_use(), spec, data, watch),
-        Precision::F64 => train_with::<f64>(Instructions::in_use(), spec, data, watch),
+        Precision::F32 => network::train::<f32>(instructions, spec, data, watch),
+        Precision::F64 => network::train::<f64>(instructions, spec, data, watch),
     }
 }
 

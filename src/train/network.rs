@@ -14,9 +14,8 @@ use crate::random::Random;
 use crate::record::{EvaluationRow, LossAt, LossRow, Part};
 use crate::spec::NetworkRun;
 
-/// [`super::network`] in a precision and with instructions of the caller's choice. Instructions change the speed and no bit of
-/// the outcome.
-pub fn train_with<R: Element>(
+/// [`super::network_on`] in a precision.
+pub(super) fn train<R: Element>(
     instructions: Instructions,
     spec: &NetworkRun,
     data: &Dataset,

@@ -7,10 +7,10 @@ Instructions are counted, not seconds: the same on a busy machine. Two runs of d
 program does once is left out. Needs valgrind, and a processor with AVX2.
 """
 
+import concurrent.futures
 import os
 import pathlib
 import re
-import shutil
 import struct
 import subprocess
 import sys
@@ -78,27 +78,29 @@ def images(folder: pathlib.Path, rows: int = 600) -> None:
 
 
 def count(program: str, folder: pathlib.Path, text: str) -> int:
-    """All instructions of one run of the program on the experiment."""
-    shutil.rmtree(folder / "results", ignore_errors=True)
+    """All instructions of one run of the program on the experiment, in the folder, which is new."""
+    folder.mkdir()
+    images(folder)
     (folder / "count.toml").write_text('name = "count"\nallow_warnings = ["one-seed"]\n' + text)
     environment = os.environ | {"PARIBUS_INSTRUCTIONS": "avx2"}
     command = ["valgrind", "--tool=callgrind", "--callgrind-out-file=/dev/null", program,
                "run", "count.toml", "--jobs", "1", "--quiet"]
     done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True)
     if done.returncode:
-        sys.exit(done.stderr)
+        raise RuntimeError(done.stderr)
     return int(re.search(r"Collected : (\d+)", done.stderr).group(1))
 
 
 def main() -> None:
     program, write = os.path.abspath(sys.argv[1]), "--write" in sys.argv
-    counts = {}
-    with tempfile.TemporaryDirectory() as name:
-        folder = pathlib.Path(name)
-        images(folder)
-        for case, text, short, long, _ in CASES:
-            sizes = [count(program, folder, text.replace("{size}", str(size))) for size in (short, long)]
-            counts[case] = round((sizes[1] - sizes[0]) / (long - short))
+    with tempfile.TemporaryDirectory() as name, concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as at_once:
+        experiments = [text.replace("{size}", str(size)) for _, text, *sizes, _ in CASES for size in sizes]
+        folders = [pathlib.Path(name) / str(index) for index in range(len(experiments))]
+        totals = list(at_once.map(count, [program] * len(experiments), folders, experiments))
+    counts = {
+        case: round((in_long - in_short) / (long - short))
+        for (case, _, short, long, _), in_short, in_long in zip(CASES, totals[::2], totals[1::2])
+    }
     if write:
         RECORD.write_text("".join(f'"{case}",{instructions}\n' for case, instructions in counts.items()))
     record = dict(re.findall(r'"(.*)",(\d+)', RECORD.read_text()))

@@ -17,7 +17,7 @@ use crate::optim::{Adam, AdamW, Momentum, Optimizer, Sgd};
 use crate::random::Script;
 use crate::record::{Evaluate, Every, LossRecord, Record};
 use crate::seed::{Purpose, Seed};
-use crate::train::network;
+use crate::train::{network, network_on};
 
 const FEATURES: usize = 12;
 const CLASSES: usize = 3;
@@ -135,11 +135,7 @@ fn every_instruction_set_trains_the_same_parameters() {
         let data = dataset();
         let expected = outcome(&spec);
         for instructions in Instructions::available() {
-            let mut watch = |_| ControlFlow::Continue(());
-            let outcome = match precision {
-                Precision::F32 => train_with::<f32>(instructions, &spec, &data, &mut watch),
-                Precision::F64 => train_with::<f64>(instructions, &spec, &data, &mut watch),
-            };
+            let outcome = network_on(instructions, &spec, &data, &mut |_| ControlFlow::Continue(()));
             assert_eq!(outcome, expected, "{instructions}");
         }
     }

@@ -129,7 +129,7 @@ fn weights_that_begin_infinite_are_seen_before_anything_is_recorded() {
     let model = Model::read("hidden = [40]");
     let spec = NetworkRun { init, model, precision: Precision::F32, record: loss(LossAt::BeforeUpdate, 1), ..spec() };
     for instructions in Instructions::available() {
-        let outcome = train_with::<f32>(instructions, &spec, &data, &mut |_| ControlFlow::Continue(()));
+        let outcome = network_on(instructions, &spec, &data, &mut |_| ControlFlow::Continue(()));
         assert_eq!(outcome.ending, Ending::Diverged { step: 0, layer: "affine1".to_owned() });
         assert_eq!(outcome.history, []);
     }
