@@ -84,7 +84,7 @@ def main():
 
 
 def build_peak(folder):
-    flags = ["--edition", "2024", "-C", "opt-level=3", "-C", "target-cpu=native", "-C", "target-feature=-prefer-256-bit"]
+    flags = ["--edition", "2024", "-C", "opt-level=3", "-C", "target-cpu=native"]
     built = subprocess.run(["rustc", *flags, HERE / "peak.rs", "-o", folder / "peak"], capture_output=True, text=True)
     if built.returncode:
         sys.exit(built.stderr)
