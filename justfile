@@ -12,7 +12,7 @@ check:
 test:
     cargo test --locked
 
-# Benchmarks: a step, an optimizer's update, a whole small experiment.
+# Benchmarks: products, a step, an optimizer's update, gathering, writing, a whole small experiment.
 bench *ARGUMENTS:
     cargo bench --locked {{ ARGUMENTS }}
 

@@ -3,7 +3,7 @@
     python3 tests/python/instruction_counts.py target/release/paribus           # exit code 1 where a count has grown
     python3 tests/python/instruction_counts.py target/release/paribus --write   # put today's counts on record
 
-Instructions are counted, not seconds: the same on a busy machine. Two runs of different length are subtracted, so that what the
+Instructions are counted, not seconds: nearly the same on a busy machine. Two runs of different length are subtracted, so that what the
 program does once is left out. Needs valgrind, and a processor with AVX2.
 """
 
