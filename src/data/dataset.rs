@@ -12,7 +12,7 @@ pub struct Dataset {
     pub test: Rows,
     pub features: usize,
     pub task: Task,
-    /// What runs have measured of the training rows; nothing to begin with.
+    /// What runs have measured of the training rows, which are not changed from then on; nothing to begin with.
     pub scalings: Scalings,
 }
 

@@ -45,7 +45,8 @@ impl Normalize {
             *max = max.max(value);
         });
         let (shift, scale) = match self {
-            Self::None | Self::MinMax => spread.iter().map(|(min, max)| (*min, max - min)).unzip(),
+            Self::None => unreachable!("nothing is measured"),
+            Self::MinMax => spread.iter().map(|(min, max)| (*min, max - min)).unzip(),
             Self::Standard => {
                 let count = train.len() as f64;
                 let (mut mean, mut deviation) = (vec![0.0; features], vec![0.0; features]);
@@ -84,35 +85,48 @@ fn each_value(train: View, features: usize, mut visit: impl FnMut(usize, f64)) {
 
 /// What was measured of the rows of a dataset: runs that train on the same ones share it.
 #[derive(Debug, Default)]
-pub struct Scalings(Mutex<HashMap<Measured, Arc<OnceLock<Arc<Scaling>>>>>);
+pub struct Scalings(Mutex<HashMap<Key, Arc<OnceLock<Arc<Scaling>>>>>);
 
 /// What a scaling was measured for, and on which rows: all, or those of an order with this hash.
-type Measured = (Normalize, Option<blake3::Hash>);
+type Key = (Normalize, Option<blake3::Hash>);
 
-/// So many are kept; then it begins anew.
-const KEPT: usize = 1024;
+/// Bytes of scalings that are kept, about; then all are forgotten. A thousand splits of MNIST take 13 MB.
+const MOST_KEPT: usize = 16 << 20;
+
+/// How many scalings of so many features are kept.
+fn most_kept(features: usize) -> usize {
+    (MOST_KEPT / (2 * size_of::<f64>() * features.max(1))).max(1)
+}
 
 impl Scalings {
     /// The scaling for rows to train on, `train`, always those of the same dataset. Who asks while it is measured waits.
-    pub(super) fn of(&self, normalize: Normalize, train: View) -> Option<Arc<Scaling>> {
+    pub(super) fn measured_on(&self, normalize: Normalize, train: View) -> Option<Arc<Scaling>> {
         if normalize == Normalize::None {
             return None;
         }
-        let hash = |order: &[usize]| {
-            let bytes: Vec<u8> = order.iter().flat_map(|row| (*row as u64).to_le_bytes()).collect();
-            blake3::hash(&bytes)
-        };
-        let measured = (normalize, train.order.map(hash));
+        let key = (normalize, train.order.map(hash));
+        let most = most_kept(train.rows.inputs.len() / train.rows.len());
         let scaling = {
             // Nothing that is done under the lock can panic half-way.
             let mut kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-            if kept.len() == KEPT && !kept.contains_key(&measured) {
+            if kept.len() >= most && !kept.contains_key(&key) {
                 kept.clear();
             }
-            kept.entry(measured).or_default().clone()
+            kept.entry(key).or_default().clone()
         };
         Some(scaling.get_or_init(|| Arc::new(normalize.measure(train))).clone())
     }
+}
+
+fn hash(order: &[usize]) -> blake3::Hash {
+    const ROWS: usize = 128;
+    let mut hasher = blake3::Hasher::new();
+    for rows in order.chunks(ROWS) {
+        let mut bytes = [0; 8 * ROWS];
+        bytes.as_chunks_mut().0.iter_mut().zip(rows).for_each(|(bytes, row)| *bytes = (*row as u64).to_le_bytes());
+        hasher.update(&bytes[..8 * rows.len()]);
+    }
+    hasher.finalize()
 }
 
 /// A copy has measured nothing yet: its rows may be changed.
@@ -164,7 +178,7 @@ mod tests {
     fn normalized(normalize: Normalize, order: Option<&[usize]>, picked: &[usize]) -> Vec<f64> {
         let rows = rows();
         let train = View { order, ..View::of(&rows) };
-        let scaling = Scalings::default().of(normalize, train);
+        let scaling = Scalings::default().measured_on(normalize, train);
         let mut inputs = vec![0.0; 3 * picked.len()];
         View { scaling: scaling.as_deref(), ..View::of(&rows) }.gather_inputs(picked, &mut inputs);
         inputs
@@ -188,7 +202,7 @@ mod tests {
     fn who_trains_on_the_same_rows_shares_what_was_measured() {
         let (rows, scalings) = (rows(), Scalings::default());
         let of = |normalize, order: Option<&'static [usize]>| {
-            scalings.of(normalize, View { order, ..View::of(&rows) }).expect("something is measured")
+            scalings.measured_on(normalize, View { order, ..View::of(&rows) }).expect("something is measured")
         };
         let all = of(Normalize::Standard, None);
         assert!(Arc::ptr_eq(&all, &of(Normalize::Standard, None)));
@@ -197,12 +211,33 @@ mod tests {
         assert!(Arc::ptr_eq(&two, &of(Normalize::Standard, Some(&[0, 1]))));
         assert_ne!(two, of(Normalize::Standard, Some(&[0, 2])));
         assert_ne!(two, all);
-        for first in 0..2 * KEPT {
-            let order = [first % 4, first / 4 % 4, first / 16 % 4, first / 64 % 4, first / 256 % 4, first / 1024 % 4];
-            scalings.of(Normalize::MinMax, View { order: Some(&order), ..View::of(&rows) });
+    }
+
+    #[test]
+    fn what_is_kept_is_bounded_by_its_size() {
+        assert_eq!((most_kept(784), most_kept(100_000), most_kept(100_000_000)), (1337, 10, 1));
+        let features = 300_000;
+        let values = (0..2 * features).map(|i| i as f64).collect();
+        let rows = Rows { inputs: Inputs::Numbers(values), targets: Targets::Classes(vec![0; 2]) };
+        let scalings = Scalings::default();
+        let on = |order| scalings.measured_on(Normalize::MinMax, View { order: Some(order), ..View::of(&rows) });
+        let first = on(&[0]);
+        for order in [&[1][..], &[0, 1], &[1, 0], &[0, 0]] {
+            on(order);
+            assert!((1..=3).contains(&scalings.0.lock().unwrap().len()));
         }
-        assert!((1..=KEPT).contains(&scalings.0.lock().unwrap().len()));
-        assert_eq!(all, of(Normalize::Standard, None));
+        assert_eq!(first, on(&[0]), "what was forgotten is measured again");
+    }
+
+    #[test]
+    fn orders_that_differ_anywhere_are_told_apart() {
+        let order: Vec<usize> = (0..300).collect();
+        for place in [0, 127, 128, 299] {
+            let mut other = order.clone();
+            other[place] += 1;
+            assert_ne!(hash(&order), hash(&other));
+        }
+        assert_ne!(hash(&order), hash(&order[..299]));
     }
 
     #[test]

@@ -194,7 +194,7 @@ impl<'a> Partition<'a> {
         let order = if validation + test > 0 { order(data.train.len()) } else { Vec::new() };
         let mut partition = Self { data, order, validation, test, scaling: None };
         assert_eq!(partition.train().len() as u64, info.train_rows, "the data is the one that was planned");
-        partition.scaling = data.scalings.of(normalize, partition.train());
+        partition.scaling = data.scalings.measured_on(normalize, partition.train());
         partition
     }
 

@@ -18,7 +18,7 @@ pub unsafe trait Lanes<R>: Copy {
     /// How many numbers a vector holds.
     const LANES: usize;
 
-    /// How many vectors a row of a sparse product's panel has, at least: the chains of fewer would wait for each other.
+    /// How many vectors a row of a sparse product's panel has, at least: the chains of fewer would wait for too long for each other.
     const FEWEST: usize;
 
     /// And at most: as many accumulators leave a register for the element of `a`, and 64 rows of them, 26 or 28 KiB, fit into the

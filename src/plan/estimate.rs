@@ -142,7 +142,7 @@ impl Rates {
         let (mut of_shape, mut seconds, mut operations) = (HashMap::new(), 0.0, 0.0);
         for (index, (key, weight, shape)) in waiting.into_iter().enumerate() {
             let Some(left) = budget.checked_sub(begin.elapsed()) else { break };
-            // Networks of which two updates would take longer than all timing together are not made.
+            // Networks that cannot be made and updated twice in the time that is left are not made.
             let drawn = (shape.cost.bytes - shape.cost.rows) / size_of::<f32>() as f64 * DRAWN;
             if 2.0 * shape.cost.step * USUAL + drawn > left.as_secs_f64() {
                 continue;
@@ -361,6 +361,21 @@ mod tests {
         let long = estimated(&plan(&text(100_000, "[200, 200]")), 2);
         assert!(long.seconds > 10.0 * short.seconds && long.disk > 10.0 * short.disk && long.memory > short.memory);
         assert_eq!(long.jobs, 2);
+        // What waits to be written says nothing of how long a network takes to be made.
+        let losses = estimated(&plan(&text(10_000_000, "[20]")), 1);
+        assert_eq!((losses.shapes, losses.timed), (2, 2));
+    }
+
+    #[test]
+    fn more_jobs_than_cores_take_no_less_time() {
+        let plan = plan(
+            "data.source = 'digits'\nnetwork.hidden = [16]\ntrain = { steps = 1000 }\noptimizer = 'sgd'\nseeds = 500",
+        );
+        let cores = std::thread::available_parallelism().map_or(1, usize::from);
+        let (few, many) = (estimated(&plan, cores), estimated(&plan, 1000 * cores));
+        assert_eq!(many.jobs, 500);
+        // Each is timed by itself, on a machine that may have other work: equal within chance.
+        assert!(many.seconds > few.seconds / 5.0, "{many:?}, {few:?}");
     }
 
     #[test]
