@@ -233,6 +233,18 @@ fn check_validates_several_files_and_trains_nothing() {
 }
 
 #[test]
+fn a_number_of_jobs_out_of_range_is_told_the_range() {
+    let scratch = Scratch::new();
+    for command in ["run", "plan"] {
+        for jobs in ["-1", "0", "4097"] {
+            let ran = scratch.run(&format!("{command} small.toml --jobs {jobs}"));
+            assert_eq!(ran.code, 2);
+            assert!(ran.stderr.contains("is not in 1..=4096"), "{}", ran.stderr);
+        }
+    }
+}
+
+#[test]
 fn a_second_run_is_refused_while_one_is_at_work_and_an_interruption_loses_nothing() {
     let long = SMALL
         .replace("steps = 30", "steps = [30, 2_000_000_000]")

@@ -29,7 +29,7 @@ pub struct Arguments {
     #[arg(long, value_name = "KEY=VALUE")]
     only: Vec<String>,
     /// How many runs would train at the same time, for the estimate [default: one for each core]
-    #[arg(short, long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=4096))]
+    #[arg(short, long, value_name = "N", allow_negative_numbers = true, value_parser = clap::value_parser!(u32).range(1..=4096))]
     jobs: Option<u32>,
     /// List every run, however many there are; without it more than 1000 are counted only.
     #[arg(long)]

@@ -30,7 +30,7 @@ pub struct Arguments {
     #[command(flatten)]
     experiment: Asked,
     /// How many runs train at the same time [default: one for each core]
-    #[arg(short, long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=4096))]
+    #[arg(short, long, value_name = "N", allow_negative_numbers = true, value_parser = clap::value_parser!(u32).range(1..=4096))]
     jobs: Option<u32>,
     /// The folder to write to [default: results/NAME, with --set results/NAME@HASH]
     #[arg(long, value_name = "DIR")]
