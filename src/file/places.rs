@@ -79,7 +79,14 @@ pub fn explain(problems: &mut Vec<Problem>, root: &Node) -> HashSet<&'static str
             Home::Top | Home::TopSection => _ = misplaced.insert(name.to_owned()),
             Home::Kinds { .. } | Home::IsOptimizer => {}
         }
-        problem.label = if *name == *key { home.label(name) } else { home.question(name) };
+        problem.label = match (&home, meant) {
+            _ if *name != *key => home.question(name),
+            // Another kind has it, and this one something that is spelled alike: either may be meant.
+            (Home::Kinds { is_there: true, .. }, Some(meant)) => {
+                format!("{}; did you mean `{meant}`?", home.label(name))
+            }
+            _ => home.label(name),
+        };
         problem.help.insert(0, home.help(name));
         // What is accepted where it stands is of no use to a key that belongs somewhere else.
         problem.help.retain(|help| !help.starts_with("accepted here"));
