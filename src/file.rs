@@ -21,7 +21,7 @@ use crate::value::deserialize::deserialize;
 use crate::value::fault::Fault;
 use crate::value::problem::Problem;
 use crate::value::schema::or;
-use crate::value::{self, Entry, Form, Kind, Node, NodeId, Rejected, Sources, Tree};
+use crate::value::{self, AxisId, Entry, Form, Kind, Node, NodeId, Rejected, Sources, Tree};
 
 mod compose;
 mod exclude;
@@ -35,6 +35,7 @@ mod set;
 mod single;
 mod sweep;
 mod trials;
+mod under;
 mod variants;
 
 use compose::{Composed, Main, compose};
@@ -42,6 +43,8 @@ pub use exclude::{Condition, Exclude, Wanted};
 pub use reading::{How, Reading};
 pub use single::single;
 pub use sweep::{Sweep, Trials, Zip};
+pub use trials::Draws;
+pub use under::{Section, SectionSet, Sections, Under};
 pub use variants::VARIANT;
 use variants::Variants;
 
@@ -205,8 +208,8 @@ pub struct Experiment {
     pub folder: PathBuf,
     /// How each key was read.
     pub readings: Vec<Reading>,
-    /// The tree before its axes were combined.
-    declared: Tree,
+    /// What the trials draw with, where there are any.
+    pub draws: Option<Draws>,
     /// What was rejected: it reads as if it were not there, so that what else is wrong is found, too.
     dropped: HashSet<NodeId>,
     /// Sections that have keys in places where they are not accepted.
@@ -280,8 +283,8 @@ impl Experiment {
         problems.extend(found.into_iter().map(|problem| shared.explain(problem)));
         problems.extend(misplaced_axes(&tree.root));
         let readings = reading::readings(&sources, &tree, &places, &rewritten);
-        let declared = tree.clone();
-        problems.extend(sweep::combine(&mut tree, &dropped, None));
+        let (draws, of_sweep) = sweep::combine(&mut tree, &dropped);
+        problems.extend(of_sweep);
         let mut reported = HashSet::new();
         problems.retain(|problem| reported.insert(problem.clone()));
         let missed = places::explain(&mut problems, &tree.root);
@@ -301,7 +304,7 @@ impl Experiment {
             mark,
             folder,
             readings,
-            declared,
+            draws,
             dropped,
             incomplete,
             problems,
@@ -333,24 +336,9 @@ impl Experiment {
         }
     }
 
-    /// The same file, with trials that draw from `uniform` in [0, 1).
-    pub fn with_draws(&self, uniform: sweep::Uniform) -> Self {
-        let mut tree = self.declared.clone();
-        // It is known what is wrong.
-        sweep::combine(&mut tree, &self.dropped, Some(uniform));
-        Self { tree, ..self.clone() }
-    }
-
-    /// The keys that a trial draws values for, in the order of the file.
-    pub fn drawn_keys(&self) -> Vec<String> {
-        let mut keys: Vec<String> = Vec::new();
-        self.with_draws(&mut |key, _| {
-            if keys.iter().all(|known| known != key) {
-                keys.push(key.to_owned());
-            }
-            0.0
-        });
-        keys
+    /// The same file, whose trials draw with other numbers.
+    pub fn with_draws(&self, draws: Draws) -> Self {
+        Self { draws: Some(draws), ..self.clone() }
     }
 
     /// The file under its first choice. Where a section lacks what was left out of it, the least that it can say stands in, so
@@ -381,7 +369,7 @@ impl Experiment {
         let mut problems = self.problems;
         problems.extend(more);
         for problem in &mut problems {
-            compose::explain_contradiction(problem, &self.sources, &self.declared.root);
+            compose::explain_contradiction(problem, &self.sources, &self.tree.root);
         }
         Mistakes { sources: self.sources, problems }
     }
@@ -397,11 +385,19 @@ impl Experiment {
         self.problems.is_empty()
     }
 
-    /// The choice that takes these alternatives, and the first one of every other axis.
-    pub fn choice(&self, taken: impl IntoIterator<Item = (value::AxisId, usize)>) -> value::Choice {
+    /// The choice that takes the first alternative of every axis.
+    pub fn first_choice(&self) -> value::Choice {
         let mut choice = self.tree.first_choice();
-        taken.into_iter().for_each(|(axis, alternative)| choice.set(axis, alternative));
+        self.draws.iter().for_each(|draws| draws.take(0, &mut choice));
         choice
+    }
+
+    /// Takes the 0-based `alternative` of an axis, and what it draws where it is a trial.
+    pub fn choose(&self, choice: &mut value::Choice, axis: AxisId, alternative: usize) {
+        match self.draws.as_ref().filter(|draws| draws.axis() == axis) {
+            Some(draws) => draws.take(alternative, choice),
+            None => choice.set(axis, alternative),
+        }
     }
 
     /// The file under `choice`, paths resolved.

@@ -15,9 +15,6 @@ use crate::seed::Seed;
 /// It is part of every id, so a change of it retrains everything.
 pub const NUMERICS_VERSION: u32 = 1;
 
-/// The setting that runs of one cell differ in.
-const SEED: &str = "seed";
-
 /// The settings that say how long a run lasts and what is written down, but not which path it takes; sorted.
 pub const NOT_IN_TRAJECTORY: [&str; 17] = [
     "evaluate_every",
@@ -98,6 +95,9 @@ impl From<String> for Scalar {
 pub struct Settings(BTreeMap<&'static str, Scalar>);
 
 impl Settings {
+    /// The setting that runs of one cell differ in.
+    pub const SEED: &str = "seed";
+
     /// Sets `name`. A name is set once: two components that claim one name are a bug.
     ///
     /// # Panics
@@ -109,7 +109,12 @@ impl Settings {
 
     /// Makes these the settings of the same run with another seed.
     pub fn set_seed(&mut self, seed: Seed) {
-        self.0.insert(SEED, seed.get().into());
+        self.0.insert(Self::SEED, seed.get().into());
+    }
+
+    /// Leaves the seed out.
+    pub fn remove_seed(&mut self) {
+        self.0.remove(Self::SEED);
     }
 
     /// The value of `name`, where this run has that setting.
@@ -129,53 +134,59 @@ impl Settings {
 
     /// All settings but the seed: what runs of one cell have in common.
     pub fn apart_from_seed(&self) -> impl Iterator<Item = (&str, &Scalar)> {
-        self.0.iter().filter(|(name, _)| **name != SEED).map(|(name, value)| (*name, value))
+        self.0.iter().filter(|(name, _)| **name != Self::SEED).map(|(name, value)| (*name, value))
     }
 
     /// The id of the run that has these settings on data of this fingerprint.
     pub fn run_id(&self, data_fingerprint: &str) -> RunId {
-        self.id("paribus run", data_fingerprint, |_| true)
+        run_id(self.iter(), data_fingerprint)
     }
 
     /// The id of the path through weight space: the same for runs that differ only in their length or in what is recorded.
     pub fn trajectory_id(&self, data_fingerprint: &str) -> RunId {
-        self.id("paribus trajectory", data_fingerprint, |name| NOT_IN_TRAJECTORY.binary_search(&name).is_err())
+        let settings = self.iter().filter(|(name, _)| NOT_IN_TRAJECTORY.binary_search(name).is_err());
+        id("paribus trajectory", settings, data_fingerprint)
     }
+}
 
-    /// blake3 over what is named, numerics version, fingerprint and settings; every text is preceded by its length, every value by a
-    /// letter for its type, every number is little-endian.
-    fn id(&self, what: &str, data_fingerprint: &str, counts: impl Fn(&str) -> bool) -> RunId {
-        fn text(bytes: &mut Vec<u8>, text: &str) {
-            bytes.extend((text.len() as u64).to_le_bytes());
-            bytes.extend(text.as_bytes());
-        }
-        // Hashed at once: a hasher is slow with a few bytes at a time.
-        let mut bytes = Vec::with_capacity(2048);
-        text(&mut bytes, what);
-        bytes.extend(NUMERICS_VERSION.to_le_bytes());
-        text(&mut bytes, data_fingerprint);
-        for (name, value) in self.iter().filter(|(name, _)| counts(name)) {
-            text(&mut bytes, name);
-            match value {
-                Scalar::Bool(value) => bytes.extend([b'b', u8::from(*value)]),
-                Scalar::Int(value) => {
-                    bytes.push(b'i');
-                    bytes.extend(value.to_le_bytes());
-                }
-                Scalar::Float(value) => {
-                    bytes.push(b'f');
-                    bytes.extend(value.to_bits().to_le_bytes());
-                }
-                Scalar::Text(value) => {
-                    bytes.push(b't');
-                    text(&mut bytes, value);
-                }
-            };
-        }
-        let mut id = [0; 8];
-        id.copy_from_slice(&blake3::hash(&bytes).as_bytes()[..8]);
-        RunId(id)
+/// The id of the run that has these settings, sorted by name, on data of this fingerprint.
+pub fn run_id<'n, 's>(settings: impl Iterator<Item = (&'n str, &'s Scalar)>, data_fingerprint: &str) -> RunId {
+    id("paribus run", settings, data_fingerprint)
+}
+
+/// blake3 over what is named, numerics version, fingerprint and settings; every text is preceded by its length, every value by a
+/// letter for its type, every number is little-endian.
+fn id<'n, 's>(what: &str, settings: impl Iterator<Item = (&'n str, &'s Scalar)>, data_fingerprint: &str) -> RunId {
+    fn text(bytes: &mut Vec<u8>, text: &str) {
+        bytes.extend_from_slice(&(text.len() as u64).to_le_bytes());
+        bytes.extend_from_slice(text.as_bytes());
     }
+    // Hashed at once: a hasher is slow with a few bytes at a time.
+    let mut bytes = Vec::with_capacity(2048);
+    text(&mut bytes, what);
+    bytes.extend_from_slice(&NUMERICS_VERSION.to_le_bytes());
+    text(&mut bytes, data_fingerprint);
+    for (name, value) in settings {
+        text(&mut bytes, name);
+        match value {
+            Scalar::Bool(value) => bytes.extend_from_slice(&[b'b', u8::from(*value)]),
+            Scalar::Int(value) => {
+                bytes.push(b'i');
+                bytes.extend_from_slice(&value.to_le_bytes());
+            }
+            Scalar::Float(value) => {
+                bytes.push(b'f');
+                bytes.extend_from_slice(&value.to_bits().to_le_bytes());
+            }
+            Scalar::Text(value) => {
+                bytes.push(b't');
+                text(&mut bytes, value);
+            }
+        };
+    }
+    let mut id = [0; 8];
+    id.copy_from_slice(&blake3::hash(&bytes).as_bytes()[..8]);
+    RunId(id)
 }
 
 /// The names under which two runs have other settings, sorted, with what each run has there.

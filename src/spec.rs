@@ -162,26 +162,63 @@ impl RunSpec {
     }
 }
 
+/// Some of a run's settings, which depend on one part of it alone.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum SettingsPart {
+    Data,
+    Model,
+    Init,
+    Regularization,
+    Optimizer,
+    Training,
+    Record,
+    Script,
+}
+
+impl SettingsPart {
+    pub const ALL: [Self; 8] = [
+        Self::Data,
+        Self::Model,
+        Self::Init,
+        Self::Regularization,
+        Self::Optimizer,
+        Self::Training,
+        Self::Record,
+        Self::Script,
+    ];
+}
+
 impl NetworkRun {
     /// As [`RunSpec::settings`].
     pub fn settings(&self) -> Settings {
         let mut settings = Settings::default();
         settings.set("seed", self.seed.get());
-        self.data.settings(&self.info, &mut settings);
-        self.model.settings(&mut settings);
-        self.init.settings(&mut settings);
-        self.regularization.settings(&mut settings);
-        self.optimizer.settings(&mut settings);
-        settings.set("batch_size", self.batch_size.get());
-        settings.set("steps", self.steps);
-        settings.set("sampling", self.sampling.name());
-        settings.set("objective", self.objective.name());
-        settings.set("precision", self.precision.name());
-        self.record.settings(&mut settings);
-        if let Some(script) = &self.script {
-            script.settings(&mut settings);
-        }
+        SettingsPart::ALL.into_iter().for_each(|part| self.settings_of(part, &mut settings));
         settings
+    }
+
+    /// Writes the settings of a part. The seed is in none.
+    pub fn settings_of(&self, part: SettingsPart, settings: &mut Settings) {
+        match part {
+            SettingsPart::Data => self.data.settings(&self.info, settings),
+            SettingsPart::Model => self.model.settings(settings),
+            SettingsPart::Init => self.init.settings(settings),
+            SettingsPart::Regularization => self.regularization.settings(settings),
+            SettingsPart::Optimizer => self.optimizer.settings(settings),
+            SettingsPart::Training => {
+                settings.set("batch_size", self.batch_size.get());
+                settings.set("steps", self.steps);
+                settings.set("sampling", self.sampling.name());
+                settings.set("objective", self.objective.name());
+                settings.set("precision", self.precision.name());
+            }
+            SettingsPart::Record => self.record.settings(settings),
+            SettingsPart::Script => {
+                if let Some(script) = &self.script {
+                    script.settings(settings);
+                }
+            }
+        }
     }
 
     /// As [`RunSpec::parameters`].

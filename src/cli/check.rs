@@ -5,7 +5,7 @@ use std::process::ExitCode;
 
 use super::experiment::Set;
 use super::{Failure, counted, note, out, warn};
-use crate::plan::Outline;
+use crate::plan::Plan;
 
 #[derive(Debug, clap::Args)]
 #[command(after_long_help = HELP)]
@@ -36,12 +36,12 @@ Exit codes: 0 no mistakes, 2 mistakes (with --deny-warnings: or warnings).";
 pub fn check(arguments: &Arguments) -> Result<ExitCode, Failure> {
     let mut all_well = true;
     for path in &arguments.files {
-        match arguments.set.read(path).and_then(Outline::new) {
-            Ok(outline) => {
-                let warnings = warn(&outline);
+        match arguments.set.read(path).and_then(Plan::new) {
+            Ok(plan) => {
+                let warnings = warn(&plan);
                 all_well &= warnings == 0 || !arguments.deny_warnings;
                 let warned = if warnings == 0 { String::new() } else { format!(", {}", counted(warnings, "warning")) };
-                let runs = counted(outline.runs(), "run");
+                let runs = counted(plan.len(), "run");
                 out(&format!("{}: {runs}, no mistakes{warned}\n", path.display()));
             }
             Err(mistakes) => {

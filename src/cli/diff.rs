@@ -146,14 +146,14 @@ fn recorded(root: &Path, inventory: &Inventory, asked: &HashSet<RunId>) -> Resul
 
 fn planned(path: &Path) -> Result<Vec<Member>, Failure> {
     let plan = Experiment::read(path).and_then(Plan::new)?;
-    let members = plan.runs.iter().map(|run| {
+    let members = plan.runs().map(|run| {
         let mut settings = run.settings().iter().map(|(name, value)| (name.to_owned(), value.clone())).collect();
-        add_rest(&mut settings, run.fingerprint(), NUMERICS_VERSION);
+        add_rest(&mut settings, &run.fingerprint(), NUMERICS_VERSION);
         Member {
-            run_id: run.id,
-            trajectory_id: run.trajectory_id,
-            label: run.label.clone(),
-            seed: run.seed.get(),
+            run_id: run.id(),
+            trajectory_id: run.trajectory_id(),
+            label: run.label(),
+            seed: run.seed().get(),
             settings,
             summary: None,
         }

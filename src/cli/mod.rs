@@ -31,7 +31,7 @@ use units::{counted, grouped};
 
 use crate::file::Experiment;
 use crate::kernel::Instructions;
-use crate::plan::{Duplicate, Outline, Plan, Selection};
+use crate::plan::{Plan, Selection};
 use crate::value::problem::render_warnings;
 
 /// All other things equal: one TOML file in, many small neural-network trainings, loss histories in Parquet out.
@@ -187,12 +187,11 @@ impl From<crate::data::Error> for Failure {
 }
 
 /// Shows what there is to warn of in an experiment, and returns how many warnings there are.
-fn warn(outline: &Outline) -> usize {
-    let warnings = outline.warnings();
-    if !warnings.is_empty() {
-        note(render_warnings(&outline.experiment.sources, &warnings, is_colored()).trim_end());
+fn warn(plan: &Plan) -> usize {
+    if !plan.warnings.is_empty() {
+        note(render_warnings(&plan.experiment.sources, &plan.warnings, is_colored()).trim_end());
     }
-    warnings.len()
+    plan.warnings.len()
 }
 
 /// Whether errors and warnings go to a terminal that shows colors.
@@ -223,11 +222,13 @@ fn select(plan: &Plan, only: &[String]) -> Result<Vec<usize>, Failure> {
 }
 
 /// What is said of the first cells that were merged with others, a line for each.
-fn merged(duplicates: &[Duplicate]) -> Vec<String> {
+fn merged(plan: &Plan) -> Vec<String> {
     const MOST: usize = 20;
-    let mut lines: Vec<String> = duplicates.iter().take(MOST).map(Duplicate::to_string).collect();
-    if duplicates.len() > MOST {
-        lines.push(format!("and {} more that are the same as another", grouped((duplicates.len() - MOST) as u128)));
+    let mut merged = plan.merged();
+    let mut lines: Vec<String> = merged.by_ref().take(MOST).map(|duplicate| duplicate.to_string()).collect();
+    let more = merged.count();
+    if more > 0 {
+        lines.push(format!("and {} more that are the same as another", grouped(more as u128)));
     }
     lines
 }

@@ -166,7 +166,7 @@ impl Plans {
                 refused.get_or_insert(failure);
                 HashSet::new()
             });
-            let places = plan.runs.iter().enumerate().map(|(place, run)| (run.id, place)).collect();
+            let places = plan.runs().map(|run| (run.id(), run.index())).collect();
             all.push(Replanned { plan, places, chosen });
         }
         match refused {
@@ -178,9 +178,9 @@ impl Plans {
 
 impl Replanned {
     /// The run, ready to be trained; none where it is not asked for.
-    fn find(&self, run_id: RunId, run: &RecordedRun) -> Result<Option<&PlannedRun>, String> {
+    fn find(&self, run_id: RunId, run: &RecordedRun) -> Result<Option<PlannedRun<'_>>, String> {
         let place = self.places.get(&run_id).ok_or_else(|| explain(&self.plan, run))?;
-        Ok(self.chosen.contains(place).then(|| &self.plan.runs[*place]))
+        Ok(self.chosen.contains(place).then(|| self.plan.run(*place)))
     }
 }
 
@@ -199,19 +199,19 @@ fn explain(plan: &Plan, run: &RecordedRun) -> String {
     let Some(identity) = &run.identity else {
         return format!("{gone}; or its data is other data by now");
     };
-    let is_same_but = |planned: &&PlannedRun| {
+    let is_same_but = |planned: &PlannedRun| {
         let settings = planned.settings();
         settings.iter().count() == identity.settings.len()
             && settings.iter().all(|(name, value)| identity.settings.get(name) == Some(value))
     };
-    if let Some(planned) = plan.runs.iter().find(is_same_but) {
+    if let Some(planned) = plan.runs().find(is_same_but) {
         return format!(
             "its data changed: the fingerprint was {}, and is {}",
             identity.data_fingerprint,
             planned.fingerprint()
         );
     }
-    let planned = plan.runs.iter().find(|planned| planned.label == run.label && planned.seed.get() == run.seed);
+    let planned = plan.runs().find(|planned| planned.seed().get() == run.seed && planned.label() == run.label);
     let Some(planned) = planned else { return gone.to_owned() };
     let now = planned.settings().iter().map(|(name, value)| (name.to_owned(), value.clone())).collect();
     let changes: Vec<String> = super::diff::changes(&identity.settings, &now)
@@ -224,7 +224,7 @@ fn explain(plan: &Plan, run: &RecordedRun) -> String {
 /// A run to be trained again.
 struct Job<'a> {
     recorded: &'a Recorded,
-    planned: &'a PlannedRun,
+    planned: PlannedRun<'a>,
 }
 
 /// What was found.
@@ -330,11 +330,12 @@ impl Report {
         bars: &MultiProgress,
         stop: &AtomicBool,
     ) -> Result<(), Failure> {
-        let runs: Vec<&PlannedRun> = jobs.iter().map(|job| job.planned).collect();
+        let runs: Vec<PlannedRun> = jobs.iter().map(|job| job.planned).collect();
         let mut data = Datasets::default();
-        data.load(&runs).map_err(|error| Failure::Input(format!("error: {error}\n")))?;
+        data.load(runs.iter().filter_map(|run| run.data()))
+            .map_err(|error| Failure::Input(format!("error: {error}\n")))?;
         let threads = arguments.jobs.map_or_else(default_jobs, |jobs| jobs as usize).min(jobs.len()).max(1);
-        let costs: Vec<f64> = runs.iter().map(|run| run.cost.operations).collect();
+        let costs: Vec<f64> = runs.iter().map(|run| run.cost().operations).collect();
         let progress = Progress::new(runs.len());
         let mut reporter = Reporter::new(bars, arguments.quiet, items(&runs));
         let work = |job: usize, watch: &mut dyn FnMut(u64) -> _| data.train(runs[job], watch);
@@ -348,7 +349,7 @@ impl Report {
                     let verdict = match (&row.result, recorded.compare(&row)?) {
                         (RunResult::Failed { error }, _) => Verdict::Failed { error: error.clone() },
                         (RunResult::Trained(_), differences) if differences.is_empty() => {
-                            let counts = recorded.counts(planned.id).into_iter();
+                            let counts = recorded.counts(planned.id()).into_iter();
                             Verdict::Same { rows: counts.map(|(table, rows)| (table.name(), rows)).collect() }
                         }
                         (RunResult::Trained(_), differences) => {
@@ -356,14 +357,14 @@ impl Report {
                         }
                     };
                     reporter.ended(job, || format!("{}, {}", verdict.in_short(), duration(row.seconds)));
-                    self.add(planned.id, &recorded.runs[&planned.id], verdict);
+                    self.add(planned.id(), &recorded.runs[&planned.id()], verdict);
                 }
             }
             Ok::<(), crate::store::Error>(())
         });
         reporter.finish();
         let places: HashMap<String, usize> =
-            jobs.iter().enumerate().map(|(place, job)| (job.planned.id.to_string(), place)).collect();
+            jobs.iter().enumerate().map(|(place, job)| (job.planned.id().to_string(), place)).collect();
         self.runs.sort_by_key(|line| places.get(&line.run_id).copied());
         Ok(done?)
     }

@@ -15,14 +15,13 @@ use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 
 use super::experiment::Asked;
 use super::progress::Reporter;
-use super::training::{self, Datasets, default_jobs, items};
+use super::training::{self, Datasets, Trained, default_jobs, items};
 use super::units::duration;
 use super::{Failure, counted, note, out, results_folder, select, warn};
 use crate::kernel::Instructions;
-use crate::plan::{Outline, Plan, PlannedRun};
+use crate::plan::{Plan, PlannedRun};
 use crate::runner::{self, Ended, Event, Progress};
 use crate::store::{self, Context, Inventory, Known, Reconciled, Results, RunResult, RunRow, Summary};
-use crate::train::Outcome;
 
 #[derive(Debug, clap::Args)]
 #[command(after_long_help = HELP)]
@@ -63,31 +62,30 @@ Exit codes: 0 all well, 1 a run or a file operation failed, 2 a mistake in the f
 /// Trains the runs of a file that are missing.
 pub fn run(arguments: &Arguments, bars: &MultiProgress) -> Result<ExitCode, Failure> {
     let begin = Instant::now();
-    let outline = Outline::new(arguments.experiment.read()?)?;
+    let plan = Plan::new(arguments.experiment.read()?)?;
     if !arguments.quiet {
-        warn(&outline);
+        warn(&plan);
     }
-    let plan = outline.list()?;
     let chosen = select(&plan, &arguments.only)?;
     let folder = results_folder(&plan.experiment, arguments.results.clone());
     let stop = stop_on_signals()?;
 
-    let runs: Vec<&PlannedRun> = chosen.iter().map(|&index| &plan.runs[index]).collect();
+    let runs: Vec<PlannedRun> = chosen.iter().map(|&index| plan.run(index)).collect();
     // Data that cannot be had leaves the results as they are.
     let there = Inventory::look(&folder)?;
-    let is_kept = |run: &&&PlannedRun| !arguments.fresh && there.keeps(run.id);
+    let is_kept = |run: &&PlannedRun| !arguments.fresh && there.keeps(run.id());
     let mut data = Datasets::default();
-    data.load(&runs.iter().filter(|run| !is_kept(run)).copied().collect::<Vec<_>>())?;
+    data.load(plan.data(runs.iter().filter(|run| !is_kept(run)).copied()))?;
 
     let name = plan.experiment.name.as_str();
     let other = if there.runs.is_empty() { None } else { other_experiment(&folder, name)? };
     let mut results = Results::open(&folder, context(&plan))?;
-    let wanted = runs.iter().map(|run| (run.id, run.label.clone())).collect();
+    let wanted = runs.iter().map(|run| (run.id(), run.label())).collect();
     let reconciled = results.reconcile(&wanted, arguments.only.is_empty())?;
-    let (kept, missing): (Vec<&PlannedRun>, Vec<&PlannedRun>) =
-        runs.iter().partition(|run| !arguments.fresh && results.inventory().runs.contains_key(&run.id));
+    let (kept, missing): (Vec<PlannedRun>, Vec<PlannedRun>) =
+        runs.iter().partition(|run| !arguments.fresh && results.inventory().runs.contains_key(&run.id()));
     // Nothing, but where another process has taken results away since.
-    data.load(&missing)?;
+    data.load(plan.data(missing.iter().copied()))?;
     let say = |text: String| {
         if !arguments.quiet {
             note(&text);
@@ -102,7 +100,7 @@ pub fn run(arguments: &Arguments, bars: &MultiProgress) -> Result<ExitCode, Fail
     if let Some(sentence) = moved(reconciled) {
         say(sentence);
     }
-    super::merged(&plan.duplicates).into_iter().for_each(say);
+    super::merged(&plan).into_iter().for_each(say);
 
     let mut trained = Ok(());
     let mut session = Session {
@@ -159,7 +157,7 @@ pub fn run(arguments: &Arguments, bars: &MultiProgress) -> Result<ExitCode, Fail
         note("everything else is saved; the same command tries again what failed");
         return Ok(ExitCode::from(1));
     }
-    let saved = runs.iter().filter(|run| inventory.runs.contains_key(&run.id)).count();
+    let saved = runs.iter().filter(|run| inventory.runs.contains_key(&run.id())).count();
     if stop.load(Ordering::Relaxed) && arguments.fresh && comparison.count() < missing.len() as u64 {
         let (done, all) = (comparison.count(), counted(missing.len(), "run"));
         note(&format!("interrupted: {done} of {all} were trained again"));
@@ -190,7 +188,7 @@ fn are_there(count: usize) -> String {
 /// Training, recording and reporting, while the runner runs.
 struct Session<'a> {
     /// To be trained.
-    runs: &'a [&'a PlannedRun],
+    runs: &'a [PlannedRun<'a>],
     results: Results,
     reporter: Option<Reporter>,
     fresh: bool,
@@ -206,10 +204,10 @@ impl Session<'_> {
         jobs: usize,
         stop: &AtomicBool,
         reporter: Reporter,
-        work: impl Fn(&PlannedRun, &mut dyn FnMut(u64) -> ControlFlow<()>) -> Outcome + Sync,
+        work: impl Fn(PlannedRun, &mut dyn FnMut(u64) -> ControlFlow<()>) -> Trained + Sync,
     ) -> Result<(), Failure> {
         let runs = self.runs;
-        let costs: Vec<f64> = runs.iter().map(|run| run.cost.operations).collect();
+        let costs: Vec<f64> = runs.iter().map(|run| run.cost().operations).collect();
         let progress = Progress::new(runs.len());
         self.reporter = Some(reporter);
         let work = |job: usize, watch: &mut dyn FnMut(u64) -> ControlFlow<()>| work(runs[job], watch);
@@ -220,10 +218,10 @@ impl Session<'_> {
         done
     }
 
-    fn handle(&mut self, event: Event<Outcome>, progress: &Progress) -> Result<(), Failure> {
+    fn handle(&mut self, event: Event<Trained>, progress: &Progress) -> Result<(), Failure> {
         match event {
             Event::Started { job } => {
-                tracing::debug!("{} ({}) begins", self.runs[job].name(), self.runs[job].id);
+                tracing::debug!("{} ({}) begins", self.runs[job].name(), self.runs[job].id());
                 if let Some(reporter) = &mut self.reporter {
                     reporter.started(job);
                 }
@@ -240,7 +238,7 @@ impl Session<'_> {
         }
     }
 
-    fn record(&mut self, job: usize, ended: Ended<Outcome>) -> Result<(), Failure> {
+    fn record(&mut self, job: usize, ended: Ended<Trained>) -> Result<(), Failure> {
         let run = self.runs[job];
         let Some(row) = training::row(run, ended) else { return Ok(()) };
         // Of thousands of small runs few are named, and most are new.
@@ -248,7 +246,7 @@ impl Session<'_> {
         if let Some(reporter) = &mut self.reporter {
             reporter.ended(job, || format!("{}, {}", summary::in_words(&summary), duration(row.seconds)));
         }
-        tracing::debug!("{} ({}) ended: {}", run.name(), run.id, summary::in_words(&summary));
+        tracing::debug!("{} ({}) ended: {}", run.name(), run.id(), summary::in_words(&summary));
         let known = self.results.inventory().runs.get(&row.run_id);
         if let RunResult::Failed { error } = &row.result {
             self.failures.push(format!("{} failed: {error}", run.name()));
@@ -285,7 +283,7 @@ impl Comparison {
     }
 
     /// Notes how the run compares to what is there; true where it is the same to the last bit.
-    fn is_repetition(&mut self, run: &PlannedRun, summary: &Summary, known: Option<&Known>) -> bool {
+    fn is_repetition(&mut self, run: PlannedRun, summary: &Summary, known: Option<&Known>) -> bool {
         let Some(known) = known else {
             self.new += 1;
             return false;
@@ -294,7 +292,7 @@ impl Comparison {
         if same {
             self.same += 1;
         } else {
-            self.changed.push(format!("{} ({})", run.name(), run.id));
+            self.changed.push(format!("{} ({})", run.name(), run.id()));
         }
         same
     }
@@ -363,6 +361,7 @@ mod tests {
     use crate::file::Experiment;
     use crate::record::LossRow;
     use crate::store::Status;
+    use crate::train::Outcome;
 
     const FILE: &str =
         "data.source = 'mnist'\nnetwork.hidden = []\ntrain.steps = 3\noptimizer = ['sgd', 'adam', 'rmsprop']";
@@ -371,19 +370,21 @@ mod tests {
     fn execute(
         folder: &std::path::Path,
         fresh: bool,
-        work: impl Fn(&PlannedRun) -> Outcome + Sync,
+        work: impl Fn(PlannedRun) -> Outcome + Sync,
     ) -> (Inventory, Vec<String>, Comparison) {
         let experiment = Experiment::parse("test.toml", FILE.to_owned(), "test", PathBuf::new()).unwrap();
         let plan = Plan::new(experiment).unwrap();
         let mut results = Results::open(folder, context(&plan)).unwrap();
-        let wanted = plan.runs.iter().map(|run| (run.id, run.label.clone())).collect();
+        let wanted = plan.runs().map(|run| (run.id(), run.label())).collect();
         results.reconcile(&wanted, true).unwrap();
-        let there = |run: &&PlannedRun| results.inventory().runs.contains_key(&run.id);
-        let missing: Vec<&PlannedRun> = plan.runs.iter().filter(|run| fresh || !there(run)).collect();
+        let there = |run: &PlannedRun| results.inventory().runs.contains_key(&run.id());
+        let missing: Vec<PlannedRun> = plan.runs().filter(|run| fresh || !there(run)).collect();
         let comparison = Comparison::default();
         let mut session = Session { runs: &missing, results, reporter: None, fresh, comparison, failures: Vec::new() };
         let reporter = Reporter::new(&MultiProgress::new(), true, items(&missing));
-        session.execute(2, &AtomicBool::new(false), reporter, |run, _| work(run)).unwrap();
+        session
+            .execute(2, &AtomicBool::new(false), reporter, |run, _| Trained { spec: run.spec(), outcome: work(run) })
+            .unwrap();
         (session.results.finish().unwrap(), session.failures, session.comparison)
     }
 
@@ -404,7 +405,7 @@ mod tests {
     fn a_panic_makes_its_run_failed_and_the_next_command_tries_it_again() {
         let folder = tempfile::tempdir().unwrap();
         let (first, failures, _) = execute(folder.path(), false, |run| {
-            assert_ne!(run.label, "adam", "a bug in Adam");
+            assert_ne!(run.label(), "adam", "a bug in Adam");
             outcome(1.0)
         });
         assert_eq!(summary(&first, "sgd").status, Status::Finished);
@@ -415,7 +416,7 @@ mod tests {
         assert!(failures[0].starts_with("adam, seed 0 failed: "), "{failures:?}");
 
         let (second, failures, _) = execute(folder.path(), false, |run| {
-            assert_eq!(run.label, "adam", "only what failed is tried again");
+            assert_eq!(run.label(), "adam", "only what failed is tried again");
             outcome(1.0)
         });
         assert_eq!(second.runs.len(), 3);
@@ -427,7 +428,7 @@ mod tests {
     fn a_loss_that_cannot_be_stored_fails_its_own_run_only() {
         let folder = tempfile::tempdir().unwrap();
         let (inventory, failures, _) =
-            execute(folder.path(), false, |run| outcome(if run.label == "adam" { f64::NAN } else { 1.0 }));
+            execute(folder.path(), false, |run| outcome(if run.label() == "adam" { f64::NAN } else { 1.0 }));
         assert_eq!(summary(&inventory, "adam").status, Status::Failed);
         assert_eq!(summary(&inventory, "sgd").status, Status::Finished);
         assert_eq!(failures.len(), 1);
@@ -438,7 +439,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         execute(folder.path(), false, |_| outcome(1.0));
         let (inventory, _, comparison) =
-            execute(folder.path(), true, |run| outcome(if run.label == "adam" { 2.0 } else { 1.0 }));
+            execute(folder.path(), true, |run| outcome(if run.label() == "adam" { 2.0 } else { 1.0 }));
         assert_eq!((comparison.same, comparison.changed.len()), (2, 1));
         assert!(comparison.to_string().contains("bits changed in 1, now replaced:\n  adam, seed 0"), "{comparison}");
         assert_eq!(summary(&inventory, "adam").final_loss, Some(2.0));
@@ -451,7 +452,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         execute(folder.path(), false, |_| outcome(1.0));
         let (inventory, failures, _) = execute(folder.path(), true, |run| {
-            assert_ne!(run.label, "adam");
+            assert_ne!(run.label(), "adam");
             outcome(1.0)
         });
         assert_eq!(failures.len(), 1);

@@ -40,7 +40,7 @@ pub fn show(arguments: &Arguments) -> Result<ExitCode, Failure> {
         Some(run) => {
             let plan = Plan::new(experiment)?;
             let found = plan::find(&plan, run).map_err(|error| Failure::Input(format!("error: {error}\n")))?;
-            run_text(&plan, &plan.runs[found], &arguments.experiment.to_string())?
+            run_text(&plan, plan.run(found), &arguments.experiment.to_string())?
         }
     };
     out(&text);
@@ -48,24 +48,22 @@ pub fn show(arguments: &Arguments) -> Result<ExitCode, Failure> {
 }
 
 /// The file of one run of `plan`, which stands in the file `shown`.
-fn run_text(plan: &Plan, run: &PlannedRun, shown: &str) -> Result<String, Failure> {
+fn run_text(plan: &Plan, run: PlannedRun, shown: &str) -> Result<String, Failure> {
     let experiment = &plan.experiment;
-    let mut text = format!("# {}, a run of {shown}\n# run_id {}\n", run.name(), run.id);
+    let mut text = format!("# {}, a run of {shown}\n# run_id {}\n", run.name(), run.id());
     if let Rng::Numpy(_) = experiment.rng {
         // What the rest of the script draws is in the id, and the rest is the file.
         text += &format!(
             "#\n# It draws its random numbers as a part of a NumPy script, and the script is the whole file. To train this run alone:\n\
              #\n#     paribus run {shown} --only run_id={}\n\n",
-            run.id
+            run.id()
         );
         return Ok(text + &experiment.text);
     }
-    let mut choice = experiment.tree.first_choice();
-    plan.space.decode(run.cell, &mut choice, &mut Vec::new());
     let failed = |error: &dyn std::fmt::Display| Failure::Operation(error.to_string());
-    let name = own_name(experiment.name.as_str(), &run.id.to_string()).map_err(|error| failed(&error))?;
+    let name = own_name(experiment.name.as_str(), &run.id().to_string()).map_err(|error| failed(&error))?;
     let here = std::env::current_dir().map_err(|error| failed(&error))?;
-    let file = single(&run.spec(), name, experiment, &choice, &here).map_err(|error| failed(&error))?;
+    let file = single(&run.spec(), name, experiment, &plan.choice(run), &here).map_err(|error| failed(&error))?;
     Ok(format!("{text}\n{file}"))
 }
 

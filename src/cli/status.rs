@@ -310,10 +310,10 @@ fn asked(
         Ok(plan) => {
             let is_missing =
                 |id: &RunId| inventory.runs.get(id).is_none_or(|known| known.summary.status == Status::Failed);
-            let missing: Vec<_> = plan.runs.iter().map(|run| run.id).filter(is_missing).collect();
-            let there = plan.runs.iter().filter(|run| inventory.runs.contains_key(&run.id)).count();
+            let missing: Vec<_> = plan.runs().map(|run| run.id()).filter(is_missing).collect();
+            let there = plan.runs().filter(|run| inventory.runs.contains_key(&run.id())).count();
             let asked = Asked {
-                runs: plan.runs.len(),
+                runs: plan.len(),
                 missing: missing.len(),
                 in_archive: missing.iter().filter(|id| inventory.keeps(**id)).count(),
                 others: inventory.runs.len() - there,

@@ -7,7 +7,7 @@ use std::time::Instant;
 
 use super::progress::Item;
 use super::units::duration;
-use crate::data::{self, Data, Dataset, Limits, Source};
+use crate::data::{self, Data, Dataset, Info, Limits, Source};
 use crate::plan::PlannedRun;
 use crate::runner::Ended;
 use crate::spec::RunSpec;
@@ -19,15 +19,15 @@ use crate::train::{self, Ending, Outcome};
 pub struct Datasets(HashMap<(Limits, Source), Dataset>);
 
 impl Datasets {
-    /// Reads what the `runs` need and is not there yet.
+    /// Reads what is needed and not there yet.
     ///
     /// # Errors
     /// Where a source cannot be had, or is no longer what it was when the runs were planned.
-    pub fn load(&mut self, runs: &[&PlannedRun]) -> Result<(), data::Error> {
-        for (data, info) in runs.iter().filter_map(|run| run.data()) {
+    pub fn load(&mut self, needed: impl IntoIterator<Item = (Data, Info)>) -> Result<(), data::Error> {
+        for (data, info) in needed {
             if let Entry::Vacant(entry) = self.0.entry(rows(&data)) {
                 let begin = Instant::now();
-                let dataset = data.load_as_planned(info)?;
+                let dataset = data.load_as_planned(&info)?;
                 tracing::info!(
                     "loaded {} training and {} test rows, fingerprint {}, in {}",
                     dataset.train.len(),
@@ -45,11 +45,13 @@ impl Datasets {
     }
 
     /// Trains `run`, whose data has been [loaded](Self::load). `watch` is told how many steps are done, and says whether to go on.
-    pub fn train(&self, run: &PlannedRun, watch: &mut dyn FnMut(u64) -> ControlFlow<()>) -> Outcome {
-        match run.spec() {
-            RunSpec::Network(run) => train::network(&run, &self.0[&rows(&run.data)], watch),
-            RunSpec::Function(run) => train::function(&run, watch),
-        }
+    pub fn train(&self, run: PlannedRun, watch: &mut dyn FnMut(u64) -> ControlFlow<()>) -> Trained {
+        let spec = run.spec();
+        let outcome = match &spec {
+            RunSpec::Network(run) => train::network(run, &self.0[&rows(&run.data)], watch),
+            RunSpec::Function(run) => train::function(run, watch),
+        };
+        Trained { spec, outcome }
     }
 }
 
@@ -59,21 +61,29 @@ fn rows(data: &Data) -> (Limits, Source) {
     (limits.clone(), source.clone())
 }
 
+/// A run that was trained.
+#[derive(Debug)]
+pub struct Trained {
+    pub spec: RunSpec,
+    pub outcome: Outcome,
+}
+
 /// What is recorded of a run that ended; nothing where it was interrupted.
-pub fn row(run: &PlannedRun, ended: Ended<Outcome>) -> Option<RunRow> {
-    let result = match ended.result {
-        Ok(Outcome { ending: Ending::Interrupted, .. }) => return None,
-        Ok(outcome) => RunResult::Trained(outcome),
-        Err(error) => RunResult::Failed { error },
+pub fn row(run: PlannedRun, ended: Ended<Trained>) -> Option<RunRow> {
+    let (spec, result) = match ended.result {
+        Ok(Trained { outcome: Outcome { ending: Ending::Interrupted, .. }, .. }) => return None,
+        Ok(Trained { spec, outcome }) => (spec, RunResult::Trained(outcome)),
+        Err(error) => (run.spec(), RunResult::Failed { error }),
     };
+    let settings = spec.settings();
     Some(RunRow {
-        run_id: run.id,
-        trajectory_id: run.trajectory_id,
-        label: run.label.clone(),
-        seed: run.seed.get(),
-        settings: run.settings(),
-        data_fingerprint: run.fingerprint().to_owned(),
-        parameters: run.parameters(),
+        run_id: run.id(),
+        trajectory_id: settings.trajectory_id(spec.fingerprint()),
+        label: run.label(),
+        seed: run.seed().get(),
+        settings,
+        data_fingerprint: spec.fingerprint().to_owned(),
+        parameters: spec.parameters(),
         result,
         seconds: ended.elapsed.as_secs_f64(),
         finished_at: ended.finished_at,
@@ -81,8 +91,8 @@ pub fn row(run: &PlannedRun, ended: Ended<Outcome>) -> Option<RunRow> {
 }
 
 /// The runs, as far as progress is concerned.
-pub fn items(runs: &[&PlannedRun]) -> Vec<Item> {
-    runs.iter().map(|run| Item { name: run.name(), steps: run.steps(), cost: run.cost.operations }).collect()
+pub fn items(runs: &[PlannedRun]) -> Vec<Item> {
+    runs.iter().map(|run| Item { name: run.name(), steps: run.steps(), cost: run.cost().operations }).collect()
 }
 
 /// One for each core.

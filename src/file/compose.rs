@@ -105,7 +105,8 @@ fn section_of<'n>(sources: &Sources, root: &'n Node, origin: &Origin) -> Option<
     ) -> Option<(String, &'n [Entry])> {
         if let Kind::Axis(axis) = &node.kind {
             // An optimizer's name is a key of the file; a variant's is not one of this section.
-            let name = |alternative: &'n Alternative| alternative.name.as_deref().filter(|_| axis.form == Form::Listed);
+            let name =
+                |alternative: &'n Alternative| alternative.name.as_deref().filter(|_| axis.form != Form::Patched);
             return axis.alternatives.iter().find_map(|alternative| {
                 let depth = path.len();
                 path.extend(name(alternative));

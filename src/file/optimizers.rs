@@ -1,6 +1,8 @@
 //! The `[optimizer]` section, lowered: `[optimizer.NAME]` tables become the alternatives of one axis, each with the keys
 //! that stand directly in `[optimizer]` and with `kind = "NAME"` where it says no kind. Beside tables, `[optimizer]` has no `kind`.
 
+use std::sync::Arc;
+
 use super::Name;
 use crate::optim::Algorithm;
 use crate::value::problem::{Cause, Problem};
@@ -84,7 +86,7 @@ pub fn lower_section(tree: &mut Tree, section: &mut Entry) -> (SharedKeys, Vec<P
         form: Form::Listed,
         alternatives: arms.into_iter().map(|arm| alternative(tree, arm, &shared)).collect(),
     };
-    section.value.kind = Kind::Axis(axis);
+    section.value.kind = Kind::Axis(Arc::new(axis));
     (SharedKeys(shared_keys), problems)
 }
 

@@ -89,7 +89,7 @@ impl Reader<'_> {
                 let how = match axis.form {
                     Form::Spaced(word) => How::Spaced(word, axis.alternatives.len()),
                     Form::Drawn(distribution) => How::Drawn(distribution.word()),
-                    Form::Listed | Form::Trials | Form::Patched => How::Axis(axis.alternatives.len()),
+                    Form::Listed | Form::Trial(_) | Form::Patched => How::Axis(axis.alternatives.len()),
                 };
                 self.add(path, node, how);
                 // Axes of an alternative's own.

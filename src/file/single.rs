@@ -48,7 +48,8 @@ pub fn single(
         path.iter().any(|key| match node.entry_under(key, choice) {
             Some(entry) => {
                 node = entry.value.chosen(choice);
-                matches!(&entry.value.kind, Kind::Axis(axis) if axis.form == Form::Trials) && node.entries().is_none()
+                matches!(&entry.value.kind, Kind::Axis(axis) if matches!(axis.form, Form::Trial(_)))
+                    && node.entries().is_none()
             }
             None => false,
         })

@@ -9,11 +9,11 @@ use serde::de::{Error as _, SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer, Serialize};
 
 use super::exclude::Exclude;
-use super::trials;
+use super::trials::Draws;
 use super::variants::VARIANT;
 use crate::number::OutOfRange;
-use crate::seed::sobol::{DIMENSIONS, Sobol};
-use crate::seed::{Purpose, Seed, Stream};
+use crate::seed::Seed;
+use crate::seed::sobol::DIMENSIONS;
 use crate::value::deserialize::deserialize;
 use crate::value::problem::{Problem, did_you_mean, listed};
 use crate::value::schema::or;
@@ -172,18 +172,15 @@ struct Declared<'t> {
     origin: &'t Origin,
 }
 
-/// Where the trials' numbers come from: one in [0, 1) for a key and a 0-based trial, as for [`trials::draw`].
-pub type Uniform<'a> = &'a mut dyn FnMut(&str, u32) -> f64;
-
-/// Does to the tree what its `[sweep]` says; returns what is wrong with it. `dropped` is what was rejected before. Trials draw from the
-/// streams of the section's seed, or from `uniform` where that is given.
-pub fn combine(tree: &mut Tree, dropped: &HashSet<NodeId>, uniform: Option<Uniform>) -> Vec<Problem> {
+/// Does to the tree what its `[sweep]` says; returns what the trials draw with, where there are any, and what is wrong. `dropped` is what
+/// was rejected before.
+pub fn combine(tree: &mut Tree, dropped: &HashSet<NodeId>) -> (Option<Draws>, Vec<Problem>) {
     let section = tree.root.entry("sweep").map(|entry| (entry.key_origin.clone(), entry.value.clone()));
     let sweep = match &section {
         Some((_, value)) => match deserialize::<Sweep>(value, &Choice::default(), dropped) {
             Ok(sweep) => sweep,
             // It is known what is wrong.
-            Err(_) => return Vec::new(),
+            Err(_) => return Default::default(),
         },
         None => Sweep::default(),
     };
@@ -193,7 +190,7 @@ pub fn combine(tree: &mut Tree, dropped: &HashSet<NodeId>, uniform: Option<Unifo
         Some(Kind::List(items)) => items,
         _ => &nothing,
     };
-    let mut problems = Vec::new();
+    let (mut draws, mut problems) = (None, Vec::new());
     let groups: Vec<Vec<&Node>> = match names_of("zip").as_slice() {
         names @ [Node { kind: Kind::Text(_), .. }, ..] => vec![names.iter().collect()],
         groups => groups.iter().map(|group| group.children().collect()).collect(),
@@ -235,44 +232,21 @@ pub fn combine(tree: &mut Tree, dropped: &HashSet<NodeId>, uniform: Option<Unifo
         }
         (Some(trials), _) => {
             let seed = sweep.seed.unwrap_or_default();
-            let mut streams: HashMap<String, Stream> = HashMap::new();
-            let mut of_section = |key: &str, trial: u32| {
-                if !streams.contains_key(key) {
-                    streams.insert(key.to_owned(), seed.stream(Purpose::Sweep(key)));
-                }
-                streams[key].at(u64::from(trial)).uniform()
-            };
-            match (uniform, sweep.sampler) {
-                (Some(uniform), _) => trials::draw(tree, trials, &sampled, uniform),
-                (None, Sampler::Random) => trials::draw(tree, trials, &sampled, &mut of_section),
-                (None, Sampler::Sobol) => {
-                    let mut keys = trials::keys(tree, &sampled);
-                    // Whatever their order in the file.
-                    keys.sort();
-                    if keys.len() > DIMENSIONS {
-                        let count = keys.len();
-                        let problem = Problem::new(format!(
-                            "`sampler`: the Sobol sequence has {DIMENSIONS} dimensions, and {count} settings are drawn"
-                        ));
-                        let origin = value_of("sampler").map(|node| node.origin.clone());
-                        problems.push(Problem { origin, ..problem }.help("draw fewer settings, or drop this line"));
-                    }
-                    // No trial has the last position of a key's stream.
-                    let shift = |key: &str| seed.stream(Purpose::Sweep(key)).at(u64::MAX).below(1 << 53);
-                    let dimensions: HashMap<String, Sobol> = (0..DIMENSIONS)
-                        .zip(keys)
-                        .map(|(dimension, key)| (key.clone(), Sobol::new(dimension, shift(&key))))
-                        .collect();
-                    trials::draw(tree, trials, &sampled, &mut |key, trial| match dimensions.get(key) {
-                        Some(sobol) => sobol.at(trial),
-                        // Beyond the dimensions, which has been reported.
-                        None => of_section(key, trial),
-                    });
-                }
-            }
+            let drawn = Draws::mark(tree, trials.get(), &sampled, seed);
+            draws = Some(match sweep.sampler {
+                Sampler::Random => drawn,
+                Sampler::Sobol => drawn.clone().with_sobol(seed).unwrap_or_else(|count| {
+                    let problem = Problem::new(format!(
+                        "`sampler`: the Sobol sequence has {DIMENSIONS} dimensions, and {count} settings are drawn"
+                    ));
+                    let origin = value_of("sampler").map(|node| node.origin.clone());
+                    problems.push(Problem { origin, ..problem }.help("draw fewer settings, or drop this line"));
+                    drawn
+                }),
+            });
         }
     }
-    problems
+    (draws, problems)
 }
 
 /// The axes that trials draw from because `names`, the items of `draw`, name them, each with its key.
@@ -391,68 +365,4 @@ fn declared(root: &Node) -> Vec<Declared<'_>> {
     let mut declared = Vec::new();
     walk(root, &mut Vec::new(), &mut declared);
     declared
-}
-
-#[cfg(test)]
-mod tests {
-    use std::collections::BTreeSet;
-    use std::path::PathBuf;
-
-    use proptest::prelude::*;
-
-    use super::super::Experiment;
-    use super::*;
-
-    /// A number, a distribution, or a choice of such, down to a choice within a choice within a choice.
-    fn drawn() -> impl Strategy<Value = String> {
-        let leaf = prop_oneof![Just("0.25".to_owned()), Just("{ uniform = [0.1, 0.2] }".to_owned())];
-        leaf.prop_recursive(3, 8, 2, |item| {
-            prop::collection::vec(item, 1..=2).prop_map(|items| format!("{{ choice = [{}] }}", items.join(", ")))
-        })
-    }
-
-    prop_compose! {
-        /// A file that has distributions, or choices of them, in a section, in optimizers and beside them, in a table that is one of
-        /// several, and in variants, and that draws from some of its axes, too.
-        fn file()(
-            n in prop::array::uniform7(drawn()),
-            axes in prop::sample::subsequence(vec!["'optimizer'", "'variant'", "'batch_size'", "'weights'"], 0..=4),
-        ) -> String {
-            format!(
-                "data.source = 'mnist'\nnetwork.hidden = []\ntrain = {{ steps = 1, batch_size = [1, 2] }}\n\
-                 [variant.plain]\n[variant.decay]\nregularization = {{ weight_decay = {}, l1 = {} }}\noptimizer.adam.lr = {}\n\
-                 [init]\nweights = ['he', {{ kind = 'uniform', bound = {} }}]\nbias = {{ uniform = [0, 1] }}\n\
-                 [optimizer]\nlr = {}\n[optimizer.sgd]\n[optimizer.momentum]\nlr = {}\nmomentum = {}\n[optimizer.adam]\n\
-                 [sweep]\ntrials = 1\ndraw = [{}]\n",
-                n[0], n[1], n[2], n[3], n[4], n[5], n[6], axes.join(", ")
-            )
-        }
-    }
-
-    proptest! {
-        #![proptest_config(ProptestConfig::with_cases(24))]
-
-        #[test]
-        fn dimensions_are_of_the_keys_that_trials_ask_for(text in file()) {
-            let read = Experiment::parse("sobol.toml", text.clone(), "sobol", PathBuf::new());
-            let experiment = read.unwrap_or_else(|mistakes| panic!("{}", mistakes.render(false)));
-            prop_assert!(experiment.is_sound(), "{}", experiment.into_mistakes(Vec::new()).render(false));
-            let mut tree = experiment.declared.clone();
-            let Kind::List(names) = tree.root.entry("sweep").unwrap().value.entry("draw").unwrap().value.kind.clone()
-            else { panic!("{text}") };
-            let sampled = sampled(&names, &declared(&tree.root), &mut Vec::new());
-            let keys = trials::keys(&tree, &sampled);
-            // So many that each of two items is taken at each of three depths, under each of three optimizers.
-            let mut asked = BTreeSet::new();
-            let stream = Seed::default().stream(Purpose::Sweep("any"));
-            let mut position = 0;
-            trials::draw(&mut tree, Trials::try_from(1000).unwrap(), &sampled, &mut |key, _| {
-                asked.insert(key.to_owned());
-                position += 1;
-                stream.at(position).uniform()
-            });
-            prop_assert_eq!(keys.len(), asked.len(), "{:?}\n{}", &keys, text);
-            prop_assert_eq!(keys.into_iter().collect::<BTreeSet<_>>(), asked);
-        }
-    }
 }

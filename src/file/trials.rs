@@ -3,152 +3,167 @@
 //! Trial i draws the value of a key from the key's own stream at position i. So more trials change none of those before, and a
 //! distribution more changes nothing of what the others draw. Optimizers and variants that give one key distributions of
 //! their own share its stream: trial 17 has the same luck under each of them.
+//!
+//! Nothing is drawn before a trial is asked for: the tree says where, and [`Draws`] with which numbers.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
 
-use super::sweep::Trials;
-use crate::value::distribution::{Distribution, position};
-use crate::value::{Alternative, Axis, AxisId, Entry, Form, Kind, Node, Origin, Tree};
+use crate::seed::sobol::{DIMENSIONS, Sobol};
+use crate::seed::{Purpose, Seed, Stream};
+use crate::value::distribution::Distribution;
+use crate::value::{AxisId, Choice, Draw, Form, Kind, Node, Tree};
 
-/// Puts what the trials draw in the places of distributions and of the axes in `sampled`, which has a key for each.
-///
-/// `uniform(key, trial)` is a number in [0, 1), the same whenever it is asked for the same: a key's number in the 0-based
-/// trial. A distribution's key is the keys that lead to it, between dots (`optimizer.lr`), names of optimizers and variants
-/// left out; `.choice` follows where a choice draws from a choice. It is asked in the order of the file, every trial of one
-/// place before the next place.
-pub fn draw(
-    tree: &mut Tree,
-    trials: Trials,
-    sampled: &HashMap<AxisId, String>,
-    uniform: &mut dyn FnMut(&str, u32) -> f64,
-) {
-    let mut drawer = Drawer { axis: tree.new_axis(), trials, sampled, uniform };
-    drawer.expand(&mut tree.root, &mut Vec::new());
+/// What the trials of a file draw with.
+#[derive(Debug, Clone)]
+pub struct Draws {
+    /// The axis of the trials.
+    axis: AxisId,
+    trials: u32,
+    /// Every key that trials draw, in the order of the file; a choice's own before those within it.
+    keys: Vec<String>,
+    numbers: Numbers,
 }
 
-/// The keys that [`draw`] may ask for, in the order of the file; a choice's own before those within it. Each stands once,
-/// where it comes first.
-pub fn keys(tree: &Tree, sampled: &HashMap<AxisId, String>) -> Vec<String> {
-    fn walk(node: &Node, sampled: &HashMap<AxisId, String>, path: &mut Vec<String>, keys: &mut Vec<String>) {
-        match &node.kind {
+/// Where the numbers in [0, 1) come from.
+#[derive(Debug, Clone)]
+enum Numbers {
+    /// A stream for each key.
+    Random(Vec<Stream>),
+    /// A dimension for each key.
+    Sobol(Vec<Sobol>),
+    /// Known one by one: all keys of a trial, then those of the next.
+    Listed(Arc<[f64]>),
+}
+
+impl Draws {
+    /// Makes one axis of all distributions of the tree, and of the axes in `sampled`, which has a key for each. A distribution's key
+    /// is the keys that lead to it, between dots (`optimizer.lr`), names of optimizers and variants left out; `.choice` follows where
+    /// a choice draws from a choice. Numbers are drawn at random.
+    pub fn mark(tree: &mut Tree, trials: u32, sampled: &HashMap<AxisId, String>, seed: Seed) -> Self {
+        let axis = tree.new_axis();
+        let mut marker = Marker { axis, sampled, keys: Vec::new() };
+        marker.mark(&mut tree.root, &mut Vec::new());
+        let streams = marker.keys.iter().map(|key| seed.stream(Purpose::Sweep(key)));
+        let numbers = Numbers::Random(streams.collect());
+        Self { axis, trials, keys: marker.keys, numbers }
+    }
+
+    /// The same, spread evenly by the Sobol sequence, shifted by what the seed and the key say.
+    ///
+    /// # Errors
+    /// How many keys there are, where the sequence has fewer dimensions.
+    pub fn with_sobol(self, seed: Seed) -> Result<Self, usize> {
+        if self.keys.len() > DIMENSIONS {
+            return Err(self.keys.len());
+        }
+        // Whatever their order in the file.
+        let mut sorted: Vec<&String> = self.keys.iter().collect();
+        sorted.sort();
+        // No trial has the last position of a key's stream.
+        let shift = |key: &str| seed.stream(Purpose::Sweep(key)).at(u64::MAX).below(1 << 53);
+        let dimension = |key: &String| sorted.partition_point(|before| *before < key);
+        let dimensions = self.keys.iter().map(|key| Sobol::new(dimension(key), shift(key))).collect();
+        Ok(Self { numbers: Numbers::Sobol(dimensions), ..self })
+    }
+
+    /// So many trials, drawn with these numbers in [0, 1): all keys of a trial, then those of the next.
+    pub fn with_numbers(self, trials: u32, numbers: Vec<f64>) -> Self {
+        Self { trials, numbers: Numbers::Listed(numbers.into()), ..self }
+    }
+
+    /// The keys of all that the trial of `choice` draws below `node`.
+    pub fn keys_taken(&self, node: &Node, choice: &Choice) -> HashSet<usize> {
+        let mut keys = HashSet::new();
+        let mut below = vec![node];
+        while let Some(node) = below.pop() {
+            match &node.kind {
+                Kind::Axis(axis) => {
+                    let Form::Trial(draw) = axis.form else {
+                        below.extend(node.children());
+                        continue;
+                    };
+                    keys.insert(draw.key);
+                    below.extend(axis.taken(choice).map(|taken| &axis.alternatives[taken].value));
+                }
+                _ => below.extend(node.children()),
+            }
+        }
+        keys
+    }
+
+    /// The axis of the trials.
+    pub fn axis(&self) -> AxisId {
+        self.axis
+    }
+
+    /// How many trials there are.
+    pub fn trials(&self) -> u32 {
+        self.trials
+    }
+
+    /// The keys that trials draw values for, in the order of the file.
+    pub fn keys(&self) -> &[String] {
+        &self.keys
+    }
+
+    /// Takes the 0-based `trial`, and what it draws.
+    pub fn take(&self, trial: usize, choice: &mut Choice) {
+        choice.set(self.axis, trial);
+        choice.draw((0..self.keys.len()).map(|key| match &self.numbers {
+            Numbers::Random(streams) => streams[key].at(trial as u64).uniform(),
+            Numbers::Sobol(dimensions) => dimensions[key].at(trial as u32),
+            Numbers::Listed(numbers) => numbers.get(trial * self.keys.len() + key).copied().unwrap_or_default(),
+        }));
+    }
+}
+
+struct Marker<'a> {
+    axis: AxisId,
+    sampled: &'a HashMap<AxisId, String>,
+    keys: Vec<String>,
+}
+
+impl Marker<'_> {
+    fn mark(&mut self, node: &mut Node, path: &mut Vec<String>) {
+        match &mut node.kind {
             Kind::Table(entries) => {
                 for entry in entries {
                     path.push(entry.key.clone());
-                    walk(&entry.value, sampled, path, keys);
+                    self.mark(&mut entry.value, path);
                     path.pop();
                 }
             }
             Kind::Axis(axis) => {
-                let own = sampled.get(&axis.id);
-                let is_drawn = own.is_some() || matches!(axis.form, Form::Drawn(_));
-                if is_drawn {
-                    let key = own.cloned().unwrap_or_else(|| path.join("."));
-                    if !keys.contains(&key) {
-                        keys.push(key);
-                    }
+                let axis = Arc::make_mut(axis);
+                let sampled = self.sampled.get(&axis.id);
+                let drawn = match axis.form {
+                    Form::Drawn(distribution) => Some(distribution),
+                    _ => sampled.map(|_| Distribution::Choice),
+                };
+                if let Some(distribution) = drawn {
+                    let key = sampled.cloned().unwrap_or_else(|| path.join("."));
+                    axis.form = Form::Trial(Draw { distribution, key: self.key(key) });
+                    axis.id = self.axis;
                 }
-                if matches!(axis.form, Form::Drawn(Distribution::Number(_))) {
-                    return;
-                }
-                for alternative in &axis.alternatives {
+                for alternative in &mut axis.alternatives {
                     let depth = path.len();
-                    if is_drawn && matches!(alternative.value.kind, Kind::Axis(_)) {
+                    // A draw that is itself drawn needs luck of its own.
+                    if drawn.is_some() && matches!(alternative.value.kind, Kind::Axis(_)) {
                         path.push("choice".to_owned());
                     }
-                    walk(&alternative.value, sampled, path, keys);
+                    self.mark(&mut alternative.value, path);
                     path.truncate(depth);
                 }
             }
             _ => {}
         }
     }
-    let mut keys = Vec::new();
-    walk(&tree.root, sampled, &mut Vec::new(), &mut keys);
-    keys
-}
 
-struct Drawer<'a> {
-    /// The axis of the trials.
-    axis: AxisId,
-    trials: Trials,
-    sampled: &'a HashMap<AxisId, String>,
-    uniform: &'a mut dyn FnMut(&str, u32) -> f64,
-}
-
-impl Drawer<'_> {
-    /// Makes an axis of trials of each outermost place where they draw something.
-    fn expand(&mut self, node: &mut Node, path: &mut Vec<String>) {
-        match &mut node.kind {
-            Kind::Table(entries) => {
-                for entry in entries {
-                    path.push(entry.key.clone());
-                    self.expand(&mut entry.value, path);
-                    path.pop();
-                }
-            }
-            Kind::Axis(axis) if self.draws(axis) => {
-                let alternatives =
-                    (0..self.trials.get()).map(|trial| self.drawn(axis, &node.origin, trial, path)).collect();
-                node.kind = Kind::Axis(Axis { id: self.axis, form: Form::Trials, alternatives });
-            }
-            Kind::Axis(axis) => {
-                axis.alternatives.iter_mut().for_each(|alternative| self.expand(&mut alternative.value, path));
-            }
-            _ => {}
-        }
-    }
-
-    fn draws(&self, axis: &Axis) -> bool {
-        matches!(axis.form, Form::Drawn(_)) || self.sampled.contains_key(&axis.id)
-    }
-
-    /// What `trial` draws from an axis at `origin`.
-    fn drawn(&mut self, axis: &Axis, origin: &Origin, trial: u32, path: &mut Vec<String>) -> Alternative {
-        let key = self.sampled.get(&axis.id).cloned().unwrap_or_else(|| path.join("."));
-        let u = (self.uniform)(&key, trial);
-        if let Form::Drawn(Distribution::Number(interval)) = axis.form {
-            // What a type says of the extremes, it says of what lies between them: all have one name.
-            let id = axis.alternatives[0].value.id;
-            return Alternative::of(Node { id, origin: origin.clone(), kind: interval.value(u) });
-        }
-        let chosen = &axis.alternatives[position(axis.alternatives.len(), u)];
-        // A draw that is itself drawn needs luck of its own.
-        let depth = path.len();
-        if matches!(chosen.value.kind, Kind::Axis(_)) {
-            path.push("choice".to_owned());
-        }
-        let value = self.under(&chosen.value, trial, path);
-        path.truncate(depth);
-        Alternative { name: chosen.name.clone(), key_origin: chosen.key_origin.clone(), value }
-    }
-
-    /// A node as it is in one trial.
-    fn under(&mut self, node: &Node, trial: u32, path: &mut Vec<String>) -> Node {
-        let kind = match &node.kind {
-            Kind::Axis(axis) if self.draws(axis) => return self.drawn(axis, &node.origin, trial, path).value,
-            Kind::Axis(axis) => {
-                let under = |alternative: &Alternative| Alternative {
-                    name: alternative.name.clone(),
-                    key_origin: alternative.key_origin.clone(),
-                    value: self.under(&alternative.value, trial, path),
-                };
-                Kind::Axis(Axis {
-                    id: axis.id,
-                    form: axis.form.clone(),
-                    alternatives: axis.alternatives.iter().map(under).collect(),
-                })
-            }
-            Kind::Table(entries) => {
-                let under = |entry: &Entry| {
-                    path.push(entry.key.clone());
-                    let value = self.under(&entry.value, trial, path);
-                    path.pop();
-                    Entry { key: entry.key.clone(), key_origin: entry.key_origin.clone(), value }
-                };
-                Kind::Table(entries.iter().map(under).collect())
-            }
-            kind => kind.clone(),
-        };
-        Node { id: node.id, origin: node.origin.clone(), kind }
+    fn key(&mut self, key: String) -> usize {
+        self.keys.iter().position(|known| *known == key).unwrap_or_else(|| {
+            self.keys.push(key);
+            self.keys.len() - 1
+        })
     }
 }

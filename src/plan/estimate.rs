@@ -8,8 +8,7 @@ use std::collections::HashMap;
 use std::ops::ControlFlow;
 use std::time::{Duration, Instant};
 
-use super::cost::Cost;
-use super::survey::Shape;
+use super::{Plan, Shape};
 use crate::data::{Dataset, Inputs, Rows, Scalings, Targets, Task};
 use crate::nn::Init;
 use crate::nn::init::{Uniform, Weights};
@@ -34,30 +33,27 @@ pub struct Estimate {
     pub shapes: usize,
 }
 
-/// Estimates the training of the cells of `shapes`, each with so many `seeds`, `jobs` at a time. About `budget` is spent on timing.
-pub fn estimate(shapes: &[Shape], seeds: u64, jobs: usize, budget: Duration) -> Estimate {
-    let rates = Rates::measured(shapes, budget);
-    let runs: Vec<(f64, u64)> =
-        shapes.iter().map(|shape| (rates.seconds(&shape.spec, &shape.cost), shape.cells * seeds)).collect();
+/// Estimates the training of the runs of `shapes`, which are some of the plan's, `jobs` at a time. About `budget` is spent on timing.
+pub fn estimate(plan: &Plan, shapes: &[Shape], jobs: usize, budget: Duration) -> Estimate {
+    let rates = Rates::measured(plan, shapes, budget);
+    let runs: Vec<(f64, u64)> = shapes.iter().map(|shape| (rates.seconds(shape), shape.cells)).collect();
     let count: u64 = runs.iter().map(|(_, count)| count).sum();
     let jobs = jobs.min(usize::try_from(count).unwrap_or(usize::MAX)).max(1);
     // More runs at a time than the machine has cores take no less time.
     let cores = std::thread::available_parallelism().map_or(jobs, usize::from);
     let seconds = makespan(&runs, jobs.min(cores));
-    let (mut waiting, mut disk, mut cells) = (0.0, 0.0, 0);
-    for Shape { cost, cells: of_shape, .. } in shapes {
-        let count = (of_shape * seeds) as f64;
-        waiting += count * (cost.rows + store::CELLS_BYTES as f64);
-        disk += count * cost.disk;
-        cells += of_shape;
+    let (mut waiting, mut disk) = (0.0, 0.0);
+    for Shape { cost, cells, .. } in shapes {
+        waiting += *cells as f64 * (cost.rows + store::CELLS_BYTES as f64);
+        disk += *cells as f64 * cost.disk;
     }
     // The share of all rows that comes between two flushes.
     let wait = if seconds > 0.0 { Pace::longest(seconds) / seconds } else { 1.0 };
-    let planned = cells as f64 * BYTES_PER_CELL + count as f64 * BYTES_PER_RUN;
+    let planned = count as f64 * BYTES_PER_RUN;
     Estimate {
         jobs,
         seconds,
-        memory: memory(shapes, seeds, jobs) + planned + WRITING * (waiting * wait).min(store::FULL as f64),
+        memory: memory(plan, shapes, jobs) + planned + WRITING * (waiting * wait).min(store::FULL as f64),
         // What waits is written together, so nothing is written more often than there are runs.
         disk: disk + FILES * Pace::flushes(seconds).min(count) as f64,
         timed: rates.timed,
@@ -74,9 +70,7 @@ const PROGRAM: f64 = 20e6;
 /// Seconds that a run takes beside its training: to be planned, begun, written. Measured over 30,000 runs of one step.
 const PER_RUN: f64 = 0.07e-3;
 
-/// Bytes that a plan takes while it is run, measured over 100,000 runs that differ in the seed and 100,000 that differ in the learning
-/// rate: what differs in nothing but the seed is there once.
-const BYTES_PER_CELL: f64 = 2.9e3;
+/// Bytes that a plan takes while it is run.
 const BYTES_PER_RUN: f64 = 0.4e3;
 
 /// How much memory what waits takes in all while it is written, next to what it takes while it waits: it becomes columns, then pages.
@@ -92,13 +86,15 @@ fn makespan(runs: &[(f64, u64)], jobs: usize) -> f64 {
 }
 
 /// The data, and the largest runs that can be in memory together.
-fn memory(shapes: &[Shape], seeds: u64, jobs: usize) -> f64 {
+fn memory(plan: &Plan, shapes: &[Shape], jobs: usize) -> f64 {
     let mut data: HashMap<_, f64> = HashMap::new();
-    for (source, info) in shapes.iter().filter_map(|shape| shape.spec.data()) {
+    for (source, info) in shapes.iter().filter_map(|shape| plan.data_of(shape)) {
         let rows = info.train_rows + info.validation_rows + info.test_rows;
-        data.insert(source.rows(), (rows * source.bytes_per_value()) as f64 * info.features as f64);
+        let (limits, rows_of) = source.rows();
+        let bytes = (rows * source.bytes_per_value()) as f64 * info.features as f64;
+        data.insert((limits.clone(), rows_of.clone()), bytes);
     }
-    let mut sizes: Vec<(f64, u64)> = shapes.iter().map(|shape| (shape.cost.bytes, shape.cells * seeds)).collect();
+    let mut sizes: Vec<(f64, u64)> = shapes.iter().map(|shape| (shape.cost.bytes, shape.cells)).collect();
     sizes.sort_by(|a, b| b.0.total_cmp(&a.0));
     // Towards the end twice as many are under way as compute.
     let mut left = if jobs == 1 { 1 } else { 2 * jobs as u64 };
@@ -111,36 +107,31 @@ fn memory(shapes: &[Shape], seeds: u64, jobs: usize) -> f64 {
     PROGRAM + data.values().sum::<f64>() + runs
 }
 
-/// Seconds for an operation, by the shape of a run.
+/// Seconds for an operation, by what it depends on.
 struct Rates {
-    of_shape: HashMap<Key, f64>,
+    of_shape: HashMap<u64, f64>,
     /// Of shapes that were not timed.
     mean: f64,
     timed: usize,
     distinct: usize,
 }
 
-/// What the time of an operation depends on. Optimizers are told apart by the model well enough.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
-struct Key(String);
-
 /// Where nothing could be timed: what a core of an ordinary machine does.
 const USUAL: f64 = 1.0 / 50e9;
 
 impl Rates {
-    fn measured(shapes: &[Shape], budget: Duration) -> Self {
-        let mut distinct: HashMap<Key, (f64, &Shape)> = HashMap::new();
+    fn measured(plan: &Plan, shapes: &[Shape], budget: Duration) -> Self {
+        let mut distinct: HashMap<u64, (f64, &Shape)> = HashMap::new();
         for shape in shapes {
             let weight = shape.cost.operations * shape.cells as f64;
-            distinct.entry(Key::of(&shape.spec)).or_insert((0.0, shape)).0 += weight;
+            distinct.entry(shape.rate).or_insert((0.0, shape)).0 += weight;
         }
-        let mut waiting: Vec<(Key, f64, &Shape)> =
-            distinct.into_iter().map(|(key, (weight, shape))| (key, weight, shape)).collect();
-        waiting.sort_by(|a, b| b.1.total_cmp(&a.1).then_with(|| a.0.0.cmp(&b.0.0)));
+        let mut waiting: Vec<(f64, &Shape)> = distinct.into_values().collect();
+        waiting.sort_by(|a, b| b.0.total_cmp(&a.0).then_with(|| a.1.cell.cmp(&b.1.cell)));
         let begin = Instant::now();
         let count = waiting.len();
         let (mut of_shape, mut seconds, mut operations) = (HashMap::new(), 0.0, 0.0);
-        for (index, (key, weight, shape)) in waiting.into_iter().enumerate() {
+        for (index, (weight, shape)) in waiting.into_iter().enumerate() {
             let Some(left) = budget.checked_sub(begin.elapsed()) else { break };
             // Networks that cannot be made and updated twice in the time that is left are not made.
             let drawn = (shape.cost.bytes - shape.cost.rows) / size_of::<f32>() as f64 * DRAWN;
@@ -149,19 +140,19 @@ impl Rates {
             }
             // Each gets an equal share of what is left; with very many, a share that says something.
             let share = (left / (count - index) as u32).max(SHORTEST).min(left);
-            if let Some(step) = time(&shape.spec, share) {
+            if let Some(step) = plan.spec_of(shape).and_then(|spec| time(&spec, share)) {
                 let rate = step / shape.cost.step;
                 seconds += rate * weight;
                 operations += weight;
-                of_shape.insert(key, rate);
+                of_shape.insert(shape.rate, rate);
             }
         }
         let mean = if operations > 0.0 { seconds / operations } else { USUAL };
         Self { timed: of_shape.len(), of_shape, mean, distinct: count }
     }
 
-    fn seconds(&self, spec: &RunSpec, cost: &Cost) -> f64 {
-        PER_RUN + cost.operations * self.of_shape.get(&Key::of(spec)).copied().unwrap_or(self.mean)
+    fn seconds(&self, shape: &Shape) -> f64 {
+        PER_RUN + shape.cost.operations * self.of_shape.get(&shape.rate).copied().unwrap_or(self.mean)
     }
 }
 
@@ -170,23 +161,6 @@ const DRAWN: f64 = 3e-9;
 
 /// A shape is timed for so long, if there is so much time.
 const SHORTEST: Duration = Duration::from_millis(2);
-
-impl Key {
-    fn of(spec: &RunSpec) -> Self {
-        Self(match spec {
-            RunSpec::Network(run) => format!(
-                "{:?} {} {} {:?} {} {:?}",
-                run.layers(),
-                run.info.features,
-                run.batch_size.get(),
-                run.precision,
-                run.record.loss_after_update(),
-                run.objective,
-            ),
-            RunSpec::Function(run) => format!("function {:?}", run.precision),
-        })
-    }
-}
 
 /// Seconds of an update, the fastest of those that fit into `budget`; nothing where none does.
 fn time(spec: &RunSpec, budget: Duration) -> Option<f64> {
@@ -267,8 +241,8 @@ mod tests {
     use std::collections::BinaryHeap;
 
     use super::*;
+    use crate::plan::Plan;
     use crate::plan::tests::plan;
-    use crate::plan::{Plan, shapes};
     use crate::runner::longest_first;
 
     #[test]
@@ -285,7 +259,7 @@ mod tests {
     fn the_data_counts_once_with_all_its_rows() {
         let memory_of = |text: &str| {
             let plan = plan(&format!("{text}\nnetwork.hidden = [10]\ntrain = {{ steps = 10 }}"));
-            memory(&shapes(plan.runs.iter().map(|run| (&run.spec, run.cost))), 1, 2)
+            memory(&plan, &plan.shapes(plan.runs()), 2)
         };
         let mnist = memory_of("data.source = 'mnist'\noptimizer = ['sgd', 'adam']");
         let images = 70_000.0 * 784.0;
@@ -316,7 +290,7 @@ mod tests {
     /// The share of their time in which `jobs` threads train, if they take the runs in the order of the runner and each takes
     /// `seconds(run, cost)`.
     fn busy(plan: &Plan, jobs: usize, seconds: impl Fn(usize, f64) -> f64) -> f64 {
-        let costs: Vec<f64> = plan.runs.iter().map(|run| run.cost.operations).collect();
+        let costs: Vec<f64> = plan.runs().map(|run| run.cost().operations).collect();
         let taken: Vec<f64> = longest_first(&costs).into_iter().map(|run| seconds(run, costs[run] * USUAL)).collect();
         taken.iter().sum::<f64>() / (jobs as f64 * in_order(taken.iter().copied(), jobs))
     }
@@ -324,13 +298,13 @@ mod tests {
     #[test]
     fn sixty_four_threads_are_busy_to_the_end_of_a_mixed_plan() {
         let plan = plan(MIXED);
-        assert_eq!(plan.runs.len(), 450);
+        assert_eq!(plan.len(), 450);
         let as_expected = busy(&plan, 64, |_, seconds| seconds);
         // What an operation of the model took next to the others', as measured over these shapes: small batches are dearer, large
         // ones cheaper. The rest is chance, a fifth up or down.
         let chance = |run: usize| 1.0 + 0.2 * ((run * 37 % 101) as f64 / 50.0 - 1.0);
         let measured = |run: usize| {
-            let RunSpec::Network(spec) = &plan.runs[run].spec else { panic!("all are networks") };
+            let RunSpec::Network(spec) = plan.run(run).spec() else { panic!("all are networks") };
             match spec.batch_size.get() {
                 32 => 2.1,
                 128 => 1.0,
@@ -344,8 +318,8 @@ mod tests {
     }
 
     fn estimated(plan: &Plan, jobs: usize) -> Estimate {
-        let shapes = shapes(plan.runs.iter().map(|run| (&run.spec, run.cost)));
-        estimate(&shapes, 1, jobs, Duration::from_millis(50))
+        let shapes = plan.shapes(plan.runs());
+        estimate(plan, &shapes, jobs, Duration::from_millis(50))
     }
 
     #[test]

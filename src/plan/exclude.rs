@@ -2,13 +2,12 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::space::{Alternative, Axis, LISTS};
-use super::walk::Taken;
+use super::odometer::Taken;
+use super::space::LISTS;
 use crate::file::{Experiment, Wanted};
 use crate::settings::Scalar;
-use crate::spec::RunSpec;
 use crate::value::problem::{Problem, did_you_mean, one_of};
-use crate::value::{Entry, Node, vocabulary};
+use crate::value::{Choice, Entry, Node, vocabulary};
 
 /// Which settings of all conditions have a value that is meant: one bit for each.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -28,7 +27,7 @@ impl Marks {
 }
 
 /// The conditions of a file, and what they have met so far.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Exclusion<'e> {
     /// Name, what is meant, and the mark of each setting.
     settings: Vec<(&'e str, &'e Wanted, Marks)>,
@@ -79,35 +78,26 @@ impl<'e> Exclusion<'e> {
     }
 
     /// What settings of these names and values mark.
-    pub fn of_settings<'a>(&self, settings: impl IntoIterator<Item = (&'a str, &'a Scalar)>) -> Marks {
+    pub fn of_settings<'n, 's>(&self, settings: impl IntoIterator<Item = (&'n str, &'s Scalar)>) -> Marks {
         let own = settings.into_iter().map(|(name, value)| self.marks(name, |wanted| wanted.is(value)));
         own.fold(Marks::NONE, Marks::and)
     }
 
-    /// What an axis marks that takes this alternative.
-    pub fn of_axis(&self, axis: &Axis, alternative: &Alternative) -> Marks {
+    /// What the alternatives of a cell mark.
+    pub fn of_axes<'p>(&self, taken: impl Iterator<Item = Taken<'p>>, choice: &Choice) -> Marks {
+        taken.map(|taken| self.of_axis(taken, choice)).fold(Marks::NONE, Marks::and)
+    }
+
+    fn of_axis(&self, taken: Taken, choice: &Choice) -> Marks {
         // What is a list as a setting is compared as one there.
-        if axis.name == LISTS {
+        if taken.name() == LISTS || self.settings.iter().all(|(name, ..)| *name != taken.name()) {
             return Marks::NONE;
         }
+        let (value, label) = (taken.value(choice), taken.label(choice));
         // Of a number that nobody wrote, the digits in its label are what a person knows.
-        let short = alternative.label.rsplit('=').next().unwrap_or_default();
+        let short = label.rsplit('=').next().unwrap_or_default();
         let is_short = |wanted: &Wanted| matches!(wanted, Wanted::Values(_)) && wanted.is_written(short);
-        self.marks(&axis.name, |wanted| wanted.is_written(&alternative.value) || is_short(wanted))
-    }
-
-    /// What the axes of a cell mark.
-    pub fn of_axes(&self, taken: Taken) -> Marks {
-        taken.iter().map(|(axis, alternative)| self.of_axis(axis, alternative)).fold(Marks::NONE, Marks::and)
-    }
-
-    /// What a whole cell marks.
-    pub fn of_cell(&self, taken: Taken, spec: &RunSpec) -> Marks {
-        if self.is_empty() {
-            return Marks::NONE;
-        }
-        let settings = spec.settings();
-        self.of_axes(taken).and(self.of_settings(settings.apart_from_seed()))
+        self.marks(taken.name(), |wanted| wanted.is_written(&value) || is_short(wanted))
     }
 
     fn marks(&self, name: &str, is_meant: impl Fn(&Wanted) -> bool) -> Marks {
@@ -133,11 +123,6 @@ impl<'e> Exclusion<'e> {
         }
     }
 
-    /// Whether a cell of these marks is left out.
-    pub fn holds(&self, marks: Marks) -> bool {
-        self.conditions.iter().any(|needed| marks.has(*needed))
-    }
-
     /// Whether a cell of these marks is left out; notes it.
     pub fn leaves_out(&mut self, marks: Marks) -> bool {
         self.met = self.met.and(marks);
@@ -149,6 +134,21 @@ impl<'e> Exclusion<'e> {
             }
         }
         is_out
+    }
+
+    /// Adds what another copy has met in other cells.
+    pub fn merge(&mut self, other: Self) {
+        self.met = self.met.and(other.met);
+        self.held.iter_mut().zip(other.held).for_each(|(held, more)| *held += more);
+        self.names.extend(other.names);
+        for (name, values) in other.values {
+            let known = self.values.entry(name).or_default();
+            for value in values {
+                if known.len() <= SHOWN && !known.contains(&value) {
+                    known.push(value);
+                }
+            }
+        }
     }
 
     /// The conditions that left out nothing, once all cells are known.

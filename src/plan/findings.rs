@@ -2,10 +2,11 @@
 
 use std::collections::HashMap;
 
-use super::space::{Alternative, Axis};
+use super::odometer::Taken;
+use super::space::TRIAL;
 use crate::file::VARIANT;
-use crate::value::Origin;
 use crate::value::problem::{Problem, listed};
+use crate::value::{Choice, Origin};
 
 /// What was found wrong so far.
 #[derive(Debug, Default)]
@@ -26,17 +27,48 @@ struct Found {
 
 impl Findings {
     /// The findings in the cell of these alternatives.
-    pub fn cell(&mut self, taken: &[(&Axis, &Alternative)]) -> CellFindings<'_> {
-        let variant = taken.iter().find(|(axis, _)| axis.name == VARIANT).map(|(_, taken)| taken.value.clone());
+    pub fn cell<'p>(&mut self, taken: impl Iterator<Item = Taken<'p>>, choice: &Choice) -> CellFindings<'_> {
+        let (mut variant, mut is_trial) = (None, false);
+        for taken in taken {
+            match taken.name() {
+                VARIANT => variant = Some(taken.value(choice)),
+                TRIAL => is_trial = true,
+                _ => {}
+            }
+        }
         if let Some(variant) = variant.as_ref().filter(|variant| !self.variants.contains(variant)) {
             self.variants.push(variant.clone());
         }
-        CellFindings { is_trial: taken.iter().any(|(axis, _)| axis.name == "trial"), variant, findings: self }
+        CellFindings { is_trial, variant, findings: self }
     }
 
     /// Whether nothing was found.
     pub fn is_empty(&self) -> bool {
         self.problems.is_empty()
+    }
+
+    /// Adds what was found in other cells, after these.
+    pub fn merge(&mut self, other: Self) {
+        for variant in other.variants {
+            if !self.variants.contains(&variant) {
+                self.variants.push(variant);
+            }
+        }
+        let mut keys: Vec<_> = other.known.into_iter().collect();
+        keys.sort_by_key(|(_, index)| *index);
+        for ((key, _), found) in keys.into_iter().zip(other.problems) {
+            match self.known.get(&key) {
+                Some(&index) => {
+                    let known = &mut self.problems[index].variants;
+                    let new: Vec<String> = found.variants.into_iter().filter(|new| !known.contains(new)).collect();
+                    known.extend(new);
+                }
+                None => {
+                    self.known.insert(key, self.problems.len());
+                    self.problems.push(found);
+                }
+            }
+        }
     }
 
     /// The problems. Where not every variant has one, it says which have.

@@ -6,8 +6,8 @@
 
 use std::collections::HashSet;
 
-use super::lower::Contradiction;
-use super::space::Space;
+use super::contradiction::Contradiction;
+use super::space::{Item, Space};
 use crate::file::Experiment;
 use crate::lint::Lint;
 use crate::nn::LayerSpec;
@@ -22,34 +22,74 @@ use crate::value::problem::Problem;
 use crate::value::write::value;
 use crate::value::{Choice, Form, Kind, Node, Origin};
 
-/// What there is to warn of in a file of so many different cells. `cells` are some of them, or all: index into `space`, and specification.
-pub fn warnings<'s>(
-    experiment: &Experiment,
-    space: &Space,
-    count: u64,
-    cells: impl IntoIterator<Item = (u128, &'s RunSpec)>,
-) -> Vec<Problem> {
-    let mut warnings = Warnings { experiment, known: HashSet::new(), problems: Vec::new() };
-    let mut file = Whole::of(experiment, space, count);
-    for (index, spec) in cells {
-        let RunSpec::Network(run) = spec else { continue };
-        file.look(run);
-        let mut choice = experiment.tree.first_choice();
-        space.decode(index, &mut choice, &mut Vec::new());
+/// What there is to warn of in cells, and what tells it of the file.
+#[derive(Debug, Clone)]
+pub struct Warnings<'e> {
+    experiment: &'e Experiment,
+    known: HashSet<(Lint, Option<Origin>)>,
+    problems: Vec<(Lint, Problem)>,
+    /// Whether a network is trained whose random numbers come from streams of its own.
+    is_random: bool,
+    /// Whether a trained network is evaluated on test data, and none of its rows are for validation.
+    is_judged_by_test: bool,
+}
+
+impl<'e> Warnings<'e> {
+    /// Of no cell yet.
+    pub fn of(experiment: &'e Experiment) -> Self {
+        let (known, problems) = (HashSet::new(), Vec::new());
+        Self { experiment, known, problems, is_random: false, is_judged_by_test: false }
+    }
+
+    /// Looks at one cell: the run that it is, and the choice that leads to it.
+    pub fn look(&mut self, spec: &RunSpec, choice: &Choice) {
+        let RunSpec::Network(run) = spec else { return };
+        self.is_random |= run.steps > 0 && matches!(self.experiment.rng, Rng::Paribus);
+        self.is_judged_by_test |= run.steps > 0 && run.record.evaluates(Part::Test) && run.info.validation_rows == 0;
         for (lint, look) in OF_A_CELL {
-            if warnings.is_of_interest(lint)
-                && let Some(found) = look(run).filter(|found| !is_axis(&experiment.tree.root, &found.compared, &choice))
+            if self.is_of_interest(lint)
+                && let Some(found) = look(run)
+                && !is_axis(&self.experiment.tree.root, &found.compared, choice)
+                && let Some(problem) = found.what.into_problem(self.experiment, choice)
             {
-                warnings.add_found(lint, found, &choice);
+                self.add(lint, problem);
             }
         }
     }
-    for (lint, look) in OF_THE_FILE {
-        if warnings.is_of_interest(lint) {
-            look(&file).into_iter().for_each(|problem| warnings.add(lint, problem));
+
+    /// Adds what was found in other cells, after these.
+    pub fn merge(&mut self, other: Self) {
+        self.is_random |= other.is_random;
+        self.is_judged_by_test |= other.is_judged_by_test;
+        other.problems.into_iter().for_each(|(lint, problem)| self.add(lint, problem));
+    }
+
+    /// All warnings of a file of so many different cells.
+    pub fn into_problems(mut self, space: &Space, cells: u64) -> Vec<Problem> {
+        let file = Whole {
+            experiment: self.experiment,
+            cells,
+            has_trials: has_trials(space),
+            is_random: self.is_random,
+            is_judged_by_test: self.is_judged_by_test,
+        };
+        for (lint, look) in OF_THE_FILE {
+            if self.is_of_interest(lint) {
+                look(&file).into_iter().for_each(|problem| self.add(lint, problem));
+            }
+        }
+        self.problems.into_iter().map(|(lint, problem)| problem.warning(lint.name())).collect()
+    }
+
+    fn is_of_interest(&self, lint: Lint) -> bool {
+        !self.experiment.allow_warnings.contains(&lint)
+    }
+
+    fn add(&mut self, lint: Lint, problem: Problem) {
+        if self.known.insert((lint, problem.origin.clone())) {
+            self.problems.push((lint, problem));
         }
     }
-    warnings.problems
 }
 
 type LookAtCell = fn(&NetworkRun) -> Option<Found>;
@@ -72,31 +112,6 @@ const OF_A_CELL: [(Lint, LookAtCell); 10] = [
 /// The lints that look at what the file compares.
 const OF_THE_FILE: [(Lint, LookAtFile); 3] =
     [(Lint::OneSeed, one_seed), (Lint::TestSelection, test_selection), (Lint::OneValueAxis, one_value_axis)];
-
-/// What is warned of, so far.
-struct Warnings<'e> {
-    experiment: &'e Experiment,
-    known: HashSet<(Lint, Option<Origin>)>,
-    problems: Vec<Problem>,
-}
-
-impl Warnings<'_> {
-    fn is_of_interest(&self, lint: Lint) -> bool {
-        !self.experiment.allow_warnings.contains(&lint)
-    }
-
-    fn add_found(&mut self, lint: Lint, found: Found, choice: &Choice) {
-        if let Some(problem) = found.what.into_problem(self.experiment, choice) {
-            self.add(lint, problem);
-        }
-    }
-
-    fn add(&mut self, lint: Lint, problem: Problem) {
-        if self.known.insert((lint, problem.origin.clone())) {
-            self.problems.push(problem.warning(lint.name()));
-        }
-    }
-}
 
 /// Something in a cell.
 struct Found {
@@ -129,9 +144,10 @@ fn is_axis(root: &Node, path: &[&str], choice: &Choice) -> bool {
     let mut value = node;
     while let Kind::Axis(axis) = &value.kind {
         if axis.form != Form::Patched && axis.alternatives.iter().all(|alternative| alternative.name.is_none()) {
-            return axis.alternatives.len() > 1;
+            return axis.alternatives.len() > 1 || matches!(axis.form, Form::Trial(_));
         }
-        value = &axis.alternatives[choice.get(axis.id)].value;
+        let Some(taken) = axis.taken(choice) else { return true };
+        value = &axis.alternatives[taken].value;
     }
     false
 }
@@ -390,17 +406,7 @@ struct Whole<'e> {
     is_judged_by_test: bool,
 }
 
-impl<'e> Whole<'e> {
-    fn of(experiment: &'e Experiment, space: &Space, cells: u64) -> Self {
-        let has_trials = has_trials(space);
-        Self { experiment, cells, has_trials, is_random: false, is_judged_by_test: false }
-    }
-
-    fn look(&mut self, run: &NetworkRun) {
-        self.is_random |= run.steps > 0 && matches!(self.experiment.rng, Rng::Paribus);
-        self.is_judged_by_test |= run.steps > 0 && run.record.evaluates(Part::Test) && run.info.validation_rows == 0;
-    }
-
+impl Whole<'_> {
     fn origin(&self, path: [&str; 2]) -> Option<Origin> {
         let section = self.experiment.tree.root.entry(path[0])?;
         Some(section.value.entry(path[1]).map_or(&section.key_origin, |entry| &entry.key_origin).clone())
@@ -409,10 +415,14 @@ impl<'e> Whole<'e> {
 
 /// Whether trials are an axis, perhaps of one optimizer or variant alone.
 fn has_trials(space: &Space) -> bool {
-    space
-        .axes
-        .iter()
-        .any(|axis| axis.name == "trial" || axis.alternatives.iter().any(|alternative| has_trials(&alternative.inner)))
+    space.items().iter().any(|item| match item {
+        Item::Wheel(wheel) if wheel.is_trials() => true,
+        Item::Wheel(wheel) => match wheel.inner_of_all() {
+            Some(space) => has_trials(space),
+            None => (0..wheel.count).any(|position| has_trials(wheel.inner(position))),
+        },
+        Item::Given(_) => false,
+    })
 }
 
 fn one_seed(file: &Whole) -> Vec<Problem> {

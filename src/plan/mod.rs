@@ -1,103 +1,90 @@
 //! The plan: every run that a file declares, with its id, label and specification, before anything is trained.
+//!
+//! The cells of the file's space are streamed once ([`stream`]). What stays of a run is its id; all else is found again when it is
+//! asked for.
 
-mod aspects;
-mod cell;
+mod contradiction;
 mod cost;
 mod estimate;
 mod exclude;
 mod findings;
-mod fingerprint;
 mod lints;
-mod list;
 mod lower;
+mod odometer;
 mod outlook;
-#[cfg(test)]
-mod round_trip_tests;
-#[cfg(test)]
-mod schema_tests;
+mod rules;
 mod script;
 mod select;
+mod shapes;
 mod space;
-mod survey;
-#[cfg(test)]
-mod survey_tests;
-#[cfg(test)]
-mod sweep_tests;
+mod stream;
 #[cfg(test)]
 mod tests;
-mod walk;
 
-use std::borrow::Cow;
-use std::ops::Deref;
-use std::sync::Arc;
+use std::collections::{HashMap, HashSet};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use crate::data::{Data, Info};
-use crate::file::{Experiment, Mistakes};
-use crate::random::Rng;
+use crate::file::{Experiment, Mistakes, SectionSet};
+use crate::random::{Rng, Script};
 use crate::seed::Seed;
 use crate::settings::{RunId, Settings};
 use crate::spec::RunSpec;
+use crate::value::Choice;
 use crate::value::problem::Problem;
 
-use cell::Cell;
 pub use cost::Cost;
 pub use estimate::{Estimate, estimate};
-use exclude::Exclusion;
-use list::Runs;
 use lower::Known;
-pub use outlook::{Change, Outlook, State, count_states};
+use odometer::{Odometer, Taken};
+pub use outlook::{Change, Outlook, State};
+use script::Drawn;
 pub use select::{NotFound, Selection, SelectionError, find};
-pub use space::{Alternative, Axis, Space};
-pub use survey::{Shape, Survey, shapes};
-
-/// Everything that a file declares, counted but not listed.
-#[derive(Debug)]
-pub struct Outline {
-    pub experiment: Experiment,
-    pub space: Space,
-    pub survey: Survey,
-    known: Known,
-}
+pub use shapes::Shape;
+pub use space::{Item, Site, Space, Wheel};
+use stream::{Found, Stream, Streamed};
 
 /// Everything that a file declares.
 #[derive(Debug)]
 pub struct Plan {
     pub experiment: Experiment,
     pub space: Space,
-    pub survey: Survey,
-    /// In the order of the file: axes as they first appear, the last one fastest, seeds innermost. No id twice.
-    pub runs: Vec<PlannedRun>,
-    /// Cells that turned out to be a run that was there before.
-    pub duplicates: Vec<Duplicate>,
+    /// What is legal in the file and surely not meant.
+    pub warnings: Vec<Problem>,
+    /// Cells that were left out.
+    pub excluded: u64,
+    shapes: Vec<Shape>,
+    data: Vec<(Data, u32)>,
+    /// In the order of the file: axes as they first appear, the last one fastest. No two of them are the same run.
+    cells: Vec<Cell>,
+    /// The ids of all runs, the seeds of each cell in a row. None is there twice.
+    ids: Vec<RunId>,
+    /// Cells that turned out to be another that was there before: both, as indices into the space.
+    merged: Vec<[u32; 2]>,
+    /// The script that each cell is a part of, where there are scripts.
+    scripts: Vec<Script>,
+    sections_of_axes: Vec<SectionSet>,
+    known: Known,
+    /// The specifications that were asked for last.
+    specs: Mutex<HashMap<u32, Arc<RunSpec>>>,
 }
 
-/// One run, before it is trained: a cell with a seed. There may be a million of them, so what the runs of a cell have in common
-/// is there once.
-#[derive(Debug, Clone)]
-pub struct PlannedRun {
-    pub id: RunId,
-    pub trajectory_id: RunId,
-    pub seed: Seed,
-    of: Arc<Common>,
+/// One combination of the values of all axes.
+#[derive(Debug, Clone, Copy)]
+struct Cell {
+    /// Its index into the space.
+    index: u32,
+    shape: u32,
 }
 
-/// What the runs of a cell have in common, whatever their seeds.
-#[derive(Debug)]
-pub struct Common {
-    /// Which cell of the plan's space it is.
-    pub cell: u128,
-    /// Names the declared axes only; the same for all seeds.
-    pub label: String,
-    /// What the declared axes are here: name and value.
-    pub varies: Vec<(String, String)>,
-    /// The name that the file gives the optimizer; its kind where it gives none.
-    pub optimizer_name: String,
-    pub cost: Cost,
-    /// With the first seed.
-    spec: RunSpec,
+/// One run of a plan, before it is trained: a cell with a seed.
+#[derive(Debug, Clone, Copy)]
+pub struct PlannedRun<'p> {
+    plan: &'p Plan,
+    index: usize,
 }
 
-/// Two cells with the same settings.
+/// Two cells with the same settings, by their labels.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Duplicate {
     pub label: String,
@@ -105,63 +92,273 @@ pub struct Duplicate {
 }
 
 /// More runs than this are refused.
-const MOST_RUNS: u128 = 10_000_000;
+const MOST_RUNS: u128 = 1_000_000;
 
-/// So many cells are looked at for what is surely not meant.
-const LOOKED_AT: u128 = 2000;
+/// So many specifications are kept, in case that other seeds ask for them.
+const KEPT: usize = 1024;
 
-/// A list of more runs than this would take gigabytes of memory.
-const MOST_LISTED: u64 = 1_000_000;
-
-impl PlannedRun {
-    /// Label and seed, as messages name a run.
-    pub fn name(&self) -> String {
-        format!("{}, seed {}", self.label, self.seed.get())
+impl Plan {
+    /// Checks `experiment` and lists its runs.
+    ///
+    /// # Errors
+    /// Every mistake in the file: values that are not accepted, contradictions between those that are, data that cannot be
+    /// read, more runs than can be planned.
+    pub fn new(experiment: Experiment) -> Result<Self, Mistakes> {
+        let known = Known::default();
+        let (experiment, drawn) = match script::with_drawn_trials(&experiment, &known) {
+            Ok(Some(drawn)) => {
+                let block = drawn.block().clone();
+                let Drawn { experiment, .. } = drawn;
+                (experiment, Some(block))
+            }
+            Ok(None) => (experiment, None),
+            Err(problems) => return Err(experiment.into_mistakes(problems)),
+        };
+        let parts = space(&experiment).and_then(|space| {
+            let parts = Parts::of(&experiment, &space, &known, drawn.as_ref())?;
+            Ok((space, parts))
+        });
+        match parts {
+            Ok((space, parts)) if experiment.is_sound() => Ok(parts.into_plan(experiment, space, known)),
+            Ok(_) => Err(experiment.into_mistakes(Vec::new())),
+            Err(problems) => Err(experiment.into_mistakes(problems)),
+        }
     }
 
-    /// Everything that decides what the run records.
-    pub fn spec(&self) -> RunSpec {
-        self.of.spec.with_seed(self.seed)
+    /// How many runs there are.
+    pub fn len(&self) -> usize {
+        self.ids.len()
     }
 
-    /// The run as one map of names to scalars: its identity.
-    pub fn settings(&self) -> Settings {
-        self.of.spec.settings_with(self.seed)
+    /// Whether there is no run.
+    pub fn is_empty(&self) -> bool {
+        self.ids.is_empty()
     }
 
-    /// The data that the run needs, and what is known of it.
-    pub fn data(&self) -> Option<(Cow<'_, Data>, &Info)> {
-        self.of.spec.data_with(self.seed)
+    /// All runs: axes as they first appear in the file, the last one fastest, seeds innermost. No id is there twice.
+    pub fn runs(&self) -> impl DoubleEndedIterator<Item = PlannedRun<'_>> + ExactSizeIterator {
+        (0..self.len()).map(|index| self.run(index))
+    }
+
+    /// The run of this index.
+    ///
+    /// # Panics
+    /// Where there are not so many.
+    pub fn run(&self, index: usize) -> PlannedRun<'_> {
+        assert!(index < self.len(), "the plan has no such run");
+        PlannedRun { plan: self, index }
+    }
+
+    /// How many cells have the settings of an earlier one.
+    pub fn duplicates(&self) -> u64 {
+        self.merged.len() as u64
+    }
+
+    /// The cells that have the settings of an earlier one, each pair of labels once.
+    pub fn merged(&self) -> impl Iterator<Item = Duplicate> {
+        let mut told = HashSet::new();
+        self.merged.iter().filter_map(move |&[cell, same_as]| {
+            let duplicate = Duplicate { label: self.address(cell).label(), same_as: self.address(same_as).label() };
+            told.insert(duplicate.clone()).then_some(duplicate)
+        })
+    }
+
+    /// The shapes of these runs, each with the number of runs that have it.
+    pub fn shapes<'p>(&'p self, runs: impl IntoIterator<Item = PlannedRun<'p>>) -> Vec<Shape> {
+        let mut shapes: Vec<Shape> = self.shapes.iter().map(|shape| Shape { cells: 0, ..*shape }).collect();
+        runs.into_iter().for_each(|run| shapes[run.cell().shape as usize].cells += 1);
+        shapes.retain(|shape| shape.cells > 0);
+        shapes
+    }
+
+    /// The data that these runs are trained on, each once, and what is known of it.
+    pub fn data<'p>(&'p self, runs: impl IntoIterator<Item = PlannedRun<'p>>) -> Vec<(Data, Info)> {
+        let mut seen = HashSet::new();
+        let mut all = Vec::new();
+        for run in runs {
+            let Some(index) = run.shape().data else { continue };
+            let is_of_script = !self.scripts.is_empty() && self.data[index as usize].0.drawn_by_scripts() > 0;
+            if seen.insert((index, is_of_script.then(|| run.seed())))
+                && let Some((data, info)) = self.data_of(&run.shape())
+            {
+                let mut data = data.clone();
+                if is_of_script {
+                    data.draw_in_script(run.seed());
+                }
+                all.push((data, info));
+            }
+        }
+        all
+    }
+
+    /// The data that runs of this shape are trained on, and what is known of it.
+    fn data_of(&self, shape: &Shape) -> Option<(&Data, Info)> {
+        let (data, _) = &self.data[shape.data? as usize];
+        Some((data, self.known.of(data).as_ref().as_ref().ok()?.clone()))
+    }
+
+    /// One of the runs of this shape, outside of any script.
+    fn spec_of(&self, shape: &Shape) -> Option<RunSpec> {
+        self.stream().cell(&self.sections_of_axes, shape.cell)
+    }
+
+    fn stream(&self) -> Stream<'_> {
+        Stream { experiment: &self.experiment, space: &self.space, known: &self.known, keeps_specs: false }
+    }
+
+    /// Names the plan: blake3 of its ids and labels in any order, 16 hexadecimal digits.
+    pub fn hash(&self) -> String {
+        let mut lines: Vec<String> = self.runs().map(|run| format!("{} {}\n", run.id(), run.label())).collect();
+        lines.sort();
+        blake3::hash(lines.concat().as_bytes()).to_hex()[..16].to_owned()
+    }
+
+    /// The choice that leads to the cell of `run`.
+    pub fn choice(&self, run: PlannedRun) -> Choice {
+        self.address(run.cell().index).choice().clone()
+    }
+
+    fn seeds(&self) -> &[Seed] {
+        self.experiment.seeds.get()
+    }
+
+    fn address(&self, index: u32) -> Odometer<'_> {
+        Odometer::at(&self.experiment, &self.sections_of_axes, &self.space, index.into())
+    }
+
+    /// The runs of a cell, with the first seed.
+    fn spec(&self, position: usize) -> Arc<RunSpec> {
+        let index = self.cells[position].index;
+        let known = || self.specs.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(spec) = known().get(&index) {
+            return Arc::clone(spec);
+        }
+        let mut spec = self.stream().cell(&self.sections_of_axes, index).expect("the cell was lowered before");
+        if let (RunSpec::Network(run), Some(script)) = (&mut spec, self.scripts.get(position)) {
+            run.script = Some(script.clone());
+        }
+        let spec = Arc::new(spec);
+        // One seed alone asks once.
+        if self.seeds().len() > 1 {
+            let mut known = known();
+            if known.len() >= KEPT {
+                known.clear();
+            }
+            known.insert(index, Arc::clone(&spec));
+        }
+        spec
     }
 }
 
-impl Common {
-    /// What the runs are, but for their seeds, and what one of them costs.
-    pub fn shape(&self) -> (&RunSpec, Cost) {
-        (&self.spec, self.cost)
+impl<'p> PlannedRun<'p> {
+    /// Its place among the plan's runs.
+    pub fn index(self) -> usize {
+        self.index
+    }
+
+    pub fn id(self) -> RunId {
+        self.plan.ids[self.index]
+    }
+
+    pub fn seed(self) -> Seed {
+        let seeds = self.plan.seeds();
+        seeds[self.index % seeds.len()]
+    }
+
+    /// Names the declared axes only; the same for all seeds.
+    pub fn label(self) -> String {
+        self.address().label()
+    }
+
+    /// Label and seed, as messages name a run.
+    pub fn name(self) -> String {
+        format!("{}, seed {}", self.label(), self.seed().get())
+    }
+
+    /// What the declared axes are here: name and value.
+    pub fn varies(self) -> Vec<(String, String)> {
+        self.address().varies()
+    }
+
+    /// The name that the file gives the optimizer; its kind where it gives none.
+    pub fn optimizer_name(self) -> String {
+        self.address().optimizer_name()
+    }
+
+    pub fn cost(self) -> Cost {
+        self.shape().cost
     }
 
     /// How many updates are made.
-    pub fn steps(&self) -> u64 {
-        self.spec.steps()
+    pub fn steps(self) -> u64 {
+        self.shape().steps
     }
 
-    /// How many numbers are trained, or `u64::MAX` where there are more.
-    pub fn parameters(&self) -> u64 {
-        self.spec.parameters()
+    /// Everything that decides what the run records.
+    pub fn spec(self) -> RunSpec {
+        self.plan.spec(self.position()).with_seed(self.seed())
+    }
+
+    /// The run as one map of names to scalars: its identity.
+    pub fn settings(self) -> Settings {
+        self.plan.spec(self.position()).settings_with(self.seed())
+    }
+
+    /// The same for runs that differ only in their length or in what is recorded.
+    pub fn trajectory_id(self) -> RunId {
+        let spec = self.plan.spec(self.position());
+        spec.settings_with(self.seed()).trajectory_id(spec.fingerprint())
     }
 
     /// Names the content of the data; empty where there is none.
-    pub fn fingerprint(&self) -> &str {
-        self.spec.fingerprint()
+    pub fn fingerprint(self) -> String {
+        self.plan.spec(self.position()).fingerprint().to_owned()
+    }
+
+    /// The data that the run is trained on, and what is known of it.
+    pub fn data(self) -> Option<(Data, Info)> {
+        self.plan.data([self]).pop()
+    }
+
+    /// Which cell of the plan it is.
+    fn position(self) -> usize {
+        self.index / self.plan.seeds().len()
+    }
+
+    fn cell(self) -> Cell {
+        self.plan.cells[self.position()]
+    }
+
+    fn shape(self) -> Shape {
+        self.plan.shapes[self.cell().shape as usize]
+    }
+
+    fn address(self) -> Odometer<'p> {
+        self.plan.address(self.cell().index)
     }
 }
 
-impl Deref for PlannedRun {
-    type Target = Common;
+impl Odometer<'_> {
+    fn declared(&self) -> impl Iterator<Item = Taken<'_>> {
+        self.taken().filter(Taken::is_declared)
+    }
 
-    fn deref(&self) -> &Common {
-        &self.of
+    fn label(&self) -> String {
+        let labels: Vec<String> =
+            self.declared().map(|taken| taken.label(self.choice())).filter(|label| !label.is_empty()).collect();
+        if labels.is_empty() { self.optimizer_name() } else { labels.join(", ") }
+    }
+
+    fn varies(&self) -> Vec<(String, String)> {
+        self.declared().map(|taken| (taken.name().to_owned(), taken.value(self.choice()))).collect()
+    }
+
+    fn optimizer_name(&self) -> String {
+        const OPTIMIZER: &str = "optimizer";
+        match self.taken().find(|taken| taken.name() == OPTIMIZER) {
+            Some(taken) => taken.value(self.choice()),
+            None => self.kind_of(OPTIMIZER).unwrap_or_default(),
+        }
     }
 }
 
@@ -174,197 +371,178 @@ impl std::fmt::Display for Duplicate {
     }
 }
 
-impl Outline {
-    /// Checks `experiment` and counts what it declares, without making a list of it.
-    ///
-    /// # Errors
-    /// Every mistake in the file: values that are not accepted, contradictions between those that are, data that cannot be
-    /// read, more runs than can be planned.
-    pub fn new(experiment: Experiment) -> Result<Self, Mistakes> {
-        let experiment = match script::with_drawn_trials(&experiment) {
-            Ok(drawn) => drawn.unwrap_or(experiment),
-            Err(problems) => return Err(experiment.into_mistakes(problems)),
+/// What a plan is made of, beside the experiment.
+struct Parts {
+    warnings: Vec<Problem>,
+    excluded: u64,
+    shapes: Vec<Shape>,
+    data: Vec<(Data, u32)>,
+    cells: Vec<Cell>,
+    ids: Vec<RunId>,
+    merged: Vec<[u32; 2]>,
+    scripts: Vec<Script>,
+}
+
+impl Parts {
+    /// Of an experiment, whose trials `drawn` says something of, where their script has drawn them.
+    fn of(
+        experiment: &Experiment,
+        space: &Space,
+        known: &Known,
+        drawn: Option<&crate::random::Draws>,
+    ) -> Result<Self, Vec<Problem>> {
+        let seeds = experiment.seeds.get();
+        let is_script = matches!(experiment.rng, Rng::Numpy(_));
+        let streamed = Stream { experiment, space, known, keeps_specs: is_script }.all();
+        let Streamed { cells, mut ids, excluded, mut shapes, warnings, problems } = streamed;
+        if !problems.is_empty() {
+            return Err(problems);
+        }
+        if let Some(problem) = says_too_little(experiment, &cells, excluded, &shapes) {
+            return Err(vec![problem]);
+        }
+        let mut scripts = Vec::new();
+        let cells: Vec<Cell> = if is_script {
+            let mut places = Vec::with_capacity(cells.len());
+            let mut parts: Vec<script::Cell> = Vec::with_capacity(cells.len());
+            for Found { index, shape, spec } in cells {
+                let Some(spec) = spec else { continue };
+                places.push(Cell { index, shape });
+                parts.push(script::Cell { outermost: space.outermost(index.into()), spec });
+            }
+            script::assign(experiment, space, &mut parts, drawn)?;
+            for script::Cell { spec, .. } in parts {
+                ids.extend(seeds.iter().map(|seed| spec.settings_with(*seed).run_id(spec.fingerprint())));
+                if let RunSpec::Network(run) = *spec {
+                    scripts.push(run.script.unwrap_or_default());
+                }
+            }
+            places
+        } else {
+            cells.into_iter().map(|Found { index, shape, .. }| Cell { index, shape }).collect()
         };
-        let mut known = Known::new();
-        let outlined = outline(&experiment, &mut known).and_then(|(space, survey)| {
-            if matches!(experiment.rng, Rng::Paribus) {
-                return Ok((space, survey));
-            }
-            // What a run of a script is depends on the runs before it.
-            if survey.cells() > MOST_LISTED {
-                let message =
-                    format!("`rng`: {} combinations are more than a script can have: {MOST_LISTED}", survey.cells());
-                return Err(vec![Problem::new(message).help("take fewer values, or leave `rng` out")]);
-            }
-            let mut cells = list::cells(&experiment, &space, &known).0;
-            script::assign(&experiment, &mut cells)?;
-            let excluded = survey.excluded;
-            Ok((space, Survey { excluded, ..Survey::of_cells(&cells) }))
-        });
-        match outlined {
-            Ok((space, survey)) if experiment.is_sound() => Ok(Self { experiment, space, survey, known }),
-            Ok(_) => Err(experiment.into_mistakes(Vec::new())),
-            Err(problems) => Err(experiment.into_mistakes(problems)),
-        }
+        let mut parts = Self {
+            warnings: Vec::new(),
+            excluded,
+            shapes: Vec::new(),
+            data: Vec::new(),
+            cells,
+            ids,
+            merged: Vec::new(),
+            scripts,
+        };
+        parts.merge(seeds.len(), &mut shapes);
+        (parts.shapes, parts.data) = shapes.into_parts();
+        parts.warnings = warnings.into_problems(space, parts.cells.len() as u64);
+        Ok(parts)
     }
 
-    /// How many different runs there are.
-    pub fn runs(&self) -> u64 {
-        self.survey.cells() * self.experiment.seeds.get().len() as u64
-    }
-
-    /// What is legal in the file and surely not meant. Of very many cells, [`LOOKED_AT`] are looked at, spread over the plan.
-    pub fn warnings(&self) -> Vec<Problem> {
-        let Ok(exclusion) = Exclusion::of(&self.experiment) else { return Vec::new() };
-        let count = self.space.size().unwrap_or_default();
-        // The stride has no factor in common with the number of cells, so that no value of an axis is left out by a rhythm.
-        let mut stride = count / LOOKED_AT.min(count).max(1);
-        while stride > 1 && has_common_factor(stride, count) {
-            stride += 1;
-        }
-        let indices = (0..count.min(LOOKED_AT)).map(|step| step * stride % count);
-        let cells: Vec<Cell> = indices
-            .filter_map(|index| list::cell_at(&self.experiment, &self.space, &self.known, &exclusion, index).ok()?)
+    /// Keeps the first of the cells that have the same settings.
+    fn merge(&mut self, seeds: usize, shapes: &mut shapes::Shapes) {
+        let mut first: HashMap<RunId, u32> = HashMap::with_capacity(self.cells.len());
+        let is_kept: Vec<bool> = self
+            .cells
+            .iter()
+            .zip(self.ids.iter().step_by(seeds))
+            .map(|(cell, id)| {
+                let same_as = *first.entry(*id).or_insert(cell.index);
+                if same_as != cell.index {
+                    self.merged.push([cell.index, same_as]);
+                    shapes.remove(cell.shape);
+                }
+                same_as == cell.index
+            })
             .collect();
-        lints::warnings(
-            &self.experiment,
-            &self.space,
-            self.survey.cells(),
-            cells.iter().map(|cell| (cell.index, &cell.spec)),
-        )
-    }
-
-    /// How many updates they make together.
-    pub fn steps(&self) -> u128 {
-        let of_shape = |shape: &Shape| u128::from(shape.cells) * u128::from(shape.spec.steps());
-        self.survey.shapes.iter().map(of_shape).sum::<u128>() * self.experiment.seeds.get().len() as u128
-    }
-}
-
-impl Plan {
-    /// Checks `experiment` and lists its runs.
-    ///
-    /// # Errors
-    /// As [`Outline::new`], and where there are more runs than can be listed.
-    pub fn new(experiment: Experiment) -> Result<Self, Mistakes> {
-        Outline::new(experiment)?.list()
-    }
-
-    /// Names the plan: blake3 of its ids and labels in any order, 16 hexadecimal digits.
-    pub fn hash(&self) -> String {
-        let mut lines: Vec<String> = self.runs.iter().map(|run| format!("{} {}\n", run.id, run.label)).collect();
-        lines.sort();
-        blake3::hash(lines.concat().as_bytes()).to_hex()[..16].to_owned()
-    }
-}
-
-impl Outline {
-    /// The list of its runs.
-    ///
-    /// # Errors
-    /// Where they are more than can be listed.
-    pub fn list(self) -> Result<Plan, Mistakes> {
-        if self.runs() > MOST_LISTED {
-            let problem =
-                Problem::new(format!("{} runs are more than can be run together: {MOST_LISTED}", self.runs()));
-            return Err(self.experiment.into_mistakes(vec![problem.help("divide the file, for example by `seeds`")]));
+        if self.merged.is_empty() {
+            return;
         }
-        let seeds = self.experiment.seeds.get();
-        let listed = match self.experiment.rng {
-            Rng::Paribus => list::runs(&self.experiment, &self.space, &self.known),
-            // What a run of a script is depends on all the others.
-            Rng::Numpy(_) => {
-                let mut cells = list::cells(&self.experiment, &self.space, &self.known).0;
-                script::assign(&self.experiment, &mut cells).map(|()| Runs::of(cells, seeds))
-            }
-        };
-        let Runs { runs, duplicates, .. } = match listed {
-            Ok(listed) => listed,
-            Err(problems) => return Err(self.experiment.into_mistakes(problems)),
-        };
-        if runs.len() as u64 != self.runs() {
-            let message =
-                format!("the plan counts {} runs and lists {}: this is a bug in paribus", self.runs(), runs.len());
-            return Err(self.experiment.into_mistakes(vec![Problem::new(message)]));
+        let is_kept = |position: usize| is_kept[position];
+        retain(&mut self.cells, is_kept);
+        retain(&mut self.ids, |position| is_kept(position / seeds));
+        retain(&mut self.scripts, is_kept);
+    }
+
+    fn into_plan(self, experiment: Experiment, space: Space, known: Known) -> Plan {
+        let Self { warnings, excluded, shapes, data, cells, ids, merged, scripts } = self;
+        let sections_of_axes = experiment.sections_of_axes();
+        let specs = Mutex::default();
+        Plan {
+            experiment,
+            space,
+            warnings,
+            excluded,
+            shapes,
+            data,
+            cells,
+            ids,
+            merged,
+            scripts,
+            sections_of_axes,
+            known,
+            specs,
         }
-        let Self { experiment, space, survey, .. } = self;
-        Ok(Plan { experiment, space, survey, runs, duplicates })
     }
 }
 
-/// The space of a file, and what a survey of it finds.
-fn outline(experiment: &Experiment, known: &mut Known) -> Result<(Space, Survey), Vec<Problem>> {
-    let too_many = || {
-        let problem = Problem::new(
-            "the axes of the file have more values than can be planned, those within others counted each time",
-        );
-        vec![problem.help("take fewer values, or divide the file")]
-    };
-    let space = Space::of(&experiment.tree.root).ok_or_else(too_many)?;
-    within_bounds(&space, experiment.seeds.get().len()).map_err(|problem| vec![problem])?;
-    let mut problems = Vec::new();
-    let survey = survey::survey(experiment, &space, known, &mut problems);
+/// Keeps the items at these positions.
+fn retain<T>(items: &mut Vec<T>, is_kept: impl Fn(usize) -> bool) {
+    let mut position = 0;
+    items.retain(|_| {
+        position += 1;
+        is_kept(position - 1)
+    });
+}
+
+/// What is wrong with a file that declares nothing, or the same path several times.
+fn says_too_little(
+    experiment: &Experiment,
+    cells: &[Found],
+    excluded: u64,
+    shapes: &shapes::Shapes,
+) -> Option<Problem> {
     let seeds = experiment.seeds.get().len();
-    let is_function = |shape: &Shape| matches!(shape.spec, RunSpec::Function(_));
-    if problems.is_empty() && seeds > 1 && survey.cells() > 0 && survey.shapes.iter().all(is_function) {
+    if seeds > 1 && !cells.is_empty() && shapes.are_without_data() {
         let message = format!(
             "the path over a function draws no random numbers: with {seeds} seeds it is the same {seeds} times"
         );
         let origin = experiment.tree.root.entry("seeds").map(|entry| entry.value.origin.clone());
-        problems.push(Problem { origin, ..Problem::new(message) }.help("leave `seeds` out"));
+        return Some(Problem { origin, ..Problem::new(message) }.help("leave `seeds` out"));
     }
-    if problems.is_empty() && survey.cells() == 0 && survey.excluded > 0 {
+    if cells.is_empty() && excluded > 0 {
         let sweep = experiment.tree.root.entry("sweep");
         let origin = sweep.and_then(|sweep| sweep.value.entry("exclude")).map(|entry| entry.key_origin.clone());
-        problems.push(Problem { origin, ..Problem::new("`exclude` leaves nothing to run") });
+        return Some(Problem { origin, ..Problem::new("`exclude` leaves nothing to run") });
     }
-    if problems.is_empty() { Ok((space, survey)) } else { Err(problems) }
+    None
 }
 
-/// Every cell of the file, in its order.
-///
-/// # Errors
-/// As [`outline`].
-fn cells(experiment: &Experiment) -> Result<Vec<Cell>, Vec<Problem>> {
-    let mut known = Known::new();
-    let (space, _) = outline(experiment, &mut known)?;
-    Ok(list::cells(experiment, &space, &known).0)
-}
-
-fn has_common_factor(a: u128, b: u128) -> bool {
-    let (mut a, mut b) = (a, b);
-    while b > 0 {
-        (a, b) = (b, a % b);
+/// The space of a file, which has no more runs than can be planned.
+fn space(experiment: &Experiment) -> Result<Space, Vec<Problem>> {
+    let too_many = || {
+        Problem::new("the axes of the file have more values than can be planned, those within others counted each time")
+            .help("take fewer values, or divide the file")
+    };
+    let space = Space::of(experiment).ok_or_else(|| vec![too_many()])?;
+    match within_bounds(&space, experiment.seeds.get().len()) {
+        Ok(()) => Ok(space),
+        Err(problem) => Err(vec![problem]),
     }
-    a > 1
 }
 
-/// The number of cells, where the runs are not too many.
-fn within_bounds(space: &Space, seeds: usize) -> Result<u128, Problem> {
+/// Refuses more runs than can be planned.
+fn within_bounds(space: &Space, seeds: usize) -> Result<(), Problem> {
     let runs = space.size().and_then(|cells| cells.checked_mul(seeds as u128));
-    match (space.size(), runs) {
-        (Some(cells), Some(runs)) if runs <= MOST_RUNS => Ok(cells),
-        (_, runs) => {
-            let mut factors: Vec<String> = told_apart(space)
-                .into_iter()
-                .map(|axis| format!("{} {}", axis.size().unwrap_or(u128::MAX), axis.name))
-                .collect();
-            factors.push(format!("{seeds} seeds"));
-            let count = runs.map_or("more than 2^128".to_owned(), |runs| runs.to_string());
-            Err(Problem::new(format!("the file declares {count} runs, more than {MOST_RUNS}"))
-                .help(format!("they are {}", factors.join(" × "))))
-        }
+    if runs.is_some_and(|runs| runs <= MOST_RUNS) {
+        return Ok(());
     }
-}
-
-/// The axes of `space`, and in the place of one optimizer alone, which is none, those within it.
-pub fn told_apart(space: &Space) -> Vec<&Axis> {
-    let mut axes = Vec::new();
-    for axis in &space.axes {
-        match axis.alternatives.as_slice() {
-            [only] if !axis.is_declared => axes.extend(told_apart(&only.inner)),
-            _ => axes.push(axis),
-        }
-    }
-    axes
+    let wheels = space.told_apart().into_iter().filter_map(|item| match item {
+        Item::Wheel(wheel) => Some(wheel),
+        Item::Given(_) => None,
+    });
+    let mut factors: Vec<String> =
+        wheels.map(|wheel| format!("{} {}", wheel.size().unwrap_or(u128::MAX), wheel.name())).collect();
+    factors.push(format!("{seeds} seeds"));
+    let count = runs.map_or("more than 2^128".to_owned(), |runs| runs.to_string());
+    Err(Problem::new(format!("the file declares {count} runs, more than {MOST_RUNS}"))
+        .help(format!("they are {}", factors.join(" × "))))
 }

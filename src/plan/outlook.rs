@@ -4,8 +4,7 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 use std::fmt;
 use std::path::Path;
 
-use super::fingerprint::Fingerprint;
-use super::{Outline, PlannedRun};
+use super::PlannedRun;
 use crate::settings::{NUMERICS_VERSION, RunId, Scalar, differences};
 use crate::store::{Error, Identity, Inventory, Known, Status};
 
@@ -110,56 +109,59 @@ impl<'i> Outlook<'i> {
     ///
     /// # Errors
     /// Where a file of `runs` cannot be read.
-    pub fn of(
-        runs: &[&PlannedRun],
-        wanted: &[PlannedRun],
+    pub fn of<'p>(
+        runs: &[PlannedRun<'p>],
+        wanted: impl Iterator<Item = PlannedRun<'p>>,
         others_leave: bool,
         inventory: &'i Inventory,
         root: &Path,
     ) -> Result<Self, Error> {
-        let ids: HashSet<RunId> = wanted.iter().map(|run| run.id).collect();
-        let states: Vec<State> = runs.iter().map(|run| State::of(run.id, inventory)).collect();
-        let others =
-            || inventory.runs.values().chain(inventory.archived.values()).filter(|known| !ids.contains(&known.run_id));
-        // A place is a label and a seed.
-        let new: HashSet<(&str, u64)> = runs
-            .iter()
-            .zip(&states)
-            .filter(|(_, state)| **state == State::New)
-            .map(|(run, _)| (run.label.as_str(), run.seed.get()))
+        let ids: HashSet<RunId> = wanted.map(PlannedRun::id).collect();
+        let others: Vec<&Known> = inventory
+            .runs
+            .values()
+            .chain(inventory.archived.values())
+            .filter(|known| !ids.contains(&known.run_id))
             .collect();
-        let mut before: HashMap<(&str, u64), Vec<RunId>> = HashMap::new();
-        for known in others().filter(|known| new.contains(&(known.label.as_str(), known.seed))) {
-            before.entry((&known.label, known.seed)).or_default().push(known.run_id);
+        // A place is a label and a seed.
+        let mut before: HashMap<(String, u64), Vec<RunId>> = HashMap::new();
+        for known in &others {
+            before.entry((known.label.clone(), known.seed)).or_default().push(known.run_id);
         }
-        let asked: HashSet<RunId> = before.values().flatten().copied().collect();
+        let states: Vec<State> = runs.iter().map(|run| State::of(run.id(), inventory)).collect();
+        let new = runs.iter().zip(&states).filter(|(_, state)| **state == State::New && !before.is_empty());
+        let in_its_place =
+            |run: &PlannedRun| -> &[RunId] { before.get(&(run.label(), run.seed().get())).map_or(&[], Vec::as_slice) };
+        let asked: HashSet<RunId> = new.flat_map(|(run, _)| in_its_place(run)).copied().collect();
         let identities = match asked.is_empty() {
             true => BTreeMap::new(),
             false => inventory.identities(root, |known| asked.contains(&known.run_id))?,
         };
         let changes = |run: &PlannedRun| {
-            let candidates = before.get(&(run.label.as_str(), run.seed.get())).into_iter().flatten();
+            if identities.is_empty() {
+                return Vec::new();
+            }
             let of = |id: &RunId| identities.get(id).map(|identity| changes(identity, run));
-            candidates.filter_map(of).min_by_key(Vec::len).unwrap_or_default()
+            in_its_place(run).iter().filter_map(of).min_by_key(Vec::len).unwrap_or_default()
         };
-        let is_relabelled = |run: &&&PlannedRun| {
-            let known = inventory.runs.get(&run.id).or_else(|| inventory.archived.get(&run.id));
-            known.is_some_and(|known| known.label != run.label)
+        let is_relabelled = |run: &&PlannedRun| {
+            let known = inventory.runs.get(&run.id()).or_else(|| inventory.archived.get(&run.id()));
+            known.is_some_and(|known| known.label != run.label())
         };
         let relabelled = runs.iter().filter(is_relabelled).count() as u64;
         let runs = runs.iter().zip(states).map(|(run, state)| match state {
             State::New => (state, changes(run)),
             _ => (state, Vec::new()),
         });
-        let leaves = |known: &&'i Known| inventory.runs.contains_key(&known.run_id);
-        let leaving = if others_leave { others().filter(leaves).collect() } else { Vec::new() };
+        let leaves = |known: &&Known| inventory.runs.contains_key(&known.run_id);
+        let leaving = if others_leave { others.into_iter().filter(leaves).collect() } else { Vec::new() };
         Ok(Self { runs: runs.collect(), relabelled, leaving })
     }
 }
 
 /// What changed from a run that is there to one that is planned.
 fn changes(before: &Identity, run: &PlannedRun) -> Vec<Change> {
-    let now = run.settings();
+    let (now, fingerprint) = (run.settings(), run.fingerprint());
     let settings = before.settings.iter().map(|(name, value)| (name.as_str(), value));
     let differing = differences(settings, now.iter().map(|(name, value)| (name as &str, value)));
     let setting = |(name, [from, to]): (&str, [Option<&Scalar>; 2])| Change::Setting {
@@ -169,45 +171,13 @@ fn changes(before: &Identity, run: &PlannedRun) -> Vec<Change> {
     };
     let mut changes: Vec<Change> = differing.into_iter().map(setting).collect();
     // What no file says comes first.
-    if before.data_fingerprint != run.fingerprint() {
+    if before.data_fingerprint != fingerprint {
         changes.insert(0, Change::Data);
     }
     if before.numerics_version != NUMERICS_VERSION {
         changes.insert(0, Change::Numerics { from: before.numerics_version });
     }
     changes
-}
-
-/// How many runs of a plan that is not listed are in each state, and how many leave.
-pub fn count_states(
-    outline: &Outline,
-    inventory: &Inventory,
-    root: &Path,
-) -> Result<([u64; State::ALL.len()], u64), Error> {
-    let mut counts = [0; State::ALL.len()];
-    let mut leaving = 0;
-    if !inventory.runs.is_empty() || !inventory.archived.is_empty() {
-        let seeds: HashSet<u64> = outline.experiment.seeds.get().iter().map(|seed| seed.get()).collect();
-        for (id, identity) in inventory.identities(root, |_| true)? {
-            let apart = identity.settings.iter().filter(|(name, _)| *name != "seed");
-            let settings = Fingerprint::of_all(apart.map(|(name, value)| (name.as_str(), value)));
-            let fingerprint =
-                settings.and(Fingerprint::of_world(&identity.data_fingerprint, identity.numerics_version));
-            let seed = match identity.settings.get("seed") {
-                Some(Scalar::Int(seed)) => u64::try_from(*seed).ok(),
-                _ => None,
-            };
-            let is_wanted = outline.survey.fingerprints.binary_search(&fingerprint).is_ok()
-                && seed.is_some_and(|seed| seeds.contains(&seed));
-            if is_wanted {
-                counts[State::of(id, inventory) as usize] += 1;
-            } else if inventory.runs.contains_key(&id) {
-                leaving += 1;
-            }
-        }
-    }
-    counts[State::New as usize] = outline.runs() - counts.iter().sum::<u64>();
-    Ok((counts, leaving))
 }
 
 #[cfg(test)]
@@ -218,12 +188,12 @@ mod tests {
     #[test]
     fn what_changed_is_told_setting_by_setting() {
         let plan = plan("data.source = 'mnist'\nnetwork.hidden = [5]\ntrain.steps = 5\noptimizer = 'adam'");
-        let run = &plan.runs[0];
+        let run = &plan.run(0);
         let settings = run.settings().iter().map(|(name, value)| (name.to_owned(), value.clone())).collect();
         let same = Identity {
-            trajectory_id: run.trajectory_id,
+            trajectory_id: run.trajectory_id(),
             settings,
-            data_fingerprint: run.fingerprint().to_owned(),
+            data_fingerprint: run.fingerprint(),
             numerics_version: NUMERICS_VERSION,
         };
         let told = |before: Identity| changes(&before, run).iter().map(Change::to_string).collect::<Vec<_>>();

@@ -7,7 +7,9 @@
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
-use super::cell::Cell;
+use super::lower::Known;
+use super::space::{Item, Space, TRIAL};
+use super::stream::Stream;
 use crate::batches::Sampling;
 use crate::file::Experiment;
 use crate::nn::LayerSpec;
@@ -17,109 +19,158 @@ use crate::spec::{NetworkRun, RunSpec};
 use crate::value::Origin;
 use crate::value::problem::{Problem, did_you_mean, listed};
 
-/// The axis of trials, whose values a script that chains it draws itself.
-const TRIAL: &str = "trial";
+/// A cell of a plan, as its script sees it.
+#[derive(Debug)]
+pub struct Cell<'p> {
+    /// The outermost declared axes: name, and which of its cells this is, those within it counted.
+    pub outermost: Vec<(&'p str, u128)>,
+    /// With the first seed.
+    pub spec: Box<RunSpec>,
+}
+
+impl Cell<'_> {
+    /// The network that is trained, where there is one.
+    fn network(&self) -> Option<&NetworkRun> {
+        match &*self.spec {
+            RunSpec::Network(run) => Some(run),
+            RunSpec::Function(_) => None,
+        }
+    }
+}
+
+/// A file whose trials draw the values that its script draws for them.
+#[derive(Debug)]
+pub struct Drawn {
+    pub experiment: Experiment,
+    /// What the networks of each trial draw.
+    block: Draws,
+}
 
 /// The file with the values that its script draws for its trials; none where no script draws them.
 ///
 /// # Errors
 /// Where the script does not say in which order they are drawn, and whatever else is wrong with the file.
-pub fn with_drawn_trials(experiment: &Experiment) -> Result<Option<Experiment>, Vec<Problem>> {
+pub fn with_drawn_trials(experiment: &Experiment, known: &Known) -> Result<Option<Drawn>, Vec<Problem>> {
     let Rng::Numpy(arrangement) = &experiment.rng else { return Ok(None) };
-    let keys = experiment.drawn_keys();
-    if keys.is_empty() || !arrangement.chain.iter().any(|name| name == TRIAL) {
-        return Ok(None);
-    }
-    let refuse = |message: &str, help: &str| Err(vec![Problem::new(message).at(origin(experiment, None)).help(help)]);
-    if let Some(seed) = experiment.tree.root.entry("sweep").and_then(|sweep| sweep.value.entry("seed")) {
+    let Some(draws) = experiment.draws.as_ref().filter(|_| chains_trials(arrangement)) else { return Ok(None) };
+    let of_sweep = |key| experiment.tree.root.entry("sweep").and_then(|sweep| sweep.value.entry(key));
+    if let Some(seed) = of_sweep("seed") {
         let problem =
             Problem::new("`seed`: the trials are drawn from NumPy's stream, which begins with the seed in `seeds`");
         return Err(vec![
             problem.at(seed.value.origin.clone()).help("drop this line, or leave `\"trial\"` out of `chain`"),
         ]);
     }
-    let sampler = experiment.tree.root.entry("sweep").and_then(|sweep| sweep.value.entry("sampler"));
-    if let Some(sampler) = sampler.filter(|sampler| !sampler.value.is_text("random")) {
+    if let Some(sampler) = of_sweep("sampler").filter(|sampler| !sampler.value.is_text("random")) {
         let problem = Problem::new("`sampler`: the trials are drawn from NumPy's stream, which is random");
         return Err(vec![
             problem.at(sampler.value.origin.clone()).help("drop this line, or leave `\"trial\"` out of `chain`"),
         ]);
     }
-    // How much a trial draws is needed before what it draws: any values will do to find out.
-    let cells = super::cells(experiment)?;
+    // How much a trial draws is needed before what it draws: any values of one trial will do to find out.
+    let any = draws.clone().with_numbers(1, vec![0.0; draws.keys().len()]);
+    let one = experiment.with_draws(any);
+    let Ok(space) = super::space(&one) else { return Ok(None) };
+    let cells = cells(&one, &space, known)?;
     if cells.is_empty() {
         // What is wrong with the file is known, and what its trials draw is not.
         return Ok(None);
     }
-    check_names(experiment, arrangement, &cells)?;
+    check_names(&one, arrangement, &cells, &space)?;
     let scripts = scripts(&cells, arrangement);
     let ([seed], [script]) = (experiment.seeds.get(), scripts.as_slice()) else {
         return refuse(
+            experiment,
             "`rng`: the values of trials that are drawn from NumPy's stream belong to one script with one seed",
             "take one seed, and name every axis but the trials in `group`",
         );
     };
     // A seed that NumPy does not have is reported with the rest.
     let Some(seed) = numpy::seed(*seed) else { return Ok(None) };
-    let blocks = |cells: &[Cell]| -> Vec<Draws> {
-        script.iter().map(|block| block_draws(block.iter().filter_map(|&cell| cells.get(cell)))).collect()
+    let not_the_same = || {
+        refuse(
+            experiment,
+            "`rng`: not every trial draws the same settings, and NumPy's stream has no place for those that some draw",
+            "give each drawn setting one distribution in all of the file, without `draw` and without a distribution in a `choice`, \
+             or leave `\"trial\"` out of `chain`",
+        )
     };
-    let draws = blocks(&cells);
+    let [block] = script.as_slice() else { return not_the_same() };
+    let block = block_draws(block.iter().filter_map(|&cell| cells.get(cell)));
 
     let mut generator = Generator::new(seed);
     if let Some(first) = cells.first().and_then(Cell::network) {
         data_draws(first).skip(&mut generator);
         generator.permutation(first.data.rows_in_order(&first.info) as usize);
     }
-    let mut drawn: HashMap<(&str, u32), f64> = HashMap::new();
-    for (trial, draws) in (0..).zip(&draws) {
-        for key in &keys {
-            drawn.insert((key, trial), generator.uniform());
-        }
-        draws.skip(&mut generator);
+    let mut numbers = Vec::new();
+    for _ in 0..draws.trials() {
+        numbers.extend(draws.keys().iter().map(|_| generator.uniform()));
+        block.skip(&mut generator);
     }
-    let mut asked: HashSet<(String, u32)> = HashSet::new();
-    let experiment = experiment.with_draws(&mut |key, trial| {
-        asked.insert((key.to_owned(), trial));
-        drawn.get(&(key, trial)).copied().unwrap_or_default()
+    let drawn = draws.clone().with_numbers(draws.trials(), numbers);
+    let all_draw_all = (0..drawn.trials() as usize).all(|trial| {
+        let mut choice = experiment.tree.first_choice();
+        drawn.take(trial, &mut choice);
+        drawn.keys_taken(&experiment.tree.root, &choice).len() == drawn.keys().len()
     });
-    if asked.len() != drawn.len() || asked.iter().any(|(key, trial)| !drawn.contains_key(&(key.as_str(), *trial))) {
-        return refuse(
-            "`rng`: not every trial draws the same settings, and NumPy's stream has no place for those that some draw",
-            "give each drawn setting one distribution in all of the file, without `draw` and without a distribution in a `choice`, \
-             or leave `\"trial\"` out of `chain`",
-        );
+    if !all_draw_all {
+        return not_the_same();
     }
-    if blocks(&super::cells(&experiment)?) != draws {
-        return refuse(
-            "`rng`: what trials draw from NumPy's stream changes how much their networks draw",
-            "leave the network's shape, its dropout and the batch size out of the distributions, or `\"trial\"` out of `chain`",
-        );
-    }
-    Ok(Some(experiment))
+    Ok(Some(Drawn { experiment: experiment.with_draws(drawn), block }))
 }
 
-/// Makes each cell a part of its script, where the file asks for that.
+/// Every cell of the experiment that is not left out.
+fn cells<'p>(experiment: &Experiment, space: &'p Space, known: &Known) -> Result<Vec<Cell<'p>>, Vec<Problem>> {
+    let streamed = Stream { experiment, space, known, keeps_specs: true }.all();
+    if !streamed.problems.is_empty() {
+        return Err(streamed.problems);
+    }
+    let cell =
+        |found: super::stream::Found| Some(Cell { outermost: space.outermost(found.index.into()), spec: found.spec? });
+    Ok(streamed.cells.into_iter().filter_map(cell).collect())
+}
+
+fn refuse<T>(experiment: &Experiment, message: &str, help: &str) -> Result<T, Vec<Problem>> {
+    Err(vec![Problem::new(message).at(origin(experiment, None)).help(help)])
+}
+
+fn chains_trials(arrangement: &Arrangement) -> bool {
+    arrangement.chain.iter().any(|name| name == TRIAL)
+}
+
+/// Makes each cell a part of its script, where the file asks for that. `drawn` is what the networks of each trial were taken to draw.
 ///
 /// # Errors
 /// Axes that are not there, and runs that cannot be parts of one script.
-pub fn assign(experiment: &Experiment, cells: &mut [Cell]) -> Result<(), Vec<Problem>> {
+pub fn assign(
+    experiment: &Experiment,
+    space: &Space,
+    cells: &mut [Cell],
+    drawn: Option<&Draws>,
+) -> Result<(), Vec<Problem>> {
     let Rng::Numpy(arrangement) = &experiment.rng else { return Ok(()) };
-    check_names(experiment, arrangement, cells)?;
+    check_names(experiment, arrangement, cells, space)?;
     let problems = contradictions(experiment, cells);
     if !problems.is_empty() {
         return Err(problems);
     }
-    let values = match arrangement.chain.iter().any(|name| name == TRIAL) {
-        true => Draws::uniforms(experiment.drawn_keys().len() as u64),
-        false => Draws::default(),
+    let values = match &experiment.draws {
+        Some(draws) if chains_trials(arrangement) => Draws::uniforms(draws.keys().len() as u64),
+        _ => Draws::default(),
     };
     for script in scripts(cells, arrangement) {
         check_together(experiment, &script, cells)?;
-        let blocks: Arc<[Draws]> = script
-            .iter()
-            .map(|block| values.clone().then(block_draws(block.iter().map(|&cell| &cells[cell]))))
-            .collect();
+        let blocks: Vec<Draws> =
+            script.iter().map(|block| block_draws(block.iter().map(|&cell| &cells[cell]))).collect();
+        if drawn.is_some_and(|drawn| blocks.iter().any(|block| block != drawn)) {
+            return refuse(
+                experiment,
+                "`rng`: what trials draw from NumPy's stream changes how much their networks draw",
+                "leave the network's shape, its dropout and the batch size out of the distributions, or `\"trial\"` out of `chain`",
+            );
+        }
+        let blocks: Arc<[Draws]> = blocks.into_iter().map(|block| values.clone().then(block)).collect();
         for (earlier, block) in script.iter().enumerate() {
             let parts: Vec<(Draws, Draws)> = block
                 .iter()
@@ -131,7 +182,7 @@ pub fn assign(experiment: &Experiment, cells: &mut [Cell]) -> Result<(), Vec<Pro
             };
             for (place, &cell) in block.iter().enumerate() {
                 let (before, after) = (&parts[..place], &parts[place + 1..]);
-                let RunSpec::Network(run) = &mut cells[cell].spec else { continue };
+                let RunSpec::Network(run) = &mut *cells[cell].spec else { continue };
                 run.script = Some(Script {
                     data: data_draws(run),
                     earlier: Earlier::of(&blocks, earlier),
@@ -146,19 +197,24 @@ pub fn assign(experiment: &Experiment, cells: &mut [Cell]) -> Result<(), Vec<Pro
     Ok(())
 }
 
+impl Drawn {
+    /// What the networks of each trial were taken to draw.
+    pub fn block(&self) -> &Draws {
+        &self.block
+    }
+}
+
 /// The cells of each script, block by block, as indices, in the order of the plan.
-fn scripts(cells: &[Cell], arrangement: &Arrangement) -> Vec<Vec<Vec<usize>>> {
+fn scripts<'p>(cells: &[Cell<'p>], arrangement: &Arrangement) -> Vec<Vec<Vec<usize>>> {
     type Places<'a> = Vec<(&'a str, u128)>;
     let mut scripts: Vec<Vec<Vec<usize>>> = Vec::new();
     let mut known: HashMap<Places, (usize, HashMap<Places, usize>)> = HashMap::new();
     for (index, cell) in cells.iter().enumerate() {
         let named = |names: &[String]| -> Places {
-            let is_named = |place: &&(String, u128)| names.contains(&place.0);
-            cell.places.iter().filter(is_named).map(|(name, position)| (name.as_str(), *position)).collect()
+            cell.outermost.iter().copied().filter(|(name, _)| names.iter().any(|named| named == name)).collect()
         };
-        let is_free =
-            |place: &&(String, u128)| !arrangement.group.contains(&place.0) && !arrangement.chain.contains(&place.0);
-        let rest = cell.places.iter().filter(is_free).map(|(name, position)| (name.as_str(), *position)).collect();
+        let is_named = |name: &str| arrangement.group.iter().chain(&arrangement.chain).any(|named| named == name);
+        let rest = cell.outermost.iter().copied().filter(|(name, _)| !is_named(name)).collect();
         let (script, blocks) = known.entry(rest).or_insert_with(|| {
             scripts.push(Vec::new());
             (scripts.len() - 1, HashMap::new())
@@ -174,7 +230,7 @@ fn scripts(cells: &[Cell], arrangement: &Arrangement) -> Vec<Vec<Vec<usize>>> {
 }
 
 /// What the networks of a block draw: all weights, then in each step a batch and all dropout.
-fn block_draws<'a>(block: impl Iterator<Item = &'a Cell>) -> Draws {
+fn block_draws<'a, 'p: 'a>(block: impl Iterator<Item = &'a Cell<'p>>) -> Draws {
     let (mut weights, mut step, mut steps) = (Draws::default(), None, 0);
     for run in block.filter_map(Cell::network) {
         weights = weights.then(weight_draws(run));
@@ -230,23 +286,29 @@ fn origin(experiment: &Experiment, name: Option<(&str, &str)>) -> Origin {
         .unwrap_or_else(|| root.origin.clone())
 }
 
-fn check_names(experiment: &Experiment, arrangement: &Arrangement, cells: &[Cell]) -> Result<(), Vec<Problem>> {
+fn check_names(
+    experiment: &Experiment,
+    arrangement: &Arrangement,
+    cells: &[Cell],
+    space: &Space,
+) -> Result<(), Vec<Problem>> {
     if cells.is_empty() {
         // What is wrong with the file is known, and which axes it has is not.
         return Ok(());
     }
     let mut axes: Vec<&str> = Vec::new();
-    for (name, _) in cells.iter().flat_map(|cell| &cell.places) {
-        if !axes.contains(&name.as_str()) {
+    for (name, _) in cells.iter().flat_map(|cell| &cell.outermost) {
+        if !axes.contains(name) {
             axes.push(name);
         }
     }
+    let mut inner = HashSet::new();
+    names(space, &mut inner);
     let mut seen = HashSet::new();
     let mut problems = Vec::new();
     for (key, names) in [("group", &arrangement.group), ("chain", &arrangement.chain)] {
         for name in names {
-            let is_inner = cells.iter().flat_map(|cell| &cell.varies).any(|(inner, _)| inner == name);
-            let problem = if is_inner && !axes.contains(&name.as_str()) {
+            let problem = if inner.contains(name.as_str()) && !axes.contains(&name.as_str()) {
                 let message =
                     format!("`{key}`: `{name}` varies within another axis, and a script is made of the outermost ones");
                 Problem::new(message).help(match name.as_str() {
@@ -273,11 +335,30 @@ fn check_names(experiment: &Experiment, arrangement: &Arrangement, cells: &[Cell
     if problems.is_empty() { Ok(()) } else { Err(problems) }
 }
 
+/// The names of all declared axes in `space`, those within others included.
+fn names<'p>(space: &'p Space, all: &mut HashSet<&'p str>) {
+    for item in space.items() {
+        match item {
+            Item::Given(site) if site.is_declared() => _ = all.insert(site.name()),
+            Item::Given(_) => {}
+            Item::Wheel(wheel) => {
+                if wheel.is_declared() {
+                    all.insert(wheel.name());
+                }
+                match wheel.inner_of_all() {
+                    Some(space) => names(space, all),
+                    None => (0..wheel.count).for_each(|position| names(wheel.inner(position), all)),
+                }
+            }
+        }
+    }
+}
+
 /// What NumPy cannot draw as the book's scripts do.
 fn contradictions(experiment: &Experiment, cells: &[Cell]) -> Vec<Problem> {
     let at = |problem: Problem| problem.at(origin(experiment, None));
     let mut problems = Vec::new();
-    if cells.iter().any(|cell| matches!(cell.spec, RunSpec::Function(_))) {
+    if cells.iter().any(|cell| cell.network().is_none()) {
         let problem = at(Problem::new("`rng`: the path over a function draws no random numbers"));
         problems.push(problem.help("leave `rng` out"));
     }

@@ -1,10 +1,12 @@
 //! Some of a plan's runs: by their settings (`--only KEY=VALUE`), or one by what messages call it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::str::FromStr;
 
+use rayon::prelude::*;
+
 use super::{Plan, PlannedRun};
-use crate::settings::Scalar;
+use crate::settings::{Scalar, Settings};
 use crate::value::problem::{did_you_mean, one_of};
 
 /// What `--only` asks for: values of one key are alternatives, keys must all hold.
@@ -65,17 +67,30 @@ impl Selection {
     /// # Errors
     /// A key that no run has, a value that no run has, or conditions that exclude each other.
     pub fn of(&self, plan: &Plan) -> Result<Vec<usize>, SelectionError> {
-        for (key, values) in &self.0 {
-            for value in values {
-                if !plan.runs.iter().any(|run| matches(run, key, value)) {
-                    return Err(explain(plan, key, value));
-                }
+        if self.is_everything() {
+            return Ok((0..plan.len()).collect());
+        }
+        let wanted: Vec<(&str, &str)> =
+            self.0.iter().flat_map(|(key, values)| values.iter().map(|value| (key.as_str(), value.as_str()))).collect();
+        let matched: Vec<Vec<bool>> = (0..plan.len())
+            .into_par_iter()
+            .map(|index| {
+                let known = KnownRun::of(plan.run(index));
+                wanted.iter().map(|(key, value)| known.matches(key, value)).collect()
+            })
+            .collect();
+        for (at, (key, value)) in wanted.iter().enumerate() {
+            if !matched.iter().any(|matched| matched[at]) {
+                return Err(explain(plan, key, value));
             }
         }
-        let holds =
-            |run: &PlannedRun| self.0.iter().all(|(key, values)| values.iter().any(|value| matches(run, key, value)));
-        let chosen: Vec<usize> = (0..plan.runs.len()).filter(|&index| holds(&plan.runs[index])).collect();
-        if chosen.is_empty() && !plan.runs.is_empty() { Err(SelectionError::Nothing) } else { Ok(chosen) }
+        let holds = |matched: &Vec<bool>| {
+            let met: BTreeSet<&str> =
+                wanted.iter().zip(matched).filter(|(_, met)| **met).map(|((key, _), _)| *key).collect();
+            met.len() == self.0.len()
+        };
+        let chosen: Vec<usize> = (0..plan.len()).filter(|&index| holds(&matched[index])).collect();
+        if chosen.is_empty() && !plan.is_empty() { Err(SelectionError::Nothing) } else { Ok(chosen) }
     }
 }
 
@@ -96,34 +111,34 @@ pub enum NotFound {
 pub fn find(plan: &Plan, text: &str) -> Result<usize, NotFound> {
     const FEWEST_DIGITS: usize = 4;
     let text = text.trim();
-    let all = |holds: &dyn Fn(&PlannedRun) -> bool| -> Vec<usize> {
-        plan.runs.iter().enumerate().filter(|(_, run)| holds(run)).map(|(index, _)| index).collect()
+    let all = |holds: &dyn Fn(PlannedRun) -> bool| -> Vec<usize> {
+        plan.runs().filter(|run| holds(*run)).map(PlannedRun::index).collect()
     };
     let mut found = all(&|run| run.name() == text);
     if found.is_empty() {
-        found = all(&|run| run.label == text);
+        found = all(&|run| run.label() == text);
     }
     if found.is_empty() && text.len() >= FEWEST_DIGITS {
         let digits = text.to_ascii_lowercase();
-        found = all(&|run| run.id.to_string().starts_with(&digits));
+        found = all(&|run| run.id().to_string().starts_with(&digits));
     }
     match found.as_slice() {
         [only] => Ok(*only),
         [] => Err(unknown(plan, text)),
         several => {
-            let names: Vec<String> =
-                several.iter().map(|&index| format!("{} {}", plan.runs[index].id, plan.runs[index].name())).collect();
+            let named = |&index: &usize| format!("{} {}", plan.run(index).id(), plan.run(index).name());
+            let names: Vec<String> = several.iter().map(named).collect();
             Err(NotFound::Several { text: text.to_owned(), runs: first_of(&names, "; ") })
         }
     }
 }
 
 fn unknown(plan: &Plan, text: &str) -> NotFound {
-    let names: Vec<String> = plan.runs.iter().map(PlannedRun::name).collect();
-    let ids: Vec<String> = plan.runs.iter().map(|run| run.id.to_string()).collect();
-    let mut labels: Vec<&str> = plan.runs.iter().map(|run| run.label.as_str()).collect();
+    let names: Vec<String> = plan.runs().map(PlannedRun::name).collect();
+    let ids: Vec<String> = plan.runs().map(|run| run.id().to_string()).collect();
+    let mut labels: Vec<String> = plan.runs().map(PlannedRun::label).collect();
     labels.dedup();
-    let known = labels.iter().copied().chain(names.iter().chain(&ids).map(String::as_str));
+    let known = labels.iter().chain(&names).chain(&ids).map(String::as_str);
     let help = match did_you_mean(text, known) {
         Some(meant) => format!("did you mean `{meant}`?"),
         None => {
@@ -144,42 +159,63 @@ fn first_of(all: &[String], separator: &str) -> String {
     all.iter().take(MOST).cloned().collect::<Vec<_>>().join(separator) + &more
 }
 
-/// The values that `key` has in `run`: the setting's, and the one that the file writes.
-fn values(run: &PlannedRun, key: &str) -> Vec<Scalar> {
-    let setting = run.settings().get(key).cloned();
-    let declared = run.varies.iter().filter(|(name, _)| name == key).map(|(_, value)| value.clone().into());
-    let own: Option<Scalar> = match key {
-        "label" => Some(run.label.clone().into()),
-        "run_id" => Some(run.id.to_string().into()),
-        "optimizer" => Some(run.optimizer_name.clone().into()),
-        _ => None,
-    };
-    let mut values: Vec<Scalar> = setting.into_iter().chain(declared).chain(own).collect();
-    values.dedup();
-    values
+/// What a run is called and what it is, as far as `--only` may ask.
+struct KnownRun {
+    settings: Settings,
+    varies: Vec<(String, String)>,
+    label: String,
+    run_id: String,
+    optimizer: String,
 }
 
-fn matches(run: &PlannedRun, key: &str, wanted: &str) -> bool {
-    // Labels shorten numbers that nobody wrote, and people read labels.
-    let in_label = || run.label.split(", ").any(|part| part.split_once('=') == Some((key, wanted)));
-    in_label()
-        || values(run, key).iter().any(|value| match value {
-            Scalar::Float(value) => wanted.parse() == Ok(*value),
-            value => value.to_string() == wanted,
-        })
+impl KnownRun {
+    fn of(run: PlannedRun) -> Self {
+        Self {
+            settings: run.settings(),
+            varies: run.varies(),
+            label: run.label(),
+            run_id: run.id().to_string(),
+            optimizer: run.optimizer_name(),
+        }
+    }
+
+    /// The values that `key` has: the setting's, and the one that the file writes.
+    fn values(&self, key: &str) -> Vec<Scalar> {
+        let setting = self.settings.get(key).cloned();
+        let declared = self.varies.iter().filter(|(name, _)| name == key).map(|(_, value)| value.clone().into());
+        let own: Option<Scalar> = match key {
+            "label" => Some(self.label.clone().into()),
+            "run_id" => Some(self.run_id.clone().into()),
+            "optimizer" => Some(self.optimizer.clone().into()),
+            _ => None,
+        };
+        let mut values: Vec<Scalar> = setting.into_iter().chain(declared).chain(own).collect();
+        values.dedup();
+        values
+    }
+
+    fn matches(&self, key: &str, wanted: &str) -> bool {
+        // Labels shorten numbers that nobody wrote, and people read labels.
+        let in_label = || self.label.split(", ").any(|part| part.split_once('=') == Some((key, wanted)));
+        in_label()
+            || self.values(key).iter().any(|value| match value {
+                Scalar::Float(value) => wanted.parse() == Ok(*value),
+                value => value.to_string() == wanted,
+            })
+    }
 }
 
 fn explain(plan: &Plan, key: &str, value: &str) -> SelectionError {
     const MOST: usize = 12;
     let mut found: Vec<String> = Vec::new();
-    for text in plan.runs.iter().flat_map(|run| values(run, key)).map(|value| value.to_string()) {
+    for text in plan.runs().flat_map(|run| KnownRun::of(run).values(key)).map(|value| value.to_string()) {
         if found.len() <= MOST && !found.contains(&text) {
             found.push(text);
         }
     }
     let (key, value) = (key.to_owned(), value.to_owned());
     if found.is_empty() {
-        let mut keys: Vec<&str> = plan.runs.iter().flat_map(|run| run.settings().names()).collect();
+        let mut keys: Vec<&str> = plan.runs().flat_map(|run| run.settings().names()).collect();
         keys.extend(["label", "run_id"]);
         keys.sort_unstable();
         keys.dedup();

@@ -1,186 +1,343 @@
-//! The space of settings that a file declares: axes that multiply, each a list of alternatives, an alternative perhaps with
-//! axes of its own. A cell is an index into it and is decoded when it is asked for.
+//! The space of settings that a file declares: wheels that multiply, each with the alternatives of an axis, below each of which
+//! there may be wheels of its own. A cell is an index into it, and is decoded when it is asked for
+//! ([`Odometer`](super::odometer::Odometer)).
 //!
-//! Places of the tree that share one axis move together. The axis stands where the first of them does; each further one is a
-//! *given* axis in the space that opens up below an alternative, with the one value that goes with it.
+//! Places of the file that share one axis move together. The wheel stands where the first of them does; each further one is
+//! *given* in the space below the wheel, with the value that goes with it.
 
 use std::collections::{HashMap, HashSet, VecDeque};
+use std::sync::{Arc, OnceLock};
 
-use crate::file::{VARIANT, short_name};
+use crate::file::{Experiment, VARIANT, short_name};
 use crate::number::shortest;
-use crate::value::{self, AxisId, Choice, Form, Kind, Node};
+use crate::value::{Axis, AxisId, Choice, Form, Kind, Node};
 
-/// The product of its axes, the last one fastest.
-#[derive(Debug, Clone, Default)]
+/// The product of its wheels, the last one fastest.
+#[derive(Debug, Default)]
 pub struct Space {
-    pub axes: Vec<Axis>,
+    items: Vec<Item>,
 }
 
-/// Several alternatives at one place of the file.
-#[derive(Debug, Clone)]
-pub struct Axis {
-    pub id: AxisId,
-    /// The setting's short name; `variant`; `trial`.
-    pub name: String,
-    /// One alone where the axis is given.
-    pub alternatives: Vec<Alternative>,
-    /// Whether another place has taken the alternative already.
-    pub is_given: bool,
-    /// Whether there is anything to tell apart: one optimizer's table alone declares no axis.
-    pub is_declared: bool,
-    /// How many cells the alternatives up to each one have together; `None` beyond 2^128.
-    ends: Option<Vec<u128>>,
+/// What a space is made of, in the order of the file.
+#[derive(Debug)]
+pub enum Item {
+    Wheel(Wheel),
+    /// Moves with a wheel around it.
+    Given(Arc<Site>),
 }
 
-/// One value of an axis, and the space that opens up below it.
-#[derive(Debug, Clone)]
-pub struct Alternative {
-    /// 0-based, among all that the axis has in the tree.
-    pub position: usize,
-    /// As labels write it: `he`, `lr=0.01`; empty where they need not.
-    pub label: String,
-    /// As listings write it: `he`, `0.01`.
-    pub value: String,
-    pub inner: Space,
+/// The alternatives of an axis, which multiply with those of the other wheels.
+#[derive(Debug)]
+pub struct Wheel {
+    /// Where the axis is first.
+    pub site: Arc<Site>,
+    /// How many alternatives there are.
+    pub count: usize,
+    inner: Inner,
 }
+
+/// What opens up below the alternatives of a wheel.
+#[derive(Debug)]
+enum Inner {
+    /// The same below each.
+    Same(Space),
+    Each {
+        spaces: Vec<Space>,
+        /// How many cells the alternatives up to each one have together; `None` beyond 2^128.
+        ends: Option<Vec<u128>>,
+    },
+}
+
+/// An axis at one place of the file.
+#[derive(Debug)]
+pub struct Site {
+    /// The setting's short name, or `variant`.
+    name: String,
+    pub axis: Arc<Axis>,
+    /// Whether this is where the file names its variants.
+    is_variants: bool,
+    /// How labels write the numbers of a spaced axis, by position.
+    in_short: OnceLock<HashMap<usize, String>>,
+}
+
+/// The axis of the trials.
+pub const TRIAL: &str = "trial";
 
 /// The setting whose values are lists of widths.
 pub const LISTS: &str = "hidden";
 
-/// More alternatives than this belong to more runs than a plan can have.
-const MOST_ALTERNATIVES: usize = 4_000_000;
+/// A space with more alternatives than this belongs to more runs than a plan can have.
+const MOST_ALTERNATIVES: usize = 2_000_000;
 
 impl Space {
-    /// The axes of the tree below `root`, in the order in which they first appear; nothing where they have more alternatives
-    /// than a plan has runs.
-    pub fn of(root: &Node) -> Option<Self> {
+    /// The axes of the experiment's tree, in the order in which they first appear; nothing where they have more alternatives than
+    /// a plan has runs.
+    pub fn of(experiment: &Experiment) -> Option<Self> {
+        let choice = experiment.first_choice();
         let mut places = Vec::new();
-        collect(root, &mut Vec::new(), &mut places);
+        collect(&experiment.tree.root, false, &choice, &mut Vec::new(), &mut places);
         // Variants stand where the file names them, and not where the first key is that they change.
-        if let Some(leader) = places.iter().position(Place::is_variant) {
+        if let Some(leader) = places.iter().position(Place::is_variants) {
             let id = places[leader].axis.id;
             let (led, mut others): (Vec<_>, Vec<_>) =
-                places.into_iter().partition(|place| place.axis.id == id && !place.is_variant());
-            let after = others.iter().position(Place::is_variant).map_or(0, |position| position + 1);
+                places.into_iter().partition(|place| place.axis.id == id && !place.is_variants());
+            let after = others.iter().position(Place::is_variants).map_or(0, |position| position + 1);
             others.splice(after..after, led);
             places = others;
         }
-        Builder { taken: HashMap::new(), short: HashMap::new(), left: MOST_ALTERNATIVES }.space(places)
+        let mut builder =
+            Builder { experiment, choice, taken: HashMap::new(), sites: HashMap::new(), left: MOST_ALTERNATIVES };
+        builder.space(places)
+    }
+
+    /// Wheels and what is given, in the order of the file.
+    pub fn items(&self) -> &[Item] {
+        &self.items
+    }
+
+    fn wheels(&self) -> impl DoubleEndedIterator<Item = &Wheel> {
+        self.items.iter().filter_map(|item| match item {
+            Item::Wheel(wheel) => Some(wheel),
+            Item::Given(_) => None,
+        })
     }
 
     /// How many cells there are; `None` beyond 2^128.
     pub fn size(&self) -> Option<u128> {
-        self.axes.iter().try_fold(1, |size: u128, axis| size.checked_mul(axis.size()?))
+        self.wheels().try_fold(1, |size: u128, wheel| size.checked_mul(wheel.size()?))
     }
 
-    /// Which cell of each axis the cell `index` takes, those within an axis counted.
-    ///
-    /// # Panics
-    /// As [`decode`](Self::decode).
-    fn digits(&self, mut index: u128) -> Vec<u128> {
-        let mut digits = vec![0; self.axes.len()];
-        for (digit, axis) in digits.iter_mut().zip(&self.axes).rev() {
-            let size = axis.size().expect("an index below the size exists only where the size does");
-            *digit = index % size;
-            index /= size;
-        }
-        assert_eq!(index, 0, "the space has no such cell");
-        digits
-    }
-
-    /// The outermost declared axes, each with the name and which of its cells the cell `index` takes, those within it counted.
-    ///
-    /// # Panics
-    /// As [`decode`](Self::decode).
-    pub fn places(&self, index: u128) -> Vec<(String, u128)> {
-        let mut places = Vec::new();
-        for (digit, axis) in self.digits(index).into_iter().zip(&self.axes) {
-            match axis.alternatives.as_slice() {
-                // One optimizer alone is no axis, but what it holds may be.
-                [only] if !axis.is_declared => places.extend(only.inner.places(digit)),
-                _ => places.push((axis.name.clone(), digit)),
-            }
-        }
-        places
-    }
-
-    /// Takes the alternatives of the cell `index`, and returns them in the order of the file.
+    /// Which cell of each wheel the cell `index` takes, those within it counted.
     ///
     /// # Panics
     /// Where `index` is not below [`size`](Self::size).
-    pub fn decode<'s>(&'s self, index: u128, choice: &mut Choice, taken: &mut Vec<(&'s Axis, &'s Alternative)>) {
-        for (digit, axis) in self.digits(index).into_iter().zip(&self.axes) {
-            let ends = axis.ends.as_deref().expect("a part is not larger than the whole");
-            let position = ends.partition_point(|end| *end <= digit);
-            let begin = if position == 0 { 0 } else { ends[position - 1] };
-            let alternative = &axis.alternatives[position];
-            choice.set(axis.id, alternative.position);
-            taken.push((axis, alternative));
-            alternative.inner.decode(digit - begin, choice, taken);
+    pub fn digits(&self, mut index: u128) -> Vec<u128> {
+        let mut digits: Vec<u128> = Vec::new();
+        for wheel in self.wheels().rev() {
+            let size = wheel.size().expect("an index below the size exists only where the size does");
+            digits.push(index % size);
+            index /= size;
         }
+        assert_eq!(index, 0, "the space has no such cell");
+        digits.reverse();
+        digits
+    }
+
+    /// The outermost declared wheels, each with the name and which of its cells the cell `index` takes, those within it counted.
+    ///
+    /// # Panics
+    /// As [`digits`](Self::digits).
+    pub fn outermost(&self, index: u128) -> Vec<(&str, u128)> {
+        let mut outermost = Vec::new();
+        let mut digits = self.digits(index).into_iter();
+        for item in &self.items {
+            match item {
+                Item::Given(site) if site.is_declared() => outermost.push((site.name(), 0)),
+                Item::Given(_) => {}
+                // One optimizer alone is no axis, but what it holds may be.
+                Item::Wheel(wheel) if !wheel.is_declared() => {
+                    outermost.extend(wheel.inner(0).outermost(digits.next().unwrap_or_default()));
+                }
+                Item::Wheel(wheel) => outermost.push((wheel.name(), digits.next().unwrap_or_default())),
+            }
+        }
+        outermost
+    }
+
+    /// The items that tell something apart: in the place of one optimizer alone, which does not, those within it.
+    pub fn told_apart(&self) -> Vec<&Item> {
+        let mut items = Vec::new();
+        for item in &self.items {
+            match item {
+                Item::Wheel(wheel) if !wheel.is_declared() => items.extend(wheel.inner(0).told_apart()),
+                Item::Given(site) if !site.is_declared() => {}
+                _ => items.push(item),
+            }
+        }
+        items
+    }
+}
+
+impl Wheel {
+    /// The setting's short name; `variant`; `trial`.
+    pub fn name(&self) -> &str {
+        if self.is_trials() { TRIAL } else { self.site.name() }
+    }
+
+    /// Whether its alternatives are trials.
+    pub fn is_trials(&self) -> bool {
+        matches!(self.site.axis.form, Form::Trial(_))
+    }
+
+    /// Whether there is anything to tell apart: one optimizer's table alone declares no axis.
+    pub fn is_declared(&self) -> bool {
+        self.is_trials() || self.site.is_declared()
+    }
+
+    /// How many cells it has alone: alternatives, those with wheels of their own counted as often as these multiply.
+    pub fn size(&self) -> Option<u128> {
+        match &self.inner {
+            Inner::Same(space) => (self.count as u128).checked_mul(space.size()?),
+            Inner::Each { ends, .. } => ends.as_ref()?.last().copied(),
+        }
+    }
+
+    /// The space below an alternative.
+    pub fn inner(&self, position: usize) -> &Space {
+        match &self.inner {
+            Inner::Same(space) => space,
+            Inner::Each { spaces, .. } => &spaces[position],
+        }
+    }
+
+    /// The space that all alternatives have in common, if they have one.
+    pub fn inner_of_all(&self) -> Option<&Space> {
+        match &self.inner {
+            Inner::Same(space) => Some(space),
+            Inner::Each { .. } => None,
+        }
+    }
+
+    /// Which alternative one of its cells takes, and which cell of the space below that.
+    pub fn decode(&self, digit: u128) -> (usize, u128) {
+        match &self.inner {
+            Inner::Same(space) => {
+                let size = space.size().unwrap_or(u128::MAX);
+                ((digit / size) as usize, digit % size)
+            }
+            Inner::Each { ends, .. } => {
+                let ends = ends.as_deref().unwrap_or_default();
+                let position = ends.partition_point(|end| *end <= digit);
+                let begin = if position == 0 { 0 } else { ends[position - 1] };
+                (position, digit - begin)
+            }
+        }
+    }
+
+    /// An alternative as listings write it: `he`, `0.01`. `choice` takes it.
+    pub fn value(&self, choice: &Choice) -> String {
+        match self.is_trials() {
+            true => choice.get(self.site.axis.id).to_string(),
+            false => self.site.value(choice),
+        }
+    }
+
+    /// An alternative as labels write it: `he`, `lr=0.01`. `choice` takes it.
+    pub fn label(&self, choice: &Choice) -> String {
+        match self.is_trials() {
+            true => format!("trial {:03}", choice.get(self.site.axis.id)),
+            false => self.site.label(choice),
+        }
+    }
+}
+
+impl Site {
+    fn of(place: &Place) -> Self {
+        Self {
+            name: short_name(&place.path),
+            axis: Arc::clone(place.axis),
+            is_variants: place.is_variants(),
+            in_short: OnceLock::new(),
+        }
+    }
+
+    /// The setting's short name; `variant`.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// Whether there is anything to tell apart.
+    pub fn is_declared(&self) -> bool {
+        self.axis.alternatives.len() > 1 || matches!(self.axis.form, Form::Trial(_)) || self.name != "optimizer"
+    }
+
+    /// Whether nothing stands here under `choice`.
+    pub fn is_absent(&self, choice: &Choice) -> bool {
+        let taken = self.axis.taken(choice).map(|taken| &self.axis.alternatives[taken]);
+        !self.is_variants && taken.is_some_and(|taken| taken.value.is_absent())
+    }
+
+    /// The alternative under `choice` as listings write it.
+    pub fn value(&self, choice: &Choice) -> String {
+        let Some(taken) = self.axis.taken(choice) else {
+            return self.axis.number(choice).as_ref().map_or_else(String::new, number);
+        };
+        let alternative = &self.axis.alternatives[taken];
+        let is_drawn = matches!(self.axis.form, Form::Trial(_));
+        let writing = Writing { separator: self.separator(), choice, is_drawn };
+        alternative.name.clone().unwrap_or_else(|| writing.value(&alternative.value))
+    }
+
+    /// The alternative under `choice` as labels write it; empty where they need not.
+    pub fn label(&self, choice: &Choice) -> String {
+        let (false, Some(taken)) = (matches!(self.axis.form, Form::Trial(_)), self.axis.taken(choice)) else {
+            return String::new();
+        };
+        let alternative = &self.axis.alternatives[taken];
+        let speaks_for_itself = alternative.name.is_some()
+            || matches!(alternative.value.kind, Kind::Text(_))
+            || alternative.value.entry("kind").is_some();
+        match speaks_for_itself {
+            true => self.value(choice),
+            false => format!("{}={}", self.name, self.in_short(taken).unwrap_or_else(|| self.value(choice))),
+        }
+    }
+
+    /// How labels write a number that nobody wrote.
+    fn in_short(&self, position: usize) -> Option<String> {
+        let Form::Spaced(_) = self.axis.form else { return None };
+        let values = || self.axis.alternatives.iter().map(|alternative| &alternative.value.kind);
+        self.in_short.get_or_init(|| shortened(values())).get(&position).cloned()
+    }
+
+    /// What stands between the items of a list: widths are written as everyone writes them.
+    fn separator(&self) -> &'static str {
+        if self.name == LISTS { "-" } else { "," }
     }
 }
 
 /// An axis of the tree, and the keys that lead to it.
 #[derive(Clone)]
 struct Place<'t> {
-    axis: &'t value::Axis,
+    axis: &'t Arc<Axis>,
     path: Vec<&'t str>,
 }
 
 impl<'t> Place<'t> {
     /// Whether this is where the file names its variants.
-    fn is_variant(&self) -> bool {
+    fn is_variants(&self) -> bool {
         self.path == [VARIANT]
     }
 
     /// Whether this is a key that variants change, which their names say already.
     fn is_patched(&self) -> bool {
-        self.axis.form == Form::Patched && !self.is_variant()
+        self.axis.form == Form::Patched && !self.is_variants()
     }
 
-    /// The axes within one of the alternatives.
-    fn within(&self, position: usize) -> Vec<Place<'t>> {
+    /// The axes within the alternative that is taken under `choice`.
+    fn within(&self, choice: &Choice) -> Vec<Place<'t>> {
         let mut places = Vec::new();
-        collect(&self.axis.alternatives[position].value, &mut self.path.clone(), &mut places);
+        if let Some(taken) = self.axis.taken(choice) {
+            let is_drawn = matches!(self.axis.form, Form::Trial(_));
+            collect(&self.axis.alternatives[taken].value, is_drawn, choice, &mut self.path.clone(), &mut places);
+        }
         places
-    }
-
-    /// What stands between the items of a list: widths are written as everyone writes them.
-    fn separator(&self) -> &'static str {
-        if short_name(&self.path) == LISTS { "-" } else { "," }
-    }
-
-    fn is_declared(&self) -> bool {
-        self.axis.alternatives.len() > 1 || short_name(&self.path) != "optimizer"
-    }
-
-    /// One of the alternatives, without what opens up below it. `in_short` is how its label writes a number that nobody wrote.
-    fn alternative(&self, position: usize, in_short: Option<&String>) -> Alternative {
-        let alternative = &self.axis.alternatives[position];
-        let value = alternative.name.clone().unwrap_or_else(|| written(&alternative.value, self.separator()));
-        let in_short = in_short.unwrap_or(&value);
-        let speaks_for_itself = alternative.name.is_some()
-            || matches!(alternative.value.kind, Kind::Text(_))
-            || alternative.value.entry("kind").is_some();
-        let label = if self.axis.form == Form::Trials {
-            String::new()
-        } else if speaks_for_itself {
-            value.clone()
-        } else {
-            format!("{}={in_short}", short_name(&self.path))
-        };
-        Alternative { position, label, value, inner: Space::default() }
     }
 }
 
-fn collect<'t>(node: &'t Node, path: &mut Vec<&'t str>, places: &mut Vec<Place<'t>>) {
+/// The axes of the tree below `node`, but for those within others. What a trial draws within what it draws is a part of it.
+fn collect<'t>(node: &'t Node, is_drawn: bool, choice: &Choice, path: &mut Vec<&'t str>, places: &mut Vec<Place<'t>>) {
     match &node.kind {
         Kind::Table(entries) => {
             for entry in entries {
                 path.push(&entry.key);
-                collect(&entry.value, path, places);
+                collect(&entry.value, is_drawn, choice, path, places);
                 path.pop();
+            }
+        }
+        Kind::Axis(axis) if is_drawn && matches!(axis.form, Form::Trial(_)) => {
+            if let Some(taken) = axis.taken(choice) {
+                collect(&axis.alternatives[taken].value, is_drawn, choice, path, places);
             }
         }
         Kind::Axis(axis) => places.push(Place { axis, path: path.clone() }),
@@ -188,86 +345,119 @@ fn collect<'t>(node: &'t Node, path: &mut Vec<&'t str>, places: &mut Vec<Place<'
     }
 }
 
-struct Builder {
-    /// The alternative of each axis around the space that is built.
-    taken: HashMap<AxisId, usize>,
-    /// How labels write the alternatives of spaced axes, by the axis's place in memory.
-    short: HashMap<*const value::Axis, HashMap<usize, String>>,
+/// Whether the axis `id`, somewhere at or below `axis`, has axes within its alternatives.
+fn holds_axes(axis: &Axis, id: AxisId) -> bool {
+    /// Whether there are axes at or below `node`; those that a trial draws within what it draws are none.
+    fn is_open(node: &Node, is_drawn: bool) -> bool {
+        match &node.kind {
+            Kind::Axis(axis) if is_drawn && matches!(axis.form, Form::Trial(_)) => {
+                node.children().any(|child| is_open(child, is_drawn))
+            }
+            Kind::Axis(_) => true,
+            _ => node.children().any(|child| is_open(child, is_drawn)),
+        }
+    }
+    fn below(node: &Node, id: AxisId) -> bool {
+        match &node.kind {
+            Kind::Axis(axis) => holds_axes(axis, id),
+            _ => node.children().any(|child| below(child, id)),
+        }
+    }
+    let is_drawn = matches!(axis.form, Form::Trial(_));
+    axis.alternatives.iter().any(|one| axis.id == id && is_open(&one.value, is_drawn) || below(&one.value, id))
+}
+
+struct Builder<'t> {
+    experiment: &'t Experiment,
+    /// The alternatives that are taken around the space that is built.
+    choice: Choice,
+    /// The axes around the space that is built; whether it depends on which of their alternatives is taken.
+    taken: HashMap<AxisId, bool>,
+    /// By the axis's place in memory.
+    sites: HashMap<*const Axis, Arc<Site>>,
     /// How many more alternatives there may be.
     left: usize,
 }
 
-impl Builder {
+impl<'t> Builder<'t> {
     /// The space of these places; nothing where it has too many alternatives.
-    fn space(&mut self, places: Vec<Place<'_>>) -> Option<Space> {
+    fn space(&mut self, places: Vec<Place<'t>>) -> Option<Space> {
         let mut waiting: VecDeque<(Place, HashSet<AxisId>)> =
             places.into_iter().map(|place| (place.clone(), self.axes_of(&place))).collect();
         let mut space = Space::default();
         while let Some((first, axes)) = waiting.pop_front() {
-            if let Some(&position) = self.taken.get(&first.axis.id) {
-                for place in first.within(position).into_iter().rev() {
+            if let Some(&matters) = self.taken.get(&first.axis.id) {
+                let within = if matters { first.within(&self.choice) } else { Vec::new() };
+                for place in within.into_iter().rev() {
                     let axes = self.axes_of(&place);
                     waiting.push_front((place, axes));
                 }
-                let is_absent = first.axis.alternatives[position].value.is_absent() && !first.is_variant();
-                if !first.is_patched() && !is_absent {
-                    let alternative = first.alternative(position, self.in_short(first.axis).get(&position));
-                    let mut given = Axis::new(first.axis.id, short_name(&first.path), vec![alternative]);
-                    given.is_given = true;
-                    given.is_declared = first.is_declared();
-                    space.axes.push(given);
+                if !first.is_patched() {
+                    space.items.push(Item::Given(self.site(&first)));
                 }
                 continue;
             }
             let together = connected(axes, &mut waiting);
-            space.axes.push(self.axis(&first, &together)?);
+            space.items.push(Item::Wheel(self.wheel(&first, &together)?));
         }
         Some(space)
     }
 
-    /// The axis that `first` is the first place of, with all that moves `together` with something of it below its alternatives.
-    fn axis(&mut self, first: &Place<'_>, together: &[Place<'_>]) -> Option<Axis> {
-        let is_trials = first.axis.form == Form::Trials;
-        let mut alternatives = Vec::with_capacity(first.axis.alternatives.len());
-        for position in 0..first.axis.alternatives.len() {
-            self.left = self.left.checked_sub(1)?;
-            self.taken.insert(first.axis.id, position);
-            let mut within = if is_trials { vec![first.clone()] } else { first.within(position) };
-            within.extend_from_slice(together);
-            let alternative = if is_trials {
-                let (label, value) = (format!("trial {position:03}"), position.to_string());
-                Alternative { position, label, value, inner: Space::default() }
-            } else {
-                first.alternative(position, self.in_short(first.axis).get(&position))
+    /// The wheel that `first` is the first place of, with all that moves `together` with something of it below its alternatives.
+    fn wheel(&mut self, first: &Place<'t>, together: &[Place<'t>]) -> Option<Wheel> {
+        let id = first.axis.id;
+        let count = match (&first.axis.form, &self.experiment.draws) {
+            (Form::Trial(_), Some(draws)) => draws.trials() as usize,
+            _ => first.axis.alternatives.len(),
+        };
+        let is_trials = matches!(first.axis.form, Form::Trial(_));
+        let matters = std::iter::once(first).chain(together).any(|place| holds_axes(place.axis, id));
+        self.taken.insert(id, matters);
+        let inner = |builder: &mut Self| {
+            builder.left = builder.left.checked_sub(1)?;
+            let mut within = match (is_trials, matters) {
+                (true, _) => vec![first.clone()],
+                (false, true) => first.within(&builder.choice),
+                (false, false) => Vec::new(),
             };
-            alternatives.push(Alternative { inner: self.space(within)?, ..alternative });
-        }
-        self.taken.remove(&first.axis.id);
-        let name = if is_trials { "trial".to_owned() } else { short_name(&first.path) };
-        let mut axis = Axis::new(first.axis.id, name, alternatives);
-        axis.is_declared = is_trials || first.is_declared();
-        Some(axis)
+            within.extend_from_slice(together);
+            builder.space(within)
+        };
+        let inner = if matters {
+            let mut spaces = Vec::new();
+            for position in 0..count {
+                self.experiment.choose(&mut self.choice, id, position);
+                spaces.push(inner(self)?);
+            }
+            let add = |sum: &mut u128, space: &Space| {
+                *sum = sum.checked_add(space.size()?)?;
+                Some(*sum)
+            };
+            let ends: Vec<u128> = spaces.iter().scan(0, add).collect();
+            Inner::Each { ends: (ends.len() == spaces.len()).then_some(ends), spaces }
+        } else {
+            Inner::Same(inner(self)?)
+        };
+        self.taken.remove(&id);
+        Some(Wheel { site: self.site(first), count, inner })
     }
 
-    /// The numbers of an axis that nobody wrote, by position, each with the digits that tell it apart from the others.
-    fn in_short(&mut self, axis: &value::Axis) -> &HashMap<usize, String> {
-        self.short.entry(std::ptr::from_ref(axis)).or_insert_with(|| match axis.form {
-            Form::Spaced(_) => shortened(axis.alternatives.iter().map(|alternative| &alternative.value.kind)),
-            _ => HashMap::new(),
-        })
+    fn site(&mut self, place: &Place) -> Arc<Site> {
+        Arc::clone(self.sites.entry(Arc::as_ptr(place.axis)).or_insert_with(|| Arc::new(Site::of(place))))
     }
 
     /// The axes at and below `place` that have not been taken.
-    fn axes_of(&self, place: &Place<'_>) -> HashSet<AxisId> {
+    fn axes_of(&self, place: &Place) -> HashSet<AxisId> {
         let mut axes = HashSet::new();
         self.add_axes(place.axis, &mut axes);
         axes
     }
 
-    fn add_axes(&self, axis: &value::Axis, axes: &mut HashSet<AxisId>) {
+    fn add_axes(&self, axis: &Axis, axes: &mut HashSet<AxisId>) {
         let mut add = |node: &Node| self.add_axes_below(node, axes);
         match self.taken.get(&axis.id) {
-            Some(&position) => add(&axis.alternatives[position].value),
+            Some(true) => axis.taken(&self.choice).into_iter().for_each(|taken| add(&axis.alternatives[taken].value)),
+            Some(false) => {}
             None => {
                 axis.alternatives.iter().for_each(|alternative| add(&alternative.value));
                 axes.insert(axis.id);
@@ -307,23 +497,6 @@ fn connected<'t>(mut axes: HashSet<AxisId>, waiting: &mut VecDeque<(Place<'t>, H
     together
 }
 
-impl Axis {
-    fn new(id: AxisId, name: String, alternatives: Vec<Alternative>) -> Self {
-        let add = |sum: &mut u128, alternative: &Alternative| {
-            *sum = sum.checked_add(alternative.inner.size()?)?;
-            Some(*sum)
-        };
-        let ends: Vec<u128> = alternatives.iter().scan(0, add).collect();
-        let ends = (ends.len() == alternatives.len()).then_some(ends);
-        Self { id, name, alternatives, is_given: false, is_declared: true, ends }
-    }
-
-    /// How many cells this axis alone has: alternatives, those with inner axes counted as often as these multiply.
-    pub fn size(&self) -> Option<u128> {
-        self.ends.as_ref()?.last().copied()
-    }
-}
-
 /// The numbers among `values`, by position, with as many digits as tell each apart from the others: three at least. Whole
 /// numbers keep all of theirs.
 fn shortened<'t>(values: impl Iterator<Item = &'t Kind>) -> HashMap<usize, String> {
@@ -352,112 +525,59 @@ fn shortened<'t>(values: impl Iterator<Item = &'t Kind>) -> HashMap<usize, Strin
     short
 }
 
-/// A value as labels write it, `separator` between the items of a list.
-fn written(node: &Node, separator: &str) -> String {
-    use crate::settings::Scalar;
-    match &node.kind {
-        Kind::Bool(value) => value.to_string(),
-        Kind::Int(value) => value.to_string(),
-        Kind::Float(value) => Scalar::Float(*value).to_string(),
-        Kind::Text(value) | Kind::Date(value) => value.clone(),
-        Kind::List(items) if items.is_empty() => "none".to_owned(),
-        Kind::List(items) => items.iter().map(|item| written(item, separator)).collect::<Vec<_>>().join(separator),
-        Kind::Table(entries) => {
-            let kind = entries.iter().find(|entry| entry.key == "kind").map(|entry| written(&entry.value, separator));
-            let settings: Vec<_> = entries
-                .iter()
-                .filter(|entry| entry.key != "kind" && !matches!(entry.value.kind, Kind::Axis(_)))
-                .map(|entry| format!("{}={}", entry.key, written(&entry.value, separator)))
-                .collect();
-            match (kind, settings.is_empty()) {
-                (Some(kind), true) => kind,
-                (kind, _) => format!("{}({})", kind.unwrap_or_default(), settings.join(" ")),
+/// How a value is written.
+#[derive(Clone, Copy)]
+struct Writing<'c> {
+    /// What stands between the items of a list.
+    separator: &'static str,
+    choice: &'c Choice,
+    /// Whether a trial draws it, and with it what is drawn within.
+    is_drawn: bool,
+}
+
+impl Writing<'_> {
+    /// A value as labels write it.
+    fn value(self, node: &Node) -> String {
+        match &node.kind {
+            Kind::Bool(value) => value.to_string(),
+            Kind::Int(_) | Kind::Float(_) => number(&node.kind),
+            Kind::Text(value) | Kind::Date(value) => value.clone(),
+            Kind::List(items) if items.is_empty() => "none".to_owned(),
+            Kind::List(items) => items.iter().map(|item| self.value(item)).collect::<Vec<_>>().join(self.separator),
+            Kind::Table(entries) => {
+                let kind = entries.iter().find(|entry| entry.key == "kind").map(|entry| self.value(&entry.value));
+                let settings: Vec<_> = entries
+                    .iter()
+                    .filter(|entry| entry.key != "kind" && self.is_part(&entry.value))
+                    .map(|entry| format!("{}={}", entry.key, self.value(&entry.value)))
+                    .collect();
+                match (kind, settings.is_empty()) {
+                    (Some(kind), true) => kind,
+                    (kind, _) => format!("{}({})", kind.unwrap_or_default(), settings.join(" ")),
+                }
             }
+            Kind::Axis(axis) if self.is_part(node) => match axis.taken(self.choice) {
+                Some(taken) => self.value(&axis.alternatives[taken].value),
+                None => axis.number(self.choice).as_ref().map_or_else(String::new, number),
+            },
+            Kind::Axis(_) | Kind::Absent => String::new(),
         }
-        Kind::Axis(_) | Kind::Absent => String::new(),
+    }
+
+    /// Whether this is written with what stands around it. An axis has a label of its own.
+    fn is_part(self, node: &Node) -> bool {
+        match &node.kind {
+            Kind::Axis(axis) => self.is_drawn && matches!(axis.form, Form::Trial(_)),
+            _ => true,
+        }
     }
 }
 
-#[cfg(test)]
-mod tests {
-    use std::collections::HashSet;
-
-    use proptest::prelude::*;
-
-    use super::*;
-
-    /// A space of nested axes, ids in the order in which they are met.
-    fn space(depth: u32) -> impl Strategy<Value = Space> {
-        let leaf = Just(Space::default()).boxed();
-        (0..depth).fold(leaf, |inner, _| {
-            let alternatives = prop::collection::vec(inner, 1..4);
-            prop::collection::vec(alternatives, 0..3)
-                .prop_map(|axes| Space {
-                    axes: axes
-                        .into_iter()
-                        .map(|inner| {
-                            Axis::new(
-                                AxisId::test(0),
-                                String::new(),
-                                inner
-                                    .into_iter()
-                                    .enumerate()
-                                    .map(|(index, inner)| Alternative {
-                                        position: index,
-                                        label: String::new(),
-                                        value: index.to_string(),
-                                        inner,
-                                    })
-                                    .collect(),
-                            )
-                        })
-                        .collect(),
-                })
-                .boxed()
-        })
-    }
-
-    fn number(space: &mut Space, next: &mut usize) {
-        for axis in &mut space.axes {
-            axis.id = AxisId::test(*next);
-            *next += 1;
-            axis.alternatives.iter_mut().for_each(|alternative| number(&mut alternative.inner, next));
-        }
-    }
-
-    /// How many cells there are, counted one by one.
-    fn count(space: &Space) -> u128 {
-        space.axes.iter().map(|axis| axis.alternatives.iter().map(|a| count(&a.inner)).sum::<u128>()).product()
-    }
-
-    proptest! {
-        #[test]
-        fn every_cell_is_decoded_once_and_the_last_axis_is_fastest(mut space in space(3)) {
-            number(&mut space, &mut 0);
-            let size = space.size().unwrap();
-            prop_assert_eq!(size, count(&space));
-            let mut cells = HashSet::new();
-            let mut before: Option<Vec<usize>> = None;
-            for index in 0..size.min(500) {
-                let (mut choice, mut taken) = (Choice::default(), Vec::new());
-                space.decode(index, &mut choice, &mut taken);
-                let cell: Vec<usize> = taken.iter().map(|(_, alternative)| alternative.value.parse().unwrap()).collect();
-                for ((axis, _), position) in taken.iter().zip(&cell) {
-                    prop_assert_eq!(choice.get(axis.id), *position);
-                }
-                prop_assert!(before.is_none_or(|before| before < cell), "cells come in lexicographic order");
-                prop_assert!(cells.insert(cell.clone()));
-                before = Some(cell);
-            }
-        }
-    }
-
-    #[test]
-    fn a_size_beyond_all_numbers_is_none() {
-        let alternative =
-            || Alternative { position: 0, label: String::new(), value: String::new(), inner: Space::default() };
-        let axis = || Axis::new(AxisId::test(0), String::new(), (0..1024).map(|_| alternative()).collect());
-        assert_eq!(Space { axes: (0..12).map(|_| axis()).collect() }.size(), Some(1 << 120));
-        assert_eq!(Space { axes: (0..13).map(|_| axis()).collect() }.size(), None);
+/// A number as labels write it.
+fn number(number: &Kind) -> String {
+    match number {
+        Kind::Int(value) => value.to_string(),
+        Kind::Float(value) => shortest(*value),
+        _ => String::new(),
     }
 }

@@ -5,6 +5,7 @@
 //! rejects is left out and noted, so that one reading finds every mistake.
 
 use std::collections::HashSet;
+use std::sync::Arc;
 
 use serde::de::DeserializeOwned;
 
@@ -186,7 +187,7 @@ fn into_axis(node: &mut Node, id: AxisId) -> usize {
     }
     let alternatives: Vec<_> = items.drain(..).map(Alternative::of).collect();
     let count = alternatives.len();
-    node.kind = Kind::Axis(Axis { id, form: Form::Listed, alternatives });
+    node.kind = Kind::Axis(Arc::new(Axis { id, form: Form::Listed, alternatives }));
     count
 }
 
@@ -210,8 +211,8 @@ fn holds_in_lists(node: &Node, target: NodeId) -> bool {
 fn collect_values<'t>(node: &'t Node, values: &mut Vec<(&'t str, &'t Node)>) {
     fn add<'t>(key: &'t str, value: &'t Node, values: &mut Vec<(&'t str, &'t Node)>) {
         match &value.kind {
-            Kind::Axis(Axis { form: Form::Patched, alternatives, .. }) => {
-                alternatives.iter().for_each(|alternative| add(key, &alternative.value, values));
+            Kind::Axis(axis) if axis.form == Form::Patched => {
+                axis.alternatives.iter().for_each(|alternative| add(key, &alternative.value, values));
             }
             _ => {
                 values.push((key, value));

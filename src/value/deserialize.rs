@@ -31,6 +31,23 @@ pub fn deserialize<T: DeserializeOwned>(root: &Node, choice: &Choice, dropped: &
     T::deserialize(Reader { node: root.chosen(choice), view: View { choice, dropped }, tag: None })
 }
 
+/// Reads `T` from the value of `entry`, as [`deserialize`] does; nothing where it is not there under `choice`.
+///
+/// # Errors
+/// The first thing that `T` rejects.
+pub fn deserialize_entry<T: DeserializeOwned>(
+    entry: &Entry,
+    choice: &Choice,
+    dropped: &HashSet<NodeId>,
+) -> Result<Option<T>, Fault> {
+    let view = View { choice, dropped };
+    if !view.shows(&entry.value) {
+        return Ok(None);
+    }
+    let node = entry.value.chosen(choice);
+    T::deserialize(Reader { node, view, tag: None }).map(Some).map_err(|fault| fault.at(node).of_key(entry))
+}
+
 /// How the tree is looked at.
 #[derive(Clone, Copy)]
 struct View<'a> {
@@ -48,7 +65,7 @@ impl View<'_> {
 /// Reads one node.
 #[derive(Clone, Copy)]
 struct Reader<'a> {
-    /// Never an axis.
+    /// No axis, but one from which a trial draws a number.
     node: &'a Node,
     view: View<'a>,
     /// The key that names an enum's variant here; it is no setting of the variant.
@@ -70,8 +87,17 @@ impl<'a> Reader<'a> {
         Fields { reader: self, entries: Box::new(entries), current: None }
     }
 
+    /// The number that a trial draws here; none where it draws none.
+    fn drawn(self) -> Option<Kind> {
+        match &self.node.kind {
+            Kind::Axis(axis) => axis.number(self.view.choice),
+            _ => None,
+        }
+    }
+
     fn wrong_type<T>(self, visitor: &dyn Expected) -> Result<T, Fault> {
-        let found = match &self.node.kind {
+        let drawn = self.drawn();
+        let found = match drawn.as_ref().unwrap_or(&self.node.kind) {
             Kind::Bool(value) => Unexpected::Bool(*value),
             Kind::Int(value) => Unexpected::Signed(*value),
             Kind::Float(value) => Unexpected::Float(*value),
@@ -89,21 +115,24 @@ impl<'de> Deserializer<'de> for Reader<'_> {
     type Error = Fault;
 
     fn deserialize_any<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Fault> {
-        match &self.node.kind {
+        let drawn = self.drawn();
+        match drawn.as_ref().unwrap_or(&self.node.kind) {
             Kind::Bool(value) => visitor.visit_bool(*value),
             Kind::Int(value) => visitor.visit_i64(*value),
             Kind::Float(value) => visitor.visit_f64(*value),
             Kind::Text(value) => visitor.visit_str(value),
             Kind::Date(_) | Kind::Axis(_) | Kind::Absent => self.wrong_type(&visitor),
-            Kind::List(items) => visitor.visit_seq(Items { reader: self, items: items.iter() }),
+            Kind::List(_) => {
+                visitor.visit_seq(Items { reader: self, items: self.node.list().unwrap_or_default().iter() })
+            }
             Kind::Table(_) => visitor.visit_map(self.fields(self.settings())),
         }
         .map_err(|fault| fault.at(self.node))
     }
 
     fn deserialize_f64<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Fault> {
-        match self.node.kind {
-            Kind::Int(value) => visitor.visit_f64(value as f64).map_err(|fault: Fault| fault.at(self.node)),
+        match self.drawn().as_ref().unwrap_or(&self.node.kind) {
+            Kind::Int(value) => visitor.visit_f64(*value as f64).map_err(|fault: Fault| fault.at(self.node)),
             _ => self.deserialize_any(visitor),
         }
     }
@@ -178,6 +207,11 @@ impl<'de> Deserializer<'de> for Reader<'_> {
         visitor: V,
     ) -> Result<V::Value, Fault> {
         let accepting = |fault: Fault| fault.at(self.node).accepting(variants);
+        match self.drawn() {
+            Some(Kind::Int(value)) => return visitor.visit_i64(value).map_err(accepting),
+            Some(Kind::Float(value)) => return visitor.visit_f64(value).map_err(accepting),
+            _ => {}
+        }
         match &self.node.kind {
             Kind::Int(value) => visitor.visit_i64(*value).map_err(accepting),
             Kind::Float(value) => visitor.visit_f64(*value).map_err(accepting),

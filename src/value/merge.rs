@@ -4,6 +4,8 @@
 //! key by key into the table that stood there, however that was written; a table in braces replaces it as a whole. With several patches, a key that some
 //! patch has becomes an axis with one alternative for each patch: its own value, or what was there before.
 
+use std::sync::Arc;
+
 use super::{Alternative, Axis, AxisId, Entry, Form, Kind, Node, NodeId, Origin, Tree};
 
 /// Merges patches into a tree whose nodes it makes.
@@ -73,7 +75,8 @@ impl Merger<'_> {
             };
             Alternative { name: Some(name.clone()), key_origin, value }
         });
-        let kind = Kind::Axis(Axis { id: self.axis, form: Form::Patched, alternatives: alternatives.collect() });
+        let kind =
+            Kind::Axis(Arc::new(Axis { id: self.axis, form: Form::Patched, alternatives: alternatives.collect() }));
         Node { id: self.tree.new_node(), origin, kind }
     }
 

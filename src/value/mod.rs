@@ -24,8 +24,9 @@ pub mod written;
 
 use std::collections::HashSet;
 use std::ops::Range;
+use std::sync::Arc;
 
-use self::distribution::Distribution;
+use self::distribution::{Distribution, position};
 use self::problem::Problem;
 
 /// Where something was written: the bytes `span` of the text `source`.
@@ -111,7 +112,7 @@ pub enum Kind {
     List(Vec<Node>),
     Table(Vec<Entry>),
     /// Several values where the file's reader takes one at a time.
-    Axis(Axis),
+    Axis(Arc<Axis>),
     /// Nothing: an alternative under which the key is not there.
     Absent,
 }
@@ -140,13 +141,20 @@ pub enum Form {
     Listed,
     /// `{ geomspace = [...] }` or `{ linspace = [...] }`: the word.
     Spaced(&'static str),
-    /// A distribution. Until trials draw from it, the alternatives are the values of a choice; the smallest and the largest
-    /// number that can be drawn otherwise.
+    /// A distribution. The alternatives are the values of a choice, or the smallest and the largest number that can be drawn.
     Drawn(Distribution),
-    /// What each trial drew.
-    Trials,
+    /// A distribution or another axis, from which each trial draws.
+    Trial(Draw),
     /// What each of several patches makes of a key.
     Patched,
+}
+
+/// What a trial draws, and the key whose random numbers it draws with.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Draw {
+    pub distribution: Distribution,
+    /// 0-based, among all keys that trials draw.
+    pub key: usize,
 }
 
 /// One of an axis's values.
@@ -238,43 +246,93 @@ impl Tree {
             if let Kind::Axis(axis) = &mut node.kind
                 && from.contains(&axis.id)
             {
-                axis.id = to;
+                Arc::make_mut(axis).id = to;
             }
         });
     }
 
     /// The choice that takes the first alternative of every axis.
     pub fn first_choice(&self) -> Choice {
-        Choice(vec![0; self.axes])
+        Choice { positions: vec![0; self.axes], uniforms: Vec::new() }
+    }
+
+    /// How many axes have a name.
+    pub fn axes(&self) -> usize {
+        self.axes
+    }
+}
+
+impl AxisId {
+    /// Names the axes of a tree from 0 on.
+    pub fn index(self) -> usize {
+        self.0
     }
 }
 
 /// Which alternative each axis takes. An axis that it does not know takes its first.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Default)]
-pub struct Choice(Vec<usize>);
+pub struct Choice {
+    positions: Vec<usize>,
+    /// The numbers in [0, 1) that the trial draws with, a key each, as bits.
+    uniforms: Vec<u64>,
+}
 
 impl Choice {
     /// Takes the alternative of this 0-based index.
     pub fn set(&mut self, axis: AxisId, alternative: usize) {
-        if self.0.len() <= axis.0 {
-            self.0.resize(axis.0 + 1, 0);
+        if self.positions.len() <= axis.0 {
+            self.positions.resize(axis.0 + 1, 0);
         }
-        self.0[axis.0] = alternative;
+        self.positions[axis.0] = alternative;
     }
 
     /// The 0-based index of the alternative that `axis` takes.
     pub fn get(&self, axis: AxisId) -> usize {
-        self.0.get(axis.0).copied().unwrap_or(0)
+        self.positions.get(axis.0).copied().unwrap_or(0)
+    }
+
+    /// Takes what a trial draws with these numbers in [0, 1), a key each.
+    pub fn draw(&mut self, uniforms: impl Iterator<Item = f64>) {
+        self.uniforms.clear();
+        self.uniforms.extend(uniforms.map(f64::to_bits));
+    }
+
+    fn uniform(&self, key: usize) -> f64 {
+        self.uniforms.get(key).map_or(0.0, |bits| f64::from_bits(*bits))
+    }
+}
+
+impl Axis {
+    /// The 0-based index of the alternative that is taken under `choice`; none where a trial draws a number.
+    pub fn taken(&self, choice: &Choice) -> Option<usize> {
+        match self.form {
+            Form::Trial(Draw { distribution: Distribution::Number(_), .. }) => None,
+            Form::Trial(Draw { distribution: Distribution::Choice, key }) => {
+                Some(position(self.alternatives.len(), choice.uniform(key)))
+            }
+            _ => Some(choice.get(self.id)),
+        }
+    }
+
+    /// The number that a trial draws under `choice`; none where it draws none.
+    pub fn number(&self, choice: &Choice) -> Option<Kind> {
+        match self.form {
+            Form::Trial(Draw { distribution: Distribution::Number(interval), key }) => {
+                Some(interval.value(choice.uniform(key)))
+            }
+            _ => None,
+        }
     }
 }
 
 impl Entry {
     /// Where the key was written, under `choice`.
     pub fn key_origin_under(&self, choice: &Choice) -> &Origin {
-        match &self.value.kind {
-            Kind::Axis(axis) => axis.alternatives[choice.get(axis.id)].key_origin.as_ref().unwrap_or(&self.key_origin),
-            _ => &self.key_origin,
-        }
+        let taken = match &self.value.kind {
+            Kind::Axis(axis) => axis.taken(choice).and_then(|taken| axis.alternatives[taken].key_origin.as_ref()),
+            _ => None,
+        };
+        taken.unwrap_or(&self.key_origin)
     }
 }
 
@@ -344,16 +402,20 @@ impl Node {
             Kind::List(items) => items.iter_mut().for_each(|item| item.for_each(visit)),
             Kind::Table(entries) => entries.iter_mut().for_each(|entry| entry.value.for_each(visit)),
             Kind::Axis(axis) => {
-                axis.alternatives.iter_mut().for_each(|alternative| alternative.value.for_each(visit));
+                Arc::make_mut(axis).alternatives.iter_mut().for_each(|alternative| alternative.value.for_each(visit));
             }
             _ => {}
         }
     }
 
-    /// The node that stands here under `choice`: the chosen alternative of an axis, itself otherwise.
+    /// The node that stands here under `choice`: the chosen alternative of an axis, itself otherwise. An axis from which a trial
+    /// draws a number stands for that number.
     pub fn chosen(&self, choice: &Choice) -> &Node {
         match &self.kind {
-            Kind::Axis(axis) => axis.alternatives[choice.get(axis.id)].value.chosen(choice),
+            Kind::Axis(axis) => match axis.taken(choice) {
+                Some(taken) => axis.alternatives[taken].value.chosen(choice),
+                None => self,
+            },
             _ => self,
         }
     }

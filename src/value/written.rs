@@ -1,6 +1,8 @@
 //! Axes that are written as a table of one word: `{ values = [...] }`, `{ geomspace = [1.0, 1e-4, 16] }`,
 //! `{ log_uniform = [1e-6, 1e-2] }`.
 
+use std::sync::Arc;
+
 use super::distribution::{Distribution, Interval};
 use super::problem::Problem;
 use super::spacing::{geomspace, linspace};
@@ -19,7 +21,7 @@ pub fn spell_out(tree: &mut Tree) -> Rejected {
         let maker = Maker { word, node: NodeId(*nodes), around: node };
         match maker.axis(value) {
             Ok((form, alternatives)) => {
-                node.kind = Kind::Axis(Axis { id: AxisId(*axes), form, alternatives });
+                node.kind = Kind::Axis(Arc::new(Axis { id: AxisId(*axes), form, alternatives }));
                 *nodes += 1;
                 *axes += 1;
             }

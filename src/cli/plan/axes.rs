@@ -3,69 +3,105 @@
 use std::collections::HashSet;
 
 use crate::cli::table::Table;
-use crate::plan::{Alternative, Axis, Space, told_apart};
-use crate::seed::Seed;
+use crate::plan::{Item, Plan, Site, Space, Wheel};
+use crate::value::Choice;
 
 /// A row for each axis: name, number of values, values.
-pub fn table(space: &Space, seeds: &[Seed]) -> Table {
+pub fn table(plan: &Plan) -> Table {
     let mut table = Table::new([("", false), ("", true), ("", false)]);
-    rows(space, &[]).into_iter().for_each(|row| table.row(row));
-    let seeds: Vec<String> = seeds.iter().map(|seed| seed.get().to_string()).collect();
+    let mut rows = Rows { plan, choice: plan.experiment.first_choice() };
+    rows.of(&plan.space, &[]).into_iter().for_each(|row| table.row(row));
+    let seeds: Vec<String> = plan.experiment.seeds.get().iter().map(|seed| seed.get().to_string()).collect();
     table.row(["seed".to_owned(), seeds.len().to_string(), listed(&seeds)]);
     table
 }
 
-/// Name, number of values and values of each axis in `space`. Of the given axes, `told` are told of already.
-fn rows(space: &Space, told: &[String]) -> Vec<[String; 3]> {
-    let mut all: Vec<[String; 3]> = Vec::new();
-    for axis in told_apart(space) {
-        let is_trials = axis.name == "trial";
-        if axis.is_given {
-            let [Alternative { label, value, .. }] = axis.alternatives.as_slice() else { continue };
-            if !label.is_empty() && !told.contains(&axis.name) {
-                all.push([axis.name.clone(), String::new(), value.clone()]);
-            }
-            continue;
-        }
-        let values: Vec<String> = axis.alternatives.iter().map(|alternative| alternative.value.clone()).collect();
-        all.push([axis.name.clone(), values.len().to_string(), listed(&values)]);
-        let moving = if is_trials { Vec::new() } else { moving_with(axis) };
-        let told: Vec<String> = moving.iter().map(|(name, _)| name.clone()).collect();
-        all.extend(moving.iter().map(|(name, values)| [name.clone(), format!("with {}", axis.name), listed(values)]));
-        let inner: Vec<Vec<[String; 3]>> =
-            axis.alternatives.iter().map(|alternative| rows(&alternative.inner, &told)).collect();
-        // What all alternatives have in common, or many trials, is said once.
-        if is_trials || (inner.len() > 1 && inner.windows(2).all(|pair| pair[0] == pair[1])) {
-            let (mut once, mut seen) = (Vec::new(), HashSet::new());
-            once.extend(inner.into_iter().flatten().filter(|row| seen.insert(row.clone())));
-            all.extend(once);
-        } else {
-            for (alternative, rows) in axis.alternatives.iter().zip(inner) {
-                let under =
-                    |[name, count, values]: [String; 3]| [format!("{}: {name}", alternative.value), count, values];
-                all.extend(rows.into_iter().map(under));
-            }
-        }
-    }
-    all
+struct Rows<'p> {
+    plan: &'p Plan,
+    /// The alternatives around the axes that are looked at.
+    choice: Choice,
 }
 
-/// The axes that move with this one under all of its alternatives, with their values.
-fn moving_with(axis: &Axis) -> Vec<(String, Vec<String>)> {
-    let Some(first) = axis.alternatives.first() else { return Vec::new() };
-    fn given(space: &Space) -> impl Iterator<Item = &Axis> {
-        told_apart(space).into_iter().filter(|axis| axis.is_given)
+impl Rows<'_> {
+    /// Name, number of values and values of each axis in `space`. Of the given axes, `told` are told of already.
+    fn of(&mut self, space: &Space, told: &[String]) -> Vec<[String; 3]> {
+        let mut all: Vec<[String; 3]> = Vec::new();
+        for item in space.told_apart() {
+            match item {
+                Item::Given(site) => {
+                    let is_told = told.iter().any(|name| name == site.name());
+                    if !is_told && !site.is_absent(&self.choice) && !site.label(&self.choice).is_empty() {
+                        all.push([site.name().to_owned(), String::new(), site.value(&self.choice)]);
+                    }
+                }
+                Item::Wheel(wheel) => all.extend(self.of_wheel(wheel)),
+            }
+        }
+        all
     }
-    let names = given(&first.inner).map(|axis| axis.name.clone());
-    let with_values = |name: String| {
-        let value = |alternative: &Alternative| {
-            let given = given(&alternative.inner).find(|axis| axis.name == name)?;
-            given.alternatives.first().map(|only| only.value.clone())
+
+    fn of_wheel(&mut self, wheel: &Wheel) -> Vec<[String; 3]> {
+        let values = self.each(wheel, |rows, _| wheel.value(&rows.choice));
+        let mut all = vec![[wheel.name().to_owned(), values.len().to_string(), listed(&values)]];
+        // Many trials each have a value of their own.
+        let moving = if wheel.is_trials() { Vec::new() } else { self.moving_with(wheel) };
+        let told: Vec<String> = moving.iter().map(|(name, _)| name.clone()).collect();
+        let with =
+            |(name, values): &(String, Vec<String>)| [name.clone(), format!("with {}", wheel.name()), listed(values)];
+        all.extend(moving.iter().map(with));
+        if wheel.inner_of_all().is_some_and(|space| space.items().iter().all(|item| matches!(item, Item::Given(_))))
+            && (wheel.is_trials() || told.len() == wheel.inner(0).told_apart().len())
+        {
+            return all;
+        }
+        let inner = self.each(wheel, |rows, position| rows.of(wheel.inner(position), &told));
+        // What all alternatives have in common, or many trials, is said once.
+        if wheel.is_trials() || (inner.len() > 1 && inner.windows(2).all(|pair| pair[0] == pair[1])) {
+            let mut seen = HashSet::new();
+            all.extend(inner.into_iter().flatten().filter(|row| seen.insert(row.clone())));
+        } else {
+            for (value, rows) in values.iter().zip(inner) {
+                all.extend(rows.into_iter().map(|[name, count, values]| [format!("{value}: {name}"), count, values]));
+            }
+        }
+        all
+    }
+
+    /// The axes that move with this one under all of its alternatives, with their values.
+    fn moving_with(&mut self, wheel: &Wheel) -> Vec<(String, Vec<String>)> {
+        fn given<'s>(space: &'s Space, choice: &Choice) -> Vec<&'s Site> {
+            let given = space.told_apart().into_iter().filter_map(|item| match item {
+                Item::Given(site) if !site.is_absent(choice) => Some(&**site),
+                _ => None,
+            });
+            given.collect()
+        }
+        let of_each = self.each(wheel, |rows, position| {
+            let given = given(wheel.inner(position), &rows.choice);
+            given.into_iter().map(|site| (site.name().to_owned(), site.value(&rows.choice))).collect::<Vec<_>>()
+        });
+        let Some(first) = of_each.first() else { return Vec::new() };
+        let with_values = |name: &String| {
+            let value = |given: &Vec<(String, String)>| {
+                given.iter().find(|(other, _)| other == name).map(|(_, value)| value.clone())
+            };
+            Some((name.clone(), of_each.iter().map(value).collect::<Option<_>>()?))
         };
-        let values = axis.alternatives.iter().map(value).collect::<Option<_>>()?;
-        Some((name, values))
-    };
-    names.filter_map(with_values).collect()
+        first.iter().filter_map(|(name, _)| with_values(name)).collect()
+    }
+
+    /// Does something with each alternative of a wheel taken.
+    fn each<T>(&mut self, wheel: &Wheel, mut with: impl FnMut(&mut Self, usize) -> T) -> Vec<T> {
+        let before = self.choice.clone();
+        let all = (0..wheel.count)
+            .map(|position| {
+                self.plan.experiment.choose(&mut self.choice, wheel.site.axis.id, position);
+                with(self, position)
+            })
+            .collect();
+        self.choice = before;
+        all
+    }
 }
 
 /// The values, or the first few and the last one of many.

@@ -3,14 +3,15 @@
 use serde_json::{Map, Value, json};
 
 use super::Report;
-use crate::plan::{Axis, Change, Space, State};
+use crate::plan::{Change, Item, Plan, Space, State, Wheel};
+use crate::value::Choice;
 
 /// Values of an axis beyond these are counted only.
 const MOST_VALUES: usize = 10_000;
 
 /// The object, on lines of its own.
 pub fn json(report: &Report) -> String {
-    let experiment = report.experiment;
+    let (plan, experiment) = (report.plan, &report.plan.experiment);
     let counts: Map<String, Value> =
         State::ALL.iter().zip(report.counts).map(|(state, count)| (state.name().to_owned(), count.into())).collect();
     let estimate = report.estimate.map(|estimate| {
@@ -28,37 +29,37 @@ pub fn json(report: &Report) -> String {
         "description": experiment.description,
         "results": report.results.display().to_string(),
         "runs": report.runs,
-        "runs_of_the_plan": report.of,
+        "runs_of_the_plan": plan.len(),
         "steps": u64::try_from(report.steps).unwrap_or(u64::MAX),
         "seeds": experiment.seeds.get().iter().map(|seed| seed.get()).collect::<Vec<_>>(),
-        "axes": axes(report.space),
+        "axes": axes(plan, &plan.space, &mut experiment.first_choice()),
         "states": counts,
-        "excluded": report.survey.excluded,
-        "duplicates": report.survey.duplicates,
-        "to_relabel": report.list.as_ref().map(|_| report.relabelled),
-        "to_archive": report.leaving,
+        "excluded": plan.excluded,
+        "duplicates": plan.duplicates(),
+        "to_relabel": report.relabelled,
+        "to_archive": report.leaving.len(),
         "estimate": estimate,
     });
     if let Some(list) = &report.list {
-        let runs = list.runs.iter().map(|(run, state, changes)| {
+        let runs = list.iter().map(|(run, state, changes)| {
             json!({
-                "run_id": run.id.to_string(),
-                "trajectory_id": run.trajectory_id.to_string(),
-                "label": run.label,
-                "seed": run.seed.get(),
+                "run_id": run.id().to_string(),
+                "trajectory_id": run.trajectory_id().to_string(),
+                "label": run.label(),
+                "seed": run.seed().get(),
                 "state": state.name(),
                 "action": state.action(),
                 "changes": changes.iter().map(change).collect::<Vec<_>>(),
-                "varies": run.varies.iter().cloned().collect::<std::collections::BTreeMap<_, _>>(),
+                "varies": run.varies().into_iter().collect::<std::collections::BTreeMap<_, _>>(),
                 "settings": run.settings(),
             })
         });
-        let leaving = list
+        let leaving = report
             .leaving
             .iter()
             .map(|known| json!({ "run_id": known.run_id.to_string(), "label": known.label, "seed": known.seed }));
         let duplicates =
-            list.duplicates.iter().map(|duplicate| json!({ "label": duplicate.label, "same_as": duplicate.same_as }));
+            plan.merged().map(|duplicate| json!({ "label": duplicate.label, "same_as": duplicate.same_as }));
         object["list"] = runs.collect();
         object["leaving"] = leaving.collect();
         object["merged"] = duplicates.collect();
@@ -77,27 +78,34 @@ fn change(change: &Change) -> Value {
 }
 
 /// The axes, each with those within its values.
-fn axes(space: &Space) -> Value {
-    let told = space.axes.iter().filter(|axis| axis.is_declared && !axis.is_given).map(axis);
-    // One optimizer alone is no axis, but what it holds may be.
-    let alone = space.axes.iter().filter(|axis| !axis.is_declared && !axis.is_given);
-    let within = alone.flat_map(|axis| &axis.alternatives).flat_map(|one| match axes(&one.inner) {
-        Value::Array(axes) => axes,
-        _ => Vec::new(),
-    });
-    told.chain(within).collect()
+fn axes(plan: &Plan, space: &Space, choice: &mut Choice) -> Vec<Value> {
+    let (mut told, mut within) = (Vec::new(), Vec::new());
+    for item in space.items() {
+        match item {
+            Item::Wheel(wheel) if wheel.is_declared() => told.push(axis(plan, wheel, choice)),
+            // One optimizer alone is no axis, but what it holds may be.
+            Item::Wheel(wheel) => within.extend(axes(plan, wheel.inner(0), choice)),
+            Item::Given(_) => {}
+        }
+    }
+    told.append(&mut within);
+    told
 }
 
-fn axis(axis: &Axis) -> Value {
-    let values: Vec<&str> = axis.alternatives.iter().take(MOST_VALUES).map(|one| one.value.as_str()).collect();
-    let mut object = json!({ "name": axis.name, "count": axis.alternatives.len(), "values": values });
-    let inner = axis.alternatives.iter().take(MOST_VALUES).filter_map(|one| match axes(&one.inner) {
-        Value::Array(axes) if !axes.is_empty() => Some((one.value.clone(), Value::Array(axes))),
-        _ => None,
-    });
-    let inner: Map<String, Value> = inner.collect();
-    if !inner.is_empty() {
-        object["within"] = Value::Object(inner);
+fn axis(plan: &Plan, wheel: &Wheel, choice: &mut Choice) -> Value {
+    let (mut values, mut within) = (Vec::new(), Map::new());
+    for position in 0..wheel.count.min(MOST_VALUES) {
+        plan.experiment.choose(choice, wheel.site.axis.id, position);
+        let value = wheel.value(choice);
+        let inner = axes(plan, wheel.inner(position), choice);
+        if !inner.is_empty() {
+            within.insert(value.clone(), inner.into());
+        }
+        values.push(value);
+    }
+    let mut object = json!({ "name": wheel.name(), "count": wheel.count, "values": values });
+    if !within.is_empty() {
+        object["within"] = Value::Object(within);
     }
     object
 }

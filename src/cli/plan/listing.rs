@@ -1,30 +1,30 @@
 //! A plan as text.
 
-use super::{List, Report, axes};
+use super::{Report, axes};
 use crate::cli::merged;
 use crate::cli::table::Table;
 use crate::cli::units::{counted, duration, grouped, size};
 use crate::file::{Experiment, How};
-use crate::plan::{Change, Estimate, State};
+use crate::plan::{Change, Estimate, PlannedRun, State};
 
 /// Everything there is to say about a plan.
 pub fn listing(report: &Report) -> String {
-    let experiment = report.experiment;
+    let (plan, experiment) = (report.plan, &report.plan.experiment);
     let mut text = format!("{}: {}", experiment.name.as_str(), counted(report.runs, "run"));
-    if report.runs < report.of {
-        text += &format!(" of {}", grouped(report.of.into()));
+    if report.runs < plan.len() {
+        text += &format!(" of {}", grouped(plan.len() as u128));
     }
     text += &format!(", {}\n", counted(report.steps, "step"));
     if let Some(description) = &experiment.description {
         text += &format!("{description}\n");
     }
     text += "\naxes (they multiply; the last one varies fastest, seeds innermost)\n";
-    text += &axes::table(report.space, experiment.seeds.get()).render(2);
+    text += &axes::table(plan).render(2);
     text += "\nkeys as they were read\n";
     text += &keys(experiment).render(2);
     text += &classes(report);
     text += &match &report.list {
-        Some(list) => runs(list),
+        Some(list) => runs(report, list),
         None => {
             "\nruns\n  too many to list here: `--list` lists them all, `--only KEY=VALUE` some of them\n".to_owned()
         }
@@ -50,36 +50,36 @@ fn keys(experiment: &Experiment) -> Table {
 }
 
 fn classes(report: &Report) -> String {
-    let shapes = report.survey.shapes.iter();
-    let mut classes: Vec<String> = shapes.filter_map(|shape| shape.spec.data()?.1.classes_in_words()).collect();
+    let data = report.plan.data(report.plan.runs());
+    let mut classes: Vec<String> = data.iter().filter_map(|(_, info)| info.classes_in_words()).collect();
     classes.sort();
     classes.dedup();
     classes.into_iter().map(|classes| format!("\nclasses\n  {classes}\n")).collect()
 }
 
-fn runs(list: &List) -> String {
+fn runs(report: &Report, list: &[(PlannedRun, State, Vec<Change>)]) -> String {
     let headings =
         [("id", false), ("label", false), ("seed", true), ("state", false), ("varies", false), ("why", false)];
     let mut table = Table::new(headings);
-    for (run, state, changes) in &list.runs {
-        let varies = run.varies.iter().map(|(name, value)| format!("{name}={value}")).collect::<Vec<_>>().join(" ");
-        let seed = run.seed.get().to_string();
-        table.row([run.id.to_string(), run.label.clone(), seed, state.name().to_owned(), varies, why(changes)]);
+    for (run, state, changes) in list {
+        let varies = run.varies().iter().map(|(name, value)| format!("{name}={value}")).collect::<Vec<_>>().join(" ");
+        let seed = run.seed().get().to_string();
+        table.row([run.id().to_string(), run.label(), seed, state.name().to_owned(), varies, why(changes)]);
     }
     let mut text = format!("\nruns\n{}", table.render(2));
-    for line in merged(list.duplicates) {
+    for line in merged(report.plan) {
         text += &format!("  {line}\n");
     }
-    if !list.leaving.is_empty() {
+    if !report.leaving.is_empty() {
         const MOST: usize = 20;
         let mut table = Table::new([("id", false), ("label", false), ("seed", true), ("state", false)]);
-        for known in list.leaving.iter().take(MOST) {
+        for known in report.leaving.iter().take(MOST) {
             let (id, seed) = (known.run_id.to_string(), known.seed.to_string());
             table.row([id, known.label.clone(), seed, known.summary.status.name().to_owned()]);
         }
         text += &format!("\nruns that the file no longer asks for\n{}", table.render(2));
-        if list.leaving.len() > MOST {
-            text += &format!("  and {} more\n", grouped((list.leaving.len() - MOST) as u128));
+        if report.leaving.len() > MOST {
+            text += &format!("  and {} more\n", grouped((report.leaving.len() - MOST) as u128));
         }
     }
     text
@@ -102,18 +102,18 @@ fn summary(report: &Report) -> Vec<String> {
         .map(|(state, count)| format!("{} {} ({})", grouped(count.into()), state.name(), state.action()))
         .collect();
     let mut lines = vec![states.join(", ")];
-    let survey = report.survey;
-    if survey.excluded > 0 {
-        lines.push(format!("{} left out by `exclude`", counted(survey.excluded, "combination")));
+    let plan = report.plan;
+    if plan.excluded > 0 {
+        lines.push(format!("{} left out by `exclude`", counted(plan.excluded, "combination")));
     }
-    if survey.duplicates > 0 && report.list.is_none() {
-        lines.push(format!("{} with the settings of another, run once", counted(survey.duplicates, "combination")));
+    if plan.duplicates() > 0 && report.list.is_none() {
+        lines.push(format!("{} with the settings of another, run once", counted(plan.duplicates(), "combination")));
     }
     if report.relabelled > 0 {
         lines.push(format!("{} to be given a new label", counted(report.relabelled, "run")));
     }
-    if report.leaving > 0 {
-        lines.push(format!("{} to be moved to the archive", counted(report.leaving, "run")));
+    if !report.leaving.is_empty() {
+        lines.push(format!("{} to be moved to the archive", counted(report.leaving.len(), "run")));
     }
     lines.push(match &report.estimate {
         Some(estimate) => in_words(estimate),

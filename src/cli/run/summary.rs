@@ -1,6 +1,6 @@
 //! The table at the end of a run: a row per label, in the order of the plan; and the best of what a folder holds.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 
 use serde::Serialize;
 
@@ -12,18 +12,16 @@ use crate::store::{Inventory, Status, Summary};
 const MOST: usize = 60;
 
 /// The runs of each label together: mean over seeds, with the standard deviation where there are several.
-pub fn table(runs: &[&PlannedRun], inventory: &Inventory) -> String {
+pub fn table(runs: &[PlannedRun], inventory: &Inventory) -> String {
+    let label_of_each: Vec<String> = runs.iter().map(|run| run.label()).collect();
     let mut labels: Vec<&str> = Vec::new();
-    let mut seen = HashSet::new();
-    for run in runs {
-        if seen.insert(run.label.as_str()) {
-            labels.push(&run.label);
-        }
-    }
     let mut by_label: HashMap<&str, Vec<&Summary>> = HashMap::new();
-    for run in runs {
-        let known = inventory.runs.get(&run.id).map(|known| &known.summary);
-        by_label.entry(&run.label).or_default().extend(known);
+    for (run, label) in runs.iter().zip(&label_of_each) {
+        let of_label = by_label.entry(label).or_insert_with(|| {
+            labels.push(label);
+            Vec::new()
+        });
+        of_label.extend(inventory.runs.get(&run.id()).map(|known| &known.summary));
     }
     rendered(labels, &by_label, MOST)
 }

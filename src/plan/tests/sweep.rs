@@ -4,8 +4,8 @@ use std::collections::{BTreeMap, HashSet};
 
 use proptest::prelude::*;
 
-use super::tests::{ids, labels, plan};
-use super::*;
+use super::{ids, labels, plan};
+use crate::plan::*;
 use crate::settings::Scalar;
 
 const LEAST: &str = "data.source = 'mnist'\nnetwork.hidden = []\n";
@@ -14,7 +14,7 @@ fn with(rest: &str) -> String {
     format!("{LEAST}{rest}")
 }
 
-fn float(run: &PlannedRun, name: &str) -> f64 {
+fn float(run: PlannedRun, name: &str) -> f64 {
     match run.settings().get(name) {
         Some(Scalar::Float(value)) => *value,
         other => panic!("{name} is {other:?}"),
@@ -23,8 +23,8 @@ fn float(run: &PlannedRun, name: &str) -> f64 {
 
 /// The values of a setting, run by run.
 fn values(text: &str, name: &str) -> Vec<String> {
-    let value = |run: &PlannedRun| run.settings().get(name).map_or_else(String::new, Scalar::to_string);
-    plan(text).runs.iter().map(value).collect()
+    let value = |run: PlannedRun| run.settings().get(name).map_or_else(String::new, Scalar::to_string);
+    plan(text).runs().map(value).collect()
 }
 
 #[test]
@@ -178,12 +178,12 @@ fn trials_are_one_axis_that_multiplies_with_the_others() {
     );
     let expected = ["trial 000", "trial 001", "trial 002"].map(|trial| format!("steps=1, {trial}"));
     assert_eq!(labels(&text)[..3], expected);
-    let runs = plan(&text).runs;
-    assert_eq!(runs.len(), 6);
-    for run in &runs {
+    let plan = plan(&text);
+    assert_eq!(plan.len(), 6);
+    for run in plan.runs() {
         assert!((1e-8..1e-4).contains(&float(run, "weight_decay")) && (0.1..0.2).contains(&float(run, "lr")));
     }
-    assert_eq!(float(&runs[1], "lr"), float(&runs[4], "lr"), "a trial's values do not depend on other axes");
+    assert_eq!(float(plan.run(1), "lr"), float(plan.run(4), "lr"), "a trial's values do not depend on other axes");
 }
 
 #[test]
@@ -193,14 +193,14 @@ fn whole_numbers_and_choices_are_drawn() {
     );
     let plan = plan(&text);
     let mut counts: BTreeMap<(String, String), usize> = BTreeMap::new();
-    for run in &plan.runs {
+    for run in plan.runs() {
         let text = |name| run.settings().get(name).map_or_else(String::new, Scalar::to_string);
         *counts.entry((text("weights"), text("batch_size"))).or_default() += 1;
         assert_eq!(text("weights") == "uniform", !text("weight_bound").is_empty());
     }
     // Nine combinations: of `he` and of 0.1, each with each batch size, only the first trial is run.
     assert_eq!(counts.len(), 9);
-    assert_eq!(plan.runs.len() + plan.duplicates.len(), 200);
+    assert_eq!(plan.len() + plan.duplicates() as usize, 200);
     assert!(counts.iter().all(|((weights, _), count)| *count == 1 || weights == "uniform" && *count > 8), "{counts:?}");
 }
 
@@ -210,12 +210,12 @@ fn a_drawn_optimizer_brings_its_own_settings_alone() {
         "train.steps = 1\n[optimizer.sgd]\nlr = { log_uniform = [1e-3, 1] }\n[optimizer.momentum]\nlr = { log_uniform = [1e-4, 0.1] }\nmomentum = { uniform = [0.5, 0.99] }\n[sweep]\ntrials = 40\ndraw = ['optimizer']",
     );
     let plan = plan(&text);
-    assert_eq!(plan.runs.len(), 40);
-    let drawn: HashSet<&str> = plan.runs.iter().map(|run| run.optimizer_name.as_str()).collect();
-    assert_eq!(drawn, HashSet::from(["sgd", "momentum"]));
-    for run in &plan.runs {
-        assert_eq!(run.settings().get("momentum").is_some(), run.optimizer_name == "momentum");
-        assert!(run.label.starts_with("trial ") && !run.label.contains(','), "{}", run.label);
+    assert_eq!(plan.len(), 40);
+    let drawn: HashSet<String> = plan.runs().map(|run| run.optimizer_name()).collect();
+    assert_eq!(drawn, HashSet::from(["sgd", "momentum"].map(str::to_owned)));
+    for run in plan.runs() {
+        assert_eq!(run.settings().get("momentum").is_some(), run.optimizer_name() == "momentum");
+        assert!(run.label().starts_with("trial ") && !run.label().contains(','), "{}", run.label());
     }
 }
 
@@ -246,9 +246,9 @@ fn trials_take_a_variant_each_where_they_draw_it() {
         "train.steps = 1\noptimizer = 'sgd'\n[variant.plain]\n[variant.decay]\nregularization.weight_decay = { uniform = [0.1, 0.2] }\n[sweep]\ntrials = 12\ndraw = ['variant']",
     );
     let plan = plan(&text);
-    let decayed = plan.runs.iter().filter(|run| float(run, "weight_decay") > 0.0).count();
+    let decayed = plan.runs().filter(|run| float(*run, "weight_decay") > 0.0).count();
     assert!((2..=10).contains(&decayed), "{decayed}");
-    assert_eq!(plan.runs.len() + plan.duplicates.len(), 12);
+    assert_eq!(plan.len() + plan.duplicates() as usize, 12);
 }
 
 #[test]
@@ -257,7 +257,7 @@ fn trials_can_be_asked_for_by_number() {
         plan(&with("train.steps = 1\noptimizer = { kind = 'sgd', lr = { uniform = [0.1, 0.2] } }\nsweep.trials = 20"));
     let selection: Selection = ["trial=17".parse().unwrap()].into_iter().collect();
     assert_eq!(selection.of(&plan), Ok(vec![17]));
-    assert_eq!(plan.runs[17].label, "trial 017");
+    assert_eq!(plan.run(17).label(), "trial 017");
 }
 
 #[test]
@@ -302,9 +302,9 @@ proptest! {
         let plan = plan(&everything(variants, trials, zipped, ""));
         // `hidden` has two values but under `deep`; `tanh` has two activations.
         let arms: usize = variants.iter().map(|name| match *name { "tanh" => 4, "deep" => 1, _ => 2 }).sum();
-        prop_assert_eq!(plan.runs.len(), 2 * 2 * arms * trials as usize * zipped);
-        let labels: HashSet<_> = plan.runs.iter().map(|run| (&run.label, run.seed)).collect();
-        prop_assert_eq!(labels.len(), plan.runs.len());
+        prop_assert_eq!(plan.len(), 2 * 2 * arms * trials as usize * zipped);
+        let labels: HashSet<_> = plan.runs().map(|run| (run.label(), run.seed())).collect();
+        prop_assert_eq!(labels.len(), plan.len());
     }
 
     #[test]
@@ -317,11 +317,11 @@ proptest! {
 
     #[test]
     fn more_trials_keep_those_before(trials in 1_u32..5, more in 1_u32..5) {
-        let before = plan(&everything(&ALL, trials, 1, "")).runs;
-        let after = plan(&everything(&ALL, trials + more, 1, "")).runs;
-        let after: BTreeMap<RunId, &str> = after.iter().map(|run| (run.id, run.label.as_str())).collect();
-        for run in &before {
-            prop_assert_eq!(after.get(&run.id), Some(&run.label.as_str()));
+        let before = plan(&everything(&ALL, trials, 1, ""));
+        let after = plan(&everything(&ALL, trials + more, 1, ""));
+        let after: BTreeMap<RunId, String> = after.runs().map(|run| (run.id(), run.label())).collect();
+        for run in before.runs() {
+            prop_assert_eq!(after.get(&run.id()), Some(&run.label()));
         }
     }
 
@@ -359,7 +359,7 @@ fn sobol_trials_are_even_and_stay() {
         ))
     };
     let mut places: Vec<u32> =
-        plan(&text(16, 3, "")).runs.iter().map(|run| ((float(run, "lr") - 0.1) / 0.8 * 16.0) as u32).collect();
+        plan(&text(16, 3, "")).runs().map(|run| ((float(run, "lr") - 0.1) / 0.8 * 16.0) as u32).collect();
     places.sort_unstable();
     assert_eq!(places, (0..16).collect::<Vec<_>>());
     assert_eq!(ids(&text(16, 3, ""))[..5], ids(&text(5, 3, "")));

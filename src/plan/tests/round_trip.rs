@@ -4,36 +4,27 @@ use std::path::{Path, PathBuf};
 
 use proptest::prelude::*;
 
-use super::tests::plan;
-use super::*;
+use super::plan;
 use crate::file::{Name, single};
+use crate::plan::*;
 use crate::value::serialize::serialize;
-use crate::value::{Choice, text};
-
-fn choice(plan: &Plan, cell: u128) -> Choice {
-    let mut choice = plan.experiment.tree.first_choice();
-    plan.space.decode(cell, &mut choice, &mut Vec::new());
-    choice
-}
+use crate::value::text;
 
 /// Every cell's typed file survives being written and read; and the file of each run has that run alone.
 fn check(plan: &Plan) {
-    let mut cells: Vec<u128> = plan.runs.iter().map(|run| run.cell).collect();
-    cells.dedup();
-    for cell in cells {
-        let file = plan.experiment.file_under(&choice(plan, cell)).unwrap();
+    for run in plan.runs().step_by(plan.experiment.seeds.get().len()) {
+        let file = plan.experiment.file_under(&plan.choice(run)).unwrap();
         let written = text::document(&serialize(&file).unwrap().into_table().unwrap(), &|_| None);
         let again = Experiment::parse("again.toml", written.clone(), "again", PathBuf::new());
         let again = again.unwrap_or_else(|mistakes| panic!("{}\n{written}", mistakes.render(false)));
         assert_eq!(again.file_under(&again.tree.first_choice()).unwrap(), file, "{written}");
     }
-    for run in plan.runs.iter().filter(|_| plan.experiment.rng == crate::random::Rng::Paribus) {
+    for run in plan.runs().filter(|_| plan.experiment.rng == crate::random::Rng::Paribus) {
         let name = Name::try_from("single".to_owned()).unwrap();
-        let choice = choice(plan, run.cell);
-        let written = single(&run.spec(), name, &plan.experiment, &choice, Path::new("")).unwrap();
-        let again = super::tests::plan(&written);
-        let found: Vec<_> = again.runs.iter().map(|run| (run.id, run.trajectory_id, run.settings())).collect();
-        assert_eq!(found, [(run.id, run.trajectory_id, run.settings())], "{written}");
+        let written = single(&run.spec(), name, &plan.experiment, &plan.choice(run), Path::new("")).unwrap();
+        let again = super::plan(&written);
+        let found: Vec<_> = again.runs().map(|run| (run.id(), run.trajectory_id(), run.settings())).collect();
+        assert_eq!(found, [(run.id(), run.trajectory_id(), run.settings())], "{written}");
         assert_eq!(again.space.size(), Some(1), "{written}");
     }
 }
@@ -60,10 +51,9 @@ fn a_file_says_what_a_run_uses() {
         "seeds = [3, 5]\nname = 'x'\ndescription = 'y'\ndata.source = 'digits'\ndata.test_share = 0.25\nnetwork.hidden = [[], [7]]\n\
          train.epochs = 2\n[optimizer.fast]\nkind = 'adam'\nlr = { log_uniform = [1e-3, 1e-1] }\nschedule = 'cosine'\n[sweep]\ntrials = 2",
     );
-    let run = &plan.runs[find(&plan, "hidden=7, trial 001, seed 5").unwrap()];
+    let run = plan.run(find(&plan, "hidden=7, trial 001, seed 5").unwrap());
     let name = Name::try_from("single".to_owned()).unwrap();
-    let choice = choice(&plan, run.cell);
-    insta::assert_snapshot!(single(&run.spec(), name, &plan.experiment, &choice, Path::new("")).unwrap());
+    insta::assert_snapshot!(single(&run.spec(), name, &plan.experiment, &plan.choice(run), Path::new("")).unwrap());
 }
 
 #[test]
@@ -71,14 +61,16 @@ fn a_run_is_found_by_what_messages_call_it() {
     let plan = plan(
         "seeds = 2\ndata.source = 'mnist'\nnetwork.hidden = []\ntrain.steps = 5\n[optimizer.sgd]\nlr = [0.1, 0.2]\n[optimizer.adam]",
     );
-    let run = &plan.runs[3];
+    let run = plan.run(3);
     assert_eq!(run.name(), "sgd, lr=0.2, seed 1");
     assert_eq!(find(&plan, "sgd, lr=0.2, seed 1"), Ok(3));
-    assert_eq!(find(&plan, &run.id.to_string()), Ok(3));
-    assert_eq!(find(&plan, &run.id.to_string()[..6].to_uppercase()), Ok(3));
+    assert_eq!(find(&plan, &run.id().to_string()), Ok(3));
+    assert_eq!(find(&plan, &run.id().to_string()[..6].to_uppercase()), Ok(3));
     let said = |text: &str| find(&plan, text).unwrap_err().to_string();
     insta::assert_snapshot!(
-        ["adam", "adm", "sgd, lr=0.3", "sgd, lr=0.2, seed 2", "nothing", &run.id.to_string()[..3]].map(said).join("\n")
+        ["adam", "adm", "sgd, lr=0.3", "sgd, lr=0.2, seed 2", "nothing", &run.id().to_string()[..3]]
+            .map(said)
+            .join("\n")
     );
 }
 
@@ -156,7 +148,7 @@ proptest! {
         // Some of the settings exclude each other.
         prop_assume!(experiment.is_ok());
         let plan = experiment.unwrap();
-        prop_assume!(plan.runs.len() <= 100);
+        prop_assume!(plan.len() <= 100);
         check(&plan);
     }
 

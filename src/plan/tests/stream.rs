@@ -1,13 +1,15 @@
-//! A survey counts what a list would hold; what a file leaves out is in neither.
+//! What the stream of cells finds is what each cell is by itself; what a file leaves out is in no plan.
 
-use std::collections::HashSet;
+use std::collections::{BTreeSet, HashSet};
 
 use proptest::prelude::*;
 
-use super::fingerprint::Fingerprint;
-use super::lower::Lowered;
-use super::tests::{ids, labels, plan};
-use super::*;
+use super::{ids, labels, plan};
+use crate::file::{Section, Sections, Under};
+use crate::plan::contradiction::Contradiction;
+use crate::plan::exclude::Exclusion;
+use crate::plan::lower::Lowered;
+use crate::plan::*;
 
 const LEAST: &str = "data.source = 'mnist'\nnetwork.hidden = []\n";
 
@@ -20,31 +22,82 @@ fn mistakes(text: &str) -> String {
     experiment.and_then(Plan::new).err().map_or_else(String::new, |mistakes| mistakes.render(false))
 }
 
-/// What the plan's survey says is what its list shows.
+/// A cell, by itself.
+struct Alone {
+    spec: RunSpec,
+    settings: Vec<(&'static str, String)>,
+    contradictions: Vec<Contradiction>,
+}
+
+/// The cells that are not left out, in the order of the file, each read as a whole and lowered from nothing.
+fn one_by_one(experiment: &Experiment) -> Vec<Alone> {
+    let space = Space::of(experiment).unwrap();
+    let sections_of_axes = experiment.sections_of_axes();
+    let mut exclusion = Exclusion::of(experiment).unwrap();
+    let mut all = Vec::new();
+    for index in 0..space.size().unwrap() {
+        let odometer = Odometer::at(experiment, &sections_of_axes, &space, index);
+        let file = experiment.file_under(odometer.choice()).unwrap();
+        let sections = Sections {
+            data: file.data,
+            network: file.network,
+            function: file.function,
+            init: file.init,
+            regularization: file.regularization,
+            optimizer: Some(file.optimizer),
+            train: Some(file.train),
+            record: file.record,
+        };
+        let mut lowered = Lowered::default();
+        lowered.update(&sections, SectionSet::ALL, &Known::default());
+        let marks = exclusion.of_axes(odometer.taken(), odometer.choice());
+        if exclusion.leaves_out(marks.and(exclusion.of_settings(lowered.settings()))) {
+            continue;
+        }
+        let settings = lowered.settings().map(|(name, value)| (name, format!("{value:?}"))).collect();
+        let contradictions = lowered.contradictions(&sections);
+        all.push(Alone { settings, contradictions, spec: lowered.into_spec().unwrap() });
+    }
+    all
+}
+
+/// What the stream made of the cells is what each of them is by itself.
 fn agrees(plan: &Plan) {
-    let Plan { survey, runs, experiment, space, .. } = plan;
-    let seeds = experiment.seeds.get().len() as u64;
-    assert_eq!(survey.cells() * seeds, runs.len() as u64);
-    let all = space.size().unwrap() as u64;
-    assert_eq!(survey.cells() + survey.duplicates + survey.excluded, all);
-    let of_run = |run: &PlannedRun| {
-        Fingerprint::of_all(run.settings().apart_from_seed()).and(Fingerprint::of_data(run.fingerprint()))
-    };
-    let listed: HashSet<Fingerprint> = runs.iter().map(of_run).collect();
-    assert_eq!(listed, survey.fingerprints.iter().copied().collect());
-    let steps: u64 = survey.shapes.iter().map(|shape| shape.cells * shape.spec.steps()).sum();
-    assert_eq!(steps * seeds, runs.iter().map(|run| run.steps()).sum::<u64>());
-    let operations: f64 = survey.shapes.iter().map(|shape| shape.cells as f64 * shape.cost.operations).sum();
-    let listed: f64 = runs.iter().map(|run| run.cost.operations).sum();
-    assert!((operations * seeds as f64 - listed).abs() <= 1e-9 * listed, "{operations} {listed}");
+    let seeds = plan.experiment.seeds.get();
+    let alone = one_by_one(&plan.experiment);
+    let all = plan.space.size().unwrap() as u64;
+    assert_eq!(alone.len() as u64 + plan.excluded, all);
+    assert_eq!((plan.len() / seeds.len()) as u64 + plan.duplicates() + plan.excluded, all);
+    let mut seen = HashSet::new();
+    let different: Vec<&Alone> = alone
+        .iter()
+        .filter(|cell| {
+            let mut settings = cell.settings.clone();
+            settings.sort();
+            seen.insert(settings)
+        })
+        .collect();
+    assert_eq!(different.len() * seeds.len(), plan.len());
+    let is_script = plan.experiment.rng != crate::random::Rng::Paribus;
+    for (run, cell) in plan.runs().zip(different.iter().flat_map(|cell| seeds.iter().map(move |_| cell))) {
+        assert_eq!((run.steps(), run.cost()), (cell.spec.steps(), Cost::of(&cell.spec)));
+        let spec = cell.spec.with_seed(run.seed());
+        if !is_script {
+            assert_eq!(run.id(), spec.settings().run_id(spec.fingerprint()));
+            assert_eq!(run.spec(), spec);
+        } else {
+            assert_eq!(run.id(), run.settings().run_id(&run.fingerprint()));
+        }
+    }
+    let counted: u64 = plan.shapes(plan.runs()).iter().map(|shape| shape.cells).sum();
+    assert_eq!(counted, plan.len() as u64);
 }
 
 #[test]
-fn every_experiment_that_is_shipped_is_surveyed_as_it_is_listed() {
+fn every_experiment_that_is_shipped_is_streamed_as_its_cells_are() {
     for path in std::fs::read_dir("experiments").unwrap().map(|entry| entry.unwrap().path()) {
         if path.extension().is_some_and(|extension| extension == "toml") {
-            let plan = Experiment::read(&path).and_then(Plan::new).unwrap();
-            agrees(&plan);
+            agrees(&Experiment::read(&path).and_then(Plan::new).unwrap());
         }
     }
 }
@@ -193,43 +246,54 @@ fn optimizers_with_values_of_their_own_are_told_apart() {
                  [optimizer.sgd]\nlr={log_uniform=[1e-3,1.0]}\n[optimizer.adam]\nlr={log_uniform=[1e-5,1e-2]}\nbeta1={uniform=[0.5,0.9]}\n\
                  [optimizer.twin]\nkind='sgd'\nlr={log_uniform=[1e-5,1e-2]}";
     agrees(&plan(drawn));
-    assert_eq!(plan(drawn).survey.duplicates, 0);
+    assert_eq!(plan(drawn).duplicates(), 0);
 }
 
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(24))]
 
-    /// Whatever is combined: a survey finds what the list finds, cell by cell, and a mistake that one cell has.
+    /// Whatever is combined: a stream finds what its cells are, and every mistake that one of them has.
     #[test]
-    fn a_survey_finds_what_a_list_shows(text in file()) {
+    fn a_stream_finds_what_its_cells_are(text in file()) {
         let experiment = Experiment::parse("test.toml", text.clone(), "test", std::path::PathBuf::new()).unwrap();
-        match Plan::new(experiment.clone()) {
-            Ok(plan) => agrees(&plan),
+        let wrong: BTreeSet<String> =
+            one_by_one(&experiment).into_iter().flat_map(|cell| cell.contradictions).map(|one| format!("{one:?}")).collect();
+        match Plan::new(experiment) {
+            Ok(plan) => {
+                prop_assert!(wrong.is_empty(), "{}", text);
+                agrees(&plan);
+            }
             Err(mistakes) => {
                 let shown = mistakes.render(false);
-                // One cell at a time, the same is found.
-                prop_assert!(!one_by_one(&experiment).is_empty() || shown.contains("exclude"), "{}\n{}", text, shown);
+                prop_assert!(!wrong.is_empty() || shown.contains("exclude"), "{}\n{}", text, shown);
             }
         }
-        if !one_by_one(&experiment).is_empty() {
-            prop_assert!(Plan::new(experiment).is_err(), "{}", text);
-        }
     }
-}
 
-/// The contradictions of all cells that are not left out, each lowered by itself.
-fn one_by_one(experiment: &Experiment) -> HashSet<String> {
-    let space = Space::of(&experiment.tree.root).unwrap();
-    let exclusion = Exclusion::of(experiment).unwrap();
-    let mut found = HashSet::new();
-    for index in 0..space.size().unwrap() {
-        let (mut choice, mut taken) = (experiment.tree.first_choice(), Vec::new());
-        space.decode(index, &mut choice, &mut taken);
-        let Lowered { spec, contradictions } =
-            lower::with_data(experiment.file_under(&choice).unwrap(), &mut Known::new());
-        if !exclusion.holds(exclusion.of_cell(&taken, &spec.unwrap())) {
-            found.extend(contradictions.into_iter().map(|contradiction| format!("{contradiction:?}")));
+    /// A section that is read again only where an axis in it has moved says what it says in the whole file.
+    #[test]
+    fn sections_are_read_again_where_they_change(text in super::round_trip::file()) {
+        let experiment = Experiment::parse("test.toml", text.clone(), "test", std::path::PathBuf::new()).unwrap();
+        let (space, sections_of_axes) = (Space::of(&experiment).unwrap(), experiment.sections_of_axes());
+        let mut odometer = Odometer::at(&experiment, &sections_of_axes, &space, 0);
+        let mut under = Under::new(&experiment);
+        let (mut index, mut read) = (0, 0);
+        loop {
+            let moved = odometer.moved();
+            read += Section::ALL.into_iter().filter(|section| moved.has(*section)).count();
+            under.turn(odometer.choice(), moved);
+            let (again, mut whole) = (Odometer::at(&experiment, &sections_of_axes, &space, index), Under::new(&experiment));
+            prop_assert_eq!(again.choice(), odometer.choice());
+            whole.turn(again.choice(), SectionSet::ALL);
+            prop_assert_eq!(under.sections(), whole.sections(), "cell {} of {}", index, text);
+            let labels = |odometer: &Odometer| (odometer.label(), odometer.varies());
+            prop_assert_eq!(labels(&again), labels(&odometer));
+            index += 1;
+            if !odometer.advance() {
+                break;
+            }
         }
+        prop_assert_eq!(Some(index), space.size());
+        prop_assert!(index < 4 || read < index as usize * Section::ALL.len(), "something is read once");
     }
-    found
 }

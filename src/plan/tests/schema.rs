@@ -7,8 +7,8 @@ use std::path::{Path, PathBuf};
 use boon::{Compiler, SchemaIndex, Schemas};
 use proptest::prelude::*;
 
-use super::*;
 use crate::file::schema::schema;
+use crate::plan::*;
 
 /// Whether the schema accepts a text, and what it says where it does not.
 pub(super) fn verdict(text: &str) -> Result<(), String> {
@@ -158,7 +158,7 @@ proptest! {
     #![proptest_config(ProptestConfig { cases: 64, ..ProptestConfig::default() })]
 
     #[test]
-    fn what_a_plan_accepts_the_schema_accepts(text in super::round_trip_tests::file()) {
+    fn what_a_plan_accepts_the_schema_accepts(text in super::round_trip::file()) {
         prop_assume!(is_accepted(&text, PathBuf::new()));
         verdict(&text).map_err(TestCaseError::fail)?;
     }

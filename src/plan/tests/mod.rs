@@ -6,17 +6,22 @@ use proptest::prelude::*;
 
 use super::*;
 
+mod round_trip;
+mod schema;
+mod stream;
+mod sweep;
+
 pub(super) fn plan(text: &str) -> Plan {
     let experiment = Experiment::parse("test.toml", text.to_owned(), "test", PathBuf::new());
     experiment.and_then(Plan::new).unwrap_or_else(|mistakes| panic!("{}\n{text}", mistakes.render(false)))
 }
 
 pub(super) fn ids(text: &str) -> Vec<RunId> {
-    plan(text).runs.iter().map(|run| run.id).collect()
+    plan(text).runs().map(|run| run.id()).collect()
 }
 
 pub(super) fn labels(text: &str) -> Vec<String> {
-    let mut labels: Vec<String> = plan(text).runs.into_iter().map(|run| run.label.clone()).collect();
+    let mut labels: Vec<String> = plan(text).runs().map(|run| run.label()).collect();
     labels.dedup();
     labels
 }
@@ -29,9 +34,9 @@ fn with(rest: &str) -> String {
 
 #[test]
 fn the_ids_of_the_reference_experiment_stay_what_they_are() {
-    let text = include_str!("../../experiments/ch6.toml");
+    let text = include_str!("../../../experiments/ch6.toml");
     let runs: Vec<String> =
-        plan(text).runs.iter().map(|run| format!("{} {} {}", run.id, run.trajectory_id, run.label)).collect();
+        plan(text).runs().map(|run| format!("{} {} {}", run.id(), run.trajectory_id(), run.label())).collect();
     insta::assert_snapshot!(runs.join("\n"));
 }
 
@@ -78,8 +83,8 @@ fn no_limit_to_gradients_can_be_written() {
 #[test]
 fn cells_with_the_same_settings_are_one_run() {
     let plan = plan(&with("[optimizer.a]\nkind = 'sgd'\n[optimizer.b]\nkind = 'sgd'\nlr = 0.01"));
-    assert_eq!(plan.runs.len(), 1);
-    assert_eq!(plan.duplicates, [Duplicate { label: "b".to_owned(), same_as: "a".to_owned() }]);
+    assert_eq!(plan.len(), 1);
+    assert_eq!(plan.merged().collect::<Vec<_>>(), [Duplicate { label: "b".to_owned(), same_as: "a".to_owned() }]);
 }
 
 #[test]
@@ -131,11 +136,11 @@ proptest! {
     fn a_plan_has_a_run_for_each_combination(axes in axes(), seeds in 1_u64..3) {
         let plan = plan(&written(&axes, seeds));
         let size: usize = axes.iter().map(|(_, values)| values.len()).product();
-        prop_assert_eq!(plan.runs.len(), size * seeds as usize);
-        let distinct: std::collections::HashSet<_> = plan.runs.iter().map(|run| run.id).collect();
-        prop_assert_eq!(distinct.len(), plan.runs.len());
-        let labels: std::collections::HashSet<_> = plan.runs.iter().map(|run| (&run.label, run.seed)).collect();
-        prop_assert_eq!(labels.len(), plan.runs.len());
+        prop_assert_eq!(plan.len(), size * seeds as usize);
+        let distinct: std::collections::HashSet<_> = plan.runs().map(|run| run.id()).collect();
+        prop_assert_eq!(distinct.len(), plan.len());
+        let labels: std::collections::HashSet<_> = plan.runs().map(|run| (run.label(), run.seed())).collect();
+        prop_assert_eq!(labels.len(), plan.len());
     }
 
     #[test]
@@ -201,10 +206,10 @@ proptest! {
         let mut grown = axes.clone();
         grown[which].1.push(grown_values[which].to_owned());
         let (before, after) = (plan(&written(&axes, seeds)), plan(&written(&grown, seeds + 1)));
-        for run in &before.runs {
-            let same = after.runs.iter().find(|other| other.id == run.id);
-            prop_assert_eq!(same.map(|same| &same.label), Some(&run.label));
-            prop_assert_eq!(same.map(|same| same.trajectory_id), Some(run.trajectory_id));
+        for run in before.runs() {
+            let same = after.runs().find(|other| other.id() == run.id());
+            prop_assert_eq!(same.map(|same| same.label()), Some(run.label()));
+            prop_assert_eq!(same.map(|same| same.trajectory_id()), Some(run.trajectory_id()));
         }
     }
 }

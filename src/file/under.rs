@@ -1,0 +1,183 @@
+//! The sections of a file under one choice after another. Where a choice differs from the one before it, only the sections that
+//! hold an axis which has moved are read again.
+
+use serde::de::DeserializeOwned;
+
+use super::Experiment;
+use crate::data::Data;
+use crate::function::Function;
+use crate::nn::{self, Init, Regularization};
+use crate::optim::Optimizer;
+use crate::record::Record;
+use crate::train;
+use crate::value::deserialize::deserialize_entry;
+use crate::value::fault::Fault;
+use crate::value::problem::Problem;
+use crate::value::{AxisId, Choice, Kind, Node};
+
+/// A section of the file that may hold axes, or belongs to a run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Section {
+    Data,
+    Network,
+    Function,
+    Init,
+    Regularization,
+    Optimizer,
+    Train,
+    Record,
+}
+
+impl Section {
+    pub const ALL: [Self; 8] = [
+        Self::Data,
+        Self::Network,
+        Self::Function,
+        Self::Init,
+        Self::Regularization,
+        Self::Optimizer,
+        Self::Train,
+        Self::Record,
+    ];
+
+    /// The key at the top of the file.
+    pub const fn key(self) -> &'static str {
+        match self {
+            Self::Data => "data",
+            Self::Network => "network",
+            Self::Function => "function",
+            Self::Init => "init",
+            Self::Regularization => "regularization",
+            Self::Optimizer => "optimizer",
+            Self::Train => "train",
+            Self::Record => "record",
+        }
+    }
+}
+
+/// Some of the sections.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct SectionSet(u8);
+
+impl SectionSet {
+    pub const NONE: Self = Self(0);
+    pub const ALL: Self = Self(u8::MAX);
+
+    /// These.
+    pub const fn of(sections: &[Section]) -> Self {
+        let (mut set, mut index) = (0, 0);
+        while index < sections.len() {
+            set |= 1 << sections[index] as u8;
+            index += 1;
+        }
+        Self(set)
+    }
+
+    /// Those in either.
+    pub const fn or(self, other: Self) -> Self {
+        Self(self.0 | other.0)
+    }
+
+    /// Whether one of them is one of the others.
+    pub const fn meets(self, other: Self) -> bool {
+        self.0 & other.0 != 0
+    }
+
+    /// Whether this is one of them.
+    pub const fn has(self, section: Section) -> bool {
+        self.meets(Self::of(&[section]))
+    }
+}
+
+/// What the sections say; nothing of those that are not there.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Sections {
+    /// Paths resolved.
+    pub data: Option<Data>,
+    pub network: Option<nn::Section>,
+    pub function: Option<Function>,
+    pub init: Option<Init>,
+    pub regularization: Option<Regularization>,
+    pub optimizer: Option<Optimizer>,
+    pub train: Option<train::Section>,
+    pub record: Option<Record>,
+}
+
+/// The file under a choice.
+#[derive(Debug)]
+pub struct Under<'e> {
+    experiment: &'e Experiment,
+    sections: Sections,
+    /// What is not accepted in each of the sections.
+    problems: [Option<Problem>; Section::ALL.len()],
+}
+
+impl<'e> Under<'e> {
+    /// The file, before anything is read.
+    pub fn new(experiment: &'e Experiment) -> Self {
+        Self { experiment, sections: Sections::default(), problems: Default::default() }
+    }
+
+    /// Takes another choice, which moves axes in these sections alone; the first one moves all.
+    pub fn turn(&mut self, choice: &Choice, moved: SectionSet) {
+        for section in Section::ALL.into_iter().filter(|section| moved.has(*section)) {
+            self.problems[section as usize] = self.read(section, choice).err().map(Fault::into_problem);
+        }
+    }
+
+    /// What the sections say.
+    ///
+    /// # Errors
+    /// Values that are accepted alone and not together, the first of them.
+    pub fn sections(&self) -> Result<&Sections, &Problem> {
+        match self.problems.iter().flatten().next() {
+            Some(problem) => Err(problem),
+            None => Ok(&self.sections),
+        }
+    }
+
+    fn read(&mut self, section: Section, choice: &Choice) -> Result<(), Fault> {
+        let (experiment, sections) = (self.experiment, &mut self.sections);
+        match section {
+            Section::Data => {
+                sections.data = read(experiment, section, choice)?;
+                sections.data.iter_mut().for_each(|data| data.resolve(&experiment.folder));
+            }
+            Section::Network => sections.network = read(experiment, section, choice)?,
+            Section::Function => sections.function = read(experiment, section, choice)?,
+            Section::Init => sections.init = read(experiment, section, choice)?,
+            Section::Regularization => sections.regularization = read(experiment, section, choice)?,
+            Section::Optimizer => sections.optimizer = read(experiment, section, choice)?,
+            Section::Train => sections.train = read(experiment, section, choice)?,
+            Section::Record => sections.record = read(experiment, section, choice)?,
+        }
+        Ok(())
+    }
+}
+
+fn read<T: DeserializeOwned>(experiment: &Experiment, section: Section, choice: &Choice) -> Result<Option<T>, Fault> {
+    match experiment.tree.root.entry(section.key()) {
+        Some(entry) => deserialize_entry(entry, choice, &experiment.dropped),
+        None => Ok(None),
+    }
+}
+
+impl Experiment {
+    /// The sections that hold each axis, by its index.
+    pub fn sections_of_axes(&self) -> Vec<SectionSet> {
+        fn walk(node: &Node, section: SectionSet, of_axes: &mut Vec<SectionSet>) {
+            if let Kind::Axis(axis) = &node.kind {
+                let of_axis: &mut SectionSet = &mut of_axes[AxisId::index(axis.id)];
+                *of_axis = of_axis.or(section);
+            }
+            node.children().for_each(|child| walk(child, section, of_axes));
+        }
+        let mut of_axes = vec![SectionSet::NONE; self.tree.axes()];
+        for section in Section::ALL {
+            if let Some(entry) = self.tree.root.entry(section.key()) {
+                walk(&entry.value, SectionSet::of(&[section]), &mut of_axes);
+            }
+        }
+        of_axes
+    }
+}

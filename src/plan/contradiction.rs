@@ -1,0 +1,134 @@
+//! Settings that are accepted alone and not together, and where they are written.
+
+use crate::data;
+use crate::file::{Experiment, short_name};
+use crate::optim::Misfit;
+use crate::value::problem::Problem;
+use crate::value::{Choice, Node, Origin};
+
+/// Settings that are accepted alone and not together.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Contradiction {
+    place: Place,
+    message: String,
+    help: Option<String>,
+    /// The keys that lead to what else it comes of.
+    reads: &'static [&'static [&'static str]],
+}
+
+/// What to change first.
+#[derive(Debug, Clone, PartialEq)]
+enum Place {
+    /// The keys that lead to it.
+    Path(Vec<&'static str>),
+    /// The short name of a setting.
+    Setting(&'static str),
+}
+
+impl Contradiction {
+    pub fn new(path: impl Into<Vec<&'static str>>, message: impl Into<String>) -> Self {
+        Self::at(Place::Path(path.into()), message)
+    }
+
+    pub fn of_setting(name: &'static str, message: impl Into<String>) -> Self {
+        Self::at(Place::Setting(name), message)
+    }
+
+    fn at(place: Place, message: impl Into<String>) -> Self {
+        Self { place, message: message.into(), help: None, reads: &[] }
+    }
+
+    /// Says what else the contradiction comes of than what stands at its place.
+    pub fn reads(self, reads: &'static [&'static [&'static str]]) -> Self {
+        Self { reads, ..self }
+    }
+
+    /// Whether it comes of what stands at these keys, among others.
+    pub fn reads_any(&self, path: &[&str]) -> bool {
+        self.reads.iter().any(|read| **read == *path)
+    }
+
+    pub fn help(self, help: impl Into<String>) -> Self {
+        Self { help: Some(help.into()), ..self }
+    }
+
+    /// Data that cannot be had.
+    pub fn of_data(error: &data::Error) -> Self {
+        let contradiction = Self::new(["data", error.key()], error.to_string());
+        let contradiction = if error.is_of_the_file() { contradiction } else { contradiction.reads(&[DATA]) };
+        match error.help() {
+            Some(help) => contradiction.help(help),
+            None => contradiction,
+        }
+    }
+
+    /// A schedule that does not suit its run.
+    pub fn of_schedule(misfit: &Misfit) -> Self {
+        let (setting, help) = match misfit {
+            Misfit::NothingLeft { .. } => {
+                ("warm_up", "take a shorter `warm_up`, more `steps`, or say `over` how many steps")
+            }
+            Misfit::Rises { .. } => {
+                ("schedule_min_lr", "take a lower `min_lr`: a share of the lowest `lr` of the file")
+            }
+        };
+        Self::of_setting(setting, misfit.to_string()).help(help).reads(&[OPTIMIZER, TRAIN])
+    }
+
+    /// At the place in the file; nothing where a part of what it comes of was rejected, which may be why.
+    pub fn into_problem(self, experiment: &Experiment, choice: &Choice) -> Option<Problem> {
+        let root = &experiment.tree.root;
+        let place = match &self.place {
+            Place::Path(path) => locate(root, choice, path),
+            Place::Setting(name) => locate_setting(root, choice, name, &mut Vec::new()),
+        };
+        let read = self.reads.iter().filter_map(|path| locate(root, choice, path));
+        if place.iter().cloned().chain(read).any(|(_, node)| experiment.lacks(node)) {
+            return None;
+        }
+        let mut problem = Problem::new(self.message);
+        problem.origin = place.map(|(origin, _)| origin);
+        problem.help.extend(self.help);
+        Some(problem)
+    }
+}
+
+pub const DATA: &[&str] = &["data"];
+pub const NETWORK: &[&str] = &["network"];
+pub const OPTIMIZER: &[&str] = &["optimizer"];
+pub const TRAIN: &[&str] = &["train"];
+pub const PRECISION: &[&str] = &["train", "precision"];
+pub const BATCH_SIZE: &[&str] = &["train", "batch_size"];
+
+/// Where `path` stands under `choice`; the closest table above it where the file does not write it.
+fn locate<'t>(root: &'t Node, choice: &Choice, path: &[&str]) -> Option<(Origin, &'t Node)> {
+    let mut node = root;
+    let mut place = None;
+    for key in path {
+        let Some(entry) = node.chosen(choice).entry_under(key, choice) else { break };
+        node = entry.value.chosen(choice);
+        let origin = if node.entries().is_some() { entry.key_origin_under(choice) } else { &node.origin };
+        place = Some((origin.clone(), node));
+    }
+    place
+}
+
+/// Where the setting of this short name is written under `choice`, below `node` at `path`.
+fn locate_setting<'t>(
+    node: &'t Node,
+    choice: &Choice,
+    name: &str,
+    path: &mut Vec<&'t str>,
+) -> Option<(Origin, &'t Node)> {
+    let node = node.chosen(choice);
+    if node.is_absent() {
+        return None;
+    }
+    let Some(entries) = node.entries() else { return (short_name(path) == name).then(|| (node.origin.clone(), node)) };
+    entries.iter().find_map(|entry| {
+        path.push(&entry.key);
+        let found = locate_setting(&entry.value, choice, name, path);
+        path.pop();
+        found
+    })
+}

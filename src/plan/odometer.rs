@@ -1,0 +1,195 @@
+//! The cells of a space, one after the other, as an odometer shows them: the last wheel turns fastest, and what lies before the
+//! wheel that turns stays as it is.
+
+use super::space::{Item, Site, Space, Wheel};
+use crate::file::{Experiment, SectionSet};
+use crate::value::{Choice, Kind};
+
+/// One cell of a space, and the way to the next.
+#[derive(Debug, Clone)]
+pub struct Odometer<'p> {
+    experiment: &'p Experiment,
+    /// The sections that hold each axis, by its index.
+    sections_of_axes: &'p [SectionSet],
+    choice: Choice,
+    turns: Vec<Turn<'p>>,
+    /// Items that follow once those before them are taken.
+    rests: Vec<Rest<'p>>,
+    taken: Vec<Taken<'p>>,
+    /// The sections that hold an axis which moved since [`moved`](Self::moved) was last asked for.
+    moved: SectionSet,
+}
+
+/// An alternative of a cell.
+#[derive(Debug, Clone, Copy)]
+pub enum Taken<'p> {
+    /// Of a wheel.
+    Turned(&'p Wheel),
+    /// Of an axis that moves with a wheel around it.
+    Given(&'p Site),
+}
+
+/// A wheel in its position.
+#[derive(Debug, Clone)]
+struct Turn<'p> {
+    wheel: &'p Wheel,
+    position: usize,
+    /// What follows behind it.
+    rest: Option<usize>,
+    /// How many rests and alternatives there were before it.
+    before: [usize; 2],
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Rest<'p> {
+    items: &'p [Item],
+    then: Option<usize>,
+}
+
+impl<'p> Odometer<'p> {
+    /// At the cell `index` of `space`.
+    ///
+    /// # Panics
+    /// Where `index` is not below the size of the space.
+    pub fn at(experiment: &'p Experiment, sections_of_axes: &'p [SectionSet], space: &'p Space, index: u128) -> Self {
+        let mut odometer = Self {
+            experiment,
+            sections_of_axes,
+            choice: experiment.first_choice(),
+            turns: Vec::new(),
+            rests: Vec::new(),
+            taken: Vec::new(),
+            moved: SectionSet::ALL,
+        };
+        odometer.seek(space, index, None);
+        odometer
+    }
+
+    /// Goes on to the next cell; false after the last one.
+    pub fn advance(&mut self) -> bool {
+        while let Some(Turn { wheel, position, rest, before: [rests, taken] }) = self.turns.pop() {
+            self.rests.truncate(rests);
+            self.taken.truncate(taken);
+            if position + 1 < wheel.count {
+                self.turn(wheel, position + 1, rest);
+                let rest = Some(self.rest(wheel.inner(position + 1).items(), rest));
+                self.fill(rest);
+                return true;
+            }
+        }
+        false
+    }
+
+    /// The alternatives that the cell takes.
+    pub fn choice(&self) -> &Choice {
+        &self.choice
+    }
+
+    /// The sections that hold an axis which has moved since this was last asked for; all at first.
+    pub fn moved(&mut self) -> SectionSet {
+        std::mem::take(&mut self.moved)
+    }
+
+    /// The alternatives of the cell, in the order of the file.
+    pub fn taken(&self) -> impl Iterator<Item = Taken<'p>> {
+        self.taken.iter().copied().filter(|taken| match taken {
+            Taken::Turned(_) => true,
+            Taken::Given(site) => !site.is_absent(&self.choice),
+        })
+    }
+
+    /// The kind of the section of this key: the name that it is, or that stands in it.
+    pub fn kind_of(&self, section: &str) -> Option<String> {
+        let node = self.experiment.tree.root.entry(section)?.value.chosen(&self.choice);
+        let kind = node.entry("kind").map_or(node, |entry| entry.value.chosen(&self.choice));
+        match &kind.kind {
+            Kind::Text(kind) => Some(kind.clone()),
+            _ => None,
+        }
+    }
+
+    fn turn(&mut self, wheel: &'p Wheel, position: usize, rest: Option<usize>) {
+        let id = wheel.site.axis.id;
+        self.experiment.choose(&mut self.choice, id, position);
+        self.moved = self.moved.or(self.sections_of_axes[id.index()]);
+        self.turns.push(Turn { wheel, position, rest, before: [self.rests.len(), self.taken.len()] });
+        self.taken.push(Taken::Turned(wheel));
+    }
+
+    fn rest(&mut self, items: &'p [Item], then: Option<usize>) -> usize {
+        self.rests.push(Rest { items, then });
+        self.rests.len() - 1
+    }
+
+    /// Takes the first alternative of every wheel in `rest`.
+    fn fill(&mut self, mut rest: Option<usize>) {
+        while let Some(index) = rest {
+            let Rest { items, then } = self.rests[index];
+            let [first, others @ ..] = items else {
+                rest = then;
+                continue;
+            };
+            let behind = if others.is_empty() { then } else { Some(self.rest(others, then)) };
+            match first {
+                Item::Given(site) => {
+                    self.taken.push(Taken::Given(site));
+                    rest = behind;
+                }
+                Item::Wheel(wheel) => {
+                    self.turn(wheel, 0, behind);
+                    rest = Some(self.rest(wheel.inner(0).items(), behind));
+                }
+            }
+        }
+    }
+
+    /// Takes the alternatives of the cell `index` of `space`, behind which `rest` follows.
+    fn seek(&mut self, space: &'p Space, index: u128, rest: Option<usize>) {
+        let mut digits = space.digits(index).into_iter();
+        for (at, item) in space.items().iter().enumerate() {
+            match item {
+                Item::Given(site) => self.taken.push(Taken::Given(site)),
+                Item::Wheel(wheel) => {
+                    let (position, digit) = wheel.decode(digits.next().unwrap_or_default());
+                    let behind = Some(self.rest(&space.items()[at + 1..], rest));
+                    self.turn(wheel, position, behind);
+                    self.seek(wheel.inner(position), digit, behind);
+                }
+            }
+        }
+    }
+}
+
+impl Taken<'_> {
+    /// The setting's short name; `variant`; `trial`.
+    pub fn name(&self) -> &str {
+        match self {
+            Self::Turned(wheel) => wheel.name(),
+            Self::Given(site) => site.name(),
+        }
+    }
+
+    /// Whether there is anything to tell apart: one optimizer's table alone declares no axis.
+    pub fn is_declared(&self) -> bool {
+        match self {
+            Self::Turned(wheel) => wheel.is_declared(),
+            Self::Given(site) => site.is_declared(),
+        }
+    }
+
+    /// The value as listings write it: `he`, `0.01`. `choice` is the cell's.
+    pub fn value(&self, choice: &Choice) -> String {
+        match self {
+            Self::Turned(wheel) => wheel.value(choice),
+            Self::Given(site) => site.value(choice),
+        }
+    }
+
+    /// The value as labels write it: `he`, `lr=0.01`; empty where they need not. `choice` is the cell's.
+    pub fn label(&self, choice: &Choice) -> String {
+        match self {
+            Self::Turned(wheel) => wheel.label(choice),
+            Self::Given(site) => site.label(choice),
+        }
+    }
+}

@@ -1,0 +1,242 @@
+//! The rules of a cell: what its settings must not say together.
+
+use super::contradiction::{BATCH_SIZE, Contradiction, DATA, NETWORK, PRECISION, TRAIN};
+use super::cost::Cost;
+use crate::batches::Sampling;
+use crate::data::{Source, Task};
+use crate::file::Sections;
+use crate::kernel::Precision;
+use crate::nn::loss::Objective;
+use crate::nn::{LayerSpec, Model};
+use crate::number::{Count, Whole, shortest};
+use crate::record::{Moments, Part, Subject};
+use crate::spec::NetworkRun;
+
+/// More recorded rows than this in one run are refused: they would take gigabytes of memory.
+const MOST_ROWS: u64 = 50_000_000;
+/// A run that needs more memory than this is refused.
+const MOST_BYTES: f64 = 16.0 * (1u64 << 30) as f64;
+
+/// What a file says that means nothing where a function is descended.
+pub fn beside_a_function(file: &Sections) -> Vec<Contradiction> {
+    let train = file.train.clone().unwrap_or_default();
+    let sections = [
+        ("data", file.data.is_some()),
+        ("network", file.network.is_some()),
+        ("init", file.init.is_some()),
+        ("regularization", file.regularization.is_some()),
+        ("record", file.record.is_some()),
+    ];
+    let keys = [
+        ("batch_size", train.batch_size.is_some()),
+        ("epochs", train.epochs.is_some()),
+        ("sampling", train.sampling.is_some()),
+        ("objective", train.objective.is_some()),
+    ];
+    let given = |names: &[(&'static str, bool)]| -> Vec<&'static str> {
+        names.iter().filter(|(_, is_given)| *is_given).map(|(name, _)| *name).collect()
+    };
+    let mut contradictions: Vec<Contradiction> = given(&sections)
+        .into_iter()
+        .map(|section| {
+            let message = format!("[{section}] belongs to a network, and this file descends a function");
+            Contradiction::new([section], message).help(match section {
+                "record" => {
+                    "leave [record] out: the path over a function is always recorded, every step of it".to_owned()
+                }
+                _ => format!("leave out [{section}], or [function]"),
+            })
+        })
+        .collect();
+    contradictions.extend(given(&keys).into_iter().map(|key| {
+        let message = format!("`{key}` belongs to a network, and this file descends a function");
+        Contradiction::new(["train", key], message).help("a function needs `steps` alone, and perhaps `precision`")
+    }));
+    let rows = train.steps.map_or(0, Whole::get) + 1;
+    if rows > MOST_ROWS {
+        let message = format!("a run would record {rows} points, more than {MOST_ROWS}");
+        contradictions.push(Contradiction::new(["train", "steps"], message).help("take fewer `steps`"));
+    }
+    contradictions
+}
+
+/// Settings of a network's run that are not accepted together.
+pub fn within_a_network(spec: &NetworkRun) -> Vec<Contradiction> {
+    let mut contradictions = Vec::new();
+    let (batch_size, info) = (spec.batch_size.get(), &spec.info);
+    let whole = spec.data.rows_in_order(info);
+    let set_aside = whole.saturating_sub(info.train_rows);
+    // Drawn with replacement, few rows can make a large batch; that most of the data is set aside for it cannot be meant.
+    let is_too_little = info.train_rows < set_aside && info.train_rows < batch_size && batch_size <= whole;
+    let is_drawn = spec.steps > 0 && spec.sampling == Sampling::WithReplacement;
+    let key = spec.data.1.split.key(info.validation_rows, set_aside - info.validation_rows.min(set_aside));
+    if let Some(key) = key.filter(|_| is_too_little && is_drawn) {
+        let message = format!("`{key}` leaves {} of {whole} rows to train on, not even a batch", info.train_rows);
+        contradictions.push(
+            Contradiction::new(["data", key], message)
+                .help(format!("set fewer rows aside, or take a `batch_size` of {} at most", info.train_rows))
+                .reads(&[DATA, BATCH_SIZE]),
+        );
+    }
+    if spec.sampling == Sampling::Shuffle && batch_size > info.train_rows {
+        contradictions.push(
+            Contradiction::new(
+                ["train", "batch_size"],
+                format!("a batch of {batch_size} rows cannot be shuffled out of {} training rows", info.train_rows),
+            )
+            .help("take a smaller `batch_size`, more `train_rows`, or `sampling = \"with-replacement\"`")
+            .reads(&[DATA]),
+        );
+    }
+    let beyond = |layer: &LayerSpec| match layer {
+        LayerSpec::Activation(activation) => {
+            activation.number().filter(|(_, number)| is_beyond_single_precision(*number))
+        }
+        _ => None,
+    };
+    // Those of a stack are settings of their own.
+    if let (Precision::F32, Model::List(_)) = (spec.precision, &spec.model) {
+        contradictions.extend(spec.layers().iter().filter_map(beyond).map(|(name, number)| {
+            let message = format!("`{name}`: `{}` is beyond the range of f32", shortest(number));
+            Contradiction::new(["network", "layers"], message).help(IN_SINGLE_PRECISION).reads(&[PRECISION])
+        }));
+    }
+    if batch_size == 1 && spec.model.normalizes_batches() {
+        contradictions.push(
+            Contradiction::new(["train", "batch_size"], "batch normalization needs batches of two rows at least")
+                .help("a single row is its own mean, and nothing of it would be left: take a larger `batch_size`")
+                .reads(&[NETWORK]),
+        );
+    }
+    let checked = spec.record.gradient_checks.as_ref().map(|checks| checks.rows(info.train_rows));
+    if checked == Some(1) && spec.model.normalizes_batches() {
+        contradictions.push(
+            Contradiction::new(
+                ["record", "gradient_checks", "rows"],
+                "batch normalization is checked on two rows at least",
+            )
+            .help("a single row is its own mean, and nothing of it would be left: take more `rows`")
+            .reads(&[NETWORK, DATA]),
+        );
+    }
+    if let (Objective::CrossEntropy, Task::Regression { .. }) = (spec.objective, info.task) {
+        contradictions.push(
+            Contradiction::new(["train", "objective"], "cross-entropy is of classes, and the data is a regression")
+                .help("take `objective = \"mse\"` in [train], or `task = \"classification\"` in [data] where the target names classes")
+                .reads(&[DATA]),
+        );
+    }
+    if info.test_rows == 0 && spec.record.evaluates(Part::Test) {
+        contradictions.push(
+            Contradiction::new(["record", "evaluate"], "there is no test data to evaluate on")
+                .help(match spec.data.2 {
+                    Source::Idx(_) => {
+                        "name `test_images` and `test_labels` in [data], or evaluate on = [\"train\"] alone"
+                    }
+                    _ => "set rows aside with `test_share` in [data], or evaluate on = [\"train\"] alone",
+                })
+                .reads(&[DATA]),
+        );
+    }
+    if info.validation_rows == 0 && spec.record.evaluates(Part::Validation) {
+        contradictions.push(
+            Contradiction::new(["record", "evaluate"], "there is no validation data to evaluate on")
+                .help("set rows aside with `validation_rows` or `validation_share` in [data]")
+                .reads(&[DATA]),
+        );
+    }
+    let rows = spec.record.rows(spec.steps);
+    if rows > MOST_ROWS {
+        contradictions.push(
+            Contradiction::new(["record"], format!("a run would record {rows} losses, more than {MOST_ROWS}"))
+                .help("write `loss = { at = \"before-update\", every = 100 }` in [record]")
+                .reads(&[DATA, TRAIN]),
+        );
+    }
+    let recorded = recorded_apart(spec);
+    let too_many = rows > MOST_ROWS || !recorded.is_empty();
+    contradictions.extend(recorded);
+    if !too_many && Cost::of_network(spec).bytes > MOST_BYTES {
+        let message = format!(
+            "a run of {} parameters and {} rows at once needs more than 16 GiB of memory",
+            spec.parameters(),
+            spec.rows_at_once()
+        );
+        contradictions.push(
+            Contradiction::new(["network"], message)
+                .help("take smaller `hidden` layers, a smaller `batch_size`, or fewer `rows` in `gradient_checks`")
+                .reads(&[BATCH_SIZE, DATA]),
+        );
+    }
+    contradictions
+}
+
+/// What is recorded beside losses and evaluations, and cannot be.
+fn recorded_apart(spec: &NetworkRun) -> Vec<Contradiction> {
+    let NetworkRun { record, steps, info, .. } = spec;
+    let (steps, layers) = (*steps, spec.layer_counts());
+    let mut contradictions = Vec::new();
+    let mut too_many = |key, rows: u64, what: &str, help: &str| {
+        if rows > MOST_ROWS {
+            let message = format!("a run would record {rows} {what}, more than {MOST_ROWS}");
+            contradictions.push(Contradiction::new(["record", key], message).help(help).reads(&[DATA, NETWORK, TRAIN]));
+        }
+    };
+    let rows = record.layer_rows(steps, spec.pace(), layers.affine, layers.relu);
+    too_many("layers", rows, "numbers about layers", "write `every = 100` in `layers`");
+    if let Some(histograms) = &record.histograms {
+        let rows = histograms.count(steps, layers.activation, layers.affine);
+        too_many("histograms", rows, "bins", "take fewer `bins`, or fewer moments in `at`");
+    }
+    let mut apart = |key: &'static str, at: &Moments, rows: Option<Count>| {
+        if let Some(step) = at.beyond(steps) {
+            let message = format!("there is no step {step}: {steps} steps are made, the first one is step 0");
+            let help = "take a smaller number, more `steps`, or \"end\", the last step";
+            contradictions.push(Contradiction::new(["record", key, "at"], message).help(help).reads(&[DATA, TRAIN]));
+        }
+        if let Some(rows) = rows.filter(|rows| rows.get() > info.train_rows) {
+            let message = format!("there are {} training rows, and {} are asked for", info.train_rows, rows.get());
+            let contradiction = Contradiction::new(["record", key, "rows"], message).help("take fewer `rows`");
+            contradictions.push(contradiction.reads(&[DATA]));
+        }
+    };
+    if let Some(checks) = &record.gradient_checks {
+        apart("gradient_checks", &checks.at, checks.rows);
+    }
+    let Some(histograms) = &record.histograms else { return contradictions };
+    apart("histograms", &histograms.at, histograms.rows);
+    if histograms.of.get() == [Subject::Gradients] && histograms.at.are_before_training(steps) {
+        contradictions.push(
+            Contradiction::new(["record", "histograms", "at"], "before training no batch has given any gradients")
+                .help("step 0 has those of the initial weights: write `at = [0]`")
+                .reads(&[TRAIN]),
+        );
+    }
+    if !histograms.has_room() {
+        let message = format!("the range is too narrow for {} bins", histograms.bins.get());
+        contradictions.push(
+            Contradiction::new(["record", "histograms", "bins"], message)
+                .help("take fewer `bins` or a wider `range`")
+                .reads(&[&["record", "histograms"]]),
+        );
+    }
+    contradictions
+}
+
+/// Numbers that are in range as written and turn into 0, infinity or a few bits when the run computes with them.
+pub fn beyond_single_precision(settings: impl Iterator<Item = (&'static str, f64)>) -> Vec<Contradiction> {
+    settings
+        .filter(|(_, value)| is_beyond_single_precision(*value))
+        .map(|(name, value)| {
+            let message = format!("`{name}`: `{}` is beyond the range of f32", shortest(value));
+            Contradiction::of_setting(name, message).help(IN_SINGLE_PRECISION).reads(&[PRECISION])
+        })
+        .collect()
+}
+
+fn is_beyond_single_precision(value: f64) -> bool {
+    let rounded = value as f32;
+    rounded.is_infinite() || (rounded.abs() < f32::MIN_POSITIVE && value != 0.0)
+}
+
+const IN_SINGLE_PRECISION: &str = "take a number from about 1e-38 to 1e38, or `precision = \"f64\"` in [train]";

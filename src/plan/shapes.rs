@@ -1,0 +1,124 @@
+//! The shapes of a plan's runs: runs of one shape cost the same.
+
+use std::collections::HashMap;
+use std::hash::{DefaultHasher, Hash, Hasher};
+
+use super::cost::Cost;
+use crate::data::Data;
+use crate::spec::{NetworkRun, RunSpec};
+
+/// Runs that cost the same.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Shape {
+    pub cost: Cost,
+    /// How many updates each makes.
+    pub steps: u64,
+    /// What the time of an operation depends on: equal where it takes the same time.
+    pub rate: u64,
+    /// Which of the data they are trained on; none where there is none.
+    pub data: Option<u32>,
+    /// One of the cells.
+    pub cell: u32,
+    /// How many cells there are.
+    pub cells: u64,
+}
+
+/// The shapes that have been met, in the order of the first cell of each.
+#[derive(Debug, Clone, Default)]
+pub struct Shapes {
+    all: Vec<Shape>,
+    known: HashMap<Key, u32>,
+    /// The data that runs are trained on, each once, with one of the cells.
+    data: Vec<(Data, u32)>,
+    known_data: HashMap<Data, u32>,
+    /// Which of the data was found last.
+    last: u32,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+struct Key {
+    cost: [u64; 5],
+    steps: u64,
+    rate: u64,
+    data: Option<u32>,
+}
+
+impl Shapes {
+    /// Notes a cell of runs that cost so much, and returns which shape they have.
+    pub fn add(&mut self, spec: &RunSpec, rate: u64, cell: u32) -> u32 {
+        let data = spec.data().map(|(data, _)| self.data(data, cell));
+        self.find(Shape { cost: Cost::of(spec), steps: spec.steps(), rate, data, cell, cells: 1 })
+    }
+
+    /// Adds the shapes of other cells, after these; returns what each of them is called here.
+    pub fn merge(&mut self, other: Self) -> Vec<u32> {
+        let data: Vec<u32> = other.data.iter().map(|(data, cell)| self.data(data, *cell)).collect();
+        let renamed =
+            other.all.into_iter().map(|shape| Shape { data: shape.data.map(|at| data[at as usize]), ..shape });
+        renamed.map(|shape| self.find(shape)).collect()
+    }
+
+    /// Whether none of them is trained on data.
+    pub fn are_without_data(&self) -> bool {
+        self.data.is_empty()
+    }
+
+    /// Takes one cell of this shape away.
+    pub fn remove(&mut self, shape: u32) {
+        self.all[shape as usize].cells -= 1;
+    }
+
+    /// The shapes, and the data that runs are trained on, each with one of the cells.
+    pub fn into_parts(self) -> (Vec<Shape>, Vec<(Data, u32)>) {
+        (self.all, self.data)
+    }
+
+    fn find(&mut self, shape: Shape) -> u32 {
+        let Cost { operations, step, bytes, rows, disk } = shape.cost;
+        let cost = [operations, step, bytes, rows, disk].map(f64::to_bits);
+        let key = Key { cost, steps: shape.steps, rate: shape.rate, data: shape.data };
+        match self.known.get(&key) {
+            Some(&known) => {
+                self.all[known as usize].cells += shape.cells;
+                known
+            }
+            None => {
+                let new = self.all.len() as u32;
+                self.known.insert(key, new);
+                self.all.push(shape);
+                new
+            }
+        }
+    }
+
+    fn data(&mut self, data: &Data, cell: u32) -> u32 {
+        // Most cells have the data of the one before.
+        if let Some((last, _)) = self.data.get(self.last as usize)
+            && last == data
+        {
+            return self.last;
+        }
+        self.last = *self.known_data.entry(data.clone()).or_insert_with(|| {
+            self.data.push((data.clone(), cell));
+            self.data.len() as u32 - 1
+        });
+        self.last
+    }
+}
+
+/// What the time of an operation depends on. Optimizers are told apart by the cost well enough.
+pub fn rate(spec: &RunSpec) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    match spec {
+        RunSpec::Network(run) => {
+            let NetworkRun { info, batch_size, precision, objective, record, .. } = &**run;
+            for layer in run.layers() {
+                format!("{layer:?}").hash(&mut hasher);
+            }
+            (info.features, batch_size.get(), record.loss_after_update()).hash(&mut hasher);
+            (*precision as u8, *objective as u8).hash(&mut hasher);
+        }
+        RunSpec::Function(run) => (run.precision as u8).hash(&mut hasher),
+    }
+    hasher.finish()
+}

@@ -1,0 +1,212 @@
+//! Every cell of a space, once: read, lowered and looked at by all who have something to say of it. Rules, warnings, exclusions, costs
+//! and ids come of this one stream.
+//!
+//! Threads take the cells in long rows. What they find is put together in the order of the file.
+
+use rayon::prelude::*;
+
+use super::exclude::{Exclusion, Marks};
+use super::findings::Findings;
+use super::lints::Warnings;
+use super::lower::{Known, Lowered};
+use super::odometer::Odometer;
+use super::shapes::Shapes;
+use super::space::Space;
+use crate::file::{Experiment, SectionSet, Under};
+use crate::settings::RunId;
+use crate::spec::RunSpec;
+use crate::value::problem::Problem;
+
+/// What a stream of cells brings.
+#[derive(Debug)]
+pub struct Streamed<'e> {
+    /// Those that were not left out, in the order of the file.
+    pub cells: Vec<Found>,
+    /// The ids of their runs, the seeds of each cell in a row.
+    pub ids: Vec<RunId>,
+    /// How many were left out.
+    pub excluded: u64,
+    pub shapes: Shapes,
+    pub warnings: Warnings<'e>,
+    /// What is wrong.
+    pub problems: Vec<Problem>,
+}
+
+/// A cell that was not left out.
+#[derive(Debug, Clone)]
+pub struct Found {
+    /// Its index into the space.
+    pub index: u32,
+    /// Which of the shapes its runs have.
+    pub shape: u32,
+    /// The run with the first seed, where it is kept.
+    pub spec: Option<Box<RunSpec>>,
+}
+
+/// What the stream is asked for.
+#[derive(Debug, Clone, Copy)]
+pub struct Stream<'p> {
+    pub experiment: &'p Experiment,
+    pub space: &'p Space,
+    pub known: &'p Known,
+    /// Whether the specification of each cell is kept, and its ids left open: they depend on what else there is.
+    pub keeps_specs: bool,
+}
+
+/// A thread takes so many cells in a row.
+const ROW: u64 = 4096;
+
+/// What was found in some cells, in a row.
+#[derive(Debug)]
+struct Row<'e> {
+    cells: Vec<Found>,
+    ids: Vec<RunId>,
+    excluded: u64,
+    shapes: Shapes,
+    warnings: Warnings<'e>,
+    findings: Findings,
+    exclusion: Exclusion<'e>,
+}
+
+impl<'p> Stream<'p> {
+    /// All cells.
+    ///
+    /// # Panics
+    /// Where the space has more cells than an index has room for.
+    pub fn all(self) -> Streamed<'p> {
+        let size = self.space.size().and_then(|size| u32::try_from(size).ok()).expect("a plan has few enough cells");
+        let (experiment, size) = (self.experiment, u64::from(size));
+        let mut all = Streamed {
+            cells: Vec::new(),
+            ids: Vec::new(),
+            excluded: 0,
+            shapes: Shapes::default(),
+            warnings: Warnings::of(experiment),
+            problems: Vec::new(),
+        };
+        let mut exclusion = match Exclusion::of(experiment) {
+            Ok(exclusion) => exclusion,
+            Err(problem) => {
+                all.problems.push(problem);
+                return all;
+            }
+        };
+        let sections_of_axes = experiment.sections_of_axes();
+        let rows: Vec<Row> = (0..size.div_ceil(ROW))
+            .into_par_iter()
+            .map(|row| self.row(row * ROW..size.min((row + 1) * ROW), exclusion.clone(), &sections_of_axes))
+            .collect();
+        let mut findings = Findings::default();
+        all.cells.reserve_exact(rows.iter().map(|row| row.cells.len()).sum());
+        all.ids.reserve_exact(rows.iter().map(|row| row.ids.len()).sum());
+        for row in rows {
+            let names = all.shapes.merge(row.shapes);
+            all.cells.extend(row.cells.into_iter().map(|cell| Found { shape: names[cell.shape as usize], ..cell }));
+            all.ids.extend(row.ids);
+            all.excluded += row.excluded;
+            all.warnings.merge(row.warnings);
+            findings.merge(row.findings);
+            exclusion.merge(row.exclusion);
+        }
+        if findings.is_empty() && experiment.is_sound() {
+            all.problems.extend(exclusion.problems(experiment));
+        }
+        all.problems.extend(findings.into_problems());
+        all
+    }
+
+    fn row(self, indices: std::ops::Range<u64>, exclusion: Exclusion<'p>, sections_of_axes: &[SectionSet]) -> Row<'p> {
+        let Self { experiment, space, known, keeps_specs } = self;
+        let mut row = Row {
+            cells: Vec::new(),
+            ids: Vec::new(),
+            excluded: 0,
+            shapes: Shapes::default(),
+            warnings: Warnings::of(experiment),
+            findings: Findings::default(),
+            exclusion,
+        };
+        let mut odometer = Odometer::at(experiment, sections_of_axes, space, indices.start.into());
+        let mut under = Under::new(experiment);
+        let (mut lowered, mut unread) = (Lowered::default(), SectionSet::ALL);
+        for index in indices.clone() {
+            if index > indices.start {
+                odometer.advance();
+            }
+            unread = unread.or(odometer.moved());
+            // What its axes leave out may be what cannot be had at all.
+            let marks = row.marks_of_axes(&odometer);
+            if row.exclusion.leaves_out(marks) {
+                row.excluded += 1;
+                continue;
+            }
+            let changed = std::mem::replace(&mut unread, SectionSet::NONE);
+            under.turn(odometer.choice(), changed);
+            let sections = match under.sections() {
+                Ok(sections) => sections,
+                Err(problem) => {
+                    // In a file with mistakes this may come of what was left out.
+                    if experiment.is_sound() {
+                        row.findings.cell(odometer.taken(), odometer.choice()).report(problem.clone());
+                    }
+                    (lowered, unread) = (Lowered::default(), SectionSet::ALL);
+                    continue;
+                }
+            };
+            lowered.update(sections, changed, known);
+            let marks = marks.and(row.marks_of_settings(&lowered));
+            if row.exclusion.leaves_out(marks) {
+                row.excluded += 1;
+                continue;
+            }
+            let contradictions = lowered.contradictions(sections);
+            let is_sound = contradictions.is_empty();
+            if !is_sound {
+                let mut findings = row.findings.cell(odometer.taken(), odometer.choice());
+                contradictions
+                    .into_iter()
+                    .filter_map(|found| found.into_problem(experiment, odometer.choice()))
+                    .for_each(|problem| findings.report(problem));
+            }
+            let Some(spec) = lowered.spec().filter(|_| is_sound) else { continue };
+            row.warnings.look(spec, odometer.choice());
+            if !keeps_specs {
+                row.ids.extend(lowered.run_ids(experiment.seeds.get()));
+            }
+            row.cells.push(Found {
+                index: index as u32,
+                shape: row.shapes.add(spec, lowered.rate(), index as u32),
+                spec: keeps_specs.then(|| Box::new(spec.clone())),
+            });
+        }
+        row
+    }
+
+    /// The run with the first seed of the cell `index` alone.
+    pub fn cell(self, sections_of_axes: &[SectionSet], index: u32) -> Option<RunSpec> {
+        let odometer = Odometer::at(self.experiment, sections_of_axes, self.space, index.into());
+        let (mut under, mut lowered) = (Under::new(self.experiment), Lowered::default());
+        under.turn(odometer.choice(), SectionSet::ALL);
+        lowered.update(under.sections().ok()?, SectionSet::ALL, self.known);
+        lowered.into_spec()
+    }
+}
+
+impl Row<'_> {
+    fn marks_of_axes(&mut self, odometer: &Odometer) -> Marks {
+        if self.exclusion.is_empty() {
+            return Marks::NONE;
+        }
+        let choice = odometer.choice();
+        odometer.taken().for_each(|taken| self.exclusion.note(taken.name(), || taken.value(choice)));
+        self.exclusion.of_axes(odometer.taken(), choice)
+    }
+
+    fn marks_of_settings(&mut self, lowered: &Lowered) -> Marks {
+        if self.exclusion.is_empty() {
+            return Marks::NONE;
+        }
+        lowered.settings().for_each(|(name, value)| self.exclusion.note(name, || value.to_string()));
+        self.exclusion.of_settings(lowered.settings())
+    }
+}
