@@ -18,7 +18,7 @@ STEPS = EXPERIMENT["train"]["steps"]
 OPTIMIZERS = EXPERIMENT["optimizer"]
 SHAPES = list(zip(WIDTHS[:-1], WIDTHS[1:]))
 
-# Where the mean of the last 100 losses lies, whatever the seed; as in tests/ch6.rs.
+# Where the mean of the last 100 losses lies, whatever the seed; as in tests/it/ch6.rs.
 LEARNED = {
     "adagrad": (0.02, 0.045),
     "adam": (0.025, 0.06),

@@ -52,8 +52,6 @@ mod tables;
 mod upgrade;
 
 #[cfg(test)]
-mod interruption_tests;
-#[cfg(test)]
 mod tests;
 
 pub use batch::BatchName;

@@ -1,5 +1,7 @@
 //! What a results folder promises to those who use it.
 
+mod interruption;
+
 use std::collections::BTreeSet;
 use std::fs::{self, File};
 use std::sync::Arc;

@@ -204,7 +204,7 @@ const UNSEEN: [(&str, &str); 25] = [
 
 #[test]
 fn the_schema_sees_the_mistakes_that_people_make() {
-    let folder = root().join("tests/mistakes");
+    let folder = root().join("tests/it/corpus");
     let mistakes = files(&folder);
     assert!(mistakes.len() >= 60, "{} files", mistakes.len());
     let mut wrong: Vec<String> = Vec::new();

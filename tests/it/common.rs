@@ -1,7 +1,5 @@
 //! A folder of its own for each test, and the real program run in it.
 
-#![allow(dead_code, reason = "every test file uses some of it")]
-
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 

@@ -1,8 +1,6 @@
 //! What is legal and surely not meant: each warning where it belongs, and not a step beyond.
 
-mod common;
-
-use common::{Ran, SMALL, Scratch};
+use crate::common::{Ran, SMALL, Scratch};
 
 fn check(experiment: &str) -> Ran {
     Scratch::with(experiment).run("check small.toml").well()

@@ -1,8 +1,6 @@
 //! Variants, trials and axes that move together, as a person uses them and gets them wrong.
 
-mod common;
-
-use common::{SMALL, Scratch, settled};
+use crate::common::{SMALL, Scratch, settled};
 
 /// The complete stderr of `paribus run` on [`SMALL`] with these lines put in the place of others, and with `more` at its end.
 fn mistakes(changes: &[(&str, &str)], more: &str) -> String {

@@ -124,7 +124,7 @@ fn assert_accuracies(trained: &Trained, part: Part, every: u64, expected: &[f64]
 #[test]
 fn optimizers_walk_down_the_parabola_as_in_the_book() {
     let (trained, golden) =
-        (train(include_str!("../experiments/optimizer_compare_naive.toml")), golden("optimizer_compare_naive"));
+        (train(include_str!("../../experiments/optimizer_compare_naive.toml")), golden("optimizer_compare_naive"));
     for (label, name) in [("sgd", "SGD"), ("momentum", "Momentum"), ("adagrad", "AdaGrad"), ("adam", "Adam")] {
         let trajectory = &of(&trained, label).outcome.trajectory;
         let (x, y) = (&golden[&format!("{name}/x")], &golden[&format!("{name}/y")]);
@@ -140,8 +140,10 @@ fn optimizers_walk_down_the_parabola_as_in_the_book() {
 
 #[test]
 fn four_optimizers_learn_mnist_as_in_the_book() {
-    let (trained, golden) =
-        (train(&twin(include_str!("../experiments/optimizer_compare_mnist.toml"))), golden("optimizer_compare_mnist"));
+    let (trained, golden) = (
+        train(&twin(include_str!("../../experiments/optimizer_compare_mnist.toml"))),
+        golden("optimizer_compare_mnist"),
+    );
     for (label, name) in [("sgd", "SGD"), ("momentum", "Momentum"), ("adagrad", "AdaGrad"), ("adam", "Adam")] {
         assert_eq!(golden[name].len(), 2000);
         assert_losses(of(&trained, label), &golden[name], 1e-9);
@@ -150,7 +152,8 @@ fn four_optimizers_learn_mnist_as_in_the_book() {
 
 #[test]
 fn six_optimizers_learn_mnist_as_in_the_memo() {
-    let text = twin(include_str!("../experiments/ch6.toml")).replace("\n[train]\n", "\n[train]\nprecision = \"f64\"\n");
+    let text =
+        twin(include_str!("../../experiments/ch6.toml")).replace("\n[train]\n", "\n[train]\nprecision = \"f64\"\n");
     let (trained, golden) = (train(&text), golden("memo_six_optimizers"));
     for (label, name) in
         [("sgd", "SGD"), ("momentum", "Momentum"), ("nesterov", "Nesterov"), ("adagrad", "AdaGrad"), ("adam", "Adam")]
@@ -165,7 +168,7 @@ fn six_optimizers_learn_mnist_as_in_the_memo() {
 #[test]
 fn three_initializations_learn_mnist_as_in_the_book() {
     let (trained, golden) =
-        (train(&twin(include_str!("../experiments/weight_init_compare.toml"))), golden("weight_init_compare"));
+        (train(&twin(include_str!("../../experiments/weight_init_compare.toml"))), golden("weight_init_compare"));
     for (label, name) in [("weights=0.01", "std=0.01"), ("xavier", "Xavier"), ("he", "He")] {
         assert_eq!(golden[name].len(), 2000);
         assert_losses(of(&trained, label), &golden[name], 1e-9);
@@ -174,7 +177,7 @@ fn three_initializations_learn_mnist_as_in_the_book() {
 
 #[test]
 fn activations_are_spread_as_in_the_book() {
-    let text = twin(include_str!("../experiments/weight_init_activation_histogram.toml"));
+    let text = twin(include_str!("../../experiments/weight_init_activation_histogram.toml"));
     let (trained, golden) = (train(&text), golden("weight_init_activation_histogram"));
     let histograms = &of(&trained, "sigmoid, weights=1").outcome.histograms;
     for layer in 1..=5 {
@@ -193,7 +196,7 @@ fn activations_are_spread_as_in_the_book() {
 
 #[test]
 fn batch_normalization_learns_from_every_scale_as_in_the_book() {
-    let text = without_losses(&twin(include_str!("../experiments/batch_norm_test.toml")));
+    let text = without_losses(&twin(include_str!("../../experiments/batch_norm_test.toml")));
     let (trained, golden) = (train(&text), golden("batch_norm_test"));
     assert_eq!((trained.len(), golden.len()), (32, 32));
     for (name, expected) in &golden {
@@ -212,7 +215,7 @@ fn batch_normalization_learns_from_every_scale_as_in_the_book() {
 
 #[test]
 fn weight_decay_holds_back_as_in_the_book() {
-    let text = without_losses(&twin(include_str!("../experiments/overfit_weight_decay.toml")));
+    let text = without_losses(&twin(include_str!("../../experiments/overfit_weight_decay.toml")));
     let text = text.replace("[0.0, 0.1]", "[0.1]");
     let (trained, golden) = (train(&text), golden("overfit_weight_decay"));
     assert_eq!((golden["train_acc"].len(), golden["test_acc"].len()), (201, 201));
@@ -222,7 +225,7 @@ fn weight_decay_holds_back_as_in_the_book() {
 
 #[test]
 fn dropout_holds_back_as_in_the_book() {
-    let text = twin(include_str!("../experiments/overfit_dropout.toml")).replace("[0.0, 0.2]", "[0.2]");
+    let text = twin(include_str!("../../experiments/overfit_dropout.toml")).replace("[0.0, 0.2]", "[0.2]");
     let (trained, golden) = (train(&text), golden("overfit_dropout"));
     assert_eq!((golden["train_acc"].len(), golden["train_loss"].len()), (301, 903));
     assert_losses(&trained[0], &golden["train_loss"], 1e-9);
@@ -232,7 +235,7 @@ fn dropout_holds_back_as_in_the_book() {
 
 #[test]
 fn a_hundred_trials_are_the_books() {
-    let text = without_losses(&twin(include_str!("../experiments/hyperparameter_optimization.toml")));
+    let text = without_losses(&twin(include_str!("../../experiments/hyperparameter_optimization.toml")));
     let (trained, golden) = (train(&text), golden("hyperparameter_optimization"));
     assert_eq!((trained.len(), golden.len()), (100, 200));
     for (name, expected) in &golden {
@@ -266,7 +269,7 @@ fn scripts_that_are_not_the_books_are_reproduced_as_well() {
     struct Scripts {
         script: Vec<Script>,
     }
-    let scripts: Scripts = toml::from_str(include_str!("goldens/scripts.toml")).unwrap();
+    let scripts: Scripts = toml::from_str(include_str!("../goldens/scripts.toml")).unwrap();
     for Script { experiment, losses } in scripts.script {
         let trained = train(&experiment);
         assert_eq!(trained.len(), losses.len());

@@ -1,14 +1,13 @@
 //! Every setting that a run can have has its column in the table of runs.
 
-mod common;
-
 use std::collections::BTreeMap;
 
-use common::Scratch;
 use paribus::file::Experiment;
 use paribus::plan::Plan;
 use paribus::settings::{Scalar, Settings};
 use paribus::store::{Kind, SETTING_COLUMNS};
+
+use crate::common::Scratch;
 
 const EVERYTHING: &str = r#"
 [data]

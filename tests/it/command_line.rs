@@ -1,14 +1,13 @@
 //! The commands, as a person uses them, on the real data.
 
-mod common;
-
 use std::process::Stdio;
 use std::time::{Duration, Instant};
 
 use arrow::array::{Array, AsArray};
 use arrow::datatypes::{Float64Type, Int64Type};
-use common::{SMALL, Scratch, settled};
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
+
+use crate::common::{SMALL, Scratch, settled};
 
 /// A run's history as the tables have it, in bits: label, seed, and (step, loss, penalty) for each row.
 type Histories = std::collections::BTreeMap<(String, i64), Vec<(i64, u64, u64)>>;

@@ -1,8 +1,6 @@
 //! What `plan` says of runs before they are trained: which are there, why others are not, what it all takes.
 
-mod common;
-
-use common::{SMALL, Scratch, settled};
+use crate::common::{SMALL, Scratch, settled};
 
 /// From `runs` on.
 fn runs(text: &str) -> String {

@@ -1,8 +1,6 @@
 //! What `paribus list` prints.
 
-mod common;
-
-use common::Scratch;
+use crate::common::Scratch;
 
 fn list(what: &str) -> String {
     Scratch::new().run(&format!("list {what}")).well().stdout

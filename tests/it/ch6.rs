@@ -1,11 +1,10 @@
 //! The reference experiment as a whole, on the real data: where each optimizer ends, and to which bits.
 
-mod common;
-
 use arrow::array::AsArray;
 use arrow::datatypes::Float64Type;
-use common::Scratch;
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
+
+use crate::common::Scratch;
 
 /// Label, final loss and hash of the final parameters of each run.
 fn ends(scratch: &Scratch) -> Vec<(String, f64, String)> {
@@ -33,7 +32,7 @@ fn ends(scratch: &Scratch) -> Vec<(String, f64, String)> {
 #[test]
 fn six_optimizers_learn_mnist_as_well_as_they_should_and_to_the_same_bits() {
     let scratch = Scratch::new();
-    scratch.write("ch6.toml", include_str!("../experiments/ch6.toml"));
+    scratch.write("ch6.toml", include_str!("../../experiments/ch6.toml"));
     scratch.run("run ch6.toml --quiet").well();
     let ends = ends(&scratch);
 

@@ -1,8 +1,6 @@
 //! What a newcomer meets: help, templates, completions, manual pages.
 
-mod common;
-
-use common::Scratch;
+use crate::common::Scratch;
 
 const COMMANDS: [&str; 12] =
     ["init", "check", "plan", "list", "show", "run", "status", "diff", "reproduce", "schema", "completions", "man"];

@@ -1,8 +1,6 @@
 //! What a person reads who has made a mistake: complete texts.
 
-mod common;
-
-use common::{SMALL, Scratch};
+use crate::common::{SMALL, Scratch};
 
 /// The complete stderr of `paribus run` on a wrong file; nothing is written.
 fn mistakes(experiment: &str) -> String {

@@ -1,13 +1,12 @@
 //! Data of every kind, from the file to the tables.
 
-mod common;
-
 use std::collections::{BTreeMap, BTreeSet};
 
 use arrow::array::AsArray;
 use arrow::datatypes::{DataType, Float64Type};
-use common::Scratch;
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
+
+use crate::common::Scratch;
 
 /// Two optimizers and two seeds on the data of this section.
 fn experiment(data: &str, evaluate: &str) -> String {

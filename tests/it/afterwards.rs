@@ -1,7 +1,5 @@
 //! What can be said and done once there are results: status, differences, reproduction.
 
-mod common;
-
 use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
@@ -10,12 +8,13 @@ use std::time::{Duration, Instant};
 
 use arrow::array::{ArrayRef, AsArray, Float64Array, RecordBatch};
 use arrow::datatypes::Float64Type;
-use common::{SMALL, Scratch};
 use parquet::arrow::ArrowWriter;
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 use parquet::file::metadata::KeyValue;
 use parquet::file::properties::WriterProperties;
 use serde_json::Value;
+
+use crate::common::{SMALL, Scratch};
 
 /// [`SMALL`] on a table of its own; `slope` decides what is in it.
 fn on_a_table(scratch: &Scratch, folder: &str, slope: usize) {

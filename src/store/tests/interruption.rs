@@ -8,10 +8,10 @@ use arrow::array::{AsArray, RecordBatch};
 use arrow::datatypes::{ArrowPrimitiveType, Float64Type, Int64Type};
 use tempfile::{TempDir, tempdir, tempdir_in};
 
-use super::disk::interruption;
-use super::row::tests::{evaluation, failed, layer, run, run_with};
-use super::*;
 use crate::record::Part;
+use crate::store::disk::interruption;
+use crate::store::row::tests::{evaluation, failed, layer, run, run_with};
+use crate::store::*;
 
 /// The runs of these tests: 1 has losses, evaluations and numbers about layers, 5 evaluations only, 0 neither, 4 failed, the others have losses only.
 fn trained(number: u64) -> RunRow {

@@ -1,11 +1,8 @@
 //! Networks end with the same parameters on every instruction set, and always have.
 
-mod common;
-
 use std::ops::ControlFlow;
 use std::path::PathBuf;
 
-use common::Scratch;
 use paribus::batches::Sampling;
 use paribus::data::{Data, Dataset, Limits, Preparation, Source};
 use paribus::file::Experiment;
@@ -19,6 +16,8 @@ use paribus::seed::Seed;
 use paribus::spec::{NetworkRun, RunSpec};
 use paribus::train::{self, Ending};
 use serde::de::DeserializeOwned;
+
+use crate::common::Scratch;
 
 /// Four steps of 784-100-100-100-100-10 on MNIST with Adam.
 fn spec(data: &Data, precision: Precision) -> NetworkRun {

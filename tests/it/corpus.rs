@@ -1,16 +1,15 @@
-//! What a person reads who has made one of the mistakes that people make: every file of `tests/mistakes`, with the complete text beside it.
+//! What a person reads who has made one of the mistakes that people make.
 //!
-//! Each file is a complete experiment with one mistake, which its first line tells in the words of the person who made it.
-
-mod common;
+//! The mistakes are in the folder `corpus` beside this file. Each is a complete experiment with one mistake, which its first
+//! line tells in the words of the person who made it; the complete text that the program prints stands next to it.
 
 use std::path::{Path, PathBuf};
 
-use common::Scratch;
+use crate::common::Scratch;
 
 /// The files, sorted, each with its name.
 fn files() -> Vec<(String, PathBuf)> {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/mistakes");
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/it/corpus");
     let mut files: Vec<(String, PathBuf)> = std::fs::read_dir(folder)
         .expect("the folder can be read")
         .map(|entry| entry.expect("the folder can be read").path())
@@ -27,7 +26,7 @@ fn every_mistake_is_explained() {
     let files = files();
     assert!(files.len() >= 60, "{} files", files.len());
     let mut settings = insta::Settings::clone_current();
-    settings.set_snapshot_path("mistakes");
+    settings.set_snapshot_path("corpus");
     settings.set_prepend_module_to_snapshot(false);
     settings.set_omit_expression(true);
     let _bound = settings.bind_to_scope();

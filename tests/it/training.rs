@@ -61,7 +61,7 @@ fn trainings_follow_an_independent_implementation() {
     }
     // Both compute in double precision; what they sum, they sum in another order.
     let near = |x: f64, y: f64| (x - y).abs() < 1e-11 * y.abs().max(1.0);
-    for golden in toml::from_str::<Goldens>(include_str!("goldens/training.toml")).unwrap().training {
+    for golden in toml::from_str::<Goldens>(include_str!("../goldens/training.toml")).unwrap().training {
         let (before, after) = (golden.train("before-update"), golden.train("after-update"));
         for (history, expected) in [(&before.history, &golden.before_update), (&after.history, &golden.after_update)] {
             assert_eq!(history.len(), expected.len());

@@ -1,13 +1,12 @@
 //! Experiments that are made from several parts: files that extend others, and what `--set` says.
 
-mod common;
-
 use std::path::Path;
 
-use common::{SMALL, Scratch, settled};
 use paribus::file::Experiment;
 use paribus::plan::Plan;
 use proptest::prelude::*;
+
+use crate::common::{Ran, SMALL, Scratch, settled};
 
 /// The complete stderr of `paribus run small.toml` with these arguments of `--set`; nothing is written.
 fn mistakes(files: &[(&str, &str)], set: &[&str]) -> String {
@@ -34,13 +33,13 @@ fn scratch(files: &[(&str, &str)]) -> Scratch {
     scratch
 }
 
-fn ran(scratch: &Scratch, command: &str, set: &[&str]) -> common::Ran {
+fn ran(scratch: &Scratch, command: &str, set: &[&str]) -> Ran {
     let mut command = scratch.command(command);
     set.iter().for_each(|argument| {
         command.args(["--set", argument]);
     });
     let output = command.output().expect("the program starts");
-    common::Ran {
+    Ran {
         stdout: String::from_utf8(output.stdout).expect("the program prints UTF-8"),
         stderr: String::from_utf8(output.stderr).expect("the program prints UTF-8"),
         code: output.status.code().unwrap_or(-1),

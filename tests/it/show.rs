@@ -1,8 +1,6 @@
 //! What `paribus show` prints, as a person reads it and as the program reads it again.
 
-mod common;
-
-use common::{SMALL, Scratch};
+use crate::common::{SMALL, Scratch};
 
 /// The id that a shown run is said to have.
 fn id(shown: &str) -> &str {
