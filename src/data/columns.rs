@@ -14,6 +14,7 @@ use thiserror::Error;
 use super::dataset::{Dataset, Inputs, Rows};
 use super::target::{self, Column, Resolved, TargetError, TaskKind};
 use super::{Info, MOST_NUMBERS, Scalings, counted, fingerprint};
+use crate::settings::Settings;
 use crate::value::problem::{did_you_mean, listed};
 use crate::value::schema::or;
 
@@ -320,6 +321,20 @@ impl Columns {
         };
         Ok((Dataset { train, test, features, task, scalings: Scalings::default() }, info))
     }
+
+    /// Writes `task`, `target`, and `columns` where not all columns are used.
+    pub fn settings(&self, info: &Info, settings: &mut Settings) {
+        settings.set("task", info.task.name());
+        settings.set("target", written(self.target.get()));
+        if let (Some(features), false) = (&self.features, info.all_columns) {
+            settings.set("columns", written(features.get()));
+        }
+    }
+}
+
+/// `a,b`; commas within a name are escaped, so that no two lists are written alike.
+fn written(names: &[String]) -> String {
+    names.iter().map(|name| name.replace('\\', "\\\\").replace(',', "\\,")).collect::<Vec<_>>().join(",")
 }
 
 impl Part {
@@ -335,4 +350,17 @@ pub fn read_file(path: &Path) -> Result<Vec<u8>, Fault> {
         return Err(Fault::NotAFile);
     }
     std::fs::read(path).map_err(Fault::Unreadable)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lists_of_names_are_never_written_alike() {
+        let list = |names: &[&str]| written(&names.iter().map(|&name| name.to_owned()).collect::<Vec<_>>());
+        assert_eq!(list(&["a", "b"]), "a,b");
+        assert_eq!(list(&["a,b"]), "a\\,b");
+        assert_ne!(list(&["a\\", "b"]), list(&["a\\,b"]));
+    }
 }
