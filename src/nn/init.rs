@@ -2,15 +2,12 @@
 
 mod orthogonal;
 
-use std::fmt;
-
 use schemars::JsonSchema;
-use serde::de::value::EnumAccessDeserializer;
-use serde::de::{EnumAccess, Visitor};
-use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use serde::{Deserialize, Serialize, Serializer};
 
 use self::orthogonal::orthogonalize;
 use super::parameters::{Layout, Role};
+use crate::forms::forms;
 use crate::number::{Finite, OutOfRange, Positive};
 use crate::random::{self, Draws, Random};
 use crate::real::Real;
@@ -164,39 +161,13 @@ impl Serialize for Weights {
     }
 }
 
-impl<'de> Deserialize<'de> for Weights {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct NumberOrKind;
-
-        impl<'de> Visitor<'de> for NumberOrKind {
-            type Value = Weights;
-
-            fn expecting(&self, f: &mut fmt::Formatter) -> fmt::Result {
-                f.write_str("the name of an initialization, or a number: a standard deviation")
-            }
-
-            fn visit_f64<E: serde::de::Error>(self, std: f64) -> Result<Weights, E> {
-                let std = Positive::new(std).map_err(|_| {
-                    E::custom(OutOfRange::new(std, "a finite number above 0 (a standard deviation), or \"zeros\""))
-                })?;
-                Ok(Weights::Normal(Normal { std }))
-            }
-
-            fn visit_i64<E: serde::de::Error>(self, std: i64) -> Result<Weights, E> {
-                self.visit_f64(std as f64)
-            }
-
-            fn visit_u64<E: serde::de::Error>(self, std: u64) -> Result<Weights, E> {
-                self.visit_f64(std as f64)
-            }
-
-            fn visit_enum<A: EnumAccess<'de>>(self, kind: A) -> Result<Weights, A::Error> {
-                Weights::deserialize(EnumAccessDeserializer::new(kind))
-            }
-        }
-
-        deserializer.deserialize_enum("Weights", &Self::KINDS, NumberOrKind)
-    }
+forms! {
+    Weights[Weights::KINDS], "the name of an initialization, or a number: a standard deviation",
+    number: |std| match Positive::new(std) {
+        Ok(std) => Ok(Weights::Normal(Normal { std })),
+        Err(_) => Err(OutOfRange::new(std, "a finite number above 0 (a standard deviation), or \"zeros\"")),
+    },
+    word: Weights::deserialize,
 }
 
 #[cfg(test)]

@@ -36,6 +36,14 @@ impl SerializeStruct for Fields<'_> {
     }
 }
 
+macro_rules! accepted {
+    ($($method:ident($scalar:ty))*) => {
+        $(fn $method(self, value: $scalar) -> Result {
+            self.set(value)
+        })*
+    };
+}
+
 macro_rules! refused {
     ($of:ty: $($method:ident($($argument:ty),*))*) => {
         $(fn $method(self, $(_: $argument),*) -> std::result::Result<$of, Error> {
@@ -62,28 +70,8 @@ impl<'a> Serializer for Fields<'a> {
         Ok(self)
     }
 
-    fn serialize_bool(self, value: bool) -> Result {
-        self.set(value)
-    }
-
-    fn serialize_i64(self, value: i64) -> Result {
-        self.set(Scalar::Int(value))
-    }
-
     fn serialize_u32(self, value: u32) -> Result {
         self.set(u64::from(value))
-    }
-
-    fn serialize_u64(self, value: u64) -> Result {
-        self.set(value)
-    }
-
-    fn serialize_f64(self, value: f64) -> Result {
-        self.set(value)
-    }
-
-    fn serialize_str(self, value: &str) -> Result {
-        self.set(value)
     }
 
     fn serialize_unit_variant(self, _: &'static str, _: u32, name: &'static str) -> Result {
@@ -112,10 +100,17 @@ impl<'a> Serializer for Fields<'a> {
         Err(Error)
     }
 
+    accepted! {
+        serialize_bool(bool)
+        serialize_u64(u64)
+        serialize_f64(f64)
+        serialize_str(&str)
+    }
     refused! { ():
         serialize_i8(i8)
         serialize_i16(i16)
         serialize_i32(i32)
+        serialize_i64(i64)
         serialize_u8(u8)
         serialize_u16(u16)
         serialize_f32(f32)
