@@ -3,7 +3,8 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::dataset::{Rows, Task};
+use super::dataset::Task;
+use super::rows::Rows;
 use super::synthetic::{Classes, Synthetic, classified};
 use super::{Error, are_too_many};
 use crate::number::{Count, NonNegative, in_range};

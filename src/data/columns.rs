@@ -11,7 +11,8 @@ use serde::Serialize;
 use serde::de::{Error as _, SeqAccess};
 use thiserror::Error;
 
-use super::dataset::{Dataset, Inputs, Rows};
+use super::dataset::Dataset;
+use super::rows::{Inputs, Rows};
 use super::target::{self, Column, Resolved, TargetError, TaskKind};
 use super::{Info, MOST_NUMBERS, Scalings, counted, fingerprint};
 use crate::forms::forms;

@@ -5,7 +5,8 @@
 //! <https://doi.org/10.24432/C50P49>, CC BY 4.0): each pixel says how many of 4 × 4 points are black, 0 to 16. The rows are in the order
 //! of `digits.csv` of scikit-learn 1.9, repacked as IDX files. There is no test data of its own: see `test_share`.
 
-use super::dataset::{Dataset, Inputs, Rows, Targets, Task};
+use super::dataset::{Dataset, Task};
+use super::rows::{Inputs, Rows, Targets};
 use super::{DataSource, Error, Info, Limits, Scalings, mnist};
 
 const IMAGES: &[u8] = include_bytes!("../../data/digits/digits-images-idx3-ubyte.gz");

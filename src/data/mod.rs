@@ -15,6 +15,7 @@ pub mod normal;
 pub mod normalize;
 pub mod npy;
 pub mod parquet;
+pub mod rows;
 pub mod sine;
 pub mod spiral;
 pub mod split;
@@ -27,9 +28,10 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
-pub use dataset::{Dataset, Inputs, Rows, Targets, Task, View};
+pub use dataset::{Dataset, Task, View};
 pub use idx::{Fault, FileError, Idx};
 pub use normalize::{Normalize, Scalings};
+pub use rows::{Inputs, Rows, Targets};
 pub use split::{Partition, Preparation, Split, SplitError};
 
 use self::blobs::Blobs;

@@ -3,7 +3,8 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::dataset::{Rows, Task};
+use super::dataset::Task;
+use super::rows::Rows;
 use super::synthetic::{Synthetic, classified};
 use crate::number::{Count, NonNegative, in_range};
 use crate::real::sin_cos;

@@ -3,7 +3,8 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::dataset::{Rows, Task};
+use super::dataset::Task;
+use super::rows::Rows;
 use super::synthetic::{Classes, Synthetic, classified};
 use crate::number::{Count, in_range};
 use crate::seed::{Purpose, Seed, numpy};

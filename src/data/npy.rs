@@ -9,7 +9,8 @@ use std::path::{Path, PathBuf};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::dataset::{Dataset, Inputs, Rows};
+use super::dataset::Dataset;
+use super::rows::{Inputs, Rows};
 use super::target::{self, Column, Resolved, TargetError, TaskKind};
 use super::{DataSource, Error, Info, Limits, Scalings, are_too_many, counted, fingerprint};
 use crate::number::shortest;

@@ -3,7 +3,8 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::dataset::{Inputs, Rows, Targets, Task};
+use super::dataset::Task;
+use super::rows::{Inputs, Rows, Targets};
 use super::synthetic::Synthetic;
 use crate::number::{Count, NonNegative, in_range};
 use crate::real::sin_cos;

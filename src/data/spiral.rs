@@ -4,7 +4,8 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
-use super::dataset::{Rows, Task};
+use super::dataset::Task;
+use super::rows::Rows;
 use super::synthetic::{Classes, Synthetic, classified};
 use crate::number::{Count, NonNegative, in_range};
 use crate::real::sin_cos;

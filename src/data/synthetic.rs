@@ -7,7 +7,8 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::dataset::{Dataset, Inputs, Rows, Targets, Task};
+use super::dataset::{Dataset, Task};
+use super::rows::{Inputs, Rows, Targets};
 use super::{DataSource, Error, Info, Limits, Scalings, are_too_many, fingerprint_of};
 use crate::number::{Count, OutOfRange};
 use crate::seed::Seed;
