@@ -148,7 +148,7 @@ impl Record {
     /// Writes `loss_at` and `loss_every`, and, where there are evaluations, `evaluate_on` (`"train-test"`) and `evaluate_every` (`"epoch"`
     /// or a number, as text); and so for histograms, numbers about layers and checks of gradients.
     pub fn settings(&self, settings: &mut Settings) {
-        settings.set("loss_at", self.loss.at.name());
+        settings.set_written("loss_at", &self.loss.at, |word| word);
         settings.set("loss_every", self.loss.every.get());
         if let Some(evaluate) = &self.evaluate {
             settings.set("evaluate_on", evaluate.on.to_string());
@@ -264,16 +264,6 @@ impl fmt::Display for Every {
         match self {
             Self::Epoch => f.write_str("epoch"),
             Self::Steps(every) => write!(f, "{}", every.get()),
-        }
-    }
-}
-
-impl LossAt {
-    /// As the experiment file writes it.
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::BeforeUpdate => "before-update",
-            Self::AfterUpdate => "after-update",
         }
     }
 }

@@ -110,12 +110,18 @@ impl Settings {
         assert!(before.is_none(), "setting `{name}` is written twice");
     }
 
-    /// Sets every field of a struct whose value is something, under the name that `called` gives it.
+    /// Sets what the experiment file writes for a value: a scalar under `name`; of an enum its variant's name; and every field that is
+    /// something under the name that `called` gives it.
     ///
     /// # Panics
     /// Where a field is no scalar, and as [`set`](Self::set).
-    pub fn set_fields(&mut self, of: &impl Serialize, called: fn(&'static str) -> &'static str) {
-        of.serialize(Fields { settings: self, called, name: "" }).expect("the fields are scalars");
+    pub fn set_written(
+        &mut self,
+        name: &'static str,
+        value: &impl Serialize,
+        called: fn(&'static str) -> &'static str,
+    ) {
+        value.serialize(Fields { settings: self, called, name }).expect("settings are scalars");
     }
 
     /// Makes these the settings of the same run with another seed.

@@ -174,7 +174,7 @@ impl NetworkRun {
         self.optimizer.settings(&mut settings);
         settings.set("batch_size", self.batch_size.get());
         settings.set("steps", self.steps);
-        settings.set("sampling", self.sampling.name());
+        settings.set_written("sampling", &self.sampling, |word| word);
         settings.set("objective", self.objective.name());
         settings.set("precision", self.precision.name());
         self.record.settings(&mut settings);

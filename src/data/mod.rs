@@ -390,7 +390,7 @@ impl Data {
             settings.set("validation_rows", info.validation_rows);
         }
         if self.1.normalize != Normalize::None {
-            settings.set("normalize", self.1.normalize.name());
+            settings.set_written("normalize", &self.1.normalize, |word| word);
         }
     }
 }

@@ -25,15 +25,6 @@ pub enum Normalize {
 }
 
 impl Normalize {
-    /// As the experiment file writes it.
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::None => "none",
-            Self::Standard => "standard",
-            Self::MinMax => "min-max",
-        }
-    }
-
     /// Measures the rows of `order`, or all, one after the other. A feature that is the same in all of them is only shifted: it
     /// becomes 0.
     fn measure(self, rows: &Rows, order: Option<&[usize]>) -> Scaling {
@@ -253,12 +244,5 @@ mod tests {
             normalized(Normalize::MinMax, Some(&[1, 0]), &[0, 1, 2, 3])[..],
             [0.0, 0.0, 0.0, 1.0, 0.0, 1.0, 2.0, 0.0, 2.0, 3.0, 0.0, 3.0]
         );
-    }
-
-    #[test]
-    fn the_name_is_what_the_file_says() {
-        for normalize in [Normalize::None, Normalize::Standard, Normalize::MinMax] {
-            assert_eq!(serde_json::from_str::<Normalize>(&format!("\"{}\"", normalize.name())).unwrap(), normalize);
-        }
     }
 }

@@ -70,7 +70,7 @@ impl<S: Synthetic> DataSource for S {
     }
 
     fn settings(&self, _: &Info, settings: &mut Settings) {
-        settings.set_fields(self, |field| if field == "seed" { "data_seed" } else { field });
+        settings.set_written("", self, |field| if field == "seed" { "data_seed" } else { field });
     }
 }
 

@@ -31,16 +31,6 @@ pub enum Scaling {
     Inverted,
 }
 
-impl Scaling {
-    /// As the experiment file writes it.
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Inference => "inference",
-            Self::Inverted => "inverted",
-        }
-    }
-}
-
 impl Dropout {
     /// Whether the layer is as good as not there.
     pub fn is_off(self) -> bool {

@@ -277,25 +277,21 @@ impl Model {
         };
         let widths: Vec<_> = stack.hidden.iter().map(|width| width.get().to_string()).collect();
         settings.set("hidden", widths.join("-"));
-        settings.set("activation", stack.activation.name());
-        if let Some((name, number)) = stack.activation.number() {
-            settings.set(name, number);
-        }
+        settings.set_written("activation", &stack.activation, |number| number);
         settings.set("bias", stack.bias);
         if stack.batch_norm {
             settings.set("batch_norm", true);
         }
         if !stack.dropout.is_off() {
             settings.set("dropout", stack.dropout.ratio.get());
-            settings.set("dropout_scaling", stack.dropout.scaling.name());
+            settings.set_written("dropout_scaling", &stack.dropout.scaling, |word| word);
         }
         if stack.output != Activation::Identity {
-            settings.set("output", stack.output.name());
-        }
-        match stack.output.number() {
-            Some(("slope", number)) => settings.set("output_slope", number),
-            Some((_, number)) => settings.set("output_alpha", number),
-            None => {}
+            settings.set_written("output", &stack.output, |number| match number {
+                "slope" => "output_slope",
+                "alpha" => "output_alpha",
+                own => own,
+            });
         }
     }
 }
@@ -386,13 +382,13 @@ impl fmt::Display for Item {
 }
 
 impl Item {
-    const OTHER_NAMES: [&'static str; 3] = ["affine", "batch-norm", "dropout"];
+    const OTHER_NAMES: &[&'static str] = &["affine", "batch-norm", "dropout"];
     /// The names of all layers.
-    pub const NAMES: [&'static str; 3 + Activation::NAMES.len()] = {
-        let mut names = [""; 3 + Activation::NAMES.len()];
+    pub const NAMES: [&'static str; Self::OTHER_NAMES.len() + Activation::NAMES.len()] = {
+        let (mut names, others) = ([""; Self::OTHER_NAMES.len() + Activation::NAMES.len()], Self::OTHER_NAMES.len());
         let mut index = 0;
         while index < names.len() {
-            names[index] = if index < 3 { Self::OTHER_NAMES[index] } else { Activation::NAMES[index - 3] };
+            names[index] = if index < others { Self::OTHER_NAMES[index] } else { Activation::NAMES[index - others] };
             index += 1;
         }
         names

@@ -1,4 +1,4 @@
-//! The fields of a struct as settings, by serde: each has the name and the value that it has in the experiment file.
+//! Typed values as settings, by serde: each has the name and the value that it has in the experiment file.
 
 use std::fmt::{Error, Result};
 
@@ -6,7 +6,7 @@ use serde::ser::{Impossible, Serialize, SerializeStruct, Serializer};
 
 use super::{Scalar, Settings};
 
-/// Sets one field after the other.
+/// Sets a scalar, or one field after the other.
 pub(super) struct Fields<'a> {
     pub settings: &'a mut Settings,
     /// What a setting is called, by the name of its field.
@@ -94,10 +94,11 @@ impl<'a> Serializer for Fields<'a> {
         self,
         _: &'static str,
         _: u32,
-        _: &'static str,
-        _: &T,
+        name: &'static str,
+        value: &T,
     ) -> Result {
-        Err(Error)
+        self.settings.set(self.name, name);
+        value.serialize(self)
     }
 
     accepted! {
