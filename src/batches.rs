@@ -17,16 +17,6 @@ pub enum Sampling {
     Shuffle,
 }
 
-impl Sampling {
-    /// As the experiment file writes it.
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::WithReplacement => "with-replacement",
-            Self::Shuffle => "shuffle",
-        }
-    }
-}
-
 /// The batches of a run: the same for every run with its seed, and, with replacement, the beginning of those of a run with larger
 /// batches.
 #[derive(Debug, Clone)]
@@ -163,13 +153,6 @@ mod tests {
         let batch = draw(&mut batches(Sampling::Shuffle, 1, 3), 0, 7);
         for row in 0..3 {
             assert!(batch[..6].iter().filter(|other| **other == row).count() == 2);
-        }
-    }
-
-    #[test]
-    fn the_name_is_what_the_file_says() {
-        for sampling in [Sampling::WithReplacement, Sampling::Shuffle] {
-            assert_eq!(serde_json::from_str::<Sampling>(&format!("\"{}\"", sampling.name())).unwrap(), sampling);
         }
     }
 }

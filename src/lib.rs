@@ -12,6 +12,7 @@
 //! | [`number`] | numbers that carry proof of their range |
 //! | [`real`] | `f32` and `f64` behind one trait; elementary functions with the same bits everywhere |
 //! | [`sample`] | what a few of many values tell of all |
+//! | `forms` | values that the file writes in more than one way |
 //! | [`value`] | TOML text as a tree of values with places, axes, located mistakes; knows no section |
 //! | [`settings`] | what a run is, as one sorted map; ids |
 //! | [`seed`] | seeds and random streams |
@@ -50,6 +51,7 @@ pub mod batches;
 pub mod cli;
 pub mod data;
 pub mod file;
+mod forms;
 pub mod function;
 #[allow(unsafe_code, reason = "instructions beyond the baseline; each use says why")]
 pub mod kernel;

@@ -16,9 +16,8 @@ mod words;
 use std::fmt;
 
 use schemars::JsonSchema;
-use serde::de::value::{EnumAccessDeserializer, MapAccessDeserializer};
-use serde::de::{EnumAccess, IntoDeserializer, MapAccess, Visitor};
-use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use serde::de::IntoDeserializer;
+use serde::{Deserialize, Serialize, Serializer};
 
 pub use self::gradient_checks::GradientChecks;
 pub use self::histograms::{Bins, Histograms, Range, Subject};
@@ -26,6 +25,7 @@ pub use self::layers::{Layers, Number};
 pub use self::moments::{Moment, Moments};
 pub use self::rows::{GradientCheckRow, HistogramRow, LayerRow};
 pub use self::words::{Word, Words};
+use crate::forms::forms;
 use crate::number::Count;
 use crate::settings::Settings;
 use crate::value::schema::or;
@@ -148,7 +148,7 @@ impl Record {
     /// Writes `loss_at` and `loss_every`, and, where there are evaluations, `evaluate_on` (`"train-test"`) and `evaluate_every` (`"epoch"`
     /// or a number, as text); and so for histograms, numbers about layers and checks of gradients.
     pub fn settings(&self, settings: &mut Settings) {
-        settings.set("loss_at", self.loss.at.name());
+        settings.set_written("loss_at", &self.loss.at, |word| word);
         settings.set("loss_every", self.loss.every.get());
         if let Some(evaluate) = &self.evaluate {
             settings.set("evaluate_on", evaluate.on.to_string());
@@ -268,16 +268,6 @@ impl fmt::Display for Every {
     }
 }
 
-impl LossAt {
-    /// As the experiment file writes it.
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::BeforeUpdate => "before-update",
-            Self::AfterUpdate => "after-update",
-        }
-    }
-}
-
 impl Word for Part {
     const ALL: &'static [Self] = &[Self::Train, Self::Validation, Self::Test];
 
@@ -308,30 +298,12 @@ impl Serialize for LossRecord {
     }
 }
 
-impl<'de> Deserialize<'de> for LossRecord {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct MomentOrTable;
-
-        impl<'de> Visitor<'de> for MomentOrTable {
-            type Value = LossRecord;
-
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str(
-                    "\"before-update\", \"after-update\" or a table such as { at = \"after-update\", every = 10 }",
-                )
-            }
-
-            fn visit_str<E: serde::de::Error>(self, moment: &str) -> Result<LossRecord, E> {
-                Ok(LossRecord { at: LossAt::deserialize(moment.into_deserializer())?, ..LossRecord::default() })
-            }
-
-            fn visit_map<A: MapAccess<'de>>(self, table: A) -> Result<LossRecord, A::Error> {
-                LossRecord::deserialize(MapAccessDeserializer::new(table))
-            }
-        }
-
-        deserializer.deserialize_any(MomentOrTable)
-    }
+forms! {
+    LossRecord, "\"before-update\", \"after-update\" or a table such as { at = \"after-update\", every = 10 }",
+    text: |at: &str| {
+        LossAt::deserialize(at.into_deserializer()).map(|at| LossRecord { at, ..LossRecord::default() })
+    },
+    table: LossRecord::deserialize,
 }
 
 impl Serialize for Every {
@@ -343,32 +315,10 @@ impl Serialize for Every {
     }
 }
 
-impl<'de> Deserialize<'de> for Every {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct EpochOrNumber;
-
-        impl<'de> Visitor<'de> for EpochOrNumber {
-            type Value = Every;
-
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("\"epoch\" or a number of steps")
-            }
-
-            fn visit_i64<E: serde::de::Error>(self, steps: i64) -> Result<Every, E> {
-                Count::try_from(steps).map(Every::Steps).map_err(E::custom)
-            }
-
-            fn visit_u64<E: serde::de::Error>(self, steps: u64) -> Result<Every, E> {
-                Count::new(steps).map(Every::Steps).map_err(E::custom)
-            }
-
-            fn visit_enum<A: EnumAccess<'de>>(self, word: A) -> Result<Every, A::Error> {
-                Every::deserialize(EnumAccessDeserializer::new(word))
-            }
-        }
-
-        deserializer.deserialize_enum("Every", &["epoch"], EpochOrNumber)
-    }
+forms! {
+    Every[["epoch"]], "\"epoch\" or a number of steps",
+    whole: |steps| Count::try_from(steps).map(Every::Steps),
+    word: Every::deserialize,
 }
 
 #[cfg(test)]

@@ -3,11 +3,14 @@
 //! Written from the lowered [`RunSpec`](crate::spec::RunSpec), it alone feeds ids, columns, labels and diffs. Two files
 //! that mean the same thing have the same settings, however they are written.
 
+mod fields;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
+use self::fields::Fields;
 use crate::number::shortest;
 use crate::seed::Seed;
 
@@ -105,6 +108,20 @@ impl Settings {
     pub fn set(&mut self, name: &'static str, value: impl Into<Scalar>) {
         let before = self.0.insert(name, value.into());
         assert!(before.is_none(), "setting `{name}` is written twice");
+    }
+
+    /// Sets what the experiment file writes for a value: a scalar under `name`; of an enum its variant's name; and every field that is
+    /// something under the name that `called` gives it.
+    ///
+    /// # Panics
+    /// Where a field is no scalar, and as [`set`](Self::set).
+    pub fn set_written(
+        &mut self,
+        name: &'static str,
+        value: &impl Serialize,
+        called: fn(&'static str) -> &'static str,
+    ) {
+        value.serialize(Fields { settings: self, called, name }).expect("settings are scalars");
     }
 
     /// Makes these the settings of the same run with another seed.

@@ -208,7 +208,7 @@ impl NetworkRun {
             SettingsPart::Training => {
                 settings.set("batch_size", self.batch_size.get());
                 settings.set("steps", self.steps);
-                settings.set("sampling", self.sampling.name());
+                settings.set_written("sampling", &self.sampling, |word| word);
                 settings.set("objective", self.objective.name());
                 settings.set("precision", self.precision.name());
             }
@@ -223,19 +223,11 @@ impl NetworkRun {
 
     /// As [`RunSpec::parameters`].
     pub fn parameters(&self) -> u64 {
-        let mut width = self.info.features as u64;
+        let mut width = self.info.features;
         let mut parameters = 0_u64;
         for layer in self.layers() {
-            let count = match layer {
-                LayerSpec::Affine { outputs, bias } => {
-                    let inputs = width + u64::from(bias);
-                    width = outputs as u64;
-                    inputs.saturating_mul(width)
-                }
-                LayerSpec::BatchNorm => width.saturating_mul(2),
-                LayerSpec::Activation(_) | LayerSpec::Dropout(_) => 0,
-            };
-            parameters = parameters.saturating_add(count);
+            parameters = parameters.saturating_add(layer.parameters(width));
+            width = layer.width(width);
         }
         parameters
     }

@@ -3,12 +3,12 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::dataset::{Rows, Task};
+use super::dataset::Task;
+use super::rows::Rows;
 use super::synthetic::{Classes, Synthetic, classified};
 use super::{Error, are_too_many};
 use crate::number::{Count, NonNegative, in_range};
 use crate::seed::{Purpose, Seed};
-use crate::settings::Settings;
 
 /// Blobs: Gaussian clouds around centers, one for each class; as easy as their centers are far apart.
 ///
@@ -77,14 +77,6 @@ impl Synthetic for Blobs {
             inputs.extend(center.iter().map(|center| center + self.noise.get() * gaussians.gaussian()));
         }
         classified(inputs, (0..rows).map(class))
-    }
-
-    fn settings(&self, settings: &mut Settings) {
-        settings.set("features", self.features.get());
-        settings.set("rows", self.rows.get());
-        settings.set("classes", self.classes.get() as u64);
-        settings.set("noise", self.noise.get());
-        settings.set("data_seed", self.seed.get());
     }
 }
 

@@ -7,13 +7,16 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use schemars::JsonSchema;
-use serde::de::{SeqAccess, Visitor};
-use serde::{Deserialize, Deserializer, Serialize};
+use serde::Serialize;
+use serde::de::{Error as _, SeqAccess};
 use thiserror::Error;
 
-use super::dataset::{Dataset, Inputs, Rows};
+use super::dataset::Dataset;
+use super::rows::{Inputs, Rows};
 use super::target::{self, Column, Resolved, TargetError, TaskKind};
 use super::{Info, MOST_NUMBERS, Scalings, counted, fingerprint};
+use crate::forms::forms;
+use crate::settings::Settings;
 use crate::value::problem::{did_you_mean, listed};
 use crate::value::schema::or;
 
@@ -28,41 +31,23 @@ impl Names {
     pub fn get(&self) -> &[String] {
         &self.0
     }
+
+    fn read<'de, A: SeqAccess<'de>>(mut list: A) -> Result<Self, A::Error> {
+        let mut names: Vec<String> = Vec::new();
+        while let Some(name) = list.next_element::<String>()? {
+            if names.contains(&name) {
+                return Err(A::Error::custom(format!("the column `{name}` stands here twice")));
+            }
+            names.push(name);
+        }
+        if names.is_empty() { Err(A::Error::custom("at least one column is needed")) } else { Ok(Self(names)) }
+    }
 }
 
-impl<'de> Deserialize<'de> for Names {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct NamesVisitor;
-
-        impl<'de> Visitor<'de> for NamesVisitor {
-            type Value = Names;
-
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("the name of a column in quotes, or a list of names")
-            }
-
-            fn visit_str<E: serde::de::Error>(self, name: &str) -> Result<Names, E> {
-                Ok(Names(vec![name.to_owned()]))
-            }
-
-            fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Names, A::Error> {
-                use serde::de::Error;
-                let mut names: Vec<String> = Vec::new();
-                while let Some(name) = list.next_element::<String>()? {
-                    if names.contains(&name) {
-                        return Err(A::Error::custom(format!("the column `{name}` stands here twice")));
-                    }
-                    names.push(name);
-                }
-                if names.is_empty() {
-                    return Err(A::Error::custom("at least one column is needed"));
-                }
-                Ok(Names(names))
-            }
-        }
-
-        deserializer.deserialize_any(NamesVisitor)
-    }
+forms! {
+    Names, "the name of a column in quotes, or a list of names",
+    text: |name: &str| Ok(Names(vec![name.to_owned()])),
+    list: Names::read,
 }
 
 /// Which columns of a table are used, and for what.
@@ -320,6 +305,20 @@ impl Columns {
         };
         Ok((Dataset { train, test, features, task, scalings: Scalings::default() }, info))
     }
+
+    /// Writes `task`, `target`, and `columns` where not all columns are used.
+    pub fn settings(&self, info: &Info, settings: &mut Settings) {
+        settings.set("task", info.task.name());
+        settings.set("target", written(self.target.get()));
+        if let (Some(features), false) = (&self.features, info.all_columns) {
+            settings.set("columns", written(features.get()));
+        }
+    }
+}
+
+/// `a,b`; commas within a name are escaped, so that no two lists are written alike.
+fn written(names: &[String]) -> String {
+    names.iter().map(|name| name.replace('\\', "\\\\").replace(',', "\\,")).collect::<Vec<_>>().join(",")
 }
 
 impl Part {
@@ -335,4 +334,17 @@ pub fn read_file(path: &Path) -> Result<Vec<u8>, Fault> {
         return Err(Fault::NotAFile);
     }
     std::fs::read(path).map_err(Fault::Unreadable)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lists_of_names_are_never_written_alike() {
+        let list = |names: &[&str]| written(&names.iter().map(|&name| name.to_owned()).collect::<Vec<_>>());
+        assert_eq!(list(&["a", "b"]), "a,b");
+        assert_eq!(list(&["a,b"]), "a\\,b");
+        assert_ne!(list(&["a\\", "b"]), list(&["a\\,b"]));
+    }
 }

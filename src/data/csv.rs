@@ -7,13 +7,13 @@ use std::path::{Path, PathBuf};
 use flate2::bufread::MultiGzDecoder;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use thiserror::Error;
 
 use super::columns::{Columns, Fault, Names, Part, Place, Places, TableError, read_file};
 use super::dataset::Dataset;
 use super::target::{Column, TaskKind};
-use super::{Info, are_too_many};
+use super::{DataSource, Error, Info, Limits, are_too_many};
 use crate::number::shortest;
+use crate::settings::Settings;
 
 /// The settings of `source = "csv"`.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Deserialize, Serialize, JsonSchema)]
@@ -21,7 +21,7 @@ use crate::number::shortest;
 pub struct Csv {
     path: PathBuf,
     test_path: Option<PathBuf>,
-    pub columns: Columns,
+    columns: Columns,
     delimiter: Delimiter,
 }
 
@@ -57,7 +57,7 @@ enum Delimiter {
 }
 
 /// What stands between no fields.
-#[derive(Debug, Error)]
+#[derive(Debug, thiserror::Error)]
 #[error("`{0}` is no delimiter that is read, expected \",\", \";\" or \"\\t\" (a tab)")]
 struct UnknownDelimiter(String);
 
@@ -108,14 +108,24 @@ impl From<Keys> for Csv {
     }
 }
 
-impl Csv {
-    /// Makes relative paths start at `folder`.
-    pub fn resolve(&mut self, folder: &Path) {
-        for path in std::iter::once(&mut self.path).chain(&mut self.test_path) {
-            *path = folder.join(&path);
-        }
+impl DataSource for Csv {
+    const NAME: &'static str = "csv";
+    const PATH_KEYS: &'static [&'static str] = &["path", "test_path"];
+
+    fn paths(&mut self) -> Vec<&mut PathBuf> {
+        std::iter::once(&mut self.path).chain(&mut self.test_path).collect()
     }
 
+    fn load(&self, _: &Limits) -> Result<(Dataset, Info), Error> {
+        Ok(self.read()?)
+    }
+
+    fn settings(&self, info: &Info, settings: &mut Settings) {
+        self.columns.settings(info, settings);
+    }
+}
+
+impl Csv {
     /// Reads the files, checks them, and returns all rows and what is known of them.
     ///
     /// # Errors

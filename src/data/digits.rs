@@ -5,8 +5,9 @@
 //! <https://doi.org/10.24432/C50P49>, CC BY 4.0): each pixel says how many of 4 × 4 points are black, 0 to 16. The rows are in the order
 //! of `digits.csv` of scikit-learn 1.9, repacked as IDX files. There is no test data of its own: see `test_share`.
 
-use super::dataset::{Dataset, Inputs, Rows, Targets, Task};
-use super::{Info, Scalings, mnist};
+use super::dataset::{Dataset, Task};
+use super::rows::{Inputs, Rows, Targets};
+use super::{DataSource, Error, Info, Limits, Scalings, mnist};
 
 const IMAGES: &[u8] = include_bytes!("../../data/digits/digits-images-idx3-ubyte.gz");
 const LABELS: &[u8] = include_bytes!("../../data/digits/digits-labels-idx1-ubyte.gz");
@@ -19,16 +20,29 @@ const BLACK: u8 = 16;
 /// What the two files unpacked would have as IDX files of a user. A test computes it.
 const FINGERPRINT: &str = "e9a3fe0e8a5ea1e4";
 
-/// All of the digits, as they are known without unpacking.
-pub fn info() -> Info {
-    Info::unsplit(ROWS as u64, 0, FEATURES, TASK, FINGERPRINT)
+/// The source, which has no settings.
+pub struct Digits;
+
+impl DataSource for Digits {
+    const NAME: &'static str = "digits";
+    const BYTES_PER_VALUE: u64 = 1;
+
+    fn info(&self) -> Result<Info, Error> {
+        Ok(Info::unsplit(ROWS as u64, 0, FEATURES, TASK, FINGERPRINT))
+    }
+
+    fn load(&self, limits: &Limits) -> Result<(Dataset, Info), Error> {
+        let info = self.info()?;
+        let (train_rows, _) = limits.apply(&info)?;
+        Ok((load(train_rows as usize), info))
+    }
 }
 
 /// The first rows, 1797 at most.
 ///
 /// # Panics
 /// Where more rows are asked for than there are.
-pub fn load(rows: usize) -> Dataset {
+fn load(rows: usize) -> Dataset {
     let labels = mnist::unpack::<{ mnist::LABEL_HEADER }>(LABELS, rows);
     let train = Rows {
         inputs: Inputs::Bytes {

@@ -11,11 +11,10 @@ use std::path::{Path, PathBuf};
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use thiserror::Error;
 
 use super::dataset::{Dataset, Task};
 use super::fetch::{self, FetchError, Published};
-use super::{FileError, Idx, Info};
+use super::{DataSource, Error, FileError, Idx, Info, Limits};
 
 /// The settings of `source = "fashion-mnist"`.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Default, Deserialize, Serialize, JsonSchema)]
@@ -56,7 +55,7 @@ const ADDRESS: &str = "http://fashion-mnist.s3-website.eu-central-1.amazonaws.co
 const ADDRESS_VARIABLE: &str = "PARIBUS_FASHION_MNIST_URL";
 
 /// The files cannot be had.
-#[derive(Debug, Error)]
+#[derive(Debug, thiserror::Error)]
 pub enum FashionMnistError {
     #[error("{cause}\nfetch the four files by hand ({ADDRESS}/{} and so on, or data/fashion of https://github.com/zalandoresearch/fashion-mnist), and name their folder: `folder = \"...\"`", FILES[0].name)]
     Fetch { cause: FetchError },
@@ -95,39 +94,36 @@ fn known() -> Info {
     }
 }
 
-impl FashionMnist {
-    /// Makes a relative path start at `folder`.
-    pub fn resolve(&mut self, folder: &Path) {
-        if let Some(own) = &mut self.folder {
-            *own = folder.join(&own);
-        }
+impl DataSource for FashionMnist {
+    const NAME: &'static str = "fashion-mnist";
+    const PATH_KEYS: &'static [&'static str] = &["folder"];
+    const BYTES_PER_VALUE: u64 = 1;
+
+    fn paths(&mut self) -> Vec<&mut PathBuf> {
+        self.folder.iter_mut().collect()
     }
 
-    /// What the plan needs to know. A folder that the file names must hold the files; nothing is fetched.
-    ///
-    /// # Errors
-    /// [`FashionMnistError::Folder`]
-    pub fn info(&self) -> Result<Info, FashionMnistError> {
+    /// A folder that the file names must hold the files; nothing is fetched.
+    fn info(&self) -> Result<Info, Error> {
         self.check(&FILES)?;
         Ok(known())
     }
 
+    /// What is missing in the user's folder for caches is fetched first.
+    fn load(&self, _: &Limits) -> Result<(Dataset, Info), Error> {
+        let address = std::env::var(ADDRESS_VARIABLE).ok().filter(|address| !address.is_empty());
+        let cache = || Some(fetch::cache()?.join("fashion-mnist"));
+        Ok((self.load_from(&FILES, address.as_deref().unwrap_or(ADDRESS), cache)?, known()))
+    }
+}
+
+impl FashionMnist {
     /// Whether the folder that the file names, if it names one, holds `files`.
     fn check(&self, files: &[Published; 4]) -> Result<(), FashionMnistError> {
         for (folder, file) in self.folder.iter().flat_map(|folder| files.iter().map(move |file| (folder, file))) {
             file.read(folder).map_err(|cause| FashionMnistError::Folder { cause })?;
         }
         Ok(())
-    }
-
-    /// Reads all rows. What is missing in the user's folder for caches is fetched first.
-    ///
-    /// # Errors
-    /// [`FashionMnistError`]
-    pub fn load(&self) -> Result<(Dataset, Info), FashionMnistError> {
-        let address = std::env::var(ADDRESS_VARIABLE).ok().filter(|address| !address.is_empty());
-        let cache = || Some(fetch::cache()?.join("fashion-mnist"));
-        Ok((self.load_from(&FILES, address.as_deref().unwrap_or(ADDRESS), cache)?, known()))
     }
 
     fn load_from(

@@ -12,10 +12,10 @@ use std::path::{Path, PathBuf};
 use flate2::bufread::MultiGzDecoder;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use thiserror::Error;
 
-use super::{Dataset, Info, Rows, Scalings, Task, are_too_many, counted, fingerprint};
+use super::{DataSource, Dataset, Error, Info, Limits, Rows, Scalings, Task, are_too_many, counted, fingerprint};
 use crate::number::OutOfRange;
+use crate::settings::Settings;
 
 /// The settings of `source = "idx"`.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Deserialize, Serialize, JsonSchema)]
@@ -68,7 +68,7 @@ impl TryFrom<i64> for Classes {
 }
 
 /// One half of the test data without the other.
-#[derive(Debug, Error)]
+#[derive(Debug, thiserror::Error)]
 #[error("`{given}` is given without `{missing}`: test data needs both")]
 struct HalfOfTestData {
     given: &'static str,
@@ -98,7 +98,7 @@ impl From<Idx> for Keys {
 }
 
 /// A file that is not as it should be.
-#[derive(Debug, Error)]
+#[derive(Debug, thiserror::Error)]
 #[error("`{}`{}: {fault}", path.display(), place(*offset, *gzipped))]
 pub struct FileError {
     /// The setting that names the file.
@@ -120,7 +120,7 @@ fn place(offset: Option<u64>, gzipped: bool) -> String {
 }
 
 /// What is wrong with a file.
-#[derive(Debug, Error)]
+#[derive(Debug, thiserror::Error)]
 pub enum Fault {
     #[error("cannot be read: {0}")]
     Unreadable(io::Error),
@@ -168,6 +168,26 @@ fn type_name(code: u8) -> &'static str {
     }
 }
 
+impl DataSource for Idx {
+    const NAME: &'static str = "idx";
+    const PATH_KEYS: &'static [&'static str] = &["train_images", "train_labels", "test_images", "test_labels"];
+    const BYTES_PER_VALUE: u64 = 1;
+
+    fn paths(&mut self) -> Vec<&mut PathBuf> {
+        let pairs = std::iter::once(&mut self.train).chain(&mut self.test);
+        pairs.flat_map(|pair| [&mut pair.images, &mut pair.labels]).collect()
+    }
+
+    fn load(&self, _: &Limits) -> Result<(Dataset, Info), Error> {
+        Ok(self.read()?)
+    }
+
+    /// The number of classes is a width of the network.
+    fn settings(&self, info: &Info, settings: &mut Settings) {
+        settings.set("classes", info.task.outputs() as u64);
+    }
+}
+
 impl Idx {
     /// Training images, training labels, test images and test labels of ten classes.
     pub(super) fn of_ten_classes([train_images, train_labels, test_images, test_labels]: [PathBuf; 4]) -> Self {
@@ -175,14 +195,6 @@ impl Idx {
             train: Pair { images: train_images, labels: train_labels },
             test: Some(Pair { images: test_images, labels: test_labels }),
             classes: Some(Classes(10)),
-        }
-    }
-
-    /// Makes relative paths start at `folder`.
-    pub fn resolve(&mut self, folder: &Path) {
-        for pair in std::iter::once(&mut self.train).chain(&mut self.test) {
-            pair.images = folder.join(&pair.images);
-            pair.labels = folder.join(&pair.labels);
         }
     }
 

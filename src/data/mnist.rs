@@ -13,7 +13,7 @@ use std::io::Read;
 
 use flate2::bufread::GzDecoder;
 
-use super::{Dataset, Info, Rows, Scalings, Task};
+use super::{DataSource, Dataset, Error, Info, Limits, Rows, Scalings, Task};
 
 const TRAIN_IMAGES: &[u8] = include_bytes!("../../data/mnist/train-images-idx3-ubyte.gz");
 const TRAIN_LABELS: &[u8] = include_bytes!("../../data/mnist/train-labels-idx1-ubyte.gz");
@@ -30,9 +30,22 @@ const FINGERPRINT: &str = "f60d4e1a10b87fed";
 pub(super) const IMAGE_HEADER: usize = 16;
 pub(super) const LABEL_HEADER: usize = 8;
 
-/// All of MNIST, as it is known without unpacking.
-pub fn info() -> Info {
-    Info::unsplit(60_000, 10_000, FEATURES, TASK, FINGERPRINT)
+/// The source, which has no settings.
+pub struct Mnist;
+
+impl DataSource for Mnist {
+    const NAME: &'static str = "mnist";
+    const BYTES_PER_VALUE: u64 = 1;
+
+    fn info(&self) -> Result<Info, Error> {
+        Ok(Info::unsplit(60_000, 10_000, FEATURES, TASK, FINGERPRINT))
+    }
+
+    fn load(&self, limits: &Limits) -> Result<(Dataset, Info), Error> {
+        let info = self.info()?;
+        let (train_rows, test_rows) = limits.apply(&info)?;
+        Ok((load(train_rows as usize, test_rows as usize), info))
+    }
 }
 
 /// The first rows of each part, 60,000 and 10,000 at most. Only what is asked for is unpacked, both parts at the same
@@ -40,7 +53,7 @@ pub fn info() -> Info {
 ///
 /// # Panics
 /// Where more rows are asked for than there are.
-pub fn load(train_rows: usize, test_rows: usize) -> Dataset {
+fn load(train_rows: usize, test_rows: usize) -> Dataset {
     let rows = |images, labels, rows| {
         Rows::of_images(unpack::<IMAGE_HEADER>(images, rows * FEATURES), &unpack::<LABEL_HEADER>(labels, rows))
     };

@@ -15,34 +15,37 @@ pub mod normal;
 pub mod normalize;
 pub mod npy;
 pub mod parquet;
+pub mod rows;
 pub mod sine;
 pub mod spiral;
 pub mod split;
 pub mod synthetic;
 pub mod target;
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
-pub use dataset::{Dataset, Inputs, Rows, Targets, Task, View};
+pub use dataset::{Dataset, Task, View};
 pub use idx::{Fault, FileError, Idx};
 pub use normalize::{Normalize, Scalings};
+pub use rows::{Inputs, Rows, Targets};
 pub use split::{Partition, Preparation, Split, SplitError};
 
 use self::blobs::Blobs;
-use self::columns::{Columns, TableError};
+use self::columns::TableError;
 use self::csv::Csv;
+use self::digits::Digits;
 use self::fashion_mnist::{FashionMnist, FashionMnistError};
+use self::mnist::Mnist;
 use self::moons::Moons;
 use self::normal::Normal;
 use self::npy::{Npy, NpyError};
 use self::parquet::Parquet;
 use self::sine::Sine;
 use self::spiral::Spiral;
-use self::synthetic::Synthetic;
 use crate::number::Count;
 use crate::seed::Seed;
 use crate::settings::Settings;
@@ -89,31 +92,80 @@ pub enum Source {
     Sine(Sine),
 }
 
+/// Evaluates `$result` with `$source` bound to the source that `$of` is, whichever it is.
+macro_rules! with_source {
+    ($of:expr, $source:ident => $result:expr) => {
+        with_source! { $of, $source => $result, built in: [Mnist, Digits], of settings: [
+            FashionMnist, Idx, Csv, Parquet, Npy, Normal, Spiral, Moons, Blobs, Sine,
+        ] }
+    };
+    ($of:expr, $source:ident => $result:expr, built in: [$($built_in:ident),*], of settings: [$($name:ident,)*]) => {
+        match $of {
+            $(Source::$built_in => {
+                let $source = &mut $built_in;
+                $result
+            })*
+            $(Source::$name($source) => $result,)*
+        }
+    };
+}
+
 impl Source {
     /// The keys of the source of that name that hold paths.
     pub fn path_keys(source: &str) -> &'static [&'static str] {
-        match source {
-            "fashion-mnist" => &["folder"],
-            "idx" => &["train_images", "train_labels", "test_images", "test_labels"],
-            "csv" | "parquet" => &["path", "test_path"],
-            "npy" => &["features", "targets", "test_features", "test_targets"],
-            _ => &[],
+        const fn of<S: DataSource>() -> (&'static str, &'static [&'static str]) {
+            (S::NAME, S::PATH_KEYS)
         }
+        const FILES: [(&str, &[&str]); 5] =
+            [of::<FashionMnist>(), of::<Idx>(), of::<Csv>(), of::<Parquet>(), of::<Npy>()];
+        FILES.into_iter().find(|(name, _)| *name == source).map_or(&[], |(_, keys)| keys)
     }
 }
 
-/// Does `$body` with the synthetic source, of whichever type it is, or `$else` with the others.
-macro_rules! with_synthetic {
-    ($of:expr, $source:ident => $body:expr, $($other:pat => $else:expr),+ $(,)?) => {
-        match $of {
-            Source::Normal($source) => $body,
-            Source::Spiral($source) => $body,
-            Source::Moons($source) => $body,
-            Source::Blobs($source) => $body,
-            Source::Sine($source) => $body,
-            $($other => $else,)+
-        }
-    };
+/// What is asked of a source: each file says all about its own. The methods that are given suit data that is computed.
+pub trait DataSource {
+    /// The source's name in the file.
+    const NAME: &'static str;
+    /// The keys that hold paths.
+    const PATH_KEYS: &'static [&'static str] = &[];
+    /// How many bytes a number takes in memory.
+    const BYTES_PER_VALUE: u64 = size_of::<f64>() as u64;
+
+    /// The paths that the file gives.
+    fn paths(&mut self) -> Vec<&mut PathBuf> {
+        Vec::new()
+    }
+
+    /// Makes relative paths start at `folder`.
+    fn resolve(&mut self, folder: &Path) {
+        self.paths().into_iter().for_each(|path| *path = folder.join(&*path));
+    }
+
+    /// What the plan needs to know of all rows. Nothing is unpacked, computed or fetched for what the program knows.
+    ///
+    /// # Errors
+    /// Where the rows cannot be had.
+    fn info(&self) -> Result<Info, Error> {
+        Ok(self.load(&Limits::default())?.1)
+    }
+
+    /// The rows, and what is known of all of them. What is built in is unpacked no further than the limits; what is more than they
+    /// allow is cut off by who asks.
+    ///
+    /// # Errors
+    /// As [`info`](Self::info), and where files cannot be fetched.
+    fn load(&self, limits: &Limits) -> Result<(Dataset, Info), Error>;
+
+    /// How many Gaussians a NumPy script draws for the rows, which [`draw_in_script`](Self::draw_in_script) makes the script's.
+    fn drawn_by_scripts(&self) -> u64 {
+        0
+    }
+
+    /// Makes the rows what a NumPy script with this seed draws first, where scripts draw them.
+    fn draw_in_script(&mut self, _seed: Seed) {}
+
+    /// Writes what the fingerprint says nothing of.
+    fn settings(&self, _info: &Info, _settings: &mut Settings) {}
 }
 
 /// What the plan needs to know of the data.
@@ -241,20 +293,7 @@ const MOST_NUMBERS: u64 = 1 << 31;
 impl Data {
     /// Makes relative paths start at `folder`.
     pub fn resolve(&mut self, folder: &Path) {
-        match &mut self.2 {
-            Source::Idx(idx) => idx.resolve(folder),
-            Source::Csv(csv) => csv.resolve(folder),
-            Source::Parquet(parquet) => parquet.resolve(folder),
-            Source::Npy(npy) => npy.resolve(folder),
-            Source::FashionMnist(fashion_mnist) => fashion_mnist.resolve(folder),
-            Source::Mnist
-            | Source::Digits
-            | Source::Normal(_)
-            | Source::Spiral(_)
-            | Source::Moons(_)
-            | Source::Blobs(_)
-            | Source::Sine(_) => {}
-        }
+        with_source!(&mut self.2, source => source.resolve(folder));
     }
 
     /// The same data, saying how many rows it has where it says nothing of that. `info` is what is known of it.
@@ -274,10 +313,10 @@ impl Data {
 
     /// How many bytes a number takes in memory.
     pub fn bytes_per_value(&self) -> u64 {
-        match &self.2 {
-            Source::Mnist | Source::FashionMnist(_) | Source::Digits | Source::Idx(_) => 1,
-            _ => size_of::<f64>() as u64,
+        fn of<S: DataSource>(_: &S) -> u64 {
+            S::BYTES_PER_VALUE
         }
+        with_source!(&self.2, source => of(source))
     }
 
     /// What the plan needs to know. Nothing is unpacked, computed or fetched for what the program knows; the user's own files
@@ -286,15 +325,7 @@ impl Data {
     /// # Errors
     /// [`Error`], for files that are not as they should be, and for limits and splits beyond what is there.
     pub fn info(&self) -> Result<Info, Error> {
-        let whole = with_synthetic!(&self.2, source => synthetic::info(source)?,
-            Source::Mnist => mnist::info(),
-            Source::Digits => digits::info(),
-            Source::FashionMnist(source) => source.info()?,
-            Source::Idx(idx) => idx.read()?.1,
-            Source::Csv(csv) => csv.read()?.1,
-            Source::Parquet(parquet) => parquet.read()?.1,
-            Source::Npy(npy) => npy.read()?.1,
-        );
+        let whole = with_source!(&self.2, source => source.info())?;
         let (train_rows, test_rows) = self.0.apply(&whole)?;
         Ok(self.1.split.apply(Info { train_rows, test_rows, ..whole })?)
     }
@@ -319,25 +350,7 @@ impl Data {
     }
 
     fn read(&self) -> Result<(Dataset, String), Error> {
-        // What is built in is unpacked no further than the limits.
-        let built_in = |whole: Info, load: &dyn Fn(usize, usize) -> Dataset| {
-            let (train_rows, test_rows) = self.0.apply(&whole)?;
-            Ok::<_, Error>((load(train_rows as usize, test_rows as usize), whole))
-        };
-        let (mut dataset, whole) = with_synthetic!(&self.2, source => {
-                let whole = synthetic::info(source)?;
-                let (features, task) = (whole.features, whole.task);
-                let (train, test, scalings) = (source.draw(), Rows::default(), Scalings::default());
-                (Dataset { train, test, features, task, scalings }, whole)
-            },
-            Source::Mnist => built_in(mnist::info(), &mnist::load)?,
-            Source::Digits => built_in(digits::info(), &|train_rows, _| digits::load(train_rows))?,
-            Source::FashionMnist(source) => source.load()?,
-            Source::Idx(idx) => idx.read()?,
-            Source::Csv(csv) => csv.read()?,
-            Source::Parquet(parquet) => parquet.read()?,
-            Source::Npy(npy) => npy.read()?,
-        );
+        let (mut dataset, whole) = with_source!(&self.2, source => source.load(&self.0))?;
         let (train_rows, test_rows) = self.0.apply(&whole)?;
         dataset.train.truncate(train_rows as usize);
         dataset.test.truncate(test_rows as usize);
@@ -355,77 +368,31 @@ impl Data {
 
     /// How many Gaussians a NumPy script draws for the data: those of noise, which [`draw_in_script`](Self::draw_in_script) makes the script's.
     pub fn drawn_by_scripts(&self) -> u64 {
-        match &self.2 {
-            Source::Normal(normal) => normal.count(),
-            _ => 0,
-        }
+        with_source!(&self.2, source => DataSource::drawn_by_scripts(source))
     }
 
     /// Makes noise what a NumPy script with this seed draws first. Other data stays what it is.
     pub fn draw_in_script(&mut self, seed: Seed) {
-        if let Source::Normal(normal) = &mut self.2 {
-            normal.draw_in_script(seed);
-        }
+        with_source!(&mut self.2, source => DataSource::draw_in_script(source, seed));
     }
 
     /// Writes `data`, the numbers of rows that limits and splits come to, `normalize`, and what a source has settings for and
     /// the fingerprint says nothing of.
     pub fn settings(&self, info: &Info, settings: &mut Settings) {
-        settings.set("data", self.2.name());
-        with_synthetic!(&self.2, source => source.settings(settings),
-            // A width of the network.
-            Source::Idx(_) => settings.set("classes", info.task.outputs() as u64),
-            Source::Csv(Csv { columns, .. }) | Source::Parquet(Parquet { columns, .. }) => {
-                settings.set("task", info.task.name());
-                columns.settings(info, settings);
-            },
-            Source::Npy(_) => settings.set("task", info.task.name()),
-            Source::Mnist | Source::FashionMnist(_) | Source::Digits => {}
-        );
+        fn name<S: DataSource>(_: &S) -> &'static str {
+            S::NAME
+        }
+        settings.set("data", with_source!(&self.2, source => name(source)));
+        with_source!(&self.2, source => source.settings(info, settings));
         settings.set("train_rows", info.train_rows);
         settings.set("test_rows", info.test_rows);
         if info.validation_rows > 0 {
             settings.set("validation_rows", info.validation_rows);
         }
         if self.1.normalize != Normalize::None {
-            settings.set("normalize", self.1.normalize.name());
+            settings.set_written("normalize", &self.1.normalize, |word| word);
         }
     }
-}
-
-impl Source {
-    /// As the experiment file writes it.
-    pub const fn name(&self) -> &'static str {
-        match self {
-            Self::Mnist => "mnist",
-            Self::FashionMnist(_) => "fashion-mnist",
-            Self::Digits => "digits",
-            Self::Idx(_) => "idx",
-            Self::Csv(_) => "csv",
-            Self::Parquet(_) => "parquet",
-            Self::Npy(_) => "npy",
-            Self::Normal(_) => Normal::NAME,
-            Self::Spiral(_) => Spiral::NAME,
-            Self::Moons(_) => Moons::NAME,
-            Self::Blobs(_) => Blobs::NAME,
-            Self::Sine(_) => Sine::NAME,
-        }
-    }
-}
-
-impl Columns {
-    /// Writes `target`, and `columns` where not all columns are used.
-    fn settings(&self, info: &Info, settings: &mut Settings) {
-        settings.set("target", listed(self.target.get()));
-        if let (Some(features), false) = (&self.features, info.all_columns) {
-            settings.set("columns", listed(features.get()));
-        }
-    }
-}
-
-/// `a,b`; commas within a name are escaped, so that no two lists are written alike.
-fn listed(names: &[String]) -> String {
-    names.iter().map(|name| name.replace('\\', "\\\\").replace(',', "\\,")).collect::<Vec<_>>().join(",")
 }
 
 impl Limits {

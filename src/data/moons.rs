@@ -3,12 +3,12 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::dataset::{Rows, Task};
+use super::dataset::Task;
+use super::rows::Rows;
 use super::synthetic::{Synthetic, classified};
 use crate::number::{Count, NonNegative, in_range};
 use crate::real::sin_cos;
 use crate::seed::{Purpose, Seed};
-use crate::settings::Settings;
 
 /// Two half moons that reach into one another: the smallest classification that no straight line solves.
 ///
@@ -61,12 +61,6 @@ impl Synthetic for Moons {
             }
         }
         classified(inputs, (0..self.rows.as_usize()).map(|row| usize::from(row >= upper)))
-    }
-
-    fn settings(&self, settings: &mut Settings) {
-        settings.set("rows", self.rows.get());
-        settings.set("noise", self.noise.get());
-        settings.set("data_seed", self.seed.get());
     }
 }
 

@@ -3,11 +3,11 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::dataset::{Rows, Task};
+use super::dataset::Task;
+use super::rows::Rows;
 use super::synthetic::{Classes, Synthetic, classified};
 use crate::number::{Count, in_range};
 use crate::seed::{Purpose, Seed, numpy};
-use crate::settings::Settings;
 
 /// Gaussian noise with classes that have nothing to do with it. There is nothing to learn but by heart: what a network does on such data
 /// says how signals and gradients flow through it, as in the book's histograms of activations.
@@ -34,16 +34,6 @@ fn ten() -> Classes {
 }
 
 impl Normal {
-    /// How many numbers there are.
-    pub fn count(&self) -> u64 {
-        self.rows.get().saturating_mul(self.features.get())
-    }
-
-    /// Makes the rows what a NumPy script with this seed draws first.
-    pub fn draw_in_script(&mut self, seed: Seed) {
-        self.script = Some(seed);
-    }
-
     /// The rows whose numbers are what `gaussian` gives, row after row.
     pub fn from_gaussians(&self, mut gaussian: impl FnMut() -> f64) -> Rows {
         let (rows, features) = (self.rows.as_usize(), self.features.as_usize());
@@ -77,11 +67,12 @@ impl Synthetic for Normal {
         }
     }
 
-    fn settings(&self, settings: &mut Settings) {
-        settings.set("features", self.features.get());
-        settings.set("rows", self.rows.get());
-        settings.set("classes", self.classes.get() as u64);
-        settings.set("data_seed", self.seed.get());
+    fn drawn_by_scripts(&self) -> u64 {
+        self.rows.get().saturating_mul(self.features.get())
+    }
+
+    fn draw_in_script(&mut self, seed: Seed) {
+        self.script = Some(seed);
     }
 }
 

@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::dataset::{Inputs, View};
+use super::rows::{Inputs, Rows};
 use crate::real::Real;
 
 /// How each feature is scaled before it enters the network.
@@ -25,21 +25,12 @@ pub enum Normalize {
 }
 
 impl Normalize {
-    /// As the experiment file writes it.
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::None => "none",
-            Self::Standard => "standard",
-            Self::MinMax => "min-max",
-        }
-    }
-
-    /// Measures the rows of `train`, one after the other. A feature that is the same in all of them is only shifted: it
+    /// Measures the rows of `order`, or all, one after the other. A feature that is the same in all of them is only shifted: it
     /// becomes 0.
-    fn measure(self, train: View) -> Scaling {
-        let features = train.rows.inputs.len() / train.rows.len();
+    fn measure(self, rows: &Rows, order: Option<&[usize]>) -> Scaling {
+        let features = rows.features();
         let mut spread = vec![(f64::INFINITY, f64::NEG_INFINITY); features];
-        each_value(train, features, |feature, value| {
+        each_value(rows, order, |feature, value| {
             let (min, max) = &mut spread[feature];
             *min = min.min(value);
             *max = max.max(value);
@@ -48,11 +39,11 @@ impl Normalize {
             Self::None => unreachable!("nothing is measured"),
             Self::MinMax => spread.iter().map(|(min, max)| (*min, max - min)).unzip(),
             Self::Standard => {
-                let count = train.len() as f64;
+                let count = order.map_or(rows.len(), <[usize]>::len) as f64;
                 let (mut mean, mut deviation) = (vec![0.0; features], vec![0.0; features]);
-                each_value(train, features, |feature, value| mean[feature] += value);
+                each_value(rows, order, |feature, value| mean[feature] += value);
                 mean.iter_mut().for_each(|sum| *sum /= count);
-                each_value(train, features, |feature, value| {
+                each_value(rows, order, |feature, value| {
                     let distance = value - mean[feature];
                     deviation[feature] += distance * distance;
                 });
@@ -72,11 +63,12 @@ impl Normalize {
 }
 
 /// Shows `visit` every value with its feature, row after row.
-fn each_value(train: View, features: usize, mut visit: impl FnMut(usize, f64)) {
-    for place in 0..train.len() {
-        let row = train.order.map_or(place, |order| order[place]);
+fn each_value(rows: &Rows, order: Option<&[usize]>, mut visit: impl FnMut(usize, f64)) {
+    let features = rows.features();
+    for place in 0..order.map_or(rows.len(), <[usize]>::len) {
+        let row = order.map_or(place, |order| order[place]);
         let mut feature = 0;
-        train.rows.inputs.for_each(row * features, features, |value| {
+        rows.inputs.for_each(row * features, features, |value| {
             visit(feature, value);
             feature += 1;
         });
@@ -99,13 +91,18 @@ fn most_kept(features: usize) -> usize {
 }
 
 impl Scalings {
-    /// The scaling for rows to train on, `train`, always those of the same dataset. Who asks while it is measured waits.
-    pub(super) fn measured_on(&self, normalize: Normalize, train: View) -> Option<Arc<Scaling>> {
+    /// The scaling for the rows of `order`, or all; `rows` are always those of the same dataset. Who asks while it is measured waits.
+    pub(super) fn measured_on(
+        &self,
+        normalize: Normalize,
+        rows: &Rows,
+        order: Option<&[usize]>,
+    ) -> Option<Arc<Scaling>> {
         if normalize == Normalize::None {
             return None;
         }
-        let key = (normalize, train.order.map(hash));
-        let most = most_kept(train.rows.inputs.len() / train.rows.len());
+        let key = (normalize, order.map(hash));
+        let most = most_kept(rows.features());
         let scaling = {
             // Nothing that is done under the lock can panic half-way.
             let mut kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
@@ -114,7 +111,7 @@ impl Scalings {
             }
             kept.entry(key).or_default().clone()
         };
-        Some(scaling.get_or_init(|| Arc::new(normalize.measure(train))).clone())
+        Some(scaling.get_or_init(|| Arc::new(normalize.measure(rows, order))).clone())
     }
 }
 
@@ -166,7 +163,8 @@ impl Scaling {
 
 #[cfg(test)]
 mod tests {
-    use super::super::dataset::{Rows, Targets};
+    use super::super::dataset::View;
+    use super::super::rows::Targets;
     use super::*;
 
     /// Three features: 1 to 4, a constant, and ten times the first.
@@ -177,8 +175,7 @@ mod tests {
 
     fn normalized(normalize: Normalize, order: Option<&[usize]>, picked: &[usize]) -> Vec<f64> {
         let rows = rows();
-        let train = View { order, ..View::of(&rows) };
-        let scaling = Scalings::default().measured_on(normalize, train);
+        let scaling = Scalings::default().measured_on(normalize, &rows, order);
         let mut inputs = vec![0.0; 3 * picked.len()];
         View { scaling: scaling.as_deref(), ..View::of(&rows) }.gather_inputs(picked, &mut inputs);
         inputs
@@ -202,7 +199,7 @@ mod tests {
     fn who_trains_on_the_same_rows_shares_what_was_measured() {
         let (rows, scalings) = (rows(), Scalings::default());
         let of = |normalize, order: Option<&'static [usize]>| {
-            scalings.measured_on(normalize, View { order, ..View::of(&rows) }).expect("something is measured")
+            scalings.measured_on(normalize, &rows, order).expect("something is measured")
         };
         let all = of(Normalize::Standard, None);
         assert!(Arc::ptr_eq(&all, &of(Normalize::Standard, None)));
@@ -220,7 +217,7 @@ mod tests {
         let values = (0..2 * features).map(|i| i as f64).collect();
         let rows = Rows { inputs: Inputs::Numbers(values), targets: Targets::Classes(vec![0; 2]) };
         let scalings = Scalings::default();
-        let on = |order| scalings.measured_on(Normalize::MinMax, View { order: Some(order), ..View::of(&rows) });
+        let on = |order| scalings.measured_on(Normalize::MinMax, &rows, Some(order));
         let first = on(&[0]);
         for order in [&[1][..], &[0, 1], &[1, 0], &[0, 0]] {
             on(order);
@@ -247,12 +244,5 @@ mod tests {
             normalized(Normalize::MinMax, Some(&[1, 0]), &[0, 1, 2, 3])[..],
             [0.0, 0.0, 0.0, 1.0, 0.0, 1.0, 2.0, 0.0, 2.0, 3.0, 0.0, 3.0]
         );
-    }
-
-    #[test]
-    fn the_name_is_what_the_file_says() {
-        for normalize in [Normalize::None, Normalize::Standard, Normalize::MinMax] {
-            assert_eq!(serde_json::from_str::<Normalize>(&format!("\"{}\"", normalize.name())).unwrap(), normalize);
-        }
     }
 }

@@ -8,12 +8,13 @@ use std::path::{Path, PathBuf};
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use thiserror::Error;
 
-use super::dataset::{Dataset, Inputs, Rows};
+use super::dataset::Dataset;
+use super::rows::{Inputs, Rows};
 use super::target::{self, Column, Resolved, TargetError, TaskKind};
-use super::{Info, Scalings, are_too_many, counted, fingerprint};
+use super::{DataSource, Error, Info, Limits, Scalings, are_too_many, counted, fingerprint};
 use crate::number::shortest;
+use crate::settings::Settings;
 
 /// The settings of `source = "npy"`.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Deserialize, Serialize, JsonSchema)]
@@ -21,7 +22,7 @@ use crate::number::shortest;
 pub struct Npy {
     train: Pair,
     test: Option<Pair>,
-    pub task: Option<TaskKind>,
+    task: Option<TaskKind>,
 }
 
 /// The settings as they are written.
@@ -50,7 +51,7 @@ struct Pair {
 }
 
 /// One half of the test data without the other.
-#[derive(Debug, Error)]
+#[derive(Debug, thiserror::Error)]
 #[error("`{given}` is given without `{missing}`: test data needs both")]
 struct HalfOfTestData {
     given: &'static str,
@@ -79,7 +80,7 @@ impl From<Npy> for Keys {
 }
 
 /// An array that is not as it should be.
-#[derive(Debug, Error)]
+#[derive(Debug, thiserror::Error)]
 #[error("`{}`: {fault}", path.display())]
 pub struct NpyError {
     /// The setting that is to blame.
@@ -89,7 +90,7 @@ pub struct NpyError {
 }
 
 /// What is wrong with an array.
-#[derive(Debug, Error)]
+#[derive(Debug, thiserror::Error)]
 pub enum Fault {
     #[error(transparent)]
     File(super::columns::Fault),
@@ -123,15 +124,25 @@ fn shape(sizes: &[usize]) -> String {
     }
 }
 
-impl Npy {
-    /// Makes relative paths start at `folder`.
-    pub fn resolve(&mut self, folder: &Path) {
-        for pair in std::iter::once(&mut self.train).chain(&mut self.test) {
-            pair.features = folder.join(&pair.features);
-            pair.targets = folder.join(&pair.targets);
-        }
+impl DataSource for Npy {
+    const NAME: &'static str = "npy";
+    const PATH_KEYS: &'static [&'static str] = &["features", "targets", "test_features", "test_targets"];
+
+    fn paths(&mut self) -> Vec<&mut PathBuf> {
+        let pairs = std::iter::once(&mut self.train).chain(&mut self.test);
+        pairs.flat_map(|pair| [&mut pair.features, &mut pair.targets]).collect()
     }
 
+    fn load(&self, _: &Limits) -> Result<(Dataset, Info), Error> {
+        Ok(self.read()?)
+    }
+
+    fn settings(&self, info: &Info, settings: &mut Settings) {
+        settings.set("task", info.task.name());
+    }
+}
+
+impl Npy {
     /// Reads the files, checks them, and returns all rows and what is known of them.
     ///
     /// # Errors

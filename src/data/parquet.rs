@@ -18,8 +18,9 @@ use serde::{Deserialize, Serialize};
 use super::columns::{Columns, Fault, Names, Part, Place, Places, TableError};
 use super::dataset::Dataset;
 use super::target::{Column, TaskKind};
-use super::{Info, are_too_many};
+use super::{DataSource, Error, Info, Limits, are_too_many};
 use crate::number::shortest;
+use crate::settings::Settings;
 
 /// The settings of `source = "parquet"`.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Deserialize, Serialize, JsonSchema)]
@@ -27,7 +28,7 @@ use crate::number::shortest;
 pub struct Parquet {
     path: PathBuf,
     test_path: Option<PathBuf>,
-    pub columns: Columns,
+    columns: Columns,
 }
 
 /// The settings as they are written.
@@ -59,14 +60,24 @@ impl From<Parquet> for Keys {
     }
 }
 
-impl Parquet {
-    /// Makes relative paths start at `folder`.
-    pub fn resolve(&mut self, folder: &Path) {
-        for path in std::iter::once(&mut self.path).chain(&mut self.test_path) {
-            *path = folder.join(&path);
-        }
+impl DataSource for Parquet {
+    const NAME: &'static str = "parquet";
+    const PATH_KEYS: &'static [&'static str] = &["path", "test_path"];
+
+    fn paths(&mut self) -> Vec<&mut PathBuf> {
+        std::iter::once(&mut self.path).chain(&mut self.test_path).collect()
     }
 
+    fn load(&self, _: &Limits) -> Result<(Dataset, Info), Error> {
+        Ok(self.read()?)
+    }
+
+    fn settings(&self, info: &Info, settings: &mut Settings) {
+        self.columns.settings(info, settings);
+    }
+}
+
+impl Parquet {
     /// Reads the files, checks them, and returns all rows and what is known of them.
     ///
     /// # Errors

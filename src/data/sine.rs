@@ -3,12 +3,12 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::dataset::{Inputs, Rows, Targets, Task};
+use super::dataset::Task;
+use super::rows::{Inputs, Rows, Targets};
 use super::synthetic::Synthetic;
 use crate::number::{Count, NonNegative, in_range};
 use crate::real::sin_cos;
 use crate::seed::{Purpose, Seed};
-use crate::settings::Settings;
 
 /// A sine with noise: the curve that Bishop fits polynomials to ("Pattern Recognition and Machine Learning", 2006, section 1.1), and the smallest
 /// regression.
@@ -53,12 +53,6 @@ impl Synthetic for Sine {
         let y = |x: &f64| sin_cos(std::f64::consts::TAU * x).0 + self.noise.get() * generator.gaussian();
         let values = inputs.iter().map(y).collect();
         Rows { inputs: Inputs::Numbers(inputs), targets: Targets::Values { values, targets: 1 } }
-    }
-
-    fn settings(&self, settings: &mut Settings) {
-        settings.set("rows", self.rows.get());
-        settings.set("noise", self.noise.get());
-        settings.set("data_seed", self.seed.get());
     }
 }
 

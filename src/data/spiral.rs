@@ -4,12 +4,12 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
-use super::dataset::{Rows, Task};
+use super::dataset::Task;
+use super::rows::Rows;
 use super::synthetic::{Classes, Synthetic, classified};
 use crate::number::{Count, NonNegative, in_range};
 use crate::real::sin_cos;
 use crate::seed::{Purpose, Seed};
-use crate::settings::Settings;
 
 /// Spirals: the arms wind around one another, so that no straight line tells them apart.
 ///
@@ -105,13 +105,6 @@ impl Synthetic for Spiral {
     fn draw(&self) -> Rows {
         let mut generator = self.seed.stream(Purpose::Data(0)).at(0);
         self.from_gaussians(|| generator.gaussian())
-    }
-
-    fn settings(&self, settings: &mut Settings) {
-        settings.set("rows", self.rows.get());
-        settings.set("classes", self.classes.get() as u64);
-        settings.set("noise", self.noise.get());
-        settings.set("data_seed", self.seed.get());
     }
 }
 

@@ -193,8 +193,9 @@ impl<'a> Partition<'a> {
         let validation = info.validation_rows as usize;
         let order = if validation + test > 0 { order(data.train.len()) } else { Vec::new() };
         let mut partition = Self { data, order, validation, test, scaling: None };
-        assert_eq!(partition.train().len() as u64, info.train_rows, "the data is the one that was planned");
-        partition.scaling = data.scalings.measured_on(normalize, partition.train());
+        let train = partition.train();
+        assert_eq!(train.len() as u64, info.train_rows, "the data is the one that was planned");
+        partition.scaling = data.scalings.measured_on(normalize, train.rows, train.order);
         partition
     }
 

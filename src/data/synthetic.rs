@@ -7,13 +7,15 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::dataset::{Inputs, Rows, Targets, Task};
-use super::{Error, Info, are_too_many, fingerprint_of};
+use super::dataset::{Dataset, Task};
+use super::rows::{Inputs, Rows, Targets};
+use super::{DataSource, Error, Info, Limits, Scalings, are_too_many, fingerprint_of};
 use crate::number::{Count, OutOfRange};
+use crate::seed::Seed;
 use crate::settings::Settings;
 
-/// What the sources of this kind have in common.
-pub trait Synthetic {
+/// What the sources of this kind have in common. Everything that decides the rows is a field: there is no file whose bytes would.
+pub trait Synthetic: Serialize {
     /// The source's name in the file.
     const NAME: &'static str;
 
@@ -32,21 +34,44 @@ pub trait Synthetic {
     }
     /// The rows.
     fn draw(&self) -> Rows;
-    /// Writes everything that decides the rows: there is no file whose bytes would.
-    fn settings(&self, settings: &mut Settings);
+    /// How many Gaussians a NumPy script draws for the rows, which [`draw_in_script`](Self::draw_in_script) makes the script's.
+    fn drawn_by_scripts(&self) -> u64 {
+        0
+    }
+
+    /// Makes the rows what a NumPy script with this seed draws first, where scripts draw them.
+    fn draw_in_script(&mut self, _seed: Seed) {}
 }
 
-/// What the plan needs to know of `source`.
-///
-/// # Errors
-/// [`Error::TooLarge`] and what else does not fit into memory.
-pub fn info<S: Synthetic>(source: &S) -> Result<Info, Error> {
-    let (rows, features) = (source.rows().get(), source.features());
-    if are_too_many(rows, features as u64) {
-        return Err(Error::TooLarge { rows, features });
+impl<S: Synthetic> DataSource for S {
+    const NAME: &'static str = <S as Synthetic>::NAME;
+
+    fn info(&self) -> Result<Info, Error> {
+        let (rows, features) = (self.rows().get(), self.features());
+        if are_too_many(rows, features as u64) {
+            return Err(Error::TooLarge { rows, features });
+        }
+        self.check()?;
+        Ok(Info::unsplit(rows, 0, features, self.task(), fingerprint_of(<S as Synthetic>::NAME)))
     }
-    source.check()?;
-    Ok(Info::unsplit(rows, 0, features, source.task(), fingerprint_of(S::NAME)))
+
+    fn load(&self, _: &Limits) -> Result<(Dataset, Info), Error> {
+        let info = DataSource::info(self)?;
+        let (train, test, scalings) = (self.draw(), Rows::default(), Scalings::default());
+        Ok((Dataset { train, test, features: info.features, task: info.task, scalings }, info))
+    }
+
+    fn drawn_by_scripts(&self) -> u64 {
+        Synthetic::drawn_by_scripts(self)
+    }
+
+    fn draw_in_script(&mut self, seed: Seed) {
+        Synthetic::draw_in_script(self, seed);
+    }
+
+    fn settings(&self, _: &Info, settings: &mut Settings) {
+        settings.set_written("", self, |field| if field == "seed" { "data_seed" } else { field });
+    }
 }
 
 /// As many classes as there can be: 2 to 65536.

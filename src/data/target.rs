@@ -6,7 +6,8 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
-use super::dataset::{Targets, Task};
+use super::dataset::Task;
+use super::rows::Targets;
 use super::there_are;
 use crate::number::shortest;
 

@@ -150,14 +150,6 @@ fn rows_that_no_memory_holds_are_refused_before_they_are_made() {
 }
 
 #[test]
-fn lists_of_names_are_never_written_alike() {
-    let list = |names: &[&str]| listed(&names.iter().map(|&name| name.to_owned()).collect::<Vec<_>>());
-    assert_eq!(list(&["a", "b"]), "a,b");
-    assert_eq!(list(&["a,b"]), "a\\,b");
-    assert_ne!(list(&["a\\", "b"]), list(&["a\\,b"]));
-}
-
-#[test]
 fn classes_are_named_only_where_their_numbers_say_less() {
     let info = Info::unsplit(1, 0, 1, Task::Classification { classes: 2 }, "");
     let named = |names: &[&str]| {

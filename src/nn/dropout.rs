@@ -1,14 +1,11 @@
 //! Dropout: in training, every unit is silent with a given probability, anew in every step (Srivastava et al. 2014, "Dropout: a
 //! simple way to prevent neural networks from overfitting").
 
-use std::fmt;
-
 use schemars::JsonSchema;
-use serde::de::value::MapAccessDeserializer;
-use serde::de::{MapAccess, Visitor};
-use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use serde::{Deserialize, Serialize, Serializer};
 
-use crate::number::{OutOfRange, Ratio};
+use crate::forms::forms;
+use crate::number::Ratio;
 use crate::real::Real;
 use crate::value::schema::or;
 
@@ -32,16 +29,6 @@ pub enum Scaling {
     Inference,
     /// PyTorch's: training divides by 1 − ratio, and an evaluation changes nothing.
     Inverted,
-}
-
-impl Scaling {
-    /// As the experiment file writes it.
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Inference => "inference",
-            Self::Inverted => "inverted",
-        }
-    }
 }
 
 impl Dropout {
@@ -104,37 +91,10 @@ impl Serialize for Dropout {
     }
 }
 
-impl<'de> Deserialize<'de> for Dropout {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct RatioOrTable;
-
-        impl<'de> Visitor<'de> for RatioOrTable {
-            type Value = Dropout;
-
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("a ratio from 0 to below 1, or a table such as { ratio = 0.2, scaling = \"inverted\" }")
-            }
-
-            fn visit_f64<E: serde::de::Error>(self, ratio: f64) -> Result<Dropout, E> {
-                let ratio = Ratio::new(ratio).map_err(|error: OutOfRange| E::custom(error))?;
-                Ok(Dropout { ratio, ..Dropout::default() })
-            }
-
-            fn visit_i64<E: serde::de::Error>(self, ratio: i64) -> Result<Dropout, E> {
-                self.visit_f64(ratio as f64)
-            }
-
-            fn visit_u64<E: serde::de::Error>(self, ratio: u64) -> Result<Dropout, E> {
-                self.visit_f64(ratio as f64)
-            }
-
-            fn visit_map<A: MapAccess<'de>>(self, table: A) -> Result<Dropout, A::Error> {
-                Dropout::deserialize(MapAccessDeserializer::new(table))
-            }
-        }
-
-        deserializer.deserialize_any(RatioOrTable)
-    }
+forms! {
+    Dropout, "a ratio from 0 to below 1, or a table such as { ratio = 0.2, scaling = \"inverted\" }",
+    number: |ratio| Ratio::new(ratio).map(|ratio| Dropout { ratio, ..Dropout::default() }),
+    table: Dropout::deserialize,
 }
 
 #[cfg(test)]

@@ -2,15 +2,12 @@
 
 mod orthogonal;
 
-use std::fmt;
-
 use schemars::JsonSchema;
-use serde::de::value::EnumAccessDeserializer;
-use serde::de::{EnumAccess, Visitor};
-use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use serde::{Deserialize, Serialize, Serializer};
 
 use self::orthogonal::orthogonalize;
 use super::parameters::{Layout, Role};
+use crate::forms::forms;
 use crate::number::{Finite, OutOfRange, Positive};
 use crate::random::{self, Draws, Random};
 use crate::real::Real;
@@ -81,12 +78,11 @@ pub struct Uniform {
 impl Init {
     /// Writes `weights`, `weight_std` or `weight_bound` where the kind has one, and `init_bias`.
     pub fn settings(&self, settings: &mut Settings) {
-        settings.set("weights", self.weights.kind());
-        match self.weights {
-            Weights::Normal(normal) => settings.set("weight_std", normal.std.get()),
-            Weights::Uniform(uniform) => settings.set("weight_bound", uniform.bound.get()),
-            _ => {}
-        }
+        settings.set_written("weights", &self.weights, |field| match field {
+            "std" => "weight_std",
+            "bound" => "weight_bound",
+            own => own,
+        });
         settings.set("init_bias", self.bias.get());
     }
 
@@ -111,20 +107,6 @@ impl Init {
 
 impl Weights {
     const KINDS: [&'static str; 8] = ["he", "xavier", "glorot", "lecun", "orthogonal", "zeros", "normal", "uniform"];
-
-    /// As the experiment file writes it.
-    pub const fn kind(self) -> &'static str {
-        match self {
-            Self::He => "he",
-            Self::Xavier => "xavier",
-            Self::Glorot => "glorot",
-            Self::Lecun => "lecun",
-            Self::Orthogonal => "orthogonal",
-            Self::Zeros => "zeros",
-            Self::Normal(_) => "normal",
-            Self::Uniform(_) => "uniform",
-        }
-    }
 
     /// What a NumPy script draws for a matrix of [inputs, outputs].
     pub fn draws(self, inputs: usize, outputs: usize) -> Draws {
@@ -164,39 +146,13 @@ impl Serialize for Weights {
     }
 }
 
-impl<'de> Deserialize<'de> for Weights {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct NumberOrKind;
-
-        impl<'de> Visitor<'de> for NumberOrKind {
-            type Value = Weights;
-
-            fn expecting(&self, f: &mut fmt::Formatter) -> fmt::Result {
-                f.write_str("the name of an initialization, or a number: a standard deviation")
-            }
-
-            fn visit_f64<E: serde::de::Error>(self, std: f64) -> Result<Weights, E> {
-                let std = Positive::new(std).map_err(|_| {
-                    E::custom(OutOfRange::new(std, "a finite number above 0 (a standard deviation), or \"zeros\""))
-                })?;
-                Ok(Weights::Normal(Normal { std }))
-            }
-
-            fn visit_i64<E: serde::de::Error>(self, std: i64) -> Result<Weights, E> {
-                self.visit_f64(std as f64)
-            }
-
-            fn visit_u64<E: serde::de::Error>(self, std: u64) -> Result<Weights, E> {
-                self.visit_f64(std as f64)
-            }
-
-            fn visit_enum<A: EnumAccess<'de>>(self, kind: A) -> Result<Weights, A::Error> {
-                Weights::deserialize(EnumAccessDeserializer::new(kind))
-            }
-        }
-
-        deserializer.deserialize_enum("Weights", &Self::KINDS, NumberOrKind)
-    }
+forms! {
+    Weights[Weights::KINDS], "the name of an initialization, or a number: a standard deviation",
+    number: |std| match Positive::new(std) {
+        Ok(std) => Ok(Weights::Normal(Normal { std })),
+        Err(_) => Err(OutOfRange::new(std, "a finite number above 0 (a standard deviation), or \"zeros\"")),
+    },
+    word: Weights::deserialize,
 }
 
 #[cfg(test)]
@@ -323,7 +279,8 @@ mod tests {
                 "uniform" => r#"{ "uniform": { "bound": 0.5 } }"#.to_owned(),
                 name => format!("\"{name}\""),
             };
-            assert_eq!(serde_json::from_str::<Weights>(&json).unwrap().kind(), kind);
+            let weights: Weights = serde_json::from_str(&json).unwrap();
+            assert!(serde_json::to_string(&weights).unwrap().contains(kind));
         }
         let error = serde_json::from_str::<Weights>("\"hee\"").unwrap_err().to_string();
         assert!(error.starts_with("unknown variant `hee`, expected one of `he`, `xavier`"), "{error}");

@@ -42,6 +42,24 @@ impl LayerSpec {
             Self::Dropout(_) => "dropout".to_owned(),
         }
     }
+
+    /// How many outputs the layer has for so many inputs.
+    pub const fn width(self, inputs: usize) -> usize {
+        match self {
+            Self::Affine { outputs, .. } => outputs,
+            Self::BatchNorm | Self::Activation(_) | Self::Dropout(_) => inputs,
+        }
+    }
+
+    /// How many parameters the layer has for so many inputs; as many as can be counted where there are more.
+    pub const fn parameters(self, inputs: usize) -> u64 {
+        let inputs = inputs as u64;
+        match self {
+            Self::Affine { outputs, bias } => (inputs + bias as u64).saturating_mul(outputs as u64),
+            Self::BatchNorm => inputs.saturating_mul(2),
+            Self::Activation(_) | Self::Dropout(_) => 0,
+        }
+    }
 }
 
 /// A number that is not finite.
@@ -147,13 +165,13 @@ impl<R: Element> Network<R> {
             let kind = spec.name();
             let number = layers[..=index].iter().filter(|layer| layer.name() == kind).count();
             let name = format!("{kind}{number}");
-            let (layer, width) = match *spec {
+            let width = spec.width(input_width);
+            let layer = match *spec {
                 LayerSpec::Affine { outputs, bias } => {
-                    (Layer::Affine(Affine::new(&name, input_width, outputs, bias, rows, &mut layout)), outputs)
+                    Layer::Affine(Affine::new(&name, input_width, outputs, bias, rows, &mut layout))
                 }
                 LayerSpec::BatchNorm => {
-                    let norm = BatchNorm::new(&name, input_width, rows, &mut layout, &mut state_layout);
-                    (Layer::BatchNorm(Box::new(norm)), input_width)
+                    Layer::BatchNorm(Box::new(BatchNorm::new(&name, width, rows, &mut layout, &mut state_layout)))
                 }
                 LayerSpec::Activation(activation) => {
                     let before = stages.last_mut().filter(|stage| stage.can_end_with(activation));
@@ -161,11 +179,11 @@ impl<R: Element> Network<R> {
                         stage.activation = Some((name, activation));
                         continue;
                     }
-                    (Layer::Activation(activation), input_width)
+                    Layer::Activation(activation)
                 }
                 LayerSpec::Dropout(dropout) => {
-                    widest_dropout = widest_dropout.max(input_width);
-                    (Layer::Dropout { dropout, index: number as u32 - 1, mask: buffer(input_width) }, input_width)
+                    widest_dropout = widest_dropout.max(width);
+                    Layer::Dropout { dropout, index: number as u32 - 1, mask: buffer(width) }
                 }
             };
             if !layout.is_empty() {
@@ -302,7 +320,7 @@ impl<R: Element> Network<R> {
             let (name, activation) = match (&stage.layer, &stage.activation) {
                 (Layer::Activation(activation), _) => (&stage.name, *activation),
                 (_, Some((name, activation))) => (name, *activation),
-                (Layer::Affine(_) | Layer::BatchNorm(_) | Layer::Dropout { .. }, None) => return None,
+                (_, None) => return None,
             };
             Some((name.as_str(), activation, &stage.output[..rows * stage.width]))
         })

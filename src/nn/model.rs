@@ -1,18 +1,19 @@
 //! The `[network]` section, and the layers that it stands for.
 
-use std::borrow::Cow;
 use std::fmt;
 
-use schemars::{JsonSchema, Schema, SchemaGenerator};
+use schemars::JsonSchema;
 use serde::de::value::{EnumAccessDeserializer, StrDeserializer};
-use serde::de::{DeserializeSeed, EnumAccess, Error as _, Visitor};
+use serde::de::{DeserializeSeed, EnumAccess, Error as _};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use super::LayerSpec;
 use super::activation::Activation;
 use super::dropout::{Dropout, Scaling};
+use crate::forms::forms;
 use crate::number::{Count, Ratio, shortest};
 use crate::settings::Settings;
+use crate::value::schema::or;
 
 /// The `[network]` section, as it is written: hidden layers that are all alike, or a list of any layers.
 #[derive(Debug, Clone, PartialEq, Default, Deserialize, Serialize, JsonSchema)]
@@ -43,16 +44,48 @@ pub struct Section {
 }
 
 /// One layer of a list: its name, or a table with its `kind`.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, Copy, PartialEq, Deserialize, Serialize, JsonSchema)]
+#[serde(remote = "Self", rename_all = "kebab-case")]
+#[schemars(transform = or::<Activation>)]
 pub enum Item {
-    /// `width` is left out where the layer has as many outputs as the data asks for.
-    Affine {
-        width: Option<Count>,
-        bias: bool,
-    },
+    /// y = xW + b, where W is [inputs, outputs]. PyTorch's `Linear` has W transposed.
+    Affine(AffineItem),
+    /// Each feature to mean 0 and variance 1 over the batch, then y = γx̂ + β (Ioffe & Szegedy 2015, "Batch Normalization: Accelerating
+    /// Deep Network Training by Reducing Internal Covariate Shift"). Biased variance, ε = 1e-6 and running statistics with 0.9 of the old
+    /// ones in evaluations, as in the book; γ begins with 1, β with 0. PyTorch has ε = 1e-5.
     BatchNorm,
+    /// In training every unit is silent with the probability `ratio`, anew in every step (Srivastava et al. 2014, "Dropout: a simple way to
+    /// prevent neural networks from overfitting").
+    Dropout(#[serde(with = "DropoutItem")] Dropout),
+    /// Any of them, by its own name.
+    #[serde(skip)]
     Activation(Activation),
-    Dropout(Dropout),
+}
+
+/// The settings of an affine layer in a list.
+#[derive(Debug, Clone, Copy, PartialEq, Deserialize, Serialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct AffineItem {
+    /// How many outputs the layer has. Default, of the last one alone: as many as the data asks for.
+    pub width: Option<Count>,
+    /// Whether it adds a bias b. Default: true.
+    #[serde(default = "yes")]
+    pub bias: bool,
+}
+
+fn yes() -> bool {
+    true
+}
+
+/// The settings of a dropout layer in a list, where a ratio of 0 has to be written.
+#[derive(Deserialize, Serialize, JsonSchema)]
+#[serde(remote = "Dropout", deny_unknown_fields)]
+struct DropoutItem {
+    /// How probable it is that a unit is silent.
+    ratio: Ratio,
+    /// What makes up for the silent units: `"inference"` (the default) or `"inverted"`.
+    #[serde(default)]
+    scaling: Scaling,
 }
 
 /// The layers of a network whose outputs are as many as the data asks for.
@@ -160,7 +193,7 @@ fn widths_mistake(layers: &[Item], outputs: Option<usize>) -> Option<Mistake> {
     let widths: Vec<Option<Count>> = layers
         .iter()
         .filter_map(|item| match item {
-            Item::Affine { width, .. } => Some(*width),
+            Item::Affine(AffineItem { width, .. }) => Some(*width),
             _ => None,
         })
         .collect();
@@ -194,7 +227,7 @@ impl Model {
     fn of_list(layers: &[Item]) -> Self {
         let mut items: Vec<Item> = layers.iter().copied().filter(|item| !item.does_nothing()).collect();
         let last = items.iter_mut().rev().find_map(|item| match item {
-            Item::Affine { width, .. } => Some(width),
+            Item::Affine(AffineItem { width, .. }) => Some(width),
             _ => None,
         });
         if let Some(width) = last {
@@ -214,7 +247,9 @@ impl Model {
             Self::List(items) => items,
         };
         let layer = |item: &Item| match *item {
-            Item::Affine { width, bias } => LayerSpec::Affine { outputs: width.map_or(outputs, Count::as_usize), bias },
+            Item::Affine(AffineItem { width, bias }) => {
+                LayerSpec::Affine { outputs: width.map_or(outputs, Count::as_usize), bias }
+            }
             Item::BatchNorm => LayerSpec::BatchNorm,
             Item::Activation(activation) => LayerSpec::Activation(activation),
             Item::Dropout(dropout) => LayerSpec::Dropout(dropout),
@@ -242,25 +277,21 @@ impl Model {
         };
         let widths: Vec<_> = stack.hidden.iter().map(|width| width.get().to_string()).collect();
         settings.set("hidden", widths.join("-"));
-        settings.set("activation", stack.activation.name());
-        if let Some((name, number)) = stack.activation.number() {
-            settings.set(name, number);
-        }
+        settings.set_written("activation", &stack.activation, |number| number);
         settings.set("bias", stack.bias);
         if stack.batch_norm {
             settings.set("batch_norm", true);
         }
         if !stack.dropout.is_off() {
             settings.set("dropout", stack.dropout.ratio.get());
-            settings.set("dropout_scaling", stack.dropout.scaling.name());
+            settings.set_written("dropout_scaling", &stack.dropout.scaling, |word| word);
         }
         if stack.output != Activation::Identity {
-            settings.set("output", stack.output.name());
-        }
-        match stack.output.number() {
-            Some(("slope", number)) => settings.set("output_slope", number),
-            Some((_, number)) => settings.set("output_alpha", number),
-            None => {}
+            settings.set_written("output", &stack.output, |number| match number {
+                "slope" => "output_slope",
+                "alpha" => "output_alpha",
+                own => own,
+            });
         }
     }
 }
@@ -269,10 +300,10 @@ impl Stack {
     fn items(&self) -> Vec<Item> {
         let mut items = Vec::with_capacity(4 * self.hidden.len() + 2);
         for width in &self.hidden {
-            items.push(Item::Affine { width: Some(*width), bias: self.bias });
+            items.push(Item::Affine(AffineItem { width: Some(*width), bias: self.bias }));
             items.extend(self.between());
         }
-        items.push(Item::Affine { width: None, bias: self.bias });
+        items.push(Item::Affine(AffineItem { width: None, bias: self.bias }));
         items.push(Item::Activation(self.output));
         items.retain(|item| !item.does_nothing());
         items
@@ -291,7 +322,7 @@ impl Stack {
     /// The stack that is these layers, if there is one. No layer does nothing, and the last affine one has no width.
     fn of_list(items: &[Item]) -> Option<Self> {
         let mut affine = items.iter().filter_map(|item| match item {
-            Item::Affine { width, bias } => Some((*width, *bias)),
+            Item::Affine(AffineItem { width, bias }) => Some((*width, *bias)),
             _ => None,
         });
         let bias = affine.clone().next()?.1;
@@ -300,13 +331,13 @@ impl Stack {
         let mut stack = section.stack(hidden);
         stack.activation = if stack.hidden.is_empty() { Activation::default() } else { Activation::Identity };
         // What stands between the first two affine layers stands between all, or else these are not the stack's layers.
-        let first_block = items.iter().skip(1).take_while(|item| !matches!(item, Item::Affine { .. }));
+        let first_block = items.iter().skip(1).take_while(|item| !matches!(item, Item::Affine(_)));
         for item in first_block.filter(|_| !stack.hidden.is_empty()) {
             match item {
                 Item::BatchNorm => stack.batch_norm = true,
                 Item::Activation(activation) => stack.activation = *activation,
                 Item::Dropout(dropout) => stack.dropout = *dropout,
-                Item::Affine { .. } => {}
+                _ => {}
             }
         }
         if let Some(Item::Activation(activation)) = items.last() {
@@ -321,7 +352,7 @@ impl Item {
         match self {
             Self::Activation(activation) => *activation == Activation::Identity,
             Self::Dropout(dropout) => dropout.is_off(),
-            Self::Affine { .. } | Self::BatchNorm => false,
+            _ => false,
         }
     }
 }
@@ -330,7 +361,7 @@ impl fmt::Display for Item {
     /// As the setting `layers` has it: `affine 100`, `dropout 0.5`.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Affine { width, bias } => {
+            Self::Affine(AffineItem { width, bias }) => {
                 f.write_str("affine")?;
                 if let Some(width) = width {
                     write!(f, " {}", width.get())?;
@@ -350,86 +381,37 @@ impl fmt::Display for Item {
     }
 }
 
-/// The settings of an affine layer in a list.
-#[derive(Deserialize, Serialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-struct AffineItem {
-    /// How many outputs the layer has. Default, of the last one alone: as many as the data asks for.
-    width: Option<Count>,
-    /// Whether it adds a bias b. Default: true.
-    #[serde(default = "yes")]
-    bias: bool,
-}
-
-fn yes() -> bool {
-    true
-}
-
-/// The layers that are not activations.
-#[derive(Deserialize, Serialize, JsonSchema)]
-#[serde(rename_all = "kebab-case")]
-enum OtherItem {
-    /// y = xW + b, where W is [inputs, outputs]. PyTorch's `Linear` has W transposed.
-    Affine(AffineItem),
-    /// Each feature to mean 0 and variance 1 over the batch, then y = γx̂ + β (Ioffe & Szegedy 2015, "Batch Normalization: Accelerating
-    /// Deep Network Training by Reducing Internal Covariate Shift"). Biased variance, ε = 1e-6 and running statistics with 0.9 of the old
-    /// ones in evaluations, as in the book; γ begins with 1, β with 0. PyTorch has ε = 1e-5.
-    BatchNorm,
-    /// In training every unit is silent with the probability `ratio`, anew in every step (Srivastava et al. 2014, "Dropout: a simple way to
-    /// prevent neural networks from overfitting").
-    Dropout(DropoutItem),
-}
-
-/// The settings of a dropout layer in a list, where a ratio of 0 has to be written.
-#[derive(Deserialize, Serialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-struct DropoutItem {
-    /// How probable it is that a unit is silent.
-    ratio: Ratio,
-    /// What makes up for the silent units: `"inference"` (the default) or `"inverted"`.
-    #[serde(default)]
-    scaling: Scaling,
-}
-
 impl Item {
-    const OTHER_NAMES: [&'static str; 3] = ["affine", "batch-norm", "dropout"];
+    const OTHER_NAMES: &[&'static str] = &["affine", "batch-norm", "dropout"];
     /// The names of all layers.
-    pub const NAMES: [&'static str; 3 + Activation::NAMES.len()] = {
-        let mut names = [""; 3 + Activation::NAMES.len()];
+    pub const NAMES: [&'static str; Self::OTHER_NAMES.len() + Activation::NAMES.len()] = {
+        let (mut names, others) = ([""; Self::OTHER_NAMES.len() + Activation::NAMES.len()], Self::OTHER_NAMES.len());
         let mut index = 0;
         while index < names.len() {
-            names[index] = if index < 3 { Self::OTHER_NAMES[index] } else { Activation::NAMES[index - 3] };
+            names[index] = if index < others { Self::OTHER_NAMES[index] } else { Activation::NAMES[index - others] };
             index += 1;
         }
         names
     };
 }
 
-impl JsonSchema for Item {
-    fn schema_name() -> Cow<'static, str> {
-        "Item".into()
-    }
-
-    fn json_schema(generator: &mut SchemaGenerator) -> Schema {
-        let of = [generator.subschema_for::<OtherItem>(), generator.subschema_for::<Activation>()];
-        schemars::json_schema!({ "anyOf": of })
-    }
-}
-
 impl Serialize for Item {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let other = match *self {
-            Self::Activation(activation) => return activation.serialize(serializer),
-            Self::Affine { width, bias } => OtherItem::Affine(AffineItem { width, bias }),
-            Self::BatchNorm => OtherItem::BatchNorm,
-            Self::Dropout(Dropout { ratio, scaling }) => OtherItem::Dropout(DropoutItem { ratio, scaling }),
-        };
-        other.serialize(serializer)
+        match self {
+            Self::Activation(activation) => activation.serialize(serializer),
+            _ => Item::serialize(self, serializer),
+        }
     }
 }
 
-impl<'de> Deserialize<'de> for Item {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+forms! {
+    Item[Item::NAMES], "the name of a layer, or a table such as { kind = \"affine\", width = 100 }",
+    variant: Item::named,
+}
+
+impl Item {
+    /// Whichever has that name.
+    fn named<'de, A: EnumAccess<'de>>(item: A) -> Result<Self, A::Error> {
         /// One of [`Item::NAMES`].
         struct Name(&'static str);
 
@@ -453,30 +435,12 @@ impl<'de> Deserialize<'de> for Item {
             }
         }
 
-        struct NameOrTable;
-
-        impl<'de> Visitor<'de> for NameOrTable {
-            type Value = Item;
-
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("the name of a layer, or a table such as { kind = \"affine\", width = 100 }")
-            }
-
-            fn visit_enum<A: EnumAccess<'de>>(self, item: A) -> Result<Item, A::Error> {
-                let (Name(name), content) = item.variant::<Name>()?;
-                let named = EnumAccessDeserializer::new(Named(name, content));
-                if !Item::OTHER_NAMES.contains(&name) {
-                    return Activation::deserialize(named).map(Item::Activation);
-                }
-                Ok(match OtherItem::deserialize(named)? {
-                    OtherItem::Affine(AffineItem { width, bias }) => Item::Affine { width, bias },
-                    OtherItem::BatchNorm => Item::BatchNorm,
-                    OtherItem::Dropout(DropoutItem { ratio, scaling }) => Item::Dropout(Dropout { ratio, scaling }),
-                })
-            }
+        let (Name(name), content) = item.variant::<Name>()?;
+        let named = EnumAccessDeserializer::new(Named(name, content));
+        match Self::OTHER_NAMES.contains(&name) {
+            true => Item::deserialize(named),
+            false => Activation::deserialize(named).map(Item::Activation),
         }
-
-        deserializer.deserialize_enum("Item", &Self::NAMES, NameOrTable)
     }
 }
 

@@ -6,7 +6,6 @@ use serde::{Deserialize, Serialize};
 use super::{Rule, in_range};
 use crate::number::{Fraction, Positive};
 use crate::real::Real;
-use crate::settings::Settings;
 
 /// Adadelta: steps as long as the last ones were, shorter the steeper it has been lately.
 ///
@@ -34,13 +33,8 @@ impl Default for AdaDelta {
 }
 
 impl Rule for AdaDelta {
-    fn kind(&self) -> &'static str {
-        "adadelta"
-    }
-
-    fn lr(&self) -> f64 {
-        self.lr.get()
-    }
+    // The rule has a length of its own, which η multiplies (Zeiler 2012 has none).
+    const USUAL_LR: [f64; 2] = [1e-3, 10.0];
 
     /// The running mean h of squared gradients, then the running mean s of squared steps.
     fn slots(&self) -> usize {
@@ -60,12 +54,6 @@ impl Rule for AdaDelta {
             *s = old * *s + new * d * d;
             *w -= lr * d;
         }
-    }
-
-    fn settings(&self, settings: &mut Settings) {
-        settings.set("lr", self.lr.get());
-        settings.set("decay", self.decay.get());
-        settings.set("eps", self.eps.get());
     }
 }
 

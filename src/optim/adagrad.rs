@@ -6,7 +6,6 @@ use serde::{Deserialize, Serialize};
 use super::{Rule, in_range};
 use crate::number::Positive;
 use crate::real::Real;
-use crate::settings::Settings;
 
 /// AdaGrad: a learning rate for each parameter, smaller the more it has moved.
 ///
@@ -31,13 +30,8 @@ impl Default for AdaGrad {
 }
 
 impl Rule for AdaGrad {
-    fn kind(&self) -> &'static str {
-        "adagrad"
-    }
-
-    fn lr(&self) -> f64 {
-        self.lr.get()
-    }
+    // The first step is η, and later ones are shorter.
+    const USUAL_LR: [f64; 2] = [1e-5, 1.0];
 
     /// The sum h of squared gradients.
     fn slots(&self) -> usize {
@@ -52,11 +46,6 @@ impl Rule for AdaGrad {
             *h += g * g;
             *w -= lr * g / (h.sqrt() + eps);
         }
-    }
-
-    fn settings(&self, settings: &mut Settings) {
-        settings.set("lr", self.lr.get());
-        settings.set("eps", self.eps.get());
     }
 }
 

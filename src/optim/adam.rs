@@ -6,7 +6,6 @@ use serde::{Deserialize, Serialize};
 use super::{Rule, in_range};
 use crate::number::{Fraction, Positive};
 use crate::real::{Real, power};
-use crate::settings::Settings;
 
 /// Adam: momentum, and a learning rate for each parameter.
 ///
@@ -40,13 +39,8 @@ impl Default for Adam {
 }
 
 impl Rule for Adam {
-    fn kind(&self) -> &'static str {
-        "adam"
-    }
-
-    fn lr(&self) -> f64 {
-        self.lr.get()
-    }
+    // A parameter moves by about η in a step (Kingma & Ba 2015, section 2.1), and weights are of the size √(2 / inputs).
+    const USUAL_LR: [f64; 2] = [1e-6, 0.1];
 
     /// The running mean m of gradients, then the running mean v of their squares.
     fn slots(&self) -> usize {
@@ -66,13 +60,6 @@ impl Rule for Adam {
             *v += new2 * (g * g - *v);
             *w -= lr * *m / (v.sqrt() + eps);
         }
-    }
-
-    fn settings(&self, settings: &mut Settings) {
-        settings.set("lr", self.lr.get());
-        settings.set("beta1", self.beta1.get());
-        settings.set("beta2", self.beta2.get());
-        settings.set("eps", self.eps.get());
     }
 }
 

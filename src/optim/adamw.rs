@@ -3,10 +3,9 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{Rule, in_range};
+use super::{Adam, Rule, in_range};
 use crate::number::{Fraction, NonNegative, Positive};
 use crate::real::{Real, power};
-use crate::settings::Settings;
 
 /// AdamW: Adam, with weights that shrink by a share of their own.
 ///
@@ -49,13 +48,7 @@ impl Default for AdamW {
 }
 
 impl Rule for AdamW {
-    fn kind(&self) -> &'static str {
-        "adamw"
-    }
-
-    fn lr(&self) -> f64 {
-        self.lr.get()
-    }
+    const USUAL_LR: [f64; 2] = Adam::USUAL_LR;
 
     fn decoupled_weight_decay(&self) -> f64 {
         self.decoupled_weight_decay.get()
@@ -79,14 +72,6 @@ impl Rule for AdamW {
             *v += new2 * (g * g - *v);
             *w -= lr * *m / (v.sqrt() / root + eps);
         }
-    }
-
-    fn settings(&self, settings: &mut Settings) {
-        settings.set("lr", self.lr.get());
-        settings.set("beta1", self.beta1.get());
-        settings.set("beta2", self.beta2.get());
-        settings.set("eps", self.eps.get());
-        settings.set("decoupled_weight_decay", self.decoupled_weight_decay.get());
     }
 }
 

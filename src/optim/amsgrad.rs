@@ -3,10 +3,9 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{Rule, in_range};
+use super::{Adam, Rule, in_range};
 use crate::number::{Fraction, Positive};
 use crate::real::{Real, power};
-use crate::settings::Settings;
 
 /// AMSGrad: Adam that does not forget its steepest stretch.
 ///
@@ -38,13 +37,7 @@ impl Default for AmsGrad {
 }
 
 impl Rule for AmsGrad {
-    fn kind(&self) -> &'static str {
-        "amsgrad"
-    }
-
-    fn lr(&self) -> f64 {
-        self.lr.get()
-    }
+    const USUAL_LR: [f64; 2] = Adam::USUAL_LR;
 
     /// The running mean m of gradients, the running mean v of their squares, then the largest u that v has been.
     fn slots(&self) -> usize {
@@ -66,13 +59,6 @@ impl Rule for AmsGrad {
             *u = if *u >= *v { *u } else { *v };
             *w -= lr * *m / (u.sqrt() / root + eps);
         }
-    }
-
-    fn settings(&self, settings: &mut Settings) {
-        settings.set("lr", self.lr.get());
-        settings.set("beta1", self.beta1.get());
-        settings.set("beta2", self.beta2.get());
-        settings.set("eps", self.eps.get());
     }
 }
 

@@ -6,7 +6,6 @@ use serde::{Deserialize, Serialize};
 use super::{Rule, in_range};
 use crate::number::{Fraction, NonNegative, Positive};
 use crate::real::{Real, sign};
-use crate::settings::Settings;
 
 /// Lion: steps of one length, against the sign of a mean gradient.
 ///
@@ -41,13 +40,8 @@ impl Default for Lion {
 }
 
 impl Rule for Lion {
-    fn kind(&self) -> &'static str {
-        "lion"
-    }
-
-    fn lr(&self) -> f64 {
-        self.lr.get()
-    }
+    // Every step is η long; 3 to 10 times smaller than Adam's (Chen et al. 2023, section 5).
+    const USUAL_LR: [f64; 2] = [1e-7, 0.01];
 
     fn decoupled_weight_decay(&self) -> f64 {
         self.decoupled_weight_decay.get()
@@ -68,13 +62,6 @@ impl Rule for Lion {
             *w -= lr * sign(old1 * *m + new1 * g);
             *m = old2 * *m + new2 * g;
         }
-    }
-
-    fn settings(&self, settings: &mut Settings) {
-        settings.set("lr", self.lr.get());
-        settings.set("beta1", self.beta1.get());
-        settings.set("beta2", self.beta2.get());
-        settings.set("decoupled_weight_decay", self.decoupled_weight_decay.get());
     }
 }
 

@@ -3,10 +3,9 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{Rule, in_range};
+use super::{Rule, Sgd, in_range};
 use crate::number::{Fraction, Positive};
 use crate::real::Real;
-use crate::settings::Settings;
 
 /// Gradient descent with momentum.
 ///
@@ -33,13 +32,7 @@ impl Default for Momentum {
 }
 
 impl Rule for Momentum {
-    fn kind(&self) -> &'static str {
-        "momentum"
-    }
-
-    fn lr(&self) -> f64 {
-        self.lr.get()
-    }
+    const USUAL_LR: [f64; 2] = Sgd::USUAL_LR;
 
     /// The velocity v.
     fn slots(&self) -> usize {
@@ -54,11 +47,6 @@ impl Rule for Momentum {
             *v = momentum * *v - lr * g;
             *w += *v;
         }
-    }
-
-    fn settings(&self, settings: &mut Settings) {
-        settings.set("lr", self.lr.get());
-        settings.set("momentum", self.momentum.get());
     }
 }
 

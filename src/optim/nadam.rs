@@ -3,10 +3,9 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{Rule, in_range};
+use super::{Adam, Rule, in_range};
 use crate::number::{Fraction, Positive};
 use crate::real::{Real, exp, power};
-use crate::settings::Settings;
 
 /// NAdam: Adam that looks one step ahead, as Nesterov's gradient does.
 ///
@@ -62,13 +61,7 @@ impl Default for NAdam {
 }
 
 impl Rule for NAdam {
-    fn kind(&self) -> &'static str {
-        "nadam"
-    }
-
-    fn lr(&self) -> f64 {
-        self.lr.get()
-    }
+    const USUAL_LR: [f64; 2] = Adam::USUAL_LR;
 
     /// The running mean m of gradients, then the running mean v of their squares.
     fn slots(&self) -> usize {
@@ -90,13 +83,6 @@ impl Rule for NAdam {
             *v += new2 * (g * g - *v);
             *w -= (lr_gradient * g + lr_mean * *m) / (v.sqrt() / root + eps);
         }
-    }
-
-    fn settings(&self, settings: &mut Settings) {
-        settings.set("lr", self.lr.get());
-        settings.set("beta1", self.beta1.get());
-        settings.set("beta2", self.beta2.get());
-        settings.set("eps", self.eps.get());
     }
 }
 

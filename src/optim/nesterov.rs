@@ -3,10 +3,9 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{Rule, in_range};
+use super::{Rule, Sgd, in_range};
 use crate::number::{Fraction, Positive};
 use crate::real::Real;
-use crate::settings::Settings;
 
 /// Nesterov's accelerated gradient.
 ///
@@ -43,15 +42,6 @@ pub enum Form {
     Memo,
 }
 
-impl Form {
-    const fn name(self) -> &'static str {
-        match self {
-            Self::Lookahead => "lookahead",
-            Self::Memo => "memo",
-        }
-    }
-}
-
 impl Default for Nesterov {
     fn default() -> Self {
         Self { lr: in_range(0.01), momentum: in_range(0.9), form: Form::default() }
@@ -59,13 +49,7 @@ impl Default for Nesterov {
 }
 
 impl Rule for Nesterov {
-    fn kind(&self) -> &'static str {
-        "nesterov"
-    }
-
-    fn lr(&self) -> f64 {
-        self.lr.get()
-    }
+    const USUAL_LR: [f64; 2] = Sgd::USUAL_LR;
 
     /// The velocity v.
     fn slots(&self) -> usize {
@@ -95,12 +79,6 @@ impl Rule for Nesterov {
                 }
             }
         }
-    }
-
-    fn settings(&self, settings: &mut Settings) {
-        settings.set("lr", self.lr.get());
-        settings.set("momentum", self.momentum.get());
-        settings.set("form", self.form.name());
     }
 }
 
@@ -146,13 +124,5 @@ mod tests {
     #[test]
     fn the_memo_form_takes_the_gradient_two_steps_ahead() {
         assert_looks_ahead(Form::Memo, 0.9 + 0.9 * 0.9);
-    }
-
-    #[test]
-    fn forms_are_named_as_the_file_names_them() {
-        for form in [Form::Lookahead, Form::Memo] {
-            let read: Form = serde_json::from_value(form.name().into()).unwrap();
-            assert_eq!(read, form);
-        }
     }
 }

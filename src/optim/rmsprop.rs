@@ -3,10 +3,9 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{Rule, in_range};
+use super::{Adam, Rule, in_range};
 use crate::number::{Fraction, Positive};
 use crate::real::Real;
-use crate::settings::Settings;
 
 /// RMSprop: a learning rate for each parameter, smaller the steeper it has been lately.
 ///
@@ -33,13 +32,7 @@ impl Default for RmsProp {
 }
 
 impl Rule for RmsProp {
-    fn kind(&self) -> &'static str {
-        "rmsprop"
-    }
-
-    fn lr(&self) -> f64 {
-        self.lr.get()
-    }
+    const USUAL_LR: [f64; 2] = Adam::USUAL_LR;
 
     /// The running mean h of squared gradients.
     fn slots(&self) -> usize {
@@ -57,12 +50,6 @@ impl Rule for RmsProp {
             *h += new * g * g;
             *w -= lr * g / (h.sqrt() + eps);
         }
-    }
-
-    fn settings(&self, settings: &mut Settings) {
-        settings.set("lr", self.lr.get());
-        settings.set("decay", self.decay.get());
-        settings.set("eps", self.eps.get());
     }
 }
 

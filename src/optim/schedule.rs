@@ -154,9 +154,17 @@ impl Pacing {
     /// Writes what differs from a learning rate that stays the same.
     pub fn settings(&self, settings: &mut Settings) {
         if self.schedule != Schedule::Constant {
-            settings.set("schedule", self.schedule.name());
+            settings.set_written("schedule", &self.schedule, |field| match field {
+                "every" => "schedule_every",
+                "factor" => "schedule_factor",
+                "over" => "schedule_over",
+                "min_lr" => "schedule_min_lr",
+                "rise" => "schedule_rise",
+                "start_divisor" => "schedule_start_divisor",
+                "end_divisor" => "schedule_end_divisor",
+                own => own,
+            });
         }
-        self.schedule.settings(settings);
         if self.warm_up.get() > 0 {
             settings.set("warm_up", self.warm_up.get());
         }
@@ -182,32 +190,6 @@ impl Schedule {
             Self::Exponential(Exponential { factor }) => lr * power(factor.get(), step),
             Self::Cosine(Cosine { over, min_lr }) => half_wave(lr, min_lr.get(), step as f64 / length(*over)),
             Self::OneCycle(cycle) => cycle.lr(lr, step),
-        }
-    }
-
-    fn settings(&self, settings: &mut Settings) {
-        let mut set_over = |over: Option<Count>| {
-            if let Some(over) = over {
-                settings.set("schedule_over", over.get());
-            }
-        };
-        match self {
-            Self::Constant => {}
-            Self::Step(Step { every, factor }) => {
-                settings.set("schedule_every", every.get());
-                settings.set("schedule_factor", factor.get());
-            }
-            Self::Exponential(Exponential { factor }) => settings.set("schedule_factor", factor.get()),
-            Self::Cosine(Cosine { over, min_lr }) => {
-                set_over(*over);
-                settings.set("schedule_min_lr", min_lr.get());
-            }
-            Self::OneCycle(OneCycle { over, rise, start_divisor, end_divisor }) => {
-                set_over(*over);
-                settings.set("schedule_rise", rise.get());
-                settings.set("schedule_start_divisor", start_divisor.get());
-                settings.set("schedule_end_divisor", end_divisor.get());
-            }
         }
     }
 }

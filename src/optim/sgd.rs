@@ -6,7 +6,6 @@ use serde::{Deserialize, Serialize};
 use super::{Rule, in_range};
 use crate::number::Positive;
 use crate::real::Real;
-use crate::settings::Settings;
 
 /// Stochastic gradient descent.
 ///
@@ -28,13 +27,8 @@ impl Default for Sgd {
 }
 
 impl Rule for Sgd {
-    fn kind(&self) -> &'static str {
-        "sgd"
-    }
-
-    fn lr(&self) -> f64 {
-        self.lr.get()
-    }
+    // Bengio 2012, "Practical recommendations for gradient-based training of deep architectures", section 3.1.1.
+    const USUAL_LR: [f64; 2] = [1e-6, 1.0];
 
     fn slots(&self) -> usize {
         0
@@ -46,10 +40,6 @@ impl Rule for Sgd {
         for (w, &g) in parameters.iter_mut().zip(gradients) {
             *w -= lr * g;
         }
-    }
-
-    fn settings(&self, settings: &mut Settings) {
-        settings.set("lr", self.lr.get());
     }
 }
 

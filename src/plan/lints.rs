@@ -255,28 +255,8 @@ fn less_than_an_epoch(run: &NetworkRun) -> Option<Found> {
     Some(Found::new(Contradiction::new(["record", key], message).help(help)))
 }
 
-/// Between which learning rates an optimizer learns small networks on data of ordinary size.
-fn sensible(algorithm: &Algorithm) -> [f64; 2] {
-    match algorithm {
-        // Bengio 2012, "Practical recommendations for gradient-based training of deep architectures", section 3.1.1.
-        Algorithm::Sgd(_) | Algorithm::Momentum(_) | Algorithm::Nesterov(_) => [1e-6, 1.0],
-        // A parameter moves by about η in a step (Kingma & Ba 2015, section 2.1), and weights are of the size √(2 / inputs).
-        Algorithm::Adam(_)
-        | Algorithm::AdamW(_)
-        | Algorithm::NAdam(_)
-        | Algorithm::AmsGrad(_)
-        | Algorithm::RmsProp(_) => [1e-6, 0.1],
-        // The first step is η, and later ones are shorter.
-        Algorithm::AdaGrad(_) => [1e-5, 1.0],
-        // The rule has a length of its own, which η multiplies (Zeiler 2012 has none).
-        Algorithm::AdaDelta(_) => [1e-3, 10.0],
-        // Every step is η long; 3 to 10 times smaller than Adam's (Chen et al. 2023, section 5).
-        Algorithm::Lion(_) => [1e-7, 0.01],
-    }
-}
-
 fn lr_range(run: &NetworkRun) -> Option<Found> {
-    let (lr, [low, high]) = (run.optimizer.base_lr(), sensible(&run.optimizer.0));
+    let (lr, [low, high]) = (run.optimizer.base_lr(), run.optimizer.usual_lr());
     if run.steps == 0 || (low..=high).contains(&lr) {
         return None;
     }

@@ -267,7 +267,7 @@ fn mask_draws(run: &NetworkRun) -> Draws {
         match layer {
             LayerSpec::Affine { outputs, .. } => width = outputs,
             LayerSpec::Dropout(_) => draws = draws.then(Draws::uniforms(run.batch_size.get() * width as u64)),
-            LayerSpec::BatchNorm | LayerSpec::Activation(_) => {}
+            _ => {}
         }
     }
     draws

@@ -3,11 +3,10 @@
 use std::fmt;
 
 use schemars::JsonSchema;
-use serde::de::value::EnumAccessDeserializer;
-use serde::de::{EnumAccess, Visitor};
-use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use serde::{Deserialize, Serialize, Serializer};
 
 use super::words::once;
+use crate::forms::forms;
 use crate::number::{OutOfRange, Whole};
 use crate::value::schema::or;
 
@@ -115,39 +114,14 @@ impl Serialize for Moment {
     }
 }
 
-impl<'de> Deserialize<'de> for Moment {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct WordOrNumber;
-
-        impl<'de> Visitor<'de> for WordOrNumber {
-            type Value = Moment;
-
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("\"start\", \"end\" or the number of a step, from 0")
-            }
-
-            fn visit_i64<E: serde::de::Error>(self, step: i64) -> Result<Moment, E> {
-                match u64::try_from(step) {
-                    Ok(step) => self.visit_u64(step),
-                    Err(_) => Err(E::custom(OutOfRange::new(step, "the number of a step, from 0"))),
-                }
-            }
-
-            fn visit_u64<E: serde::de::Error>(self, step: u64) -> Result<Moment, E> {
-                if step < 1 << 53 {
-                    Ok(Moment::After(step))
-                } else {
-                    Err(E::custom(OutOfRange::new(step, "the number of a step, below 9007199254740992")))
-                }
-            }
-
-            fn visit_enum<A: EnumAccess<'de>>(self, word: A) -> Result<Moment, A::Error> {
-                Moment::deserialize(EnumAccessDeserializer::new(word))
-            }
-        }
-
-        deserializer.deserialize_enum("Moment", &["start", "end"], WordOrNumber)
-    }
+forms! {
+    Moment[["start", "end"]], "\"start\", \"end\" or the number of a step, from 0",
+    whole: |step| match step {
+        0..9_007_199_254_740_992 => Ok(Moment::After(step as u64)),
+        ..0 => Err(OutOfRange::new(step, "the number of a step, from 0")),
+        _ => Err(OutOfRange::new(step, "the number of a step, below 9007199254740992")),
+    },
+    word: Moment::deserialize,
 }
 
 #[cfg(test)]

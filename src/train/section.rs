@@ -24,7 +24,7 @@ pub struct Section {
     /// `steps` is needed.
     pub epochs: Option<Count>,
     /// How batches are drawn: `"with-replacement"` (the default, as the book does it) or `"shuffle"`.
-    #[schemars(extend("default" = Sampling::default().name()))]
+    #[schemars(extend("default" = Sampling::default()))]
     pub sampling: Option<Sampling>,
     /// What is made small: `"cross-entropy"` (the default) or `"mse"`.
     #[schemars(extend("default" = Objective::default().name()))]
