@@ -388,8 +388,8 @@ impl Experiment {
 
     /// Whether `node` or something below it was rejected, and reads as if it were not there, or stands in another place.
     pub fn lacks(&self, node: &Node) -> bool {
-        let is_missed = self.dropped.contains(&node.id) || self.incomplete.contains(&node.id);
-        is_missed || node.children().any(|child| self.lacks(child))
+        let is_missed = |node: &Node| self.dropped.contains(&node.id) || self.incomplete.contains(&node.id);
+        node.walk().any(|place| is_missed(place.node))
     }
 
     /// Whether every value is accepted where it stands.
@@ -508,7 +508,7 @@ fn misplaced_axis(key: &str, value: &Node) -> Option<Problem> {
         }
         (_, Kind::Axis(_)) => format!("[{key}] is a section and cannot be an axis; the keys in it can"),
         ("record" | "sweep", _) => {
-            let axis = first_axis(value)?;
+            let axis = value.walk().find(|place| place.axis().is_some() && !place.is_in_list())?.node;
             let reason =
                 if key == "record" { "all runs of a file are recorded alike" } else { "it says how axes combine" };
             let problem = Problem::new(format!("[{key}] never holds an axis: {reason}"));
@@ -521,12 +521,4 @@ fn misplaced_axis(key: &str, value: &Node) -> Option<Problem> {
     let label = if is_drawn { "this is read as a distribution" } else { "this is read as an axis" };
     let problem = Problem::new(reason).at(value.origin.clone()).label(label);
     Some(if key == "seeds" { problem.help("write all seeds in one list: `seeds = [0, 1, 2]`") } else { problem })
-}
-
-fn first_axis(node: &Node) -> Option<&Node> {
-    match &node.kind {
-        Kind::Axis(_) => Some(node),
-        Kind::Table(entries) => entries.iter().find_map(|entry| first_axis(&entry.value)),
-        _ => None,
-    }
 }

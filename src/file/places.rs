@@ -5,7 +5,7 @@ use std::collections::HashSet;
 use super::format::{Key, Table, Variant, format};
 use super::variants::VARIANT;
 use crate::value::problem::{Cause, Problem, did_you_mean, listed};
-use crate::value::{Kind, Node, Origin, Tree, vocabulary};
+use crate::value::{Entry, Kind, Node, Origin, Tree, vocabulary};
 
 /// The keys at the top of a file; those from the seventh on are sections.
 const TOP: [&str; 16] = [
@@ -97,15 +97,8 @@ pub fn explain(problems: &mut Vec<Problem>, root: &Node) -> HashSet<&'static str
 
 /// The section that has a key which is written there.
 fn section_of<'n>(root: &'n Node, origin: &Origin) -> Option<&'n str> {
-    fn holds(node: &Node, origin: &Origin) -> bool {
-        let has_key = match &node.kind {
-            Kind::Table(entries) => entries.iter().any(|entry| entry.key_origin == *origin),
-            Kind::Axis(axis) => axis.alternatives.iter().any(|one| one.key_origin.as_ref() == Some(origin)),
-            _ => false,
-        };
-        has_key || node.children().any(|child| holds(child, origin))
-    }
-    root.entries()?.iter().find(|section| holds(&section.value, origin)).map(|section| section.key.as_str())
+    let has_key = |section: &&Entry| section.value.walk().any(|place| place.key_origin() == Some(origin));
+    root.entries()?.iter().find(has_key).map(|section| section.key.as_str())
 }
 
 /// Where a key belongs.

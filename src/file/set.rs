@@ -6,6 +6,7 @@
 use super::format::{self, ShapeKind, Table, format};
 use super::variants::VARIANT;
 use crate::value::problem::{Problem, did_you_mean, listed};
+use crate::value::walk::Place;
 use crate::value::{Entry, Kind, Node, NodeId, Origin, SourceId, Sources, Tree, parse, vocabulary, write};
 
 /// One argument of `--set`.
@@ -164,10 +165,9 @@ impl Assignment {
         let message = format!("there is no `{}` in {file}", path(&self.keys[..=depth]));
         let mut problem = Problem::new(message).at(key.origin.clone());
 
-        let mut elsewhere = Vec::new();
-        if is_last {
-            find(root, &key.name, &mut Vec::new(), &mut elsewhere);
-        }
+        let is_it = |place: &Place| place.entry().is_some_and(|entry| is_last && entry.key == key.name);
+        let places = root.walk().filter(|place| is_it(place) && !place.is_in_list());
+        let elsewhere: Vec<String> = places.map(|place| write::path(place.path())).collect();
         let there: Vec<&str> = around.entries().unwrap_or_default().iter().map(|entry| entry.key.as_str()).collect();
         let near = did_you_mean(&key.name, there.iter().copied())
             .or_else(|| vocabulary::keys(&key.name).iter().copied().find(|meant| there.contains(meant)));
@@ -394,18 +394,6 @@ fn one_or_more_texts(node: &Node) -> Option<Vec<(&str, &Node)>> {
         }
     }
     Some(texts)
-}
-
-/// Where below `node` there is a key of this name.
-fn find<'n>(node: &'n Node, name: &str, path: &mut Vec<&'n str>, found: &mut Vec<String>) {
-    for entry in node.entries().unwrap_or_default() {
-        path.push(&entry.key);
-        if entry.key == name {
-            found.push(write::path(path.iter().copied()));
-        }
-        find(&entry.value, name, path, found);
-        path.pop();
-    }
 }
 
 /// The candidates in backticks, all of them meant.

@@ -87,15 +87,12 @@ impl Variants {
 
     /// The variant in which each node of a patch is written.
     pub fn places(&self) -> HashMap<NodeId, String> {
-        fn walk(node: &Node, name: &str, places: &mut HashMap<NodeId, String>) {
-            places.insert(node.id, name.to_owned());
-            node.children().for_each(|child| walk(child, name, places));
-        }
-        let mut places = HashMap::new();
-        for ((name, _), patch) in self.names.iter().zip(&self.patches) {
-            patch.iter().for_each(|entry| walk(&entry.value, name, &mut places));
-        }
-        places
+        let entries = self
+            .names
+            .iter()
+            .zip(&self.patches)
+            .flat_map(|((name, _), patch)| patch.iter().map(move |entry| (name, entry)));
+        entries.flat_map(|(name, entry)| entry.value.walk().map(move |place| (place.node.id, name.clone()))).collect()
     }
 
     /// Merges the variants into the tree, and lowers its `[optimizer]`, as it is under each of them.
