@@ -5,6 +5,7 @@
 
 use super::format::{self, ShapeKind, Table, format};
 use super::variants::VARIANT;
+use crate::shell;
 use crate::value::problem::{Problem, did_you_mean, listed};
 use crate::value::walk::Place;
 use crate::value::{Entry, Kind, Node, NodeId, Origin, SourceId, Sources, Tree, parse, vocabulary, write};
@@ -105,7 +106,7 @@ impl Assignment {
         Err(if undone.keys.len() == self.keys.len() {
             Problem::new(format!("`{path}` is set twice")).at(at).label(format!("after `{first}`")).help(format!(
                 "several values to compare are a list: `--set {}`",
-                shell_word(&format!("{path}=[{}, {}]", write::value(&undone.value), write::value(&self.value)))
+                shell::word(&format!("{path}=[{}, {}]", write::value(&undone.value), write::value(&self.value)))
             ))
         } else {
             Problem::new(format!("this replaces the whole of `{path}`, with what `{first}` has set in it"))
@@ -223,7 +224,7 @@ impl Assignment {
 
     /// The argument as it would be typed to add what is not there.
     fn adding(&self, sources: &Sources) -> String {
-        shell_word(&format!("+{}", sources.text(self.value.origin.source)))
+        shell::word(&format!("+{}", sources.text(self.value.origin.source))).into_owned()
     }
 }
 
@@ -322,7 +323,8 @@ fn value(source: SourceId, text: &str, equals: usize) -> Result<Tree, Vec<Proble
         return Err(vec![problem.help("an empty text is `\"\"`")]);
     }
     if let Some(meant) = with_quotes(source, word) {
-        let argument = shell_word(&format!("{}{meant}", &text[..=equals]));
+        let argument = format!("{}{meant}", &text[..=equals]);
+        let argument = shell::word(&argument);
         problems.truncate(1);
         problems.iter_mut().for_each(|problem| {
             problem.help.push(format!(
@@ -399,12 +401,6 @@ fn one_or_more_texts(node: &Node) -> Option<Vec<(&str, &Node)>> {
 /// The candidates in backticks, all of them meant.
 fn and<'a>(names: impl IntoIterator<Item = &'a str>) -> String {
     listed(names, " and")
-}
-
-/// An argument as it is typed into a shell.
-fn shell_word(argument: &str) -> String {
-    let is_plain = argument.chars().all(|c| c.is_alphanumeric() || "+-_.,:/=@%".contains(c));
-    if is_plain { argument.to_owned() } else { format!("'{}'", argument.replace('\'', "'\\''")) }
 }
 
 fn is_name(keys: &[Key]) -> bool {
