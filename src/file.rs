@@ -31,6 +31,7 @@ mod optimizers;
 mod places;
 mod reading;
 pub mod schema;
+pub mod sections;
 mod set;
 mod single;
 mod sweep;
@@ -356,7 +357,7 @@ impl Experiment {
     /// The file under its first choice. Where a section lacks what was left out of it, the least that it can say stands in, so
     /// that the other sections are read all the same.
     fn first_file(&mut self) -> Result<File, Vec<Problem>> {
-        for _ in REQUIRED {
+        for _ in needed() {
             let fault = match deserialize(&self.tree.root, &self.tree.first_choice(), &self.dropped) {
                 Ok(file) => return Ok(file),
                 Err(fault) => fault,
@@ -364,11 +365,11 @@ impl Experiment {
             if self.is_sound() {
                 return Err(vec![Fault::into_problem(fault)]);
             }
-            let around = |(section, _): &&(&str, &str)| {
+            let around = |(section, _): &(&str, &str)| {
                 let entry = self.tree.root.entry(section);
                 entry.is_none_or(|entry| fault.node().is_some_and(|node| entry.value.holds(node)))
             };
-            let Some((section, example)) = REQUIRED.iter().find(around) else { break };
+            let Some((section, example)) = needed().find(around) else { break };
             self.tree.remove(section);
             add_example(&mut self.sources, &mut self.tree, section, example)?;
         }
@@ -450,26 +451,21 @@ pub fn short_name(path: &[&str]) -> String {
     .to_owned()
 }
 
-/// The sections that a file cannot do without, each with the least that it can say. Those of [`OF_A_NETWORK`] are not missed where
-/// a function is descended.
-const REQUIRED: [(&str, &str); 4] = [
-    ("data", "[data]\nsource = \"mnist\""),
-    ("network", "[network]\nhidden = [100, 100]"),
-    ("train", "[train]\nsteps = 2000"),
-    ("optimizer", "[optimizer]\nkind = \"sgd\""),
-];
-
-const OF_A_NETWORK: [&str; 2] = ["data", "network"];
+/// The sections that a file cannot do without, each with the least that it can say.
+fn needed() -> impl Iterator<Item = (&'static str, &'static str)> {
+    sections::KEYS.iter().filter_map(|key| Some((key.name, key.least?)))
+}
 
 /// Reports the sections that are missing, and puts the least in their places, so that everything else is read all the same.
 fn add_missing_sections(sources: &mut Sources, tree: &mut Tree, variants: &Variants) -> Vec<Problem> {
-    let is_missing = |(section, _): &&(&str, &str)| {
+    let is_missing = |(section, _): &(&str, &str)| {
+        let belongs_to_network = sections::key(section).is_some_and(|key| key.belongs_to_network);
         variants.any(|in_variant| {
             let has = |key| tree.root.entry(key).is_some() || in_variant(key);
-            !(has(section) || OF_A_NETWORK.contains(section) && has("function"))
+            !(has(section) || belongs_to_network && has("function"))
         })
     };
-    let missing: Vec<_> = REQUIRED.iter().filter(is_missing).collect();
+    let missing: Vec<_> = needed().filter(is_missing).collect();
     let mut problems = Vec::new();
     for (section, example) in missing {
         problems.push(places::missing(section, example));
@@ -501,16 +497,14 @@ fn misplaced_axes(root: &Node) -> Vec<Problem> {
 
 /// What is wrong with an axis that `value` is or holds, where it can hold none.
 fn misplaced_axis(key: &str, value: &Node) -> Option<Problem> {
-    let reason = match (key, &value.kind) {
-        ("optimizer", _) => return None,
-        ("name" | "description" | "seeds" | "rng" | "allow_warnings", Kind::Axis(_)) => {
+    let known = sections::key(key).filter(|key| !key.has_names)?;
+    let reason = match (known.without_axes, &value.kind) {
+        (_, Kind::Axis(_)) if !known.is_section => {
             format!("`{key}` holds for all runs of a file and cannot be an axis")
         }
         (_, Kind::Axis(_)) => format!("[{key}] is a section and cannot be an axis; the keys in it can"),
-        ("record" | "sweep", _) => {
+        (Some(reason), _) => {
             let axis = value.walk().find(|place| place.axis().is_some() && !place.is_in_list())?.node;
-            let reason =
-                if key == "record" { "all runs of a file are recorded alike" } else { "it says how axes combine" };
             let problem = Problem::new(format!("[{key}] never holds an axis: {reason}"));
             let problem = problem.at(axis.origin.clone()).label("one value, please");
             return Some(problem.help("choose one; settings that are compared stand in the other sections"));

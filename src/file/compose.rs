@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 
 use super::variants::VARIANT;
-use super::{Mistakes, extends, set};
+use super::{Mistakes, extends, sections, set};
 use crate::data::Source;
 use crate::value::problem::Problem;
 use crate::value::{Entry, Kind, Node, NodeId, Origin, SourceId, Sources, Tree, write};
@@ -170,8 +170,6 @@ fn values_in_parts(sources: &Sources, root: &Node) -> HashMap<NodeId, String> {
 
 /// The tree as a file that says its name, with the mark of what is set: run as it is, it takes the place of no other experiment.
 fn document(sources: &Sources, tree: &mut Tree, name: Kind, mark: Option<&str>) -> String {
-    // What holds for all runs and is never an axis comes first, wherever it was written.
-    const FIRST: [&str; 5] = ["name", "description", "allow_warnings", "seeds", "rng"];
     if tree.root.entry("name").is_none() {
         let origin = tree.root.origin.clone();
         let value = Node { id: tree.new_node(), origin: origin.clone(), kind: name };
@@ -183,7 +181,8 @@ fn document(sources: &Sources, tree: &mut Tree, name: Kind, mark: Option<&str>) 
         }
         tree.put_back((position, entry));
     }
-    let first: Vec<Entry> = FIRST.iter().filter_map(|key| Some(tree.take(key)?.1)).collect();
+    // What holds for all runs and is never an axis comes first, wherever it was written.
+    let first: Vec<Entry> = sections::names(|key| !key.is_section).filter_map(|key| Some(tree.take(key)?.1)).collect();
     first.into_iter().enumerate().for_each(|first| tree.put_back(first));
     // A variant may make an axis of what is one value.
     let every_place = tree.root.entry(VARIANT).is_some();

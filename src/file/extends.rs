@@ -6,6 +6,7 @@
 use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 
+use super::sections;
 use crate::value::problem::{Problem, did_you_mean};
 use crate::value::{Entry, Kind, Origin, SourceId, Sources, Tree, parse};
 
@@ -21,9 +22,6 @@ pub struct Base {
 
 /// More bases of bases than this are surely not meant.
 const DEEPEST: usize = 16;
-
-/// What a base says of itself and of no file that extends it.
-const OWN: [&str; 2] = ["name", "description"];
 
 /// The tree of `main`, which is in `folder`, laid over its bases, and these in their order.
 ///
@@ -101,7 +99,7 @@ impl Reader<'_> {
             }
         }
         if self.chain.len() > 1 {
-            OWN.iter().for_each(|key| tree.remove(key));
+            sections::names(|key| key.is_own).for_each(|key| tree.remove(key));
         }
         self.trees.push(tree);
     }

@@ -4,6 +4,7 @@
 //! shell would take away anyhow. Only what is there can be set; `+KEY=VALUE` also adds what is not.
 
 use super::format::{self, ShapeKind, Table, format};
+use super::sections;
 use super::variants::VARIANT;
 use crate::shell;
 use crate::value::problem::{Problem, did_you_mean, listed};
@@ -59,8 +60,8 @@ pub fn all(sources: &mut Sources, arguments: &[String], tree: &mut Tree) -> (Vec
 /// What tells an experiment with these changes from one without: six hexadecimal digits of blake3 over what is set, in any order
 /// and any spelling. What changes no run is no part of it; nothing else set, no mark.
 pub fn mark(assignments: &[Assignment]) -> Option<String> {
-    const OF_NO_RUN: [&str; 3] = ["name", "description", "allow_warnings"];
-    let of_runs = assignments.iter().filter(|assignment| !OF_NO_RUN.contains(&assignment.keys[0].name.as_str()));
+    let is_of_no_run = |name: &str| sections::key(name).is_some_and(|key| key.is_of_no_run);
+    let of_runs = assignments.iter().filter(|assignment| !is_of_no_run(&assignment.keys[0].name));
     let mut said: Vec<&str> = of_runs.map(|assignment| assignment.canonical.as_str()).collect();
     said.sort_unstable();
     (!said.is_empty()).then(|| blake3::hash(said.join("\n").as_bytes()).to_hex()[..6].to_owned())
