@@ -37,6 +37,7 @@ mod single;
 mod sweep;
 mod trials;
 mod variants;
+pub mod vocabulary;
 
 use compose::{Composed, Main, compose};
 pub use exclude::{Condition, Exclude, Wanted};
@@ -179,7 +180,7 @@ impl<'de> Deserialize<'de> for Seeds {
             }
         }
 
-        deserializer.deserialize_any(SeedsVisitor)
+        deserializer.deserialize_i64(SeedsVisitor)
     }
 }
 
@@ -278,7 +279,7 @@ impl Experiment {
         let (shared, misnamed) = variants.merge(&mut tree, &sources);
         problems.extend(misnamed);
         let Rejected { problems: found, dropped } = value::axes::find::<File>(&mut tree, rejected);
-        problems.extend(found.into_iter().map(|problem| shared.explain(problem)));
+        problems.extend(found.into_iter().map(|problem| shared.explain(vocabulary::explain(problem))));
         problems.extend(misplaced_axes(&tree.root));
         let readings = reading::readings(&sources, &tree, &places, &rewritten);
         let declared = tree.clone();
@@ -363,7 +364,7 @@ impl Experiment {
                 Err(fault) => fault,
             };
             if self.is_sound() {
-                return Err(vec![Fault::into_problem(fault)]);
+                return Err(vec![vocabulary::problem(fault)]);
             }
             let around = |(section, _): &(&str, &str)| {
                 let entry = self.tree.root.entry(section);
@@ -411,7 +412,7 @@ impl Experiment {
     /// Where values that are accepted alone are not accepted together.
     pub fn file_under(&self, choice: &value::Choice) -> Result<File, Problem> {
         let file: Result<File, Fault> = deserialize(&self.tree.root, choice, &self.dropped);
-        let mut file = file.map_err(Fault::into_problem)?;
+        let mut file = file.map_err(vocabulary::problem)?;
         if let Some(data) = &mut file.data {
             data.resolve(&self.folder);
         }

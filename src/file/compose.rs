@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use super::variants::VARIANT;
 use super::{Mistakes, extends, sections, set};
 use crate::data::Source;
-use crate::value::problem::Problem;
+use crate::value::problem::{Cause, Problem};
 use crate::value::{Entry, Kind, Node, NodeId, Origin, SourceId, Sources, Tree, write};
 
 /// The file that is read, before it is known what is in it.
@@ -76,13 +76,9 @@ pub fn explain_contradiction(problem: &mut Problem, sources: &Sources, root: &No
     let Some((path, entries)) = section_of(sources, root, origin) else { return };
     // What other keys there are depends on these.
     const KINDS: [&str; 2] = ["kind", "source"];
-    let is_unknown = problem.message.starts_with("unknown key");
+    let is_unknown = matches!(problem.cause.as_deref(), Some(Cause::UnknownKey { .. }));
     let is_other = |entry: &&Entry| {
-        let matters = if is_unknown {
-            KINDS.contains(&entry.key.as_str())
-        } else {
-            problem.message.contains(&format!("`{}`", entry.key))
-        };
+        let matters = if is_unknown { KINDS.contains(&entry.key.as_str()) } else { problem.names(&entry.key) };
         // A kind that the table's name implies was not written.
         matters && entry.key_origin.source != origin.source && entry.value.origin != entry.key_origin
     };

@@ -3,9 +3,9 @@
 use std::collections::HashSet;
 
 use super::format::{Key, Table, Variant, format};
-use super::sections;
+use super::{sections, vocabulary};
 use crate::value::problem::{Cause, Problem, did_you_mean, listed};
-use crate::value::{Entry, Kind, Node, Origin, Tree, vocabulary};
+use crate::value::{Entry, Kind, Node, Origin, Tree};
 
 /// Gives sections that are called something else the name that is meant, where no section has it yet, so that they are read;
 /// reports them.
@@ -40,7 +40,7 @@ pub fn explain(problems: &mut Vec<Problem>, root: &Node) -> HashSet<&'static str
     let mut missed = HashSet::new();
     let mut misplaced: HashSet<String> = HashSet::new();
     for problem in problems.iter_mut() {
-        let Some(Cause::UnknownKey { key, meant }) = problem.cause.as_deref() else { continue };
+        let Some(Cause::UnknownKey { key, accepted, meant }) = problem.cause.as_deref() else { continue };
         let synonyms = vocabulary::keys(key);
         // What another program calls so is meant for sure; what is spelled alike is less likely than what is spelled the same.
         if meant.as_ref().is_some_and(|meant| synonyms.contains(&meant.as_str())) {
@@ -65,9 +65,11 @@ pub fn explain(problems: &mut Vec<Problem>, root: &Node) -> HashSet<&'static str
             }
             _ => home.label(name),
         };
-        problem.help.insert(0, home.help(name));
         // What is accepted where it stands is of no use to a key that belongs somewhere else.
-        problem.help.retain(|help| !help.starts_with("accepted here"));
+        if !accepted.is_empty() {
+            problem.help.pop();
+        }
+        problem.help.insert(0, home.help(name));
     }
     problems.retain(|problem| !matches!(problem.cause.as_deref(), Some(Cause::MissingSection(section)) if misplaced.contains(*section)));
     missed

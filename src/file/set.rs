@@ -4,12 +4,12 @@
 //! shell would take away anyhow. Only what is there can be set; `+KEY=VALUE` also adds what is not.
 
 use super::format::{self, ShapeKind, Table, format};
-use super::sections;
 use super::variants::VARIANT;
+use super::{sections, vocabulary};
 use crate::shell;
 use crate::value::problem::{Problem, did_you_mean, listed};
 use crate::value::walk::Place;
-use crate::value::{Entry, Kind, Node, NodeId, Origin, SourceId, Sources, Tree, parse, vocabulary, write};
+use crate::value::{Entry, Kind, Node, NodeId, Origin, SourceId, Sources, Tree, parse, write};
 
 /// One argument of `--set`.
 #[derive(Debug)]

@@ -4,11 +4,12 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::space::{Alternative, Axis, LISTS};
 use super::walk::Taken;
+use crate::file::vocabulary;
 use crate::file::{Experiment, Wanted};
 use crate::settings::Scalar;
 use crate::spec::RunSpec;
 use crate::value::problem::{Problem, did_you_mean, one_of};
-use crate::value::{Entry, Node, vocabulary};
+use crate::value::{Entry, Node};
 
 /// Which settings of all conditions have a value that is meant: one bit for each.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]

@@ -18,7 +18,6 @@ pub mod serialize;
 pub mod spacing;
 pub mod syntax;
 pub mod text;
-pub mod vocabulary;
 pub mod walk;
 pub mod write;
 pub mod written;
