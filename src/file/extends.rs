@@ -6,7 +6,7 @@
 use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 
-use super::sections;
+use super::{optimizers, sections};
 use crate::value::problem::{Problem, did_you_mean};
 use crate::value::{Entry, Kind, Origin, SourceId, Sources, Tree, parse};
 
@@ -91,7 +91,7 @@ impl Reader<'_> {
     fn file(&mut self, source: SourceId, folder: &Path) {
         let mut tree = match parse::parse(self.sources, source) {
             Ok(tree) => tree,
-            Err(problems) => return self.problems.extend(problems),
+            Err(problems) => return self.problems.extend(problems.into_iter().map(optimizers::explain_twice)),
         };
         if let Some((_, entry)) = tree.take("extends") {
             for (path, origin) in self.paths(entry) {
