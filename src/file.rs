@@ -31,12 +31,14 @@ mod optimizers;
 mod places;
 mod reading;
 pub mod schema;
+pub mod sections;
 mod set;
 mod single;
 mod sweep;
 mod trials;
 mod under;
 mod variants;
+pub mod vocabulary;
 
 use compose::{Composed, Main, compose};
 pub use exclude::{Condition, Exclude, Wanted};
@@ -181,7 +183,7 @@ impl<'de> Deserialize<'de> for Seeds {
             }
         }
 
-        deserializer.deserialize_any(SeedsVisitor)
+        deserializer.deserialize_i64(SeedsVisitor)
     }
 }
 
@@ -280,7 +282,7 @@ impl Experiment {
         let (shared, misnamed) = variants.merge(&mut tree, &sources);
         problems.extend(misnamed);
         let Rejected { problems: found, dropped } = value::axes::find::<File>(&mut tree, rejected);
-        problems.extend(found.into_iter().map(|problem| shared.explain(problem)));
+        problems.extend(found.into_iter().map(|problem| shared.explain(vocabulary::explain(problem))));
         problems.extend(misplaced_axes(&tree.root));
         let readings = reading::readings(&sources, &tree, &places, &rewritten);
         let (draws, of_sweep) = sweep::combine(&mut tree, &dropped);
@@ -336,6 +338,15 @@ impl Experiment {
         }
     }
 
+    /// The names of the variants, in the order of the file.
+    pub fn variants(&self) -> Vec<&str> {
+        let axis = self.tree.root.entry(VARIANT).and_then(|entry| match &entry.value.kind {
+            Kind::Axis(axis) => Some(axis),
+            _ => None,
+        });
+        axis.iter().flat_map(|axis| &axis.alternatives).filter_map(|variant| variant.name.as_deref()).collect()
+    }
+
     /// The same file, whose trials draw with other numbers.
     pub fn with_draws(&self, draws: Draws) -> Self {
         Self { draws: Some(draws), ..self.clone() }
@@ -344,19 +355,19 @@ impl Experiment {
     /// The file under its first choice. Where a section lacks what was left out of it, the least that it can say stands in, so
     /// that the other sections are read all the same.
     fn first_file(&mut self) -> Result<File, Vec<Problem>> {
-        for _ in REQUIRED {
+        for _ in needed() {
             let fault = match deserialize(&self.tree.root, &self.tree.first_choice(), &self.dropped) {
                 Ok(file) => return Ok(file),
                 Err(fault) => fault,
             };
             if self.is_sound() {
-                return Err(vec![Fault::into_problem(fault)]);
+                return Err(vec![vocabulary::problem(fault)]);
             }
-            let around = |(section, _): &&(&str, &str)| {
+            let around = |(section, _): &(&str, &str)| {
                 let entry = self.tree.root.entry(section);
                 entry.is_none_or(|entry| fault.node().is_some_and(|node| entry.value.holds(node)))
             };
-            let Some((section, example)) = REQUIRED.iter().find(around) else { break };
+            let Some((section, example)) = needed().find(around) else { break };
             self.tree.remove(section);
             add_example(&mut self.sources, &mut self.tree, section, example)?;
         }
@@ -376,8 +387,8 @@ impl Experiment {
 
     /// Whether `node` or something below it was rejected, and reads as if it were not there, or stands in another place.
     pub fn lacks(&self, node: &Node) -> bool {
-        let is_missed = self.dropped.contains(&node.id) || self.incomplete.contains(&node.id);
-        is_missed || node.children().any(|child| self.lacks(child))
+        let is_missed = |node: &Node| self.dropped.contains(&node.id) || self.incomplete.contains(&node.id);
+        node.walk().any(|place| is_missed(place.node))
     }
 
     /// Whether every value is accepted where it stands.
@@ -406,7 +417,7 @@ impl Experiment {
     /// Where values that are accepted alone are not accepted together.
     pub fn file_under(&self, choice: &value::Choice) -> Result<File, Problem> {
         let file: Result<File, Fault> = deserialize(&self.tree.root, choice, &self.dropped);
-        let mut file = file.map_err(Fault::into_problem)?;
+        let mut file = file.map_err(vocabulary::problem)?;
         if let Some(data) = &mut file.data {
             data.resolve(&self.folder);
         }
@@ -446,26 +457,21 @@ pub fn short_name(path: &[&str]) -> String {
     .to_owned()
 }
 
-/// The sections that a file cannot do without, each with the least that it can say. Those of [`OF_A_NETWORK`] are not missed where
-/// a function is descended.
-const REQUIRED: [(&str, &str); 4] = [
-    ("data", "[data]\nsource = \"mnist\""),
-    ("network", "[network]\nhidden = [100, 100]"),
-    ("train", "[train]\nsteps = 2000"),
-    ("optimizer", "[optimizer]\nkind = \"sgd\""),
-];
-
-const OF_A_NETWORK: [&str; 2] = ["data", "network"];
+/// The sections that a file cannot do without, each with the least that it can say.
+fn needed() -> impl Iterator<Item = (&'static str, &'static str)> {
+    sections::KEYS.iter().filter_map(|key| Some((key.name, key.least?)))
+}
 
 /// Reports the sections that are missing, and puts the least in their places, so that everything else is read all the same.
 fn add_missing_sections(sources: &mut Sources, tree: &mut Tree, variants: &Variants) -> Vec<Problem> {
-    let is_missing = |(section, _): &&(&str, &str)| {
+    let is_missing = |(section, _): &(&str, &str)| {
+        let belongs_to_network = sections::key(section).is_some_and(|key| key.belongs_to_network);
         variants.any(|in_variant| {
             let has = |key| tree.root.entry(key).is_some() || in_variant(key);
-            !(has(section) || OF_A_NETWORK.contains(section) && has("function"))
+            !(has(section) || belongs_to_network && has("function"))
         })
     };
-    let missing: Vec<_> = REQUIRED.iter().filter(is_missing).collect();
+    let missing: Vec<_> = needed().filter(is_missing).collect();
     let mut problems = Vec::new();
     for (section, example) in missing {
         problems.push(places::missing(section, example));
@@ -497,16 +503,14 @@ fn misplaced_axes(root: &Node) -> Vec<Problem> {
 
 /// What is wrong with an axis that `value` is or holds, where it can hold none.
 fn misplaced_axis(key: &str, value: &Node) -> Option<Problem> {
-    let reason = match (key, &value.kind) {
-        ("optimizer", _) => return None,
-        ("name" | "description" | "seeds" | "rng" | "allow_warnings", Kind::Axis(_)) => {
+    let known = sections::key(key).filter(|key| !key.has_names)?;
+    let reason = match (known.without_axes, &value.kind) {
+        (_, Kind::Axis(_)) if !known.is_section => {
             format!("`{key}` holds for all runs of a file and cannot be an axis")
         }
         (_, Kind::Axis(_)) => format!("[{key}] is a section and cannot be an axis; the keys in it can"),
-        ("record" | "sweep", _) => {
-            let axis = first_axis(value)?;
-            let reason =
-                if key == "record" { "all runs of a file are recorded alike" } else { "it says how axes combine" };
+        (Some(reason), _) => {
+            let axis = value.walk().find(|place| place.axis().is_some() && !place.is_in_list())?.node;
             let problem = Problem::new(format!("[{key}] never holds an axis: {reason}"));
             let problem = problem.at(axis.origin.clone()).label("one value, please");
             return Some(problem.help("choose one; settings that are compared stand in the other sections"));
@@ -517,12 +521,4 @@ fn misplaced_axis(key: &str, value: &Node) -> Option<Problem> {
     let label = if is_drawn { "this is read as a distribution" } else { "this is read as an axis" };
     let problem = Problem::new(reason).at(value.origin.clone()).label(label);
     Some(if key == "seeds" { problem.help("write all seeds in one list: `seeds = [0, 1, 2]`") } else { problem })
-}
-
-fn first_axis(node: &Node) -> Option<&Node> {
-    match &node.kind {
-        Kind::Axis(_) => Some(node),
-        Kind::Table(entries) => entries.iter().find_map(|entry| first_axis(&entry.value)),
-        _ => None,
-    }
 }

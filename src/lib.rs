@@ -13,6 +13,7 @@
 //! | [`real`] | `f32` and `f64` behind one trait; elementary functions with the same bits everywhere |
 //! | [`sample`] | what a few of many values tell of all |
 //! | `forms` | values that the file writes in more than one way |
+//! | [`shell`] | commands as they are typed |
 //! | [`value`] | TOML text as a tree of values with places, axes, located mistakes; knows no section |
 //! | [`settings`] | what a run is, as one sorted map; ids |
 //! | [`seed`] | seeds and random streams |
@@ -67,6 +68,7 @@ pub mod runner;
 pub mod sample;
 pub mod seed;
 pub mod settings;
+pub mod shell;
 pub mod spec;
 pub mod store;
 pub mod train;

@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use crate::file::{Experiment, Mistakes};
+use crate::shell;
 
 /// The arguments that name one experiment.
 #[derive(Debug, clap::Args)]
@@ -32,8 +33,8 @@ impl Asked {
 impl std::fmt::Display for Asked {
     /// As a command has it.
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "{}", self.file.display())?;
-        self.set.set.iter().try_for_each(|argument| write!(f, " --set '{argument}'"))
+        f.write_str(&shell::word(&self.file.to_string_lossy()))?;
+        self.set.set.iter().try_for_each(|argument| write!(f, " --set {}", shell::word(argument)))
     }
 }
 

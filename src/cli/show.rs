@@ -50,6 +50,8 @@ pub fn show(arguments: &Arguments) -> Result<ExitCode, Failure> {
 /// The file of one run of `plan`, which stands in the file `shown`.
 fn run_text(plan: &Plan, run: PlannedRun, shown: &str) -> Result<String, Failure> {
     let experiment = &plan.experiment;
+    // A comment ends with its line.
+    let shown = shown.replace(['\n', '\r'], " ");
     let mut text = format!("# {}, a run of {shown}\n# run_id {}\n", run.name(), run.id());
     if let Rng::Numpy(_) = experiment.rng {
         // What the rest of the script draws is in the id, and the rest is the file.

@@ -5,10 +5,10 @@ use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 
 use super::variants::VARIANT;
-use super::{Mistakes, extends, set};
+use super::{Mistakes, extends, sections, set};
 use crate::data::Source;
-use crate::value::problem::Problem;
-use crate::value::{Alternative, Entry, Form, Kind, Node, NodeId, Origin, SourceId, Sources, Tree, write};
+use crate::value::problem::{Cause, Problem};
+use crate::value::{Entry, Kind, Node, NodeId, Origin, SourceId, Sources, Tree, write};
 
 /// The file that is read, before it is known what is in it.
 #[derive(Debug)]
@@ -61,7 +61,7 @@ pub fn compose(main: Main, arguments: &[String]) -> Result<Composed, Mistakes> {
     let text = if bases.is_empty() && arguments.is_empty() {
         main.text
     } else {
-        collect_rewritten(&sources, &tree.root, &mut rewritten);
+        rewritten = values_in_parts(&sources, &tree.root);
         let bases: Vec<&Path> = bases.iter().map(|base| base.path.as_path()).collect();
         let head = head(Path::new(main.shown), &bases, arguments);
         format!("{head}\n{}", document(&sources, &mut tree.clone(), own_name, mark.as_deref()))
@@ -76,13 +76,9 @@ pub fn explain_contradiction(problem: &mut Problem, sources: &Sources, root: &No
     let Some((path, entries)) = section_of(sources, root, origin) else { return };
     // What other keys there are depends on these.
     const KINDS: [&str; 2] = ["kind", "source"];
-    let is_unknown = problem.message.starts_with("unknown key");
+    let is_unknown = matches!(problem.cause.as_deref(), Some(Cause::UnknownKey { .. }));
     let is_other = |entry: &&Entry| {
-        let matters = if is_unknown {
-            KINDS.contains(&entry.key.as_str())
-        } else {
-            problem.message.contains(&format!("`{}`", entry.key))
-        };
+        let matters = if is_unknown { KINDS.contains(&entry.key.as_str()) } else { problem.names(&entry.key) };
         // A kind that the table's name implies was not written.
         matters && entry.key_origin.source != origin.source && entry.value.origin != entry.key_origin
     };
@@ -97,37 +93,11 @@ pub fn explain_contradiction(problem: &mut Problem, sources: &Sources, root: &No
 
 /// The section in which something is written: the keys that lead to it, and its entries.
 fn section_of<'n>(sources: &Sources, root: &'n Node, origin: &Origin) -> Option<(String, &'n [Entry])> {
-    fn walk<'n>(
-        sources: &Sources,
-        node: &'n Node,
-        origin: &Origin,
-        path: &mut Vec<&'n str>,
-    ) -> Option<(String, &'n [Entry])> {
-        if let Kind::Axis(axis) = &node.kind {
-            // An optimizer's name is a key of the file; a variant's is not one of this section.
-            let name =
-                |alternative: &'n Alternative| alternative.name.as_deref().filter(|_| axis.form != Form::Patched);
-            return axis.alternatives.iter().find_map(|alternative| {
-                let depth = path.len();
-                path.extend(name(alternative));
-                let found = walk(sources, &alternative.value, origin, path);
-                path.truncate(depth);
-                found
-            });
-        }
-        let entries = node.entries()?;
-        let is_here = |entry: &Entry| entry.key_origin == *origin || entry.value.origin == *origin;
-        if !path.is_empty() && sources.is_section(node) && entries.iter().any(is_here) {
-            return Some((write::path(path.iter().copied()), entries));
-        }
-        entries.iter().find_map(|entry| {
-            path.push(&entry.key);
-            let found = walk(sources, &entry.value, origin, path);
-            path.pop();
-            found
-        })
-    }
-    walk(sources, root, origin, &mut Vec::new())
+    let is_here = |entry: &Entry| entry.key_origin == *origin || entry.value.origin == *origin;
+    let places = root.walk().skip(1).filter(|place| sources.is_section(place.node) && !place.is_in_list());
+    places.filter_map(|place| Some((place.node.entries()?, place))).find_map(|(entries, place)| {
+        entries.iter().any(is_here).then(|| (write::path(place.path_with_names()), entries))
+    })
 }
 
 /// Makes relative paths of data that are written in a base start where those of the file do.
@@ -186,21 +156,16 @@ fn rebase_paths(tree: &mut Tree, folders: &HashMap<SourceId, &Path>) {
     }
 }
 
-/// Notes how the values below `node` read that `--set` changed a part of.
-fn collect_rewritten(sources: &Sources, node: &Node, rewritten: &mut HashMap<NodeId, String>) {
-    fn is_of(node: &Node, source: SourceId) -> bool {
-        node.origin.source == source && node.children().all(|child| is_of(child, source))
-    }
-    if node.entries().is_some() && !sources.is_section(node) && !is_of(node, node.origin.source) {
-        rewritten.insert(node.id, write::value(node));
-    }
-    node.children().for_each(|child| collect_rewritten(sources, child, rewritten));
+/// How the values read that `--set` changed a part of.
+fn values_in_parts(sources: &Sources, root: &Node) -> HashMap<NodeId, String> {
+    let is_of_one = |node: &Node| node.walk().all(|below| below.node.origin.source == node.origin.source);
+    let values =
+        root.walk().map(|place| place.node).filter(|node| node.entries().is_some() && !sources.is_section(node));
+    values.filter(|node| !is_of_one(node)).map(|node| (node.id, write::value(node))).collect()
 }
 
 /// The tree as a file that says its name, with the mark of what is set: run as it is, it takes the place of no other experiment.
 fn document(sources: &Sources, tree: &mut Tree, name: Kind, mark: Option<&str>) -> String {
-    // What holds for all runs and is never an axis comes first, wherever it was written.
-    const FIRST: [&str; 5] = ["name", "description", "allow_warnings", "seeds", "rng"];
     if tree.root.entry("name").is_none() {
         let origin = tree.root.origin.clone();
         let value = Node { id: tree.new_node(), origin: origin.clone(), kind: name };
@@ -212,7 +177,8 @@ fn document(sources: &Sources, tree: &mut Tree, name: Kind, mark: Option<&str>) 
         }
         tree.put_back((position, entry));
     }
-    let first: Vec<Entry> = FIRST.iter().filter_map(|key| Some(tree.take(key)?.1)).collect();
+    // What holds for all runs and is never an axis comes first, wherever it was written.
+    let first: Vec<Entry> = sections::names(|key| !key.is_section).filter_map(|key| Some(tree.take(key)?.1)).collect();
     first.into_iter().enumerate().for_each(|first| tree.put_back(first));
     // A variant may make an axis of what is one value.
     let every_place = tree.root.entry(VARIANT).is_some();

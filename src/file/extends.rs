@@ -6,6 +6,7 @@
 use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 
+use super::{optimizers, sections};
 use crate::value::problem::{Problem, did_you_mean};
 use crate::value::{Entry, Kind, Origin, SourceId, Sources, Tree, parse};
 
@@ -21,9 +22,6 @@ pub struct Base {
 
 /// More bases of bases than this are surely not meant.
 const DEEPEST: usize = 16;
-
-/// What a base says of itself and of no file that extends it.
-const OWN: [&str; 2] = ["name", "description"];
 
 /// The tree of `main`, which is in `folder`, laid over its bases, and these in their order.
 ///
@@ -93,7 +91,7 @@ impl Reader<'_> {
     fn file(&mut self, source: SourceId, folder: &Path) {
         let mut tree = match parse::parse(self.sources, source) {
             Ok(tree) => tree,
-            Err(problems) => return self.problems.extend(problems),
+            Err(problems) => return self.problems.extend(problems.into_iter().map(optimizers::explain_twice)),
         };
         if let Some((_, entry)) = tree.take("extends") {
             for (path, origin) in self.paths(entry) {
@@ -101,7 +99,7 @@ impl Reader<'_> {
             }
         }
         if self.chain.len() > 1 {
-            OWN.iter().for_each(|key| tree.remove(key));
+            sections::names(|key| key.is_own).for_each(|key| tree.remove(key));
         }
         self.trees.push(tree);
     }

@@ -44,6 +44,19 @@ impl SharedKeys {
     }
 }
 
+/// Says of a header that is there already how to write two such optimizers, where it is that of one.
+pub fn explain_twice(problem: Problem) -> Problem {
+    let Some(Cause::HeaderTwice { header, name }) = problem.cause.as_deref() else { return problem };
+    if !header.starts_with("[optimizer.") {
+        return problem;
+    }
+    let help = format!(
+        "to compare its settings make an axis of one: `lr = [0.1, 0.01]`; or call this table something else, and write \
+         `kind = \"{name}\"` below it"
+    );
+    Problem { message: format!("`{header}` is there already"), help: vec![help], ..problem }
+}
+
 /// Lowers the tree's section in place; returns the shared keys and what is wrong.
 pub fn lower(tree: &mut Tree) -> (SharedKeys, Vec<Problem>) {
     let Some(mut section) = tree.take("optimizer") else { return Default::default() };

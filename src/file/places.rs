@@ -3,31 +3,9 @@
 use std::collections::HashSet;
 
 use super::format::{Key, Table, Variant, format};
-use super::variants::VARIANT;
+use super::{sections, vocabulary};
 use crate::value::problem::{Cause, Problem, did_you_mean, listed};
-use crate::value::{Kind, Node, Origin, Tree, vocabulary};
-
-/// The keys at the top of a file; those from the seventh on are sections.
-const TOP: [&str; 16] = [
-    "name",
-    "description",
-    "extends",
-    "seeds",
-    "rng",
-    "allow_warnings",
-    "data",
-    "network",
-    "function",
-    "init",
-    "regularization",
-    "optimizer",
-    "train",
-    "record",
-    "sweep",
-    VARIANT,
-];
-
-const SECTIONS: &[&str] = TOP.split_at(6).1;
+use crate::value::{Entry, Kind, Node, Origin, Tree};
 
 /// Gives sections that are called something else the name that is meant, where no section has it yet, so that they are read;
 /// reports them.
@@ -36,11 +14,11 @@ pub fn name_sections(tree: &mut Tree) -> Vec<Problem> {
     let Kind::Table(entries) = &mut tree.root.kind else { return problems };
     let mut taken: HashSet<String> = entries.iter().map(|entry| entry.key.clone()).collect();
     for entry in entries {
-        if TOP.contains(&entry.key.as_str()) || entry.value.entries().is_none() {
+        if sections::key(&entry.key).is_some() || entry.value.entries().is_none() {
             continue;
         }
-        let synonym = vocabulary::keys(&entry.key).iter().copied().find(|name| SECTIONS.contains(name));
-        let Some(meant) = synonym.or_else(|| did_you_mean(&entry.key, SECTIONS.iter().copied())) else { continue };
+        let synonym = vocabulary::keys(&entry.key).iter().copied().find(|name| sections::get(name).is_some());
+        let Some(meant) = synonym.or_else(|| did_you_mean(&entry.key, sections::all())) else { continue };
         if !taken.insert(meant.to_owned()) {
             continue;
         }
@@ -48,7 +26,7 @@ pub fn name_sections(tree: &mut Tree) -> Vec<Problem> {
         problems.push(
             problem
                 .label(format!("did you mean `{meant}`?"))
-                .help(format!("the sections are {}", listed(SECTIONS.iter().copied(), " and"))),
+                .help(format!("the sections are {}", listed(sections::all(), " and"))),
         );
         meant.clone_into(&mut entry.key);
     }
@@ -62,7 +40,7 @@ pub fn explain(problems: &mut Vec<Problem>, root: &Node) -> HashSet<&'static str
     let mut missed = HashSet::new();
     let mut misplaced: HashSet<String> = HashSet::new();
     for problem in problems.iter_mut() {
-        let Some(Cause::UnknownKey { key, meant }) = problem.cause.as_deref() else { continue };
+        let Some(Cause::UnknownKey { key, accepted, meant }) = problem.cause.as_deref() else { continue };
         let synonyms = vocabulary::keys(key);
         // What another program calls so is meant for sure; what is spelled alike is less likely than what is spelled the same.
         if meant.as_ref().is_some_and(|meant| synonyms.contains(&meant.as_str())) {
@@ -87,9 +65,11 @@ pub fn explain(problems: &mut Vec<Problem>, root: &Node) -> HashSet<&'static str
             }
             _ => home.label(name),
         };
-        problem.help.insert(0, home.help(name));
         // What is accepted where it stands is of no use to a key that belongs somewhere else.
-        problem.help.retain(|help| !help.starts_with("accepted here"));
+        if !accepted.is_empty() {
+            problem.help.pop();
+        }
+        problem.help.insert(0, home.help(name));
     }
     problems.retain(|problem| !matches!(problem.cause.as_deref(), Some(Cause::MissingSection(section)) if misplaced.contains(*section)));
     missed
@@ -97,15 +77,8 @@ pub fn explain(problems: &mut Vec<Problem>, root: &Node) -> HashSet<&'static str
 
 /// The section that has a key which is written there.
 fn section_of<'n>(root: &'n Node, origin: &Origin) -> Option<&'n str> {
-    fn holds(node: &Node, origin: &Origin) -> bool {
-        let has_key = match &node.kind {
-            Kind::Table(entries) => entries.iter().any(|entry| entry.key_origin == *origin),
-            Kind::Axis(axis) => axis.alternatives.iter().any(|one| one.key_origin.as_ref() == Some(origin)),
-            _ => false,
-        };
-        has_key || node.children().any(|child| holds(child, origin))
-    }
-    root.entries()?.iter().find(|section| holds(&section.value, origin)).map(|section| section.key.as_str())
+    let has_key = |section: &&Entry| section.value.walk().any(|place| place.key_origin() == Some(origin));
+    root.entries()?.iter().find(has_key).map(|section| section.key.as_str())
 }
 
 /// Where a key belongs.
@@ -181,16 +154,13 @@ impl Homes {
     fn find() -> Self {
         let format = format();
         let table = |section: &str| format.iter().find(|key| key.name == section)?.shape.table().cloned();
-        Self(SECTIONS.iter().filter_map(|section| Some((*section, table(section)?))).collect())
+        Self(sections::all().filter_map(|section| Some((section, table(section)?))).collect())
     }
 
     /// Where `key` belongs, which stands in the section `around`.
     fn of(&self, key: &str, around: Option<&str>) -> Option<Home> {
-        if SECTIONS.contains(&key) {
-            return Some(Home::TopSection);
-        }
-        if TOP.contains(&key) {
-            return Some(Home::Top);
+        if let Some(found) = sections::key(key) {
+            return Some(if found.is_section { Home::TopSection } else { Home::Top });
         }
         self.0.iter().find_map(|(section, table)| home_in(section, table, key, around)).or_else(|| {
             let (_, optimizers) = self.0.iter().find(|(section, _)| *section == "optimizer")?;
@@ -227,7 +197,7 @@ mod tests {
     #[test]
     fn every_section_tells_its_keys() {
         let homes = Homes::find();
-        assert_eq!(homes.0.len(), SECTIONS.len() - 1, "all but the variants");
+        assert_eq!(homes.0.len(), sections::all().count() - 1, "all but the variants");
         let of = |key: &str| homes.of(key, None);
         assert!(matches!(of("lr"), Some(Home::Section("optimizer"))));
         assert!(matches!(of("validation_share"), Some(Home::Section("data"))));

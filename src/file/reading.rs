@@ -3,7 +3,8 @@
 use std::collections::{HashMap, HashSet};
 
 use super::variants::VARIANT;
-use crate::value::{Alternative, Form, Kind, Node, NodeId, Origin, SourceId, Sources, Tree, write};
+use crate::value::walk::Place;
+use crate::value::{Alternative, Axis, Entry, Form, Kind, Node, NodeId, Origin, SourceId, Sources, Tree, write};
 
 /// One key of the file.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -31,6 +32,16 @@ pub enum How {
     Unchanged,
 }
 
+impl How {
+    fn of(axis: &Axis) -> Self {
+        match axis.form {
+            Form::Spaced(word) => Self::Spaced(word, axis.alternatives.len()),
+            Form::Drawn(distribution) => Self::Drawn(distribution.word()),
+            Form::Listed | Form::Trial(_) | Form::Patched => Self::Axis(axis.alternatives.len()),
+        }
+    }
+}
+
 /// Every key that holds a value, in the order of the file, then of those that it extends. `variants` names the variant that a
 /// node is written in, `rewritten` says how nodes read that no one text has as a whole.
 ///
@@ -42,7 +53,7 @@ pub fn readings(
     rewritten: &HashMap<NodeId, String>,
 ) -> Vec<Reading> {
     let mut reader = Reader { sources, variants, rewritten, readings: Vec::new(), seen: HashSet::new() };
-    reader.collect(&tree.root, &mut Vec::new());
+    reader.collect(&tree.root);
     reader.readings.sort_by_key(|(place, _)| *place);
     reader.readings.into_iter().map(|(_, reading)| reading).collect()
 }
@@ -58,63 +69,52 @@ struct Reader<'a> {
 }
 
 impl Reader<'_> {
-    fn collect(&mut self, node: &Node, path: &mut Vec<String>) {
-        match &node.kind {
-            Kind::Absent => {}
-            Kind::Axis(axis) if path.as_slice() == [VARIANT] => {
-                let changing: HashSet<&String> = self.variants.values().collect();
-                for Alternative { name, key_origin, .. } in &axis.alternatives {
-                    if let (Some(name), Some(key_origin)) = (name, key_origin)
-                        && !changing.contains(name)
-                    {
-                        let key = write::path([VARIANT, name.as_str()]);
-                        let reading =
-                            Reading { key, written: String::new(), from: self.from(key_origin), how: How::Unchanged };
-                        self.readings.push((place(key_origin), reading));
-                    }
+    fn collect(&mut self, root: &Node) {
+        let mut walk = root.walk();
+        while let Some(place) = walk.next() {
+            // A kind that the table's name implies was not written.
+            let is_implied = |entry: &Entry| entry.key == "kind" && entry.value.origin == entry.key_origin;
+            let is_left_out = match (place.alternative(), place.entry()) {
+                // Of a value in a list there are the axes that it has itself.
+                (Some((axis, _)), _) => are_values(axis) && !holds_axis(place.node),
+                (None, entry) => entry.is_some_and(is_implied),
+            };
+            match &place.node.kind {
+                Kind::Axis(axis) if place.path() == [VARIANT] => {
+                    self.add_unchanged(axis);
+                    walk.skip_below();
+                }
+                _ if is_left_out => walk.skip_below(),
+                Kind::Absent => {}
+                Kind::Axis(axis) if are_values(axis) => self.add(&place, How::of(axis)),
+                Kind::Axis(_) => {}
+                Kind::Table(_) if self.sources.is_section(place.node) || holds_axis(place.node) => {}
+                _ => {
+                    self.add(&place, How::Value);
+                    walk.skip_below();
                 }
             }
-            Kind::Axis(axis) if axis.form == Form::Patched => {
-                axis.alternatives.iter().for_each(|alternative| self.collect(&alternative.value, path));
-            }
-            // The optimizers' tables, each under its own name.
-            Kind::Axis(axis) if axis.alternatives.iter().any(|alternative| alternative.name.is_some()) => {
-                for alternative in &axis.alternatives {
-                    path.extend(alternative.name.clone());
-                    self.collect(&alternative.value, path);
-                    path.pop();
-                }
-            }
-            Kind::Axis(axis) => {
-                let how = match axis.form {
-                    Form::Spaced(word) => How::Spaced(word, axis.alternatives.len()),
-                    Form::Drawn(distribution) => How::Drawn(distribution.word()),
-                    Form::Listed | Form::Trial(_) | Form::Patched => How::Axis(axis.alternatives.len()),
-                };
-                self.add(path, node, how);
-                // Axes of an alternative's own.
-                for alternative in axis.alternatives.iter().filter(|alternative| holds_axis(&alternative.value)) {
-                    self.collect(&alternative.value, path);
-                }
-            }
-            Kind::Table(entries) if self.sources.is_section(node) || holds_axis(node) => {
-                for entry in entries {
-                    // A kind that the table's name implies was not written.
-                    if entry.key == "kind" && entry.value.origin == entry.key_origin {
-                        continue;
-                    }
-                    path.push(entry.key.clone());
-                    self.collect(&entry.value, path);
-                    path.pop();
-                }
-            }
-            _ => self.add(path, node, How::Value),
         }
     }
 
-    fn add(&mut self, path: &[String], node: &Node, how: How) {
+    /// Adds the variants that change nothing.
+    fn add_unchanged(&mut self, variants: &Axis) {
+        let changing: HashSet<&String> = self.variants.values().collect();
+        for Alternative { name, key_origin, .. } in &variants.alternatives {
+            if let (Some(name), Some(key_origin)) = (name, key_origin)
+                && !changing.contains(name)
+            {
+                let key = write::path([VARIANT, name.as_str()]);
+                let reading = Reading { key, written: String::new(), from: self.from(key_origin), how: How::Unchanged };
+                self.readings.push((begin(key_origin), reading));
+            }
+        }
+    }
+
+    fn add(&mut self, place: &Place, how: How) {
+        let node = place.node;
         let in_variant = self.variants.get(&node.id).into_iter().flat_map(|name| [VARIANT, name.as_str()]);
-        let key = write::path(in_variant.chain(path.iter().map(String::as_str)));
+        let key = write::path(in_variant.chain(place.path_with_names()));
         if self.seen.insert((key.clone(), node.id)) {
             let written =
                 self.rewritten.get(&node.id).map_or_else(|| self.sources.excerpt(&node.origin), String::as_str);
@@ -123,7 +123,7 @@ impl Reader<'_> {
                 from = Some(format!("{} and --set", self.sources.name(node.origin.source)));
             }
             let reading = Reading { key, written: one_line(written), from, how };
-            self.readings.push((place(&node.origin), reading));
+            self.readings.push((begin(&node.origin), reading));
         }
     }
 
@@ -142,12 +142,17 @@ fn one_line(text: &str) -> String {
     }
 }
 
-fn place(origin: &Origin) -> (SourceId, usize) {
+fn begin(origin: &Origin) -> (SourceId, usize) {
     (origin.source, origin.span.start)
 }
 
+/// Whether the alternatives are values of one key, and not patches, nor tables each under a name of its own.
+fn are_values(axis: &Axis) -> bool {
+    axis.form != Form::Patched && axis.alternatives.iter().all(|alternative| alternative.name.is_none())
+}
+
 fn holds_axis(node: &Node) -> bool {
-    node.children().any(|child| matches!(child.kind, Kind::Axis(_)) || holds_axis(child))
+    node.walk().skip(1).any(|place| place.axis().is_some())
 }
 
 #[cfg(test)]

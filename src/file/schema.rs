@@ -12,7 +12,8 @@ use std::collections::HashMap;
 use serde_json::{Map, Value, json};
 
 use super::format::{Choice, Key, Shape, ShapeKind, Table, Variant, format};
-use super::variants::{self, VARIANT};
+use super::sections;
+use super::variants::VARIANT;
 
 /// The schema, as a JSON document.
 pub fn schema() -> Value {
@@ -22,7 +23,7 @@ pub fn schema() -> Value {
     for key in &keys {
         properties.insert(key.name.clone(), emitter.top(key));
     }
-    let patched = properties.iter().filter(|(name, _)| !variants::is_fixed(name));
+    let patched = properties.iter().filter(|(name, _)| !is_fixed(name));
     let patch = json!({
         "type": "object",
         "description": "What is different in this arm. A key takes the place of the file's, and may be an axis; tables are merged.",
@@ -36,11 +37,7 @@ pub fn schema() -> Value {
         "additionalProperties": false,
     });
     properties.insert(VARIANT.to_owned(), variant);
-    let completed: Vec<Value> = COMPLETING
-        .iter()
-        .filter(|key| properties.contains_key(**key))
-        .map(|key| json!({ "required": [key] }))
-        .collect();
+    let completed: Vec<Value> = sections::names(|key| key.completes).map(|key| json!({ "required": [key] })).collect();
     let mut schema = json!({
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "title": "paribus experiment",
@@ -55,8 +52,10 @@ pub fn schema() -> Value {
     schema
 }
 
-/// The keys that bring along what the file itself lacks, those of them that it can have.
-const COMPLETING: [&str; 2] = ["extends", VARIANT];
+/// Whether the key holds for all runs of a file.
+fn is_fixed(name: &str) -> bool {
+    sections::key(name).is_some_and(|key| key.fixed.is_some())
+}
 
 /// What names an optimizer's table or a variant.
 const NAME: &str = "^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$";
@@ -72,11 +71,26 @@ fn whole(keys: &[Key]) -> Value {
         table.and_then(Chain::of).map_or_else(|| json!({}), |chain| chain.required())
     };
     let is_missing = |key: &str| json!({ "not": { "required": [key] } });
+    let train = keys.iter().find(|key| key.name == "train").and_then(|key| key.shape.table());
+    let of_every_training: Vec<&str> = train
+        .into_iter()
+        .flat_map(|table| &table.keys)
+        .map(|key| key.name.as_str())
+        .filter(|name| !sections::OF_TRAINING_A_NETWORK.contains(name))
+        .collect();
+    let mut beside_a_function = json!({
+        "function": required_in("function"),
+        "train": { "required": ["steps"], "propertyNames": { "enum": of_every_training } },
+    });
+    sections::names(|key| key.belongs_to_network).for_each(|section| beside_a_function[section] = json!(false));
+    let needed = |of_network: bool| -> Vec<&str> {
+        sections::names(move |key| key.least.is_some() && key.belongs_to_network == of_network).collect()
+    };
     let optimizer = keys.iter().find(|key| key.name == "optimizer").and_then(|key| key.shape.table());
     let no_names: Vec<String> =
         optimizer.map(|table| all_keys(table).into_iter().map(|key| key.name).collect()).unwrap_or_default();
     json!({
-        "required": ["optimizer", "train"],
+        "required": needed(false),
         "properties": {
             // A table names an optimizer, by its `kind` or by a table in it.
             "optimizer": {
@@ -85,22 +99,9 @@ fn whole(keys: &[Key]) -> Value {
             },
         },
         "if": { "required": ["function"] },
-        "then": {
-            "properties": {
-                "function": required_in("function"),
-                "train": {
-                    "required": ["steps"],
-                    "propertyNames": { "enum": ["steps", "precision"] },
-                },
-                "data": false,
-                "network": false,
-                "init": false,
-                "regularization": false,
-                "record": false,
-            },
-        },
+        "then": { "properties": beside_a_function },
         "else": {
-            "required": ["data", "network"],
+            "required": needed(true),
             "properties": {
                 "data": required_in("data"),
                 "network": {
@@ -125,7 +126,7 @@ struct Emitter {
 impl Emitter {
     /// A key at the top of the file.
     fn top(&mut self, key: &Key) -> Value {
-        if variants::is_fixed(&key.name) {
+        if is_fixed(&key.name) {
             return self.property(key, false);
         }
         let Some(table) = key.shape.table() else { return self.property(key, true) };

@@ -5,8 +5,11 @@
 
 use super::format::{self, ShapeKind, Table, format};
 use super::variants::VARIANT;
+use super::{sections, vocabulary};
+use crate::shell;
 use crate::value::problem::{Problem, did_you_mean, listed};
-use crate::value::{Entry, Kind, Node, NodeId, Origin, SourceId, Sources, Tree, parse, vocabulary, write};
+use crate::value::walk::Place;
+use crate::value::{Entry, Kind, Node, NodeId, Origin, SourceId, Sources, Tree, parse, write};
 
 /// One argument of `--set`.
 #[derive(Debug)]
@@ -57,8 +60,8 @@ pub fn all(sources: &mut Sources, arguments: &[String], tree: &mut Tree) -> (Vec
 /// What tells an experiment with these changes from one without: six hexadecimal digits of blake3 over what is set, in any order
 /// and any spelling. What changes no run is no part of it; nothing else set, no mark.
 pub fn mark(assignments: &[Assignment]) -> Option<String> {
-    const OF_NO_RUN: [&str; 3] = ["name", "description", "allow_warnings"];
-    let of_runs = assignments.iter().filter(|assignment| !OF_NO_RUN.contains(&assignment.keys[0].name.as_str()));
+    let is_of_no_run = |name: &str| sections::key(name).is_some_and(|key| key.is_of_no_run);
+    let of_runs = assignments.iter().filter(|assignment| !is_of_no_run(&assignment.keys[0].name));
     let mut said: Vec<&str> = of_runs.map(|assignment| assignment.canonical.as_str()).collect();
     said.sort_unstable();
     (!said.is_empty()).then(|| blake3::hash(said.join("\n").as_bytes()).to_hex()[..6].to_owned())
@@ -104,7 +107,7 @@ impl Assignment {
         Err(if undone.keys.len() == self.keys.len() {
             Problem::new(format!("`{path}` is set twice")).at(at).label(format!("after `{first}`")).help(format!(
                 "several values to compare are a list: `--set {}`",
-                shell_word(&format!("{path}=[{}, {}]", write::value(&undone.value), write::value(&self.value)))
+                shell::word(&format!("{path}=[{}, {}]", write::value(&undone.value), write::value(&self.value)))
             ))
         } else {
             Problem::new(format!("this replaces the whole of `{path}`, with what `{first}` has set in it"))
@@ -164,10 +167,9 @@ impl Assignment {
         let message = format!("there is no `{}` in {file}", path(&self.keys[..=depth]));
         let mut problem = Problem::new(message).at(key.origin.clone());
 
-        let mut elsewhere = Vec::new();
-        if is_last {
-            find(root, &key.name, &mut Vec::new(), &mut elsewhere);
-        }
+        let is_it = |place: &Place| place.entry().is_some_and(|entry| is_last && entry.key == key.name);
+        let places = root.walk().filter(|place| is_it(place) && !place.is_in_list());
+        let elsewhere: Vec<String> = places.map(|place| write::path(place.path())).collect();
         let there: Vec<&str> = around.entries().unwrap_or_default().iter().map(|entry| entry.key.as_str()).collect();
         let near = did_you_mean(&key.name, there.iter().copied())
             .or_else(|| vocabulary::keys(&key.name).iter().copied().find(|meant| there.contains(meant)));
@@ -223,7 +225,7 @@ impl Assignment {
 
     /// The argument as it would be typed to add what is not there.
     fn adding(&self, sources: &Sources) -> String {
-        shell_word(&format!("+{}", sources.text(self.value.origin.source)))
+        shell::word(&format!("+{}", sources.text(self.value.origin.source))).into_owned()
     }
 }
 
@@ -322,7 +324,8 @@ fn value(source: SourceId, text: &str, equals: usize) -> Result<Tree, Vec<Proble
         return Err(vec![problem.help("an empty text is `\"\"`")]);
     }
     if let Some(meant) = with_quotes(source, word) {
-        let argument = shell_word(&format!("{}{meant}", &text[..=equals]));
+        let argument = format!("{}{meant}", &text[..=equals]);
+        let argument = shell::word(&argument);
         problems.truncate(1);
         problems.iter_mut().for_each(|problem| {
             problem.help.push(format!(
@@ -396,27 +399,9 @@ fn one_or_more_texts(node: &Node) -> Option<Vec<(&str, &Node)>> {
     Some(texts)
 }
 
-/// Where below `node` there is a key of this name.
-fn find<'n>(node: &'n Node, name: &str, path: &mut Vec<&'n str>, found: &mut Vec<String>) {
-    for entry in node.entries().unwrap_or_default() {
-        path.push(&entry.key);
-        if entry.key == name {
-            found.push(write::path(path.iter().copied()));
-        }
-        find(&entry.value, name, path, found);
-        path.pop();
-    }
-}
-
 /// The candidates in backticks, all of them meant.
 fn and<'a>(names: impl IntoIterator<Item = &'a str>) -> String {
     listed(names, " and")
-}
-
-/// An argument as it is typed into a shell.
-fn shell_word(argument: &str) -> String {
-    let is_plain = argument.chars().all(|c| c.is_alphanumeric() || "+-_.,:/=@%".contains(c));
-    if is_plain { argument.to_owned() } else { format!("'{}'", argument.replace('\'', "'\\''")) }
 }
 
 fn is_name(keys: &[Key]) -> bool {

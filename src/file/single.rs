@@ -9,7 +9,7 @@ use crate::random::Rng;
 use crate::spec::{FunctionRun, NetworkRun, RunSpec};
 use crate::train;
 use crate::value::serialize::{self, Value, serialize};
-use crate::value::{Choice, Form, Kind, text};
+use crate::value::{Choice, Form, Kind, Node, text};
 
 /// The text of a file whose only run is that of `spec`, with its id. `choice` leads to the run's cell in `experiment`: what that
 /// does not write there has a default, which is said.
@@ -32,27 +32,12 @@ pub fn single(
     }
     let entries = serialize(&file)?.into_table().unwrap_or_default();
     let root = &experiment.tree.root;
-    let is_written = |path: &[&str]| {
-        let mut node = root.chosen(choice);
-        path.iter().all(|key| match node.entry_under(key, choice) {
-            Some(entry) => {
-                node = entry.value.chosen(choice);
-                true
-            }
-            None => false,
-        })
-    };
+    let is_written = |path: &[&str]| root.along(path, choice).count() == path.len();
     // What a trial drew stands where the file has a distribution.
+    let is_trial = |node: &Node| matches!(&node.kind, Kind::Axis(axis) if matches!(axis.form, Form::Trial(_)));
     let is_drawn = |path: &[&str]| {
-        let mut node = root.chosen(choice);
-        path.iter().any(|key| match node.entry_under(key, choice) {
-            Some(entry) => {
-                node = entry.value.chosen(choice);
-                matches!(&entry.value.kind, Kind::Axis(axis) if matches!(axis.form, Form::Trial(_)))
-                    && node.entries().is_none()
-            }
-            None => false,
-        })
+        let values = root.along(path, choice).map(|entry| &entry.value);
+        values.filter(|value| is_trial(value)).any(|value| value.chosen(choice).entries().is_none())
     };
     let has = |path: &[&str]| is_written(path) || is_spelled_otherwise(path, &is_written);
     let comment = |path: &[&str]| match path {

@@ -5,7 +5,7 @@
 
 use std::collections::HashMap;
 
-use super::{Name, optimizers};
+use super::{Name, optimizers, sections};
 use crate::value::merge::Merger;
 use crate::value::problem::Problem;
 use crate::value::{Entry, Kind, Node, NodeId, Origin, Sources, Tree};
@@ -20,24 +20,6 @@ pub struct Variants {
     names: Vec<(String, Origin)>,
     /// The entries of each, in the order of the names.
     patches: Vec<Vec<Entry>>,
-}
-
-/// What holds for all runs of a file, with the reason why no variant changes it.
-const FIXED: [(&str, &str); 9] = [
-    ("name", "it names the whole file"),
-    ("description", "it describes the whole file"),
-    ("extends", "it says what the whole file is laid over"),
-    ("seeds", "all settings are run with the same seeds"),
-    ("allow_warnings", "it says of the whole file what is meant"),
-    ("rng", "it says what the runs of the whole file draw from"),
-    ("record", "all runs of a file are recorded alike"),
-    ("sweep", "it says how the axes of the whole file combine"),
-    (VARIANT, "write each combination as a variant of its own"),
-];
-
-/// Whether the key at the top of the file holds for all of its runs.
-pub(super) fn is_fixed(key: &str) -> bool {
-    FIXED.iter().any(|(fixed, _)| *fixed == key)
 }
 
 impl Variants {
@@ -64,13 +46,15 @@ impl Variants {
                 problems.push(problem.at(value.origin).help(format!("write `[variant.NAME]`, and below it `{name}`")));
                 continue;
             };
-            let (fixed, patch): (Vec<Entry>, Vec<Entry>) = entries.into_iter().partition(|entry| is_fixed(&entry.key));
-            for entry in fixed {
-                let reason = FIXED.iter().find(|(key, _)| *key == entry.key).map_or("", |(_, reason)| reason);
-                let problem = Problem::new(format!("a variant cannot change `{}`: {reason}", entry.key));
-                problems
-                    .push(problem.at(entry.key_origin).help(format!("write `{}` outside of the variants", entry.key)));
-            }
+            let mut patch = entries;
+            patch.retain(|Entry { key, key_origin, .. }| {
+                let reason = sections::key(key).and_then(|key| key.fixed);
+                problems.extend(reason.map(|reason| {
+                    let problem = Problem::new(format!("a variant cannot change `{key}`: {reason}"));
+                    problem.at(key_origin.clone()).help(format!("write `{key}` outside of the variants"))
+                }));
+                reason.is_none()
+            });
             variants.names.push((name, key_origin));
             variants.patches.push(patch);
         }
@@ -87,15 +71,12 @@ impl Variants {
 
     /// The variant in which each node of a patch is written.
     pub fn places(&self) -> HashMap<NodeId, String> {
-        fn walk(node: &Node, name: &str, places: &mut HashMap<NodeId, String>) {
-            places.insert(node.id, name.to_owned());
-            node.children().for_each(|child| walk(child, name, places));
-        }
-        let mut places = HashMap::new();
-        for ((name, _), patch) in self.names.iter().zip(&self.patches) {
-            patch.iter().for_each(|entry| walk(&entry.value, name, &mut places));
-        }
-        places
+        let entries = self
+            .names
+            .iter()
+            .zip(&self.patches)
+            .flat_map(|((name, _), patch)| patch.iter().map(move |entry| (name, entry)));
+        entries.flat_map(|(name, entry)| entry.value.walk().map(move |place| (place.node.id, name.clone()))).collect()
     }
 
     /// Merges the variants into the tree, and lowers its `[optimizer]`, as it is under each of them.

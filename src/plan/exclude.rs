@@ -4,10 +4,11 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::odometer::Taken;
 use super::space::LISTS;
+use crate::file::vocabulary;
 use crate::file::{Experiment, Wanted};
 use crate::settings::Scalar;
 use crate::value::problem::{Problem, did_you_mean, one_of};
-use crate::value::{Choice, Entry, Node, vocabulary};
+use crate::value::{Choice, Entry, Node};
 
 /// Which settings of all conditions have a value that is meant: one bit for each.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]

@@ -14,8 +14,6 @@ pub struct Findings {
     problems: Vec<Found>,
     /// Which of the problems says this at this place.
     known: HashMap<(Option<Origin>, String), usize>,
-    /// All variants, in the order of the file.
-    variants: Vec<String>,
 }
 
 #[derive(Debug)]
@@ -36,9 +34,6 @@ impl Findings {
                 _ => {}
             }
         }
-        if let Some(variant) = variant.as_ref().filter(|variant| !self.variants.contains(variant)) {
-            self.variants.push(variant.clone());
-        }
         CellFindings { is_trial, variant, findings: self }
     }
 
@@ -49,11 +44,6 @@ impl Findings {
 
     /// Adds what was found in other cells, after these.
     pub fn merge(&mut self, other: Self) {
-        for variant in other.variants {
-            if !self.variants.contains(&variant) {
-                self.variants.push(variant);
-            }
-        }
         let mut keys: Vec<_> = other.known.into_iter().collect();
         keys.sort_by_key(|(_, index)| *index);
         for ((key, _), found) in keys.into_iter().zip(other.problems) {
@@ -71,9 +61,8 @@ impl Findings {
         }
     }
 
-    /// The problems. Where not every variant has one, it says which have.
-    pub fn into_problems(self) -> Vec<Problem> {
-        let Self { problems, variants: all, .. } = self;
+    /// The problems. Where not every one of `all` variants has one, it says which have.
+    pub fn into_problems(self, all: &[&str]) -> Vec<Problem> {
         let explained = |Found { mut problem, variants }: Found| {
             if variants.len() < all.len() {
                 let names = listed(variants.iter().map(String::as_str), " and");
@@ -82,7 +71,7 @@ impl Findings {
             }
             problem
         };
-        problems.into_iter().map(explained).collect()
+        self.problems.into_iter().map(explained).collect()
     }
 }
 

@@ -111,7 +111,7 @@ impl<'p> Stream<'p> {
         if findings.is_empty() && experiment.is_sound() {
             all.problems.extend(exclusion.problems(experiment));
         }
-        all.problems.extend(findings.into_problems());
+        all.problems.extend(findings.into_problems(&experiment.variants()));
         all
     }
 

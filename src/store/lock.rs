@@ -10,6 +10,7 @@ use arrow::temporal_conversions::timestamp_s_to_datetime;
 use serde::{Deserialize, Serialize};
 
 use super::error::Error;
+use crate::shell;
 
 /// The lock on a results folder, held while the value lives.
 #[derive(Debug)]
@@ -101,8 +102,8 @@ pub struct Holder {
 impl Holder {
     fn this_process(host: &str) -> Self {
         let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
-        let command: Vec<_> = std::env::args_os().map(|word| quoted(&word.display().to_string())).collect();
-        Self { process: std::process::id(), host: host.to_owned(), since, command: command.join(" ") }
+        let words = std::env::args_os().map(|word| shell::word(&word.to_string_lossy()).into_owned());
+        Self { process: std::process::id(), host: host.to_owned(), since, command: words.collect::<Vec<_>>().join(" ") }
     }
 
     fn write(&self, file: &mut File) -> std::io::Result<()> {
@@ -116,16 +117,6 @@ impl Holder {
         let mut text = String::new();
         file.read_to_string(&mut text).ok()?;
         serde_json::from_str(&text).ok()
-    }
-}
-
-/// The word as a shell reads it.
-fn quoted(word: &str) -> String {
-    let is_plain = |c: char| c.is_alphanumeric() || "_-./=:,+@%^~".contains(c);
-    match word {
-        "" => "''".to_owned(),
-        _ if word.chars().all(is_plain) => word.to_owned(),
-        _ => format!("'{}'", word.replace('\'', r"'\''")),
     }
 }
 
@@ -185,14 +176,6 @@ mod tests {
         let _second = Lock::take(folder.path(), "wolf").unwrap();
         let message = Lock::take(folder.path(), "other").unwrap_err().to_string();
         assert!(message.contains("on wolf since"), "{message}");
-    }
-
-    #[test]
-    fn a_command_can_be_typed_again() {
-        assert_eq!(quoted("optimizer.sgd.lr=0.1"), "optimizer.sgd.lr=0.1");
-        assert_eq!(quoted("lr=[0.1, 0.01]"), "'lr=[0.1, 0.01]'");
-        assert_eq!(quoted("it's"), r"'it'\''s'");
-        assert_eq!(quoted(""), "''");
     }
 
     #[test]

@@ -19,7 +19,7 @@ use serde::de::{
 };
 use serde::forward_to_deserialize_any;
 
-use super::fault::Fault;
+use super::fault::{Fault, Wanted};
 use super::problem::did_you_mean;
 use super::{Choice, Entry, Kind, Node, NodeId};
 
@@ -111,6 +111,15 @@ impl<'a> Reader<'a> {
     }
 }
 
+/// Methods that read whatever there is, and say of what is rejected what it was read as.
+macro_rules! read_as {
+    ($($wanted:ident: $($method:ident)+,)+) => { $($(
+        fn $method<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Fault> {
+            self.deserialize_any(visitor).map_err(|fault| fault.wanting(Wanted::$wanted, self.node))
+        }
+    )+)+ };
+}
+
 impl<'de> Deserializer<'de> for Reader<'_> {
     type Error = Fault;
 
@@ -133,7 +142,7 @@ impl<'de> Deserializer<'de> for Reader<'_> {
     fn deserialize_f64<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Fault> {
         match self.drawn().as_ref().unwrap_or(&self.node.kind) {
             Kind::Int(value) => visitor.visit_f64(*value as f64).map_err(|fault: Fault| fault.at(self.node)),
-            _ => self.deserialize_any(visitor),
+            _ => self.deserialize_any(visitor).map_err(|fault| fault.wanting(Wanted::Number, self.node)),
         }
     }
 
@@ -233,8 +242,15 @@ impl<'de> Deserializer<'de> for Reader<'_> {
         visitor.visit_unit()
     }
 
+    read_as! {
+        Whole: deserialize_i8 deserialize_i16 deserialize_i32 deserialize_i64 deserialize_u8 deserialize_u16 deserialize_u32
+            deserialize_u64,
+        Flag: deserialize_bool,
+        List: deserialize_seq,
+    }
+
     forward_to_deserialize_any! {
-        bool i8 i16 i32 i64 i128 u8 u16 u32 u64 u128 f32 char str string bytes byte_buf unit unit_struct seq map identifier
+        i128 u128 f32 char str string bytes byte_buf unit unit_struct map identifier
     }
 }
 

@@ -5,8 +5,7 @@ use std::fmt;
 use serde::de::{Error, Expected, Unexpected};
 
 use super::problem::{Cause, Problem, did_you_mean, listed, one_of};
-use super::vocabulary;
-use super::{Choice, Entry, Node, NodeId, Origin};
+use super::{Choice, Entry, Kind, Node, NodeId, Origin};
 
 /// Something that a type rejects.
 #[derive(Debug)]
@@ -80,49 +79,44 @@ impl Fault {
     pub fn into_problem(self) -> Problem {
         let Rejection { what, key, place, accepted, help } = *self.0;
         let of_key = key.as_ref().map(|key| format!("`{key}`: ")).unwrap_or_default();
-        let meaning = key.as_deref().and_then(vocabulary::meaning);
+        let one_of_accepted = (!accepted.is_empty()).then(|| format!("accepted: {}", one_of(accepted.iter().copied())));
+        let unfit = |problem: Problem, key: Option<String>| match key {
+            Some(key) => Problem { cause: Some(Box::new(Cause::Unfit { key, hints: problem.help.len() })), ..problem },
+            None => problem,
+        };
         let mut problem = match what {
-            What::UnknownKey { key, expected } => unknown_key(key, &expected),
+            What::UnknownKey { key, expected } => unknown_key(key, expected),
             What::UnknownName { found, expected, is_of_own } => {
                 let known = || expected.iter().map(String::as_str);
-                let problem = Problem::new(format!("{of_key}`{found}` is not one of the accepted names"));
-                let meant = vocabulary::names(&found).iter().copied().find(|name| known().any(|known| known == *name));
-                let note = vocabulary::note_on_name(&found);
-                let problem = match meant.or_else(|| did_you_mean(&found, known())) {
-                    Some(meant) => problem.label(format!("did you mean `{meant}`?")),
+                let mut problem = Problem::new(format!("{of_key}`{found}` is not one of the accepted names"));
+                problem = match did_you_mean(&found, known()) {
+                    Some(meant) => problem.meaning(meant),
                     None if is_of_own => {
                         problem.label("unknown name").help("a name of your own needs a `kind` beside it")
                     }
                     None => problem.label("unknown name"),
                 };
-                let problem = problem.help(format!("accepted: {}", one_of(known())));
-                if let Some(note) = note { problem.help(note) } else { problem }
+                problem = problem.help(format!("accepted: {}", one_of(known())));
+                problem.cause(Cause::UnknownName { name: found, accepted: expected })
             }
             What::WrongType { found, is_list, expected, instead } => {
                 let says_enough = is_list || instead.is_some();
                 let mut problem = Problem::new(format!("{of_key}expected {expected}, found {found}"));
-                problem = problem.label(format!("expected {expected}"));
                 problem.help.extend(instead);
-                if !accepted.is_empty() && expected.contains("name") {
-                    problem = problem.help(format!("accepted: {}", one_of(accepted.iter().copied())));
-                }
-                problem.help.extend(meaning.filter(|_| !says_enough).map(str::to_owned));
-                problem
+                let says_all = accepted.iter().all(|name| expected.contains(&format!("\"{name}\"")));
+                problem.help.extend(one_of_accepted.filter(|_| !says_all));
+                unfit(problem.label(format!("expected {expected}")), key.filter(|_| !says_enough))
             }
             What::Missing { key } => {
                 let mut problem = Problem::new(format!("`{key}` is missing")).label(format!("`{key}` belongs here"));
-                problem.help.extend(vocabulary::meaning(&key).filter(|_| accepted.is_empty()).map(str::to_owned));
-                if accepted.is_empty() {
-                    problem
-                } else {
-                    problem.help(format!("accepted: {}", one_of(accepted.iter().copied())))
-                }
+                problem.help.extend(one_of_accepted);
+                unfit(problem, Some(key).filter(|_| accepted.is_empty()))
             }
             What::Rejected(message) => {
                 let mut lines = message.lines().map(str::to_owned);
                 let mut problem = Problem::new(format!("{of_key}{}", lines.next().unwrap_or_default()));
-                problem.help = lines.chain(meaning.map(str::to_owned)).collect();
-                problem
+                problem.help.extend(lines);
+                unfit(problem, key)
             }
         };
         problem.help.extend(help);
@@ -146,6 +140,16 @@ impl Fault {
     pub(super) fn accepting(mut self, accepted: &'static [&'static str]) -> Self {
         if self.0.accepted.is_empty() && self.0.key.is_none() {
             self.0.accepted = accepted;
+        }
+        self
+    }
+
+    /// The same fault of `node`, which is read as what is `wanted`.
+    pub(super) fn wanting(mut self, wanted: Wanted, node: &Node) -> Self {
+        if let (What::WrongType { instead, .. }, Some(place)) = (&mut self.0.what, &self.0.place)
+            && place.node == node.id
+        {
+            *instead = wanted.instead_of(&node.kind);
         }
         self
     }
@@ -204,7 +208,6 @@ impl Error for Fault {
     fn invalid_type(found: Unexpected<'_>, expected: &dyn Expected) -> Self {
         let is_list = found == Unexpected::Seq;
         let expected = plain_words(&expected.to_string());
-        let instead = instead(&found, &expected);
         let found = match found {
             Unexpected::Bool(value) => format!("`{value}`"),
             Unexpected::Unsigned(value) => format!("the whole number {value}"),
@@ -219,7 +222,7 @@ impl Error for Fault {
             Unexpected::Other(value) => value.to_owned(),
             other => other.to_string(),
         };
-        Self::new(What::WrongType { found, is_list, expected, instead })
+        Self::new(What::WrongType { found, is_list, expected, instead: None })
     }
 
     fn invalid_value(found: Unexpected<'_>, expected: &dyn Expected) -> Self {
@@ -241,55 +244,66 @@ impl Error for Fault {
     }
 }
 
-/// A key that is none of `expected`, as a person reads it.
-fn unknown_key(key: String, expected: &[String]) -> Problem {
-    let known = || expected.iter().map(String::as_str);
+/// A key that is none of `accepted`, as a person reads it.
+fn unknown_key(key: String, accepted: Vec<String>) -> Problem {
+    let known = || accepted.iter().map(String::as_str);
     let problem = Problem::new(format!("unknown key `{key}`"));
-    let meant = vocabulary::keys(&key).iter().copied().find(|name| known().any(|known| known == *name));
-    let meant = meant.or_else(|| did_you_mean(&key, known())).map(str::to_owned);
-    let mut problem = match &meant {
-        Some(meant) => problem.label(format!("did you mean `{meant}`?")),
+    let meant = did_you_mean(&key, known()).map(str::to_owned);
+    let problem = match &meant {
+        Some(meant) => problem.meaning(meant),
         None => problem.label("nothing here has this name"),
     };
-    problem.help.extend(vocabulary::note_on_key(&key).map(str::to_owned));
-    let problem = match expected {
+    let problem = match accepted.as_slice() {
         [] => problem.help("no settings are accepted here"),
         _ => problem.help(format!("accepted here: {}", listed(known(), ","))),
     };
-    problem.cause(Cause::UnknownKey { key, meant })
+    problem.cause(Cause::UnknownKey { key, accepted, meant })
 }
 
-/// How to write a value of another type as one that is expected, where that can be seen.
-fn instead(found: &Unexpected<'_>, expected: &str) -> Option<String> {
-    let wants = |what: &str| expected == what || expected.starts_with(what) || expected.contains(&format!("or {what}"));
-    match *found {
-        Unexpected::Str(text) if wants("a number") || wants("a whole number") => {
-            let number: f64 = text.replace(['_', ','], "").trim().parse().ok()?;
-            number.is_finite().then(|| format!("numbers stand without quotes: `{}`", text.trim().replace(',', "_")))
+/// What a value is read as, where one of another type can show what was meant.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Wanted {
+    Number,
+    Whole,
+    Flag,
+    List,
+}
+
+impl Wanted {
+    /// How to write `found` as what is wanted, where that can be seen.
+    fn instead_of(self, found: &Kind) -> Option<String> {
+        let is_number = matches!(self, Self::Number | Self::Whole);
+        match found {
+            Kind::Text(text) if is_number => {
+                let number: f64 = text.replace(['_', ','], "").trim().parse().ok()?;
+                let number = number.is_finite().then(|| text.trim().replace(',', "_"))?;
+                Some(format!("numbers stand without quotes: `{number}`"))
+            }
+            Kind::Text(text) if self == Self::Flag => {
+                let is_flag = matches!(text.as_str(), "true" | "false" | "True" | "False");
+                is_flag.then(|| "true and false stand without quotes".to_owned())
+            }
+            Kind::Float(number) if self == Self::Whole && number.fract() == 0.0 && number.abs() < 1e15 => {
+                Some(format!("write `{number}`"))
+            }
+            Kind::Int(number) if self == Self::List => Some(format!("a list stands in brackets: `[{number}]`")),
+            Kind::Text(text) if self == Self::List => {
+                let numbers: Option<Vec<u64>> =
+                    text.split(['-', ',', ' ', 'x']).map(|part| part.parse().ok()).collect();
+                Some(match numbers {
+                    Some(numbers) => format!("a list stands in brackets: `{numbers:?}`"),
+                    None => format!("a list stands in brackets: `[\"{text}\"]`"),
+                })
+            }
+            _ if self == Self::List => Some("a list stands in brackets, such as [100, 100]".to_owned()),
+            Kind::Table(_) if is_number => Some(
+                "tables that stand for numbers: `{ linspace = [0.1, 1, 10] }`, `{ geomspace = [1e-4, 1, 5] }`, and with \
+                 `trials` `{ uniform = [0, 1] }`, `{ log_uniform = [1e-4, 1] }`, `{ int_uniform = [1, 9] }`, \
+                 `{ choice = [1, 2] }`"
+                    .to_owned(),
+            ),
+            _ => None,
         }
-        Unexpected::Str("true" | "false" | "True" | "False") if wants("true or false") => {
-            Some("true and false stand without quotes".to_owned())
-        }
-        Unexpected::Float(number) if wants("a whole number") && number.fract() == 0.0 && number.abs() < 1e15 => {
-            Some(format!("write `{number}`"))
-        }
-        Unexpected::Signed(number) if expected == "a list" => {
-            Some(format!("a list stands in brackets: `[{number}]`"))
-        }
-        Unexpected::Str(text) if expected == "a list" || expected.starts_with("a list of names") => {
-            let numbers: Option<Vec<u64>> = text.split(['-', ',', ' ', 'x']).map(|part| part.parse().ok()).collect();
-            Some(match numbers {
-                Some(numbers) => format!("a list stands in brackets: `{numbers:?}`"),
-                None => format!("a list stands in brackets: `[\"{text}\"]`"),
-            })
-        }
-        _ if expected == "a list" => Some("a list stands in brackets, such as [100, 100]".to_owned()),
-        Unexpected::Map if wants("a number") || wants("a whole number") => Some(
-            "tables that stand for numbers: `{ linspace = [0.1, 1, 10] }`, `{ geomspace = [1e-4, 1, 5] }`, and with `trials` \
-             `{ uniform = [0, 1] }`, `{ log_uniform = [1e-4, 1] }`, `{ int_uniform = [1, 9] }`, `{ choice = [1, 2] }`"
-                .to_owned(),
-        ),
-        _ => None,
     }
 }
 

@@ -18,7 +18,7 @@ pub mod serialize;
 pub mod spacing;
 pub mod syntax;
 pub mod text;
-pub mod vocabulary;
+pub mod walk;
 pub mod write;
 pub mod written;
 
@@ -382,17 +382,7 @@ impl Node {
 
     /// Whether `node` is this one or below it.
     pub fn holds(&self, node: NodeId) -> bool {
-        self.id == node || self.children().any(|child| child.holds(node))
-    }
-
-    /// The nodes directly below this one.
-    pub fn children(&self) -> Box<dyn Iterator<Item = &Node> + '_> {
-        match &self.kind {
-            Kind::List(items) => Box::new(items.iter()),
-            Kind::Table(entries) => Box::new(entries.iter().map(|entry| &entry.value)),
-            Kind::Axis(axis) => Box::new(axis.alternatives.iter().map(|alternative| &alternative.value)),
-            _ => Box::new(std::iter::empty()),
-        }
+        self.walk().any(|place| place.node.id == node)
     }
 
     /// Visits this node, then all below it.

@@ -25,11 +25,9 @@ pub fn parse_text(source: SourceId, text: &str) -> Result<Tree, Vec<Problem>> {
     let (table, errors) = DeTable::parse_recoverable(text);
     let mut parser = Parser { source, text, nodes: 0, problems: Vec::new() };
     let found = errors.iter().map(|error| (error.span().unwrap_or(0..0), error.message().to_owned())).collect();
-    for SyntaxError { span, message, help } in explain(text, found) {
-        parser.report(span, message);
-        if let Some(problem) = parser.problems.last_mut() {
-            problem.help.extend(help);
-        }
+    for SyntaxError { span, message, help, cause } in explain(text, found) {
+        let problem = Problem::new(message).at(parser.origin(span));
+        parser.problems.push(Problem { help: Vec::from_iter(help), cause: cause.map(Box::new), ..problem });
     }
     if !parser.problems.is_empty() {
         return Err(parser.problems);

@@ -22,8 +22,15 @@ pub struct Problem {
 /// What a mistake is, for those who know more to say of it than who found it.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum Cause {
-    /// A key that is not accepted where it stands, and the one that is accepted there and was probably meant.
-    UnknownKey { key: String, meant: Option<String> },
+    /// A key that is not accepted where it stands, those that are, and the one of them that was probably meant. The last hint lists
+    /// what is accepted.
+    UnknownKey { key: String, accepted: Vec<String>, meant: Option<String> },
+    /// A name that is none of the accepted ones.
+    UnknownName { name: String, accepted: Vec<String> },
+    /// The key's value is none that it takes, or it has none. The first hints say how to write it; what the key means comes next.
+    Unfit { key: String, hints: usize },
+    /// A header that is there already: its line, and its last key.
+    HeaderTwice { header: String, name: String },
     /// A section that is needed.
     MissingSection(&'static str),
     /// It is none: it runs, and is surely not meant. The name is what silences it.
@@ -64,6 +71,16 @@ impl Problem {
     pub fn label(mut self, label: impl Into<String>) -> Self {
         self.label = label.into();
         self
+    }
+
+    /// The same mistake of something that was probably meant to be this.
+    pub fn meaning(self, meant: impl std::fmt::Display) -> Self {
+        self.label(format!("did you mean `{meant}`?"))
+    }
+
+    /// Whether the message names this key.
+    pub fn names(&self, key: &str) -> bool {
+        self.message.contains(&format!("`{key}`"))
     }
 
     /// The same mistake, with one more hint of what to do.

@@ -3,21 +3,70 @@
 
 use std::ops::Range;
 
+use super::problem::Cause;
+
 /// One mistake of the text.
 #[derive(Debug, PartialEq, Eq)]
 pub struct SyntaxError {
     pub span: Range<usize>,
     pub message: String,
     pub help: Option<String>,
+    pub cause: Option<Cause>,
 }
 
 impl SyntaxError {
     fn new(span: Range<usize>, message: impl Into<String>) -> Self {
-        Self { span, message: message.into(), help: None }
+        Self { span, message: message.into(), help: None, cause: None }
     }
 
     fn help(self, help: impl Into<String>) -> Self {
         Self { help: Some(help.into()), ..self }
+    }
+}
+
+/// What the parser complains of, as far as that matters here. Its errors have no kinds but these words.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Complaint {
+    kind: Kind,
+    /// Whether it is of something in brackets or braces.
+    is_in_brackets: bool,
+    /// Whether it is of a key.
+    is_of_key: bool,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    Duplicate,
+    /// Something stands where a value belongs, and is none.
+    NoValue,
+    /// Something stands behind a value.
+    BehindValue,
+    /// A line has a key and nothing else.
+    KeyAlone,
+    OpenHeader,
+    OpenText,
+    NoComma,
+    Escape,
+    Other,
+}
+
+impl Complaint {
+    fn of(words: &str) -> Self {
+        let begins = |beginnings: &[&str]| beginnings.iter().any(|beginning| words.starts_with(beginning));
+        let holds = |parts: &[&str]| parts.iter().any(|part| words.contains(part));
+        let no_value = ["string values must be quoted", "invalid boolean", "invalid float", "invalid mantissa"];
+        let kind = match words {
+            _ if holds(&["duplicate"]) => Kind::Duplicate,
+            _ if begins(&no_value) => Kind::NoValue,
+            _ if begins(&["unexpected key or value"]) => Kind::BehindValue,
+            _ if begins(&["key with no value"]) => Kind::KeyAlone,
+            _ if begins(&["unclosed table"]) => Kind::OpenHeader,
+            _ if holds(&["expected `\"`", "expected `'`"]) => Kind::OpenText,
+            _ if begins(&["missing comma"]) => Kind::NoComma,
+            _ if holds(&["unicode", "escape"]) => Kind::Escape,
+            _ => Kind::Other,
+        };
+        Self { kind, is_in_brackets: holds(&["array", "inline"]), is_of_key: holds(&["key"]) }
     }
 }
 
@@ -42,8 +91,8 @@ pub fn explain(text: &str, mut found: Vec<(Range<usize>, String)>) -> Vec<Syntax
     let mut is_in_second_section = false;
     for (span, words) in &found {
         let line = Line::around(text, span.start);
-        if let Some(open) = open_list(text, span.start).filter(|_| words.contains("array") || words.contains("inline"))
-        {
+        let complaint = Complaint::of(words);
+        if let Some(open) = open_list(text, span.start).filter(|_| complaint.is_in_brackets) {
             let (bracket, closing, what) =
                 if text[open..].starts_with('[') { ("[", "]", "list") } else { ("{", "}", "table") };
             errors.push(SyntaxError::new(open..open + 1, format!("this {what} is not closed")).help(format!(
@@ -52,7 +101,7 @@ pub fn explain(text: &str, mut found: Vec<(Range<usize>, String)>) -> Vec<Syntax
             // Everything behind the bracket was read as if it were inside.
             break;
         }
-        if words.contains("duplicate") {
+        if complaint.kind == Kind::Duplicate {
             if is_in_second_section && !line.is_header() && !newer_header(text, &errors, span.start) {
                 continue;
             }
@@ -62,7 +111,7 @@ pub fn explain(text: &str, mut found: Vec<(Range<usize>, String)>) -> Vec<Syntax
             continue;
         }
         line_of_last = Some(line.start);
-        errors.push(error(text, &line, span.clone(), words));
+        errors.push(error(text, &line, span.clone(), complaint, words));
     }
     errors
 }
@@ -120,26 +169,26 @@ fn open_list(text: &str, at: usize) -> Option<usize> {
     open.first().copied().filter(|open| *open < line)
 }
 
-/// The mistake at `span`, of which the parser says `words`.
-fn error(text: &str, line: &Line<'_>, span: Range<usize>, words: &str) -> SyntaxError {
+/// The mistake at `span`, of which the parser complains in these `words`.
+fn error(text: &str, line: &Line<'_>, span: Range<usize>, complaint: Complaint, words: &str) -> SyntaxError {
     let found = &text[span.clone()];
-    if let Some(found) = look_alike(text, span.start).filter(|_| !words.contains("duplicate")) {
+    let has_colon = || {
+        let is_instead_of_equals = line.text.contains(':') && !line.text.contains('=') && complaint.is_of_key;
+        found.contains(':') || is_instead_of_equals
+    };
+    if complaint.kind == Kind::Duplicate {
+        return duplicate(line, span, found);
+    }
+    if let Some(found) = look_alike(text, span.start) {
         return found;
     }
-    match words {
-        _ if words.contains("duplicate") => duplicate(line, span, found),
-        _ if words.starts_with("string values must be quoted")
-            || words.starts_with("invalid boolean")
-            || words.starts_with("invalid float")
-            || words.starts_with("invalid mantissa") =>
-        {
-            value(line, span)
-        }
-        _ if words.starts_with("unexpected key or value") => {
+    match complaint.kind {
+        Kind::NoValue => value(line, span),
+        Kind::BehindValue => {
             let span = whole_characters(text, span.start..span.end.max(span.start + 1));
             behind_a_value(line, span)
         }
-        _ if found.contains(':') || line.text.contains(':') && !line.text.contains('=') && words.contains("key") => {
+        _ if has_colon() => {
             let colon = line.text.find(':').map_or(span.clone(), |at| line.start + at..line.start + at + 1);
             let (key, value) = line.text.split_once(':').unwrap_or((line.text, ""));
             SyntaxError::new(colon, "a colon stands where `=` belongs").help(format!(
@@ -148,26 +197,24 @@ fn error(text: &str, line: &Line<'_>, span: Range<usize>, words: &str) -> Syntax
                 value.trim()
             ))
         }
-        _ if words.starts_with("key with no value") => SyntaxError::new(
+        Kind::KeyAlone => SyntaxError::new(
             line.start..line.start + line.text.len(),
             "this line is no setting, no header and no comment",
         )
         .help("settings are lines such as `steps = 2000`, headers such as `[train]`; comments begin with `#`"),
-        _ if words.starts_with("unclosed table") => {
+        Kind::OpenHeader => {
             SyntaxError::new(span, "this header is not closed").help(format!("write `{}]`", line.text.trim()))
         }
-        _ if words.contains("expected `\"`") || words.contains("expected `'`") => {
-            SyntaxError::new(span, "this text is not closed")
-                .help("a text begins and ends with the same quote, on one line")
-        }
-        _ if words.starts_with("missing comma") => SyntaxError::new(span, "a comma is missing in front of this")
+        Kind::OpenText => SyntaxError::new(span, "this text is not closed")
+            .help("a text begins and ends with the same quote, on one line"),
+        Kind::NoComma => SyntaxError::new(span, "a comma is missing in front of this")
             .help("commas stand between the values of a list, and between the settings of a table in braces"),
-        _ if words.contains("unicode") || words.contains("escape") => SyntaxError::new(
+        Kind::Escape => SyntaxError::new(
             span,
             "a backslash in a text stands for a special character, and none is written like this",
         )
         .help("write paths with `/`, or in single quotes: 'C:\\data\\iris.csv'"),
-        _ => SyntaxError::new(span, format!("this is not TOML: {words}")),
+        Kind::Duplicate | Kind::Other => SyntaxError::new(span, format!("this is not TOML: {words}")),
     }
 }
 
@@ -206,17 +253,12 @@ fn look_alike_of(found: char, at: usize) -> Option<SyntaxError> {
 /// A key or a section that is there twice.
 fn duplicate(line: &Line<'_>, span: Range<usize>, found: &str) -> SyntaxError {
     let header = line.text.split('#').next().unwrap_or_default().trim();
-    if header.starts_with("[optimizer.") {
-        let message = format!("`{header}` is there already");
-        return SyntaxError::new(span, message).help(format!(
-            "to compare its settings make an axis of one: `lr = [0.1, 0.01]`; or call this table something else, and write \
-             `kind = \"{found}\"` below it"
-        ));
-    }
     if line.is_header() {
-        return SyntaxError::new(span, format!("the section `{header}` is begun a second time")).help(
+        let error = SyntaxError::new(span, format!("the section `{header}` is begun a second time")).help(
             "keep all settings of a section together, below one header; a dotted key, `section.key`, begins one, too",
         );
+        let cause = Cause::HeaderTwice { header: header.to_owned(), name: found.to_owned() };
+        return SyntaxError { cause: Some(cause), ..error };
     }
     let message = format!("`{found}` is there already");
     SyntaxError::new(span, message)
@@ -332,6 +374,41 @@ mod tests {
         let all = said(text);
         assert_eq!(all.len(), 1, "{all:?}");
         all[0].clone()
+    }
+
+    #[test]
+    fn the_parser_complains_in_the_words_that_are_known() {
+        let complaint = |text: &str| {
+            let (_, errors) = DeTable::parse_recoverable(text);
+            Complaint::of(errors.first().unwrap_or_else(|| panic!("{text} is TOML")).message())
+        };
+        for (text, kind) in [
+            ("a = 1\na = 2", Kind::Duplicate),
+            ("[a]\n[a]", Kind::Duplicate),
+            ("a = x", Kind::NoValue),
+            ("a = True", Kind::NoValue),
+            ("a = nax", Kind::NoValue),
+            ("a = .5", Kind::NoValue),
+            ("a = 1, 2", Kind::BehindValue),
+            ("a", Kind::KeyAlone),
+            ("[a", Kind::OpenHeader),
+            ("a = \"x", Kind::OpenText),
+            ("a = '''x", Kind::OpenText),
+            ("a = [\n1\nb = 2", Kind::NoComma),
+            ("a = \"\\q\"", Kind::Escape),
+            ("a = \"\\u12\"", Kind::Escape),
+            ("a = \"\\ud800\"", Kind::Escape),
+            ("a = 01", Kind::Other),
+        ] {
+            assert_eq!(complaint(text).kind, kind, "{text}");
+        }
+        for text in ["a = [1", "a = [,]", "a = {b", "a = {,}"] {
+            assert!(complaint(text).is_in_brackets, "{text}");
+        }
+        for text in ["a: 1", "a = {b: 1}", "= 1", "a b"] {
+            assert!(complaint(text).is_of_key, "{text}");
+        }
+        assert!(!complaint("a = x").is_in_brackets && !complaint("a = x").is_of_key);
     }
 
     #[test]

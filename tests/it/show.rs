@@ -1,6 +1,18 @@
 //! What `paribus show` prints, as a person reads it and as the program reads it again.
 
+use std::process::Command;
+
 use crate::common::{SMALL, Scratch};
+
+impl Scratch {
+    /// What `plan` prints of what a shown file says to run, typed into a shell.
+    fn plan_as_typed(&self, shown: &str) -> String {
+        let command = shown.lines().find_map(|line| line.strip_prefix("#     paribus run ")).unwrap();
+        let mut shell = Command::new("sh");
+        shell.args(["-c", &format!("{} plan {command}", env!("CARGO_BIN_EXE_paribus"))]).current_dir(self.path());
+        String::from_utf8(shell.output().unwrap().stdout).unwrap()
+    }
+}
 
 /// The id that a shown run is said to have.
 fn id(shown: &str) -> &str {
@@ -53,10 +65,22 @@ fn a_part_of_a_script_cannot_stand_alone() {
     let shown = scratch.command("show small.toml").arg("adam, seed 1").output().unwrap();
     let shown = String::from_utf8(shown.stdout).unwrap();
     insta::assert_snapshot!(shown);
-    let command = shown.lines().find_map(|line| line.strip_prefix("#     paribus run ")).unwrap();
     scratch.write("small.toml", &shown);
-    let planned = scratch.run(&format!("plan {command}")).well().stdout;
+    let planned = scratch.plan_as_typed(&shown);
     assert!(planned.contains("1 run of 4") && planned.contains(id(&shown)), "{planned}");
+}
+
+#[test]
+fn the_command_that_is_shown_can_be_typed_into_a_shell() {
+    let scratch = Scratch::with(
+        "rng = 'numpy'\ndata = { source = 'csv', path = 'data.csv', target = 'y' }\nnetwork.hidden = []\n\
+         train = { steps = 3, batch_size = 2, objective = 'mse' }\noptimizer = 'sgd'\n",
+    );
+    scratch.write("my data.csv", "x,y\n1,0.5\n2,0.7\n3,0.1\n");
+    let mut command = scratch.command("show small.toml sgd --set");
+    let shown = String::from_utf8(command.arg("data.path='my data.csv'").output().unwrap().stdout).unwrap();
+    let planned = scratch.plan_as_typed(&shown);
+    assert!(planned.contains("1 run") && planned.contains(id(&shown)), "{planned}");
 }
 
 #[test]
@@ -73,5 +97,5 @@ fn what_is_set_is_shown() {
     assert_eq!(shown.code, 2, "one run is asked for: {shown:#?}");
     let id = "show small.toml --set train.steps=7 --set seeds=1 adam";
     let shown = scratch.run(id).well().stdout;
-    assert!(shown.contains("steps = 7") && shown.contains("--set 'train.steps=7'"), "{shown}");
+    assert!(shown.contains("steps = 7") && shown.contains("--set train.steps=7"), "{shown}");
 }

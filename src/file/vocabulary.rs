@@ -1,5 +1,40 @@
 //! What other programs and books call the settings and their values, and what a number of a setting means: for errors alone.
 
+use crate::value::fault::Fault;
+use crate::value::problem::{Cause, Problem};
+
+/// The fault as a person reads it, with what there is to know of its words.
+pub fn problem(fault: Fault) -> Problem {
+    explain(fault.into_problem())
+}
+
+/// The same problem, with what people mean by its words and what there is to know of them.
+pub fn explain(mut problem: Problem) -> Problem {
+    let Some(cause) = problem.cause.as_deref_mut() else { return problem };
+    let known = |meant: &'static [&str], accepted: &[String]| {
+        meant.iter().copied().find(|name| accepted.iter().any(|known| known == name))
+    };
+    let (meant, note) = match cause {
+        Cause::UnknownKey { key, accepted, meant } => {
+            let synonym = known(keys(key), accepted);
+            *meant = synonym.map(str::to_owned).or(meant.take());
+            (synonym, note_on_key(key).map(|note| (0, note)))
+        }
+        Cause::UnknownName { name, accepted } => {
+            (known(names(name), accepted), note_on_name(name).map(|note| (problem.help.len(), note)))
+        }
+        Cause::Unfit { key, hints } => (None, meaning(key).map(|note| (*hints, note))),
+        Cause::HeaderTwice { .. } | Cause::MissingSection(_) | Cause::Warning(_) => return problem,
+    };
+    if let Some((position, note)) = note {
+        problem.help.insert(position, note.to_owned());
+    }
+    match meant {
+        Some(meant) => problem.meaning(meant),
+        None => problem,
+    }
+}
+
 /// What a key of another program can be here; the first that is accepted where it stands is meant.
 pub fn keys(key: &str) -> &'static [&'static str] {
     match plain(key).as_str() {
@@ -74,7 +109,7 @@ pub fn keys(key: &str) -> &'static [&'static str] {
 }
 
 /// What a value of another program can be here; the first that is accepted where it stands is meant.
-pub fn names(name: &str) -> &'static [&'static str] {
+fn names(name: &str) -> &'static [&'static str] {
     match plain(name).as_str() {
         "dense" | "fully_connected" | "fc" => &["affine"],
         "linear" => &["affine", "identity"],
@@ -109,7 +144,7 @@ pub fn names(name: &str) -> &'static [&'static str] {
 }
 
 /// What there is to know about a key that has another form here, or none.
-pub fn note_on_key(key: &str) -> Option<&'static str> {
+fn note_on_key(key: &str) -> Option<&'static str> {
     Some(match plain(key).as_str() {
         "betas" => "`betas = [0.9, 0.999]` is `beta1 = 0.9` and `beta2 = 0.999` here",
         "shuffle" => "`sampling = \"shuffle\"` goes through all rows, `\"with-replacement\"` draws each batch anew",
@@ -131,7 +166,7 @@ pub fn note_on_key(key: &str) -> Option<&'static str> {
 }
 
 /// What there is to know about a value that has another form here, or none.
-pub fn note_on_name(name: &str) -> Option<&'static str> {
+fn note_on_name(name: &str) -> Option<&'static str> {
     Some(match plain(name).as_str() {
         "softmax" => "the objective `cross-entropy` has a softmax in it: the outputs need none of their own",
         "xavier_normal" | "xavier_normal_" | "glorot_normal" => {
@@ -159,7 +194,7 @@ pub fn note_on_name(name: &str) -> Option<&'static str> {
 }
 
 /// What a value of the key means, with one that is accepted.
-pub fn meaning(key: &str) -> Option<&'static str> {
+fn meaning(key: &str) -> Option<&'static str> {
     Some(match key {
         "lr" => "a learning rate is the length of a step, which goes downhill by itself: `lr = 0.01`",
         "dropout" | "ratio" => "dropout is the share of units that are silent in a step: 0.2 is one in five",

@@ -1,0 +1,123 @@
+//! The keys at the top of the file: what each of them is, and what else is known of it before its value is read. Whoever treats one of
+//! them differently from the others asks this table.
+
+use super::variants::VARIANT;
+
+/// A key at the top of the file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Key {
+    pub name: &'static str,
+    /// Whether it has keys of its own, below a header.
+    pub is_section: bool,
+    /// Why no variant changes it, where it holds for all runs of a file.
+    pub fixed: Option<&'static str>,
+    /// Why a section never holds an axis.
+    pub without_axes: Option<&'static str>,
+    /// The least that it can say, where no run can do without it.
+    pub least: Option<&'static str>,
+    /// Whether it is part of a network and its training: then no function goes with it, and none needs it.
+    pub belongs_to_network: bool,
+    /// Whether it says nothing of the runs.
+    pub is_of_no_run: bool,
+    /// Whether a file says it of itself, and of no file that extends it.
+    pub is_own: bool,
+    /// Whether it can bring along what the file itself lacks.
+    pub completes: bool,
+    /// Whether it holds tables under free names, which are one axis together.
+    pub has_names: bool,
+}
+
+/// Every key, sections last.
+pub static KEYS: [Key; 16] = [
+    Key { fixed: Some("it names the whole file"), is_of_no_run: true, is_own: true, ..single("name") },
+    Key { fixed: Some("it describes the whole file"), is_of_no_run: true, is_own: true, ..single("description") },
+    Key { fixed: Some("it says what the whole file is laid over"), completes: true, ..single("extends") },
+    Key { fixed: Some("it says of the whole file what is meant"), is_of_no_run: true, ..single("allow_warnings") },
+    Key { fixed: Some("all settings are run with the same seeds"), ..single("seeds") },
+    Key { fixed: Some("it says what the runs of the whole file draw from"), ..single("rng") },
+    Key { least: Some("[data]\nsource = \"mnist\""), belongs_to_network: true, ..section("data") },
+    Key { least: Some("[network]\nhidden = [100, 100]"), belongs_to_network: true, ..section("network") },
+    section("function"),
+    Key { belongs_to_network: true, ..section("init") },
+    Key { belongs_to_network: true, ..section("regularization") },
+    Key { least: Some("[optimizer]\nkind = \"sgd\""), has_names: true, ..section("optimizer") },
+    Key { least: Some("[train]\nsteps = 2000"), ..section("train") },
+    Key {
+        fixed: Some("all runs of a file are recorded alike"),
+        without_axes: Some("all runs of a file are recorded alike"),
+        belongs_to_network: true,
+        ..section("record")
+    },
+    Key {
+        fixed: Some("it says how the axes of the whole file combine"),
+        without_axes: Some("it says how axes combine"),
+        ..section("sweep")
+    },
+    Key {
+        fixed: Some("write each combination as a variant of its own"),
+        completes: true,
+        has_names: true,
+        ..section(VARIANT)
+    },
+];
+
+/// The keys of `[train]` that belong to a network.
+pub const OF_TRAINING_A_NETWORK: [&str; 4] = ["batch_size", "epochs", "sampling", "objective"];
+
+const fn section(name: &'static str) -> Key {
+    Key { is_section: true, ..single(name) }
+}
+
+const fn single(name: &'static str) -> Key {
+    Key {
+        name,
+        is_section: false,
+        fixed: None,
+        without_axes: None,
+        least: None,
+        belongs_to_network: false,
+        is_of_no_run: false,
+        is_own: false,
+        completes: false,
+        has_names: false,
+    }
+}
+
+/// The key of this name.
+pub fn key(name: &str) -> Option<&'static Key> {
+    KEYS.iter().find(|key| key.name == name)
+}
+
+/// The section of this name.
+pub fn get(name: &str) -> Option<&'static Key> {
+    key(name).filter(|key| key.is_section)
+}
+
+/// The names of all sections.
+pub fn all() -> impl Iterator<Item = &'static str> {
+    names(|key| key.is_section)
+}
+
+/// The names of the keys of which something holds.
+pub fn names(holds: impl Fn(&Key) -> bool) -> impl Iterator<Item = &'static str> {
+    KEYS.iter().filter(move |key| holds(key)).map(|key| key.name)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::super::format::format;
+    use super::*;
+
+    #[test]
+    fn the_table_has_the_keys_of_the_format() {
+        let format = format();
+        let known: BTreeSet<&str> = KEYS.iter().map(|key| key.name).collect();
+        let keys = format.iter().map(|key| key.name.as_str());
+        assert_eq!(known, keys.chain([VARIANT]).collect());
+        assert!(KEYS.is_sorted_by_key(|key| key.is_section), "sections are last");
+        let train = format.iter().find(|key| key.name == "train").and_then(|train| train.shape.table()).unwrap();
+        assert!(OF_TRAINING_A_NETWORK.iter().all(|name| train.keys.iter().any(|key| key.name == *name)));
+    }
+}

@@ -1,0 +1,225 @@
+//! A walk over a tree: every node in the order of the text, a table before what it holds, each with the way that leads to it.
+
+use std::rc::Rc;
+
+use super::{Axis, Choice, Entry, Form, Kind, Node, Origin};
+
+/// A node of a tree, and the way that leads to it.
+#[derive(Debug, Clone)]
+pub struct Place<'t> {
+    pub node: &'t Node,
+    step: Step<'t>,
+    around: Option<Rc<Place<'t>>>,
+}
+
+/// The last step of the way to a node.
+#[derive(Debug, Clone, Copy)]
+enum Step<'t> {
+    /// There is none: the walk begins here.
+    Start,
+    Entry(&'t Entry),
+    Item,
+    /// The alternative of this 0-based index.
+    Alternative(&'t Axis, usize),
+}
+
+impl Node {
+    /// This node, then all below it.
+    pub fn walk(&self) -> Walk<'_> {
+        let start = Place { node: self, step: Step::Start, around: None };
+        Walk { start: Some(start), last: None, around: Vec::new() }
+    }
+
+    /// The step to the node directly below this one that is the `index`th there.
+    fn step(&self, index: usize) -> Option<(Step<'_>, &Node)> {
+        match &self.kind {
+            Kind::List(items) => items.get(index).map(|item| (Step::Item, item)),
+            Kind::Table(entries) => entries.get(index).map(|entry| (Step::Entry(entry), &entry.value)),
+            Kind::Axis(axis) => axis.alternatives.get(index).map(|one| (Step::Alternative(axis, index), &one.value)),
+            _ => None,
+        }
+    }
+
+    /// The nodes directly below this one.
+    pub fn children(&self) -> impl Iterator<Item = &Node> {
+        (0..).map_while(|index| Some(self.step(index)?.1))
+    }
+
+    /// The entries that these keys lead through under `choice`, as far as they are there.
+    pub fn along<'t>(&'t self, path: &[&str], choice: &Choice) -> impl Iterator<Item = &'t Entry> {
+        let mut node = self;
+        path.iter().map_while(move |key| {
+            let entry = node.chosen(choice).entry_under(key, choice)?;
+            node = &entry.value;
+            Some(entry)
+        })
+    }
+}
+
+impl<'t> Place<'t> {
+    /// The place directly around this one; none where the walk began.
+    pub fn around(&self) -> Option<&Place<'t>> {
+        self.around.as_deref()
+    }
+
+    /// This place, the one around it, and so on.
+    fn outwards(&self) -> impl Iterator<Item = &Place<'t>> {
+        std::iter::successors(Some(self), |place| place.around())
+    }
+
+    /// The entry whose value this is; none where it is an alternative or an item of one.
+    pub fn entry(&self) -> Option<&'t Entry> {
+        match self.step {
+            Step::Entry(entry) => Some(entry),
+            _ => None,
+        }
+    }
+
+    /// The axis and the 0-based index that this is an alternative of; none where it is no alternative.
+    pub fn alternative(&self) -> Option<(&'t Axis, usize)> {
+        match self.step {
+            Step::Alternative(axis, index) => Some((axis, index)),
+            _ => None,
+        }
+    }
+
+    /// Where the key was written that this is the value of, if it has one of its own.
+    pub fn key_origin(&self) -> Option<&'t Origin> {
+        match self.step {
+            Step::Entry(entry) => Some(&entry.key_origin),
+            Step::Alternative(axis, index) => axis.alternatives[index].key_origin.as_ref(),
+            Step::Start | Step::Item => None,
+        }
+    }
+
+    /// The axis that is here.
+    pub fn axis(&self) -> Option<&'t Axis> {
+        match &self.node.kind {
+            Kind::Axis(axis) => Some(axis),
+            _ => None,
+        }
+    }
+
+    /// The keys that lead here.
+    pub fn path(&self) -> Vec<&'t str> {
+        self.steps(|place| Some(place.entry()?.key.as_str()))
+    }
+
+    /// The keys that lead here as the file has them: the name of an alternative is one, but for that of a patch.
+    pub fn path_with_names(&self) -> Vec<&'t str> {
+        self.steps(|place| match place.alternative() {
+            Some((axis, index)) if axis.form != Form::Patched => axis.alternatives[index].name.as_deref(),
+            _ => Some(place.entry()?.key.as_str()),
+        })
+    }
+
+    /// The alternatives that lead here: axes, with a 0-based index each.
+    pub fn alternatives(&self) -> Vec<(&'t Axis, usize)> {
+        self.steps(Place::alternative)
+    }
+
+    /// What `find` finds at the places that lead here, the outermost first.
+    fn steps<T>(&self, find: impl Fn(&Place<'t>) -> Option<T>) -> Vec<T> {
+        let mut found: Vec<T> = self.outwards().filter_map(find).collect();
+        found.reverse();
+        found
+    }
+
+    /// Whether this is an item of a list, or stands in one.
+    pub fn is_in_list(&self) -> bool {
+        self.outwards().any(|place| matches!(place.step, Step::Item))
+    }
+}
+
+/// The places of a tree, one after the other.
+#[derive(Debug)]
+pub struct Walk<'t> {
+    start: Option<Place<'t>>,
+    /// The last place, until it is clear whether the walk goes below it.
+    last: Option<Place<'t>>,
+    /// The places around the next one, the innermost last, each with how many below it have been passed.
+    around: Vec<(Rc<Place<'t>>, usize)>,
+}
+
+impl Walk<'_> {
+    /// Leaves out what is below the last place.
+    pub fn skip_below(&mut self) {
+        self.last = None;
+    }
+}
+
+impl<'t> Iterator for Walk<'t> {
+    type Item = Place<'t>;
+
+    fn next(&mut self) -> Option<Place<'t>> {
+        let last = self.last.take().filter(|last| last.node.step(0).is_some());
+        self.around.extend(last.map(|last| (Rc::new(last), 0)));
+        let next = self.start.take().or_else(|| {
+            loop {
+                let (around, passed) = self.around.last_mut()?;
+                let Some((step, node)) = around.node.step(*passed) else {
+                    self.around.pop();
+                    continue;
+                };
+                *passed += 1;
+                return Some(Place { node, step, around: Some(Rc::clone(around)) });
+            }
+        });
+        self.last.clone_from(&next);
+        next
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::axes::find;
+    use super::super::{Sources, Tree, parse::parse, written::spell_out};
+    use super::*;
+
+    fn tree(text: &str) -> Tree {
+        let mut sources = Sources::default();
+        let source = sources.add("test.toml", text);
+        let mut tree = parse(&sources, source).unwrap();
+        let rejected = spell_out(&mut tree);
+        find::<serde::de::IgnoredAny>(&mut tree, rejected);
+        tree
+    }
+
+    const TEXT: &str = "a = 1\nb = [2, [3]]\n[c]\nd = { values = [4, { e = { values = [5] } }] }\nf = 6\n";
+
+    #[test]
+    fn every_node_is_met_with_the_keys_and_alternatives_that_lead_to_it() {
+        let tree = tree(TEXT);
+        let numbers = tree.root.walk().filter(|place| matches!(place.node.kind, Kind::Int(_)));
+        let met: Vec<_> = numbers
+            .map(|place| {
+                let Kind::Int(number) = place.node.kind else { panic!("a number") };
+                let taken: Vec<usize> = place.alternatives().into_iter().map(|(_, index)| index).collect();
+                (number, place.path().join("."), taken, place.is_in_list())
+            })
+            .collect();
+        let expected = [
+            (1, "a", vec![], false),
+            (2, "b", vec![], true),
+            (3, "b", vec![], true),
+            (4, "c.d", vec![0], false),
+            (5, "c.d.e", vec![1, 0], false),
+            (6, "c.f", vec![], false),
+        ];
+        assert_eq!(met, expected.map(|(number, path, taken, is_item)| (number, path.to_owned(), taken, is_item)));
+    }
+
+    #[test]
+    fn what_is_below_a_place_can_be_left_out() {
+        let tree = tree(TEXT);
+        let mut walk = tree.root.walk();
+        let mut keys = Vec::new();
+        while let Some(place) = walk.next() {
+            keys.extend(place.entry().map(|entry| entry.key.as_str()));
+            if place.axis().is_some() {
+                walk.skip_below();
+            }
+        }
+        assert_eq!(keys, ["a", "b", "c", "d", "f"]);
+    }
+}
