@@ -94,7 +94,7 @@ fn bytes_per_run(text: &str, runs: usize) -> f64 {
     let before = HELD.load(Ordering::Relaxed);
     let plan = Plan::new(experiment).unwrap_or_else(|mistakes| panic!("{}", mistakes.render(false)));
     let held = HELD.load(Ordering::Relaxed) - before;
-    assert_eq!(plan.runs.len(), runs);
+    assert_eq!(plan.len(), runs);
     held as f64 / runs as f64
 }
 

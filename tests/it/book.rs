@@ -10,7 +10,7 @@ use std::path::PathBuf;
 use arrow::array::{Array, AsArray};
 use arrow::datatypes::{DataType, Float64Type};
 use paribus::file::Experiment;
-use paribus::plan::{Plan, PlannedRun};
+use paribus::plan::Plan;
 use paribus::record::{Part, Word};
 use paribus::spec::RunSpec;
 use paribus::train::{self, Ending, Outcome};
@@ -19,7 +19,8 @@ use rayon::prelude::*;
 
 /// A run of an experiment, with what came of it.
 struct Trained {
-    run: PlannedRun,
+    label: String,
+    spec: RunSpec,
     outcome: Outcome,
 }
 
@@ -40,15 +41,16 @@ fn without_losses(text: &str) -> String {
 fn train(text: &str) -> Vec<Trained> {
     let experiment = Experiment::parse("book.toml", text.to_owned(), "book", PathBuf::new());
     let plan = experiment.and_then(Plan::new).unwrap_or_else(|mistakes| panic!("{}", mistakes.render(false)));
-    let one = |run: PlannedRun| {
-        let mut watch = |_| ControlFlow::Continue(());
-        let outcome = match run.spec() {
-            RunSpec::Network(spec) => train::network(&spec, &spec.data.load().unwrap(), &mut watch),
-            RunSpec::Function(spec) => train::function(&spec, &mut watch),
+    let one = |index: usize| {
+        let (run, mut watch) = (plan.run(index), |_| ControlFlow::Continue(()));
+        let spec = run.spec();
+        let outcome = match &spec {
+            RunSpec::Network(spec) => train::network(spec, &spec.data.load().unwrap(), &mut watch),
+            RunSpec::Function(spec) => train::function(spec, &mut watch),
         };
-        Trained { run, outcome }
+        Trained { label: run.label(), spec, outcome }
     };
-    plan.runs.into_par_iter().map(one).collect()
+    (0..plan.len()).into_par_iter().map(one).collect()
 }
 
 /// The y of each series of a golden file, x ascending.
@@ -74,21 +76,21 @@ fn golden(name: &str) -> BTreeMap<String, Vec<f64>> {
 }
 
 fn of<'a>(trained: &'a [Trained], label: &str) -> &'a Trained {
-    trained.iter().find(|one| one.run.label == label).unwrap_or_else(|| panic!("no run `{label}`"))
+    trained.iter().find(|one| one.label == label).unwrap_or_else(|| panic!("no run `{label}`"))
 }
 
 /// The recorded losses are `expected`, one for each step, within `tolerance`, relatively.
 #[track_caller]
 fn assert_losses(trained: &Trained, expected: &[f64], tolerance: f64) {
     let history = &trained.outcome.history;
-    assert!(history.len() >= expected.len(), "{}: {} losses", trained.run.label, history.len());
+    assert!(history.len() >= expected.len(), "{}: {} losses", trained.label, history.len());
     let mut worst = 0.0_f64;
     for (row, expected) in history.iter().zip(expected) {
         let error = (row.loss / expected - 1.0).abs();
         worst = worst.max(error);
-        assert!(error <= tolerance, "{}, step {}: {}, the book has {expected}", trained.run.label, row.step, row.loss);
+        assert!(error <= tolerance, "{}, step {}: {}, the book has {expected}", trained.label, row.step, row.loss);
     }
-    println!("{}: {worst:e} off at most", trained.run.label);
+    println!("{}: {worst:e} off at most", trained.label);
 }
 
 /// The accuracies on `part` at the steps 0, `every`, 2 · `every`, … are `expected`, but for one row in a thousand, whose best outputs
@@ -103,7 +105,7 @@ fn assert_accuracies(trained: &Trained, part: Part, every: u64, expected: &[f64]
                 // An evaluation can overflow one step before the training does.
                 let ending = &trained.outcome.ending;
                 let has_diverged = matches!(ending, Ending::Diverged { step: at, .. } if *at <= step + 1);
-                assert!(has_diverged, "{}, step {step} is not there: {ending:?}", trained.run.label);
+                assert!(has_diverged, "{}, step {step} is not there: {ending:?}", trained.label);
                 zeros / rows
             },
             |row| row.accuracy.expect("classes have an accuracy"),
@@ -112,13 +114,13 @@ fn assert_accuracies(trained: &Trained, part: Part, every: u64, expected: &[f64]
         assert!(
             rows_off <= (rows / 1000.0).ceil(),
             "{}, step {step}: {accuracy}, the book has {expected}",
-            trained.run.label
+            trained.label
         );
         wrong += rows_off;
     }
     let evaluated = rows * expected.len() as f64;
-    assert!(wrong <= evaluated / 1000.0, "{}: {wrong} rows of {evaluated}", trained.run.label);
-    println!("{}, {}: {wrong} rows of {evaluated} off", trained.run.label, part.name());
+    assert!(wrong <= evaluated / 1000.0, "{}: {wrong} rows of {evaluated}", trained.label);
+    println!("{}, {}: {wrong} rows of {evaluated} off", trained.label, part.name());
 }
 
 #[test]
@@ -203,9 +205,9 @@ fn batch_normalization_learns_from_every_scale_as_in_the_book() {
         let (scale, kind) = name.strip_prefix("W:").and_then(|rest| rest.split_once('/')).unwrap();
         let scale: f64 = scale.parse().unwrap();
         let is_it = |one: &&Trained| {
-            let RunSpec::Network(_) = &one.run.spec() else { return false };
-            let std = one.run.settings().get("weight_std") == Some(&scale.into());
-            std && (one.run.settings().get("batch_norm") == Some(&true.into())) == (kind == "bn")
+            let RunSpec::Network(_) = &one.spec else { return false };
+            let std = one.spec.settings().get("weight_std") == Some(&scale.into());
+            std && (one.spec.settings().get("batch_norm") == Some(&true.into())) == (kind == "bn")
         };
         let one = trained.iter().find(is_it).unwrap_or_else(|| panic!("no run has the scale {scale}"));
         assert_eq!(expected.len(), 20);
@@ -243,7 +245,7 @@ fn a_hundred_trials_are_the_books() {
         let (lr, rest) = numbers.unwrap();
         let (weight_decay, part) = rest.split_once('/').unwrap();
         let is = |one: &Trained, setting: &str, expected: &str| {
-            let found: f64 = one.run.settings().get(setting).unwrap().to_string().parse().unwrap();
+            let found: f64 = one.spec.settings().get(setting).unwrap().to_string().parse().unwrap();
             (found / expected.parse::<f64>().unwrap() - 1.0).abs() < 1e-15
         };
         let one = trained.iter().find(|one| is(one, "lr", lr) && is(one, "weight_decay", weight_decay));

@@ -424,7 +424,7 @@ fn read(scratch: &Scratch, set: &[&str]) -> Experiment {
 fn runs(experiment: &Experiment) -> Vec<(String, String)> {
     let plan = Plan::new(experiment.clone());
     let plan = plan.unwrap_or_else(|mistakes| panic!("{}\n{}", mistakes.render(false), experiment.text));
-    plan.runs.iter().map(|run| (run.id.to_string(), run.label.clone())).collect()
+    plan.runs().map(|run| (run.id().to_string(), run.label())).collect()
 }
 
 /// Lines of which each can be in one file or in another: key and value.

@@ -153,7 +153,7 @@ optimizer = { kind = "sgd", schedule = "one-cycle" }
 fn bits(experiment: &str) -> String {
     let experiment = Experiment::parse("bits.toml", experiment.to_owned(), "bits", PathBuf::new());
     let plan = experiment.and_then(Plan::new).unwrap_or_else(|mistakes| panic!("{}", mistakes.render(false)));
-    let line = |run: &PlannedRun| {
+    let line = |run: PlannedRun| {
         let RunSpec::Network(spec) = run.spec() else { unreachable!("functions have no kernels") };
         let data = spec.data.load().unwrap();
         let on = |instructions| {
@@ -161,13 +161,13 @@ fn bits(experiment: &str) -> String {
             let outcome = train::network_on(instructions, &spec, &data, watch);
             let loss = outcome.history.last().unwrap().loss.to_bits();
             let evaluated = outcome.evaluations.last().unwrap().loss.to_bits();
-            format!("{}: {} {loss:016x} {evaluated:016x}\n", run.label, outcome.parameters_hash)
+            format!("{}: {} {loss:016x} {evaluated:016x}\n", run.label(), outcome.parameters_hash)
         };
         let all: Vec<String> = Instructions::available().into_iter().map(on).collect();
         assert!(all.windows(2).all(|pair| pair[0] == pair[1]), "{all:?}");
         all[0].clone()
     };
-    plan.runs.iter().map(line).collect()
+    plan.runs().map(line).collect()
 }
 
 #[test]

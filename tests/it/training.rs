@@ -39,7 +39,7 @@ impl Golden {
         );
         let plan = Experiment::parse("golden.toml", text, "golden", PathBuf::new()).and_then(Plan::new);
         let plan = plan.unwrap_or_else(|mistakes| panic!("{}", mistakes.render(false)));
-        match plan.runs[0].spec() {
+        match plan.run(0).spec() {
             RunSpec::Network(run) => run.as_ref().clone(),
             RunSpec::Function(_) => panic!("a network was asked for"),
         }

@@ -274,6 +274,36 @@ fn the_draws_of_seed_0_stay_what_they_are() {
     ");
 }
 
+#[test]
+fn more_runs_than_can_be_planned_are_refused_with_their_axes() {
+    let refused = |text: &str| {
+        let experiment = Experiment::parse("test.toml", text.to_owned(), "test", std::path::PathBuf::new()).unwrap();
+        Plan::new(experiment).map(|plan| plan.len()).unwrap_err().render(false)
+    };
+    let spaced = |keys: &[&str], count: u32| {
+        keys.iter().map(|key| format!("{key} = {{ linspace = [1, {count}, {count}] }}\n")).collect::<String>()
+    };
+    let steps = |count| format!("seeds = 2\n{LEAST}optimizer = 'sgd'\n{}", spaced(&["train.steps"], count));
+    assert_eq!(plan(&steps(500)).len(), 1000);
+    let said = refused(&format!("{}train.batch_size = {{ linspace = [1, 1001, 1001] }}", steps(500)));
+    assert!(said.contains("the file declares 1001000 runs, more than 1000000"), "{said}");
+    assert!(said.contains("they are 500 steps × 1001 batch_size × 2 seeds"), "{said}");
+    let keys = [
+        "data.train_rows",
+        "init.weights",
+        "init.bias",
+        "regularization.weight_decay",
+        "regularization.l1",
+        "regularization.clip_norm",
+        "train.steps",
+        "train.batch_size",
+        "optimizer.sgd.lr",
+        "optimizer.sgd.warm_up",
+    ];
+    let said = refused(&format!("{LEAST}{}", spaced(&keys, 10_000)));
+    assert!(said.contains("the file declares more than 2^128 runs"), "{said}");
+}
+
 /// Some variants, a zip, distributions and a list, in a file of which parts can be left out.
 fn everything(variants: &[&str], trials: u32, zipped: usize, extra: &str) -> String {
     let listed = |first: usize| (first..first + zipped).map(|n| n.to_string()).collect::<Vec<_>>().join(", ");
