@@ -42,8 +42,8 @@
 //!   exception ([`random`]).
 //! - A run is committed when its row in `runs/` is; nothing that is committed is lost, and no id is ever there twice.
 //! - Each module owns its part of the file's format (a serde type) beside what that part does.
-//! - Adding an optimizer is one file, one variant with its arm and one row in the contract tests; a setting that no other
-//!   optimizer has is a column, too. So it is with a data source, an initialization or a layer.
+//! - An optimizer, a layer, a data source or a subcommand is a file of its own, and a few lines in the few others that
+//!   CONTRIBUTING.md names; a setting that nothing else has is a column, too.
 //! - A mistake in the input is a value with a place; a panic is a bug.
 
 #![cfg_attr(not(test), warn(clippy::unwrap_used))]
