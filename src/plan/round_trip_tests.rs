@@ -7,8 +7,9 @@ use proptest::prelude::*;
 use super::tests::plan;
 use super::*;
 use crate::file::{Name, single};
+use crate::value::Choice;
 use crate::value::serialize::serialize;
-use crate::value::{Choice, text};
+use crate::value::write::{Layout, document};
 
 fn choice(plan: &Plan, cell: u128) -> Choice {
     let mut choice = plan.experiment.tree.first_choice();
@@ -22,7 +23,7 @@ fn check(plan: &Plan) {
     cells.dedup();
     for cell in cells {
         let file = plan.experiment.file_under(&choice(plan, cell)).unwrap();
-        let written = text::document(&serialize(&file).unwrap().into_table().unwrap(), &|_| None);
+        let written = document(&serialize(&file).unwrap(), &Layout::of_values(&|_| None));
         let again = Experiment::parse("again.toml", written.clone(), "again", PathBuf::new());
         let again = again.unwrap_or_else(|mistakes| panic!("{}\n{written}", mistakes.render(false)));
         assert_eq!(again.file_under(&again.tree.first_choice()).unwrap(), file, "{written}");
