@@ -182,7 +182,10 @@ fn document(sources: &Sources, tree: &mut Tree, name: Kind, mark: Option<&str>) 
     first.into_iter().enumerate().for_each(|first| tree.put_back(first));
     // A variant may make an axis of what is one value.
     let every_place = tree.root.entry(VARIANT).is_some();
-    write::document(&tree.root, &|node| sources.is_section(node), every_place)
+    // A single value holds no axis; a table in braces may be an alternative, and keeps its place.
+    let moves = |node: &Node| !every_place && !matches!(node.kind, Kind::Table(_) | Kind::List(_));
+    let is_section = |_: &[&str], node: &Node| sources.is_section(node);
+    write::document(&tree.root, &write::Layout { is_section: &is_section, moves: &moves, comment: &|_| None })
 }
 
 /// Comment lines that say what the text was made from.

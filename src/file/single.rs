@@ -8,8 +8,9 @@ use crate::number::Whole;
 use crate::random::Rng;
 use crate::spec::{FunctionRun, NetworkRun, RunSpec};
 use crate::train;
-use crate::value::serialize::{self, Value, serialize};
-use crate::value::{Choice, Form, Kind, Node, text};
+use crate::value::serialize::{self, serialize};
+use crate::value::write::{Layout, document};
+use crate::value::{Choice, Form, Kind, Node};
 
 /// The text of a file whose only run is that of `spec`, with its id. `choice` leads to the run's cell in `experiment`: what that
 /// does not write there has a default, which is said.
@@ -30,7 +31,7 @@ pub fn single(
     if let Some(data) = &mut file.data {
         data.resolve(here);
     }
-    let entries = serialize(&file)?.into_table().unwrap_or_default();
+    let tree = serialize(&file)?;
     let root = &experiment.tree.root;
     let is_written = |path: &[&str]| root.along(path, choice).count() == path.len();
     // What a trial drew stands where the file has a distribution.
@@ -44,17 +45,13 @@ pub fn single(
         ["name"] => Some("results of their own".to_owned()),
         ["seeds"] => None,
         ["train", "steps"] if is_written(&["train", "epochs"]) => Some("from `epochs`".to_owned()),
-        [_] if section(&entries, path[0]) => None,
+        [key] if tree.entry(key).is_some_and(|entry| entry.value.entries().is_some()) => None,
         ["data", "train_rows" | "test_rows"] if !is_written(path) => Some("default: all".to_owned()),
         path if is_drawn(path) => Some("drawn".to_owned()),
         path if !has(path) => Some("default".to_owned()),
         _ => None,
     };
-    Ok(text::document(&entries, &comment))
-}
-
-fn section(entries: &[(String, Value)], key: &str) -> bool {
-    entries.iter().any(|(known, value)| known == key && matches!(value, Value::Table(_)))
+    Ok(document(&tree, &Layout::of_values(&comment)))
 }
 
 /// Whether the file says in other words what stands at `path` here: a list of layers that `hidden` and its company can say.

@@ -3,7 +3,7 @@
 //! A tree is parsed ([`parse`]), other trees are laid over it ([`merge`]), axes that are written as tables become axes
 //! ([`written`]), patches are merged into it, the other axes are found ([`axes`]), and one choice of alternatives at a time it
 //! is deserialized into typed values ([`deserialize`]). Typed values become a tree again ([`serialize`]), and a tree whose axes
-//! are not found yet a text ([`text`], [`write`]). What is wrong becomes a [`Problem`](problem::Problem). Nothing in here knows a
+//! are not found yet a text ([`write`](mod@write)). What is wrong becomes a [`Problem`](problem::Problem). Nothing in here knows a
 //! section of the experiment file.
 
 pub mod axes;
@@ -17,7 +17,6 @@ pub mod schema;
 pub mod serialize;
 pub mod spacing;
 pub mod syntax;
-pub mod text;
 pub mod walk;
 pub mod write;
 pub mod written;
@@ -326,6 +325,11 @@ impl Axis {
 }
 
 impl Entry {
+    /// A key that is written where its value is.
+    pub fn of(key: &str, value: Node) -> Self {
+        Self { key: key.to_owned(), key_origin: value.origin.clone(), value }
+    }
+
     /// Where the key was written, under `choice`.
     pub fn key_origin_under(&self, choice: &Choice) -> &Origin {
         let taken = match &self.value.kind {
@@ -344,6 +348,12 @@ impl Alternative {
 }
 
 impl Node {
+    /// A value that is written nowhere.
+    pub fn of(kind: Kind) -> Self {
+        let origin = Origin { source: SourceId(usize::MAX), span: 0..0 };
+        Self { id: NodeId(usize::MAX), origin, kind }
+    }
+
     /// The entries, where this is a table.
     pub fn entries(&self) -> Option<&[Entry]> {
         match &self.kind {

@@ -12,24 +12,7 @@ use serde::ser::{
 };
 
 use super::deserialize::tag_of;
-
-/// A value as a file can hold it.
-#[derive(Debug, Clone, PartialEq)]
-pub enum Value {
-    Bool(bool),
-    Int(i64),
-    Float(f64),
-    Text(String),
-    List(Vec<Value>),
-    Table(Vec<(String, Value)>),
-    /// A variant of an enum. Where it has no settings, its name alone says everything.
-    Variant {
-        /// The key of the name, in a table.
-        tag: &'static str,
-        name: &'static str,
-        settings: Vec<(String, Value)>,
-    },
-}
+use super::{Entry, Kind, Node};
 
 /// Why something cannot be written in a file.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -42,31 +25,54 @@ impl serde::ser::Error for Error {
     }
 }
 
-/// `value` as a tree.
+/// `value` as a tree whose nodes are written nowhere.
 ///
 /// # Errors
 /// Where TOML has no such value: nothing at all, a key that is no text, a number beyond 64 bits, bytes.
-pub fn serialize<T: Serialize + ?Sized>(value: &T) -> Result<Value, Error> {
-    written(value)
+pub fn serialize<T: Serialize + ?Sized>(value: &T) -> Result<Node, Error> {
+    Ok(Node::of(written(value)?.kind))
+}
+
+/// A value, and which variant of an enum it is: the key of the name in a table, and the name. One without settings is its name alone.
+struct Value {
+    kind: Kind,
+    variant: Option<(&'static str, &'static str)>,
 }
 
 impl Value {
-    /// A table, where this can be one.
-    pub fn into_table(self) -> Option<Vec<(String, Value)>> {
-        match self {
-            Self::Table(entries) => Some(entries),
-            Self::Variant { tag, name, settings } => {
-                let named = (tag.to_owned(), Self::Text(name.to_owned()));
-                Some(std::iter::once(named).chain(settings).collect())
-            }
+    fn variant(enum_name: &'static str, name: &'static str, settings: Vec<Entry>) -> Self {
+        let variant = (tag_of(enum_name), name);
+        let kind = match settings.is_empty() {
+            true => Kind::Text(name.to_owned()),
+            false => Kind::Table(std::iter::once(name_of(variant)).chain(settings).collect()),
+        };
+        Self { kind, variant: Some(variant) }
+    }
+
+    /// The entries of the table that this can be.
+    fn into_entries(self) -> Option<Vec<Entry>> {
+        match (self.kind, self.variant) {
+            (Kind::Table(entries), _) => Some(entries),
+            (_, Some(variant)) => Some(vec![name_of(variant)]),
             _ => None,
         }
     }
 }
 
+/// The entry that says which variant a table is.
+fn name_of((tag, name): (&'static str, &'static str)) -> Entry {
+    Entry::of(tag, Node::of(Kind::Text(name.to_owned())))
+}
+
 /// Writes one value; nothing of `None`, which a table leaves out.
 #[derive(Clone, Copy)]
 struct Writer;
+
+type Written = Result<Option<Value>, Error>;
+
+fn plain(kind: Kind) -> Written {
+    Ok(Some(Value { kind, variant: None }))
+}
 
 /// `value`, which has to be something.
 fn written<T: Serialize + ?Sized>(value: &T) -> Result<Value, Error> {
@@ -75,6 +81,15 @@ fn written<T: Serialize + ?Sized>(value: &T) -> Result<Value, Error> {
 
 fn impossible<T>(what: impl fmt::Display) -> Result<T, Error> {
     Err(Error::custom(format!("TOML has no place for {what}")))
+}
+
+/// Methods that write a value as another type.
+macro_rules! write_as {
+    ($($as:ident: $($method:ident $type:ty),+;)+) => { $($(
+        fn $method(self, value: $type) -> Written {
+            self.$as(value.into())
+        }
+    )+)+ };
 }
 
 impl Serializer for Writer {
@@ -88,87 +103,61 @@ impl Serializer for Writer {
     type SerializeStruct = Table;
     type SerializeStructVariant = Table;
 
-    fn serialize_bool(self, value: bool) -> Result<Option<Value>, Error> {
-        Ok(Some(Value::Bool(value)))
+    write_as! {
+        serialize_i64: serialize_i8 i8, serialize_i16 i16, serialize_i32 i32;
+        serialize_u64: serialize_u8 u8, serialize_u16 u16, serialize_u32 u32;
+        serialize_f64: serialize_f32 f32;
     }
 
-    fn serialize_i8(self, value: i8) -> Result<Option<Value>, Error> {
-        self.serialize_i64(value.into())
+    fn serialize_bool(self, value: bool) -> Written {
+        plain(Kind::Bool(value))
     }
 
-    fn serialize_i16(self, value: i16) -> Result<Option<Value>, Error> {
-        self.serialize_i64(value.into())
+    fn serialize_i64(self, value: i64) -> Written {
+        plain(Kind::Int(value))
     }
 
-    fn serialize_i32(self, value: i32) -> Result<Option<Value>, Error> {
-        self.serialize_i64(value.into())
-    }
-
-    fn serialize_i64(self, value: i64) -> Result<Option<Value>, Error> {
-        Ok(Some(Value::Int(value)))
-    }
-
-    fn serialize_u8(self, value: u8) -> Result<Option<Value>, Error> {
-        self.serialize_i64(value.into())
-    }
-
-    fn serialize_u16(self, value: u16) -> Result<Option<Value>, Error> {
-        self.serialize_i64(value.into())
-    }
-
-    fn serialize_u32(self, value: u32) -> Result<Option<Value>, Error> {
-        self.serialize_i64(value.into())
-    }
-
-    fn serialize_u64(self, value: u64) -> Result<Option<Value>, Error> {
+    fn serialize_u64(self, value: u64) -> Written {
         i64::try_from(value).map_or_else(|_| impossible(value), |value| self.serialize_i64(value))
     }
 
-    fn serialize_f32(self, value: f32) -> Result<Option<Value>, Error> {
-        self.serialize_f64(value.into())
+    fn serialize_f64(self, value: f64) -> Written {
+        plain(Kind::Float(value))
     }
 
-    fn serialize_f64(self, value: f64) -> Result<Option<Value>, Error> {
-        Ok(Some(Value::Float(value)))
+    fn serialize_char(self, value: char) -> Written {
+        plain(Kind::Text(value.to_string()))
     }
 
-    fn serialize_char(self, value: char) -> Result<Option<Value>, Error> {
-        Ok(Some(Value::Text(value.to_string())))
+    fn serialize_str(self, value: &str) -> Written {
+        plain(Kind::Text(value.to_owned()))
     }
 
-    fn serialize_str(self, value: &str) -> Result<Option<Value>, Error> {
-        Ok(Some(Value::Text(value.to_owned())))
-    }
-
-    fn serialize_bytes(self, _: &[u8]) -> Result<Option<Value>, Error> {
+    fn serialize_bytes(self, _: &[u8]) -> Written {
         impossible("bytes")
     }
 
-    fn serialize_none(self) -> Result<Option<Value>, Error> {
+    fn serialize_none(self) -> Written {
         Ok(None)
     }
 
-    fn serialize_some<T: Serialize + ?Sized>(self, value: &T) -> Result<Option<Value>, Error> {
+    fn serialize_some<T: Serialize + ?Sized>(self, value: &T) -> Written {
         value.serialize(self)
     }
 
-    fn serialize_unit(self) -> Result<Option<Value>, Error> {
+    fn serialize_unit(self) -> Written {
         impossible("nothing")
     }
 
-    fn serialize_unit_struct(self, _: &'static str) -> Result<Option<Value>, Error> {
+    fn serialize_unit_struct(self, _: &'static str) -> Written {
         self.serialize_unit()
     }
 
-    fn serialize_unit_variant(self, name: &'static str, _: u32, variant: &'static str) -> Result<Option<Value>, Error> {
-        Ok(Some(Value::Variant { tag: tag_of(name), name: variant, settings: Vec::new() }))
+    fn serialize_unit_variant(self, name: &'static str, _: u32, variant: &'static str) -> Written {
+        Ok(Some(Value::variant(name, variant, Vec::new())))
     }
 
-    fn serialize_newtype_struct<T: Serialize + ?Sized>(
-        self,
-        _: &'static str,
-        value: &T,
-    ) -> Result<Option<Value>, Error> {
+    fn serialize_newtype_struct<T: Serialize + ?Sized>(self, _: &'static str, value: &T) -> Written {
         value.serialize(self)
     }
 
@@ -178,9 +167,9 @@ impl Serializer for Writer {
         _: u32,
         variant: &'static str,
         value: &T,
-    ) -> Result<Option<Value>, Error> {
-        match written(value)?.into_table() {
-            Some(settings) => Ok(Some(Value::Variant { tag: tag_of(name), name: variant, settings })),
+    ) -> Written {
+        match written(value)?.into_entries() {
+            Some(settings) => Ok(Some(Value::variant(name, variant, settings))),
             None => impossible(format_args!("a variant `{variant}` that holds no table")),
         }
     }
@@ -222,24 +211,24 @@ impl Serializer for Writer {
         variant: &'static str,
         length: usize,
     ) -> Result<Table, Error> {
-        Ok(Table { variant: Some((tag_of(name), variant)), ..self.serialize_map(Some(length))? })
+        Ok(Table { variant: Some((name, variant)), ..self.serialize_map(Some(length))? })
     }
 }
 
 /// The items of a list.
-struct List(Vec<Value>);
+struct List(Vec<Node>);
 
 impl SerializeSeq for List {
     type Ok = Option<Value>;
     type Error = Error;
 
     fn serialize_element<T: Serialize + ?Sized>(&mut self, value: &T) -> Result<(), Error> {
-        self.0.push(written(value)?);
+        self.0.push(serialize(value)?);
         Ok(())
     }
 
-    fn end(self) -> Result<Option<Value>, Error> {
-        Ok(Some(Value::List(self.0)))
+    fn end(self) -> Written {
+        plain(Kind::List(self.0))
     }
 }
 
@@ -251,13 +240,13 @@ impl SerializeTuple for List {
         SerializeSeq::serialize_element(self, value)
     }
 
-    fn end(self) -> Result<Option<Value>, Error> {
+    fn end(self) -> Written {
         SerializeSeq::end(self)
     }
 }
 
 /// The entries of the parts of a tuple struct.
-struct Shared(Vec<(String, Value)>);
+struct Shared(Vec<Entry>);
 
 impl SerializeTupleStruct for Shared {
     type Ok = Option<Value>;
@@ -265,40 +254,39 @@ impl SerializeTupleStruct for Shared {
 
     fn serialize_field<T: Serialize + ?Sized>(&mut self, value: &T) -> Result<(), Error> {
         let part = written(value)?;
-        let is_named = matches!(part, Value::Variant { .. });
-        let Some(entries) = part.into_table() else { return impossible("a tuple struct of anything but tables") };
+        let is_named = part.variant.is_some();
+        let Some(entries) = part.into_entries() else { return impossible("a tuple struct of anything but tables") };
         // The name comes first: the other keys hang on it.
         let at = if is_named { 0 } else { self.0.len() };
         self.0.splice(at..at, entries);
         Ok(())
     }
 
-    fn end(self) -> Result<Option<Value>, Error> {
-        Ok(Some(Value::Table(self.0)))
+    fn end(self) -> Written {
+        plain(Kind::Table(self.0))
     }
 }
 
 /// The entries of a table.
 struct Table {
-    entries: Vec<(String, Value)>,
+    entries: Vec<Entry>,
     /// The key whose value comes next.
     key: Option<String>,
-    /// Tag and name, where the table is a variant.
+    /// The names of enum and variant, where the table is one.
     variant: Option<(&'static str, &'static str)>,
 }
 
 impl Table {
-    fn add<T: Serialize + ?Sized>(&mut self, key: String, value: &T) -> Result<(), Error> {
-        if let Some(value) = value.serialize(Writer)? {
-            self.entries.push((key, value));
-        }
+    fn add<T: Serialize + ?Sized>(&mut self, key: &str, value: &T) -> Result<(), Error> {
+        let value = value.serialize(Writer)?;
+        self.entries.extend(value.map(|value| Entry::of(key, Node::of(value.kind))));
         Ok(())
     }
 
-    fn finish(self) -> Value {
+    fn finish(self) -> Written {
         match self.variant {
-            Some((tag, name)) => Value::Variant { tag, name, settings: self.entries },
-            None => Value::Table(self.entries),
+            Some((enum_name, name)) => Ok(Some(Value::variant(enum_name, name, self.entries))),
+            None => plain(Kind::Table(self.entries)),
         }
     }
 }
@@ -308,9 +296,8 @@ impl SerializeMap for Table {
     type Error = Error;
 
     fn serialize_key<T: Serialize + ?Sized>(&mut self, key: &T) -> Result<(), Error> {
-        match written(key)? {
-            Value::Text(key) => self.key = Some(key),
-            Value::Variant { name, settings, .. } if settings.is_empty() => self.key = Some(name.to_owned()),
+        match written(key)?.kind {
+            Kind::Text(key) => self.key = Some(key),
             _ => return impossible("a key that is no text"),
         }
         Ok(())
@@ -318,13 +305,13 @@ impl SerializeMap for Table {
 
     fn serialize_value<T: Serialize + ?Sized>(&mut self, value: &T) -> Result<(), Error> {
         match self.key.take() {
-            Some(key) => self.add(key, value),
+            Some(key) => self.add(&key, value),
             None => impossible("a value without a key"),
         }
     }
 
-    fn end(self) -> Result<Option<Value>, Error> {
-        Ok(Some(self.finish()))
+    fn end(self) -> Written {
+        self.finish()
     }
 }
 
@@ -333,11 +320,11 @@ impl SerializeStruct for Table {
     type Error = Error;
 
     fn serialize_field<T: Serialize + ?Sized>(&mut self, key: &'static str, value: &T) -> Result<(), Error> {
-        self.add(key.to_owned(), value)
+        self.add(key, value)
     }
 
-    fn end(self) -> Result<Option<Value>, Error> {
-        Ok(Some(self.finish()))
+    fn end(self) -> Written {
+        self.finish()
     }
 }
 
@@ -346,10 +333,10 @@ impl SerializeStructVariant for Table {
     type Error = Error;
 
     fn serialize_field<T: Serialize + ?Sized>(&mut self, key: &'static str, value: &T) -> Result<(), Error> {
-        self.add(key.to_owned(), value)
+        self.add(key, value)
     }
 
-    fn end(self) -> Result<Option<Value>, Error> {
-        Ok(Some(self.finish()))
+    fn end(self) -> Written {
+        self.finish()
     }
 }

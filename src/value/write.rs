@@ -6,11 +6,40 @@ use crate::number::shortest;
 /// Lines of the text are no longer than this where a list can be broken.
 const WIDTH: usize = 120;
 
-/// The text of a whole tree whose axes have not been found yet. Tables that `is_section` holds for get headers, or dotted keys
-/// where a header would change the order; all others stand in braces. Single values that follow a section may be written before
-/// it, unless every key is to keep its place.
-pub fn document(root: &Node, is_section: &dyn Fn(&Node) -> bool, every_place: bool) -> String {
-    let mut writer = Writer { is_section, every_place, text: String::new() };
+/// A table in braces that makes a longer line is a section, where it can be one.
+const BRACES: usize = 100;
+
+/// The column at which comments begin, where what they explain ends before it.
+const COMMENTS: usize = 36;
+
+/// How a tree is laid out.
+pub struct Layout<'a> {
+    /// Whether the table to which these keys lead gets a header, or dotted keys where a header would change the order; all others
+    /// stand in braces.
+    pub is_section: &'a dyn Fn(&[&str], &Node) -> bool,
+    /// Whether what follows a section, and is none, may be written before it.
+    pub moves: &'a dyn Fn(&Node) -> bool,
+    /// What is said behind the key or the header to which these keys lead.
+    pub comment: &'a dyn Fn(&[&str]) -> Option<String>,
+}
+
+impl<'a> Layout<'a> {
+    /// That of a tree in which no order counts: what stands at the top, and what is too long for a line, is a section.
+    pub fn of_values(comment: &'a dyn Fn(&[&str]) -> Option<String>) -> Self {
+        Self {
+            is_section: &|path, node| match path {
+                [.., _, key] => key.len() + 3 + value(node).chars().count() > BRACES,
+                _ => true,
+            },
+            moves: &|_| true,
+            comment,
+        }
+    }
+}
+
+/// The text of a whole tree whose axes have not been found yet.
+pub fn document(root: &Node, layout: &Layout) -> String {
+    let mut writer = Writer { layout, text: String::new() };
     writer.table(&mut Vec::new(), root.entries().unwrap_or_default());
     writer.text
 }
@@ -72,66 +101,78 @@ pub fn text(value: &str) -> String {
 }
 
 struct Writer<'a> {
-    is_section: &'a dyn Fn(&Node) -> bool,
-    every_place: bool,
+    layout: &'a Layout<'a>,
     text: String,
 }
 
 impl Writer<'_> {
     /// The entries of the table at `path`, below its header.
-    fn table(&mut self, path: &mut Vec<String>, entries: &[Entry]) {
-        let Layout { lines, sections } = self.layout(entries);
-        lines.into_iter().for_each(|entry| self.lines(&key(&entry.key), &entry.value));
+    fn table<'n>(&mut self, path: &mut Vec<&'n str>, entries: &'n [Entry]) {
+        let (lines, sections) = self.parts(path, entries);
+        for entry in lines {
+            self.lines(path, path.len(), entry);
+        }
         for entry in sections {
-            path.push(key(&entry.key));
+            path.push(&entry.key);
             let own = entry.value.entries().unwrap_or_default();
+            let comment = (self.layout.comment)(path);
             // What holds sections and nothing else is made by their headers.
-            if own.is_empty() || !self.layout(own).lines.is_empty() {
+            if own.is_empty() || comment.is_some() || !self.parts(path, own).0.is_empty() {
                 let blank = if self.text.is_empty() { "" } else { "\n" };
-                self.text += &format!("{blank}[{}]\n", path.join("."));
+                self.line(&format!("{blank}[{}]", self::path(path.iter().copied())), comment);
             }
             self.table(path, own);
             path.pop();
         }
     }
 
-    /// What stands below the table's own header, and what gets headers of its own. A header ends the table above it, so that
-    /// what a list or braces follow gets none. A single value holds no axis and moves before the headers; a table in braces may be
-    /// an alternative, and keeps its place.
-    fn layout<'e>(&self, entries: &'e [Entry]) -> Layout<'e> {
-        let is_single = |node: &Node| !matches!(node.kind, Kind::Table(_) | Kind::List(_));
-        let moves = |entry: &Entry| !self.every_place && is_single(&entry.value);
-        let stays = |entry: &Entry| !(self.is_section)(&entry.value) && !moves(entry);
-        let first = entries.iter().rposition(stays).map_or(0, |last| last + 1);
-        let (moved, sections): (Vec<&Entry>, Vec<&Entry>) = entries[first..].iter().partition(|entry| moves(entry));
-        Layout { lines: entries[..first].iter().chain(moved).collect(), sections }
+    fn is_section(&self, above: &[&str], Entry { key, value, .. }: &Entry) -> bool {
+        value.entries().is_some() && (self.layout.is_section)(&[above, &[key]].concat(), value)
     }
 
-    /// A key and its value, a section as a line for each of its keys.
-    fn lines(&mut self, key_path: &str, node: &Node) {
-        match &node.kind {
-            Kind::Table(entries) if (self.is_section)(node) && !entries.is_empty() => {
-                for entry in entries {
-                    self.lines(&format!("{key_path}.{}", key(&entry.key)), &entry.value);
-                }
+    /// What stands below the header of the table at `path`, and what gets headers of its own. A header ends the table above it, so that
+    /// what is followed by something that stays gets none.
+    fn parts<'e>(&self, path: &[&str], entries: &'e [Entry]) -> (Vec<&'e Entry>, Vec<&'e Entry>) {
+        let is_line = |entry: &Entry| !self.is_section(path, entry);
+        let stays = |entry: &Entry| is_line(entry) && !(self.layout.moves)(&entry.value);
+        let first = entries.iter().rposition(stays).map_or(0, |last| last + 1);
+        let (moved, sections): (Vec<&Entry>, Vec<&Entry>) = entries[first..].iter().partition(|entry| is_line(entry));
+        (entries[..first].iter().chain(moved).collect(), sections)
+    }
+
+    /// A key and its value, a section as a line for each of its keys; the keys from `header` on are written.
+    fn lines<'n>(&mut self, path: &mut Vec<&'n str>, header: usize, entry: &'n Entry) {
+        let is_section = self.is_section(path, entry);
+        path.push(&entry.key);
+        match &entry.value.kind {
+            Kind::Table(entries) if is_section && !entries.is_empty() => {
+                entries.iter().for_each(|entry| self.lines(path, header, entry));
             }
-            _ => {
-                let line = format!("{key_path} = {}", value(node));
-                match &node.kind {
+            kind => {
+                let key = self::path(path[header..].iter().copied());
+                let line = format!("{key} = {}", value(&entry.value));
+                let comment = (self.layout.comment)(path);
+                match kind {
                     Kind::List(items) if line.chars().count() > WIDTH => {
-                        let items: String = items.iter().map(|item| format!("    {},\n", value(item))).collect();
-                        self.text += &format!("{key_path} = [\n{items}]\n");
+                        self.line(&format!("{key} = ["), comment);
+                        items.iter().for_each(|item| self.line(&format!("    {},", value(item)), None));
+                        self.line("]", None);
                     }
-                    _ => self.text += &format!("{line}\n"),
+                    _ => self.line(&line, comment),
                 }
             }
         }
+        path.pop();
     }
-}
 
-struct Layout<'e> {
-    lines: Vec<&'e Entry>,
-    sections: Vec<&'e Entry>,
+    fn line(&mut self, line: &str, comment: Option<String>) {
+        self.text += &match comment {
+            Some(comment) => {
+                format!("{line:COMMENTS$}# {comment}\n", COMMENTS = COMMENTS.max(line.chars().count() + 2))
+            }
+            None => format!("{line}\n"),
+        };
+    }
 }
 
 #[cfg(test)]
@@ -143,7 +184,14 @@ mod tests {
 
     fn rewritten(text: &str) -> String {
         let (sources, tree) = read(text);
-        document(&tree, &|node| sources.is_section(node), false)
+        as_written(&sources, &tree, false)
+    }
+
+    /// With the sections that the text has; single values move before them, unless every key is to keep its place.
+    fn as_written(sources: &Sources, tree: &Node, every_place: bool) -> String {
+        let is_section = |_: &[&str], node: &Node| sources.is_section(node);
+        let moves = |node: &Node| !every_place && !matches!(node.kind, Kind::Table(_) | Kind::List(_));
+        document(tree, &Layout { is_section: &is_section, moves: &moves, comment: &|_| None })
     }
 
     fn read(text: &str) -> (Sources, Node) {
@@ -165,7 +213,7 @@ mod tests {
         let text = "[a]\nb.c = 1\nd = 2\n";
         assert_eq!(rewritten(text), "[a]\nd = 2\n\n[a.b]\nc = 1\n");
         let (sources, tree) = read(text);
-        assert_eq!(document(&tree, &|node| sources.is_section(node), true), text);
+        assert_eq!(as_written(&sources, &tree, true), text);
     }
 
     #[test]
@@ -181,6 +229,24 @@ mod tests {
     fn long_lists_are_broken() {
         let item = format!("\"{}\"", "x".repeat(70));
         assert_eq!(rewritten(&format!("a = [{item}, {item}]")), format!("a = [\n    {item},\n    {item},\n]\n"));
+    }
+
+    #[test]
+    fn sections_of_values_have_headers_and_short_tables_stand_in_a_line() {
+        let long: Vec<String> = (0..12).map(|n| format!("key{n} = {n}")).collect();
+        let (_, tree) = read(&format!(
+            "train = {{ steps = 3, schedule = {{ kind = 'cosine', over = 3 }} }}\nname = 'a \"b\"'\n[record]\n\
+             long = {{ {} }}\nhistograms = {{ bins = 30, range = [0.0, 1e-300] }}\n",
+            long.join(", ")
+        ));
+        let comment = |path: &[&str]| (path == ["train", "steps"]).then(|| "3 epochs".to_owned());
+        insta::assert_snapshot!(document(&tree, &Layout::of_values(&comment)));
+    }
+
+    #[test]
+    fn a_number_with_a_fraction_reads_as_one() {
+        let texts = [1.0, 0.1, 1e-7, 1e300, -2.5e-9, f64::INFINITY, 1e6].map(float);
+        assert_eq!(texts, ["1.0", "0.1", "1e-7", "1e300", "-2.5e-9", "inf", "1000000.0"]);
     }
 
     /// Some TOML value.
@@ -204,6 +270,15 @@ mod tests {
 
     proptest! {
         #[test]
+        fn numbers_and_texts_read_back_as_they_were(number in any::<f64>(), words in ".*", name in ".*") {
+            let file = format!("{} = {}\n{} = {}\n", key(&name), text(&words), key(&format!("0{name}")), float(number));
+            let read: toml::Table = toml::from_str(&file).unwrap();
+            prop_assert_eq!(read[&name].as_str(), Some(words.as_str()));
+            let found = read[&format!("0{name}")].as_float().unwrap();
+            prop_assert!(found == number || found.is_nan() && number.is_nan(), "{found} {number}");
+        }
+
+        #[test]
         fn what_is_written_is_read_as_the_same(
             lines in prop::collection::btree_map("[a-c](\\.[d-f]){0,2}", any_value(), 0..8),
             shuffle in any::<prop::sample::Index>(),
@@ -219,11 +294,11 @@ mod tests {
             let source = sources.add("test.toml", text.as_str());
             // `a = 1` beside `a.d = 2` is no TOML.
             let Ok(tree) = parse::parse(&sources, source) else { return Ok(()) };
-            let written = document(&tree.root, &|node| sources.is_section(node), every_place);
+            let written = as_written(&sources, &tree.root, every_place);
             let (read_sources, read) = read(&written);
             prop_assert_eq!(order(&read, every_place), order(&tree.root, every_place), "{}", written);
             // Writing what was read changes nothing.
-            prop_assert_eq!(document(&read, &|node| read_sources.is_section(node), every_place), written);
+            prop_assert_eq!(as_written(&read_sources, &read, every_place), written);
         }
     }
 

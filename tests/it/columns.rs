@@ -125,14 +125,15 @@ fn every_setting_has_a_column_of_its_type_and_every_column_a_setting() {
     let others = Algorithm::KINDS.map(|kind| format!("[optimizer.{kind}]\n"));
     let others: String = others.into_iter().filter(|table| !EVERYTHING.contains(table)).collect();
     let mut written: BTreeMap<&str, Kind> = BTreeMap::new();
-    let settings = [&*(EVERYTHING.to_owned() + &others), NORMALIZED, LISTED, TABLE, BLOBS, SCRIPT, QUADRATIC, ROSENBROCK]
-        .map(|text| {
-            scratch.write("experiment.toml", text);
-            let experiment = Experiment::read(&scratch.path().join("experiment.toml"));
-            experiment.and_then(Plan::new).unwrap_or_else(|mistakes| panic!("{}", mistakes.render(false)))
-        })
-        .map(|plan| plan.runs().map(|run| run.settings()).collect::<Vec<Settings>>())
-        .concat();
+    let settings =
+        [&*(EVERYTHING.to_owned() + &others), NORMALIZED, LISTED, TABLE, BLOBS, SCRIPT, QUADRATIC, ROSENBROCK]
+            .map(|text| {
+                scratch.write("experiment.toml", text);
+                let experiment = Experiment::read(&scratch.path().join("experiment.toml"));
+                experiment.and_then(Plan::new).unwrap_or_else(|mistakes| panic!("{}", mistakes.render(false)))
+            })
+            .map(|plan| plan.runs().map(|run| run.settings()).collect::<Vec<Settings>>())
+            .concat();
     for (name, value) in settings.iter().flat_map(|settings| settings.iter()) {
         let kind = match value {
             Scalar::Bool(_) => Kind::Bool,

@@ -8,13 +8,13 @@ use super::plan;
 use crate::file::{Name, single};
 use crate::plan::*;
 use crate::value::serialize::serialize;
-use crate::value::text;
+use crate::value::write::{Layout, document};
 
 /// Every cell's typed file survives being written and read; and the file of each run has that run alone.
 fn check(plan: &Plan) {
     for run in plan.runs().step_by(plan.experiment.seeds.get().len()) {
         let file = plan.experiment.file_under(&plan.choice(run)).unwrap();
-        let written = text::document(&serialize(&file).unwrap().into_table().unwrap(), &|_| None);
+        let written = document(&serialize(&file).unwrap(), &Layout::of_values(&|_| None));
         let again = Experiment::parse("again.toml", written.clone(), "again", PathBuf::new());
         let again = again.unwrap_or_else(|mistakes| panic!("{}\n{written}", mistakes.render(false)));
         assert_eq!(again.file_under(&again.tree.first_choice()).unwrap(), file, "{written}");
