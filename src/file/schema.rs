@@ -14,6 +14,7 @@ use serde_json::{Map, Value, json};
 use super::format::{Choice, Key, Shape, ShapeKind, Table, Variant, format};
 use super::sections;
 use super::variants::VARIANT;
+use crate::train;
 
 /// The schema, as a JSON document.
 pub fn schema() -> Value {
@@ -76,7 +77,7 @@ fn whole(keys: &[Key]) -> Value {
         .into_iter()
         .flat_map(|table| &table.keys)
         .map(|key| key.name.as_str())
-        .filter(|name| !sections::OF_TRAINING_A_NETWORK.contains(name))
+        .filter(|name| !train::Section::OF_A_NETWORK.contains(name))
         .collect();
     let mut beside_a_function = json!({
         "function": required_in("function"),

@@ -61,9 +61,6 @@ pub static KEYS: [Key; 16] = [
     },
 ];
 
-/// The keys of `[train]` that belong to a network.
-pub const OF_TRAINING_A_NETWORK: [&str; 4] = ["batch_size", "epochs", "sampling", "objective"];
-
 const fn section(name: &'static str) -> Key {
     Key { is_section: true, ..single(name) }
 }
@@ -118,6 +115,6 @@ mod tests {
         assert_eq!(known, keys.chain([VARIANT]).collect());
         assert!(KEYS.is_sorted_by_key(|key| key.is_section), "sections are last");
         let train = format.iter().find(|key| key.name == "train").and_then(|train| train.shape.table()).unwrap();
-        assert!(OF_TRAINING_A_NETWORK.iter().all(|name| train.keys.iter().any(|key| key.name == *name)));
+        assert!(crate::train::Section::OF_A_NETWORK.iter().all(|name| train.keys.iter().any(|key| key.name == *name)));
     }
 }

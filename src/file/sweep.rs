@@ -341,28 +341,13 @@ fn named<'d, 't>(node: &Node, declared: &'d [Declared<'t>]) -> Result<Vec<&'d De
 
 /// Every axis that tells something apart, in the order of the tree.
 fn declared(root: &Node) -> Vec<Declared<'_>> {
-    fn walk<'t>(node: &'t Node, path: &mut Vec<&'t str>, declared: &mut Vec<Declared<'t>>) {
-        match &node.kind {
-            Kind::Table(entries) => {
-                for entry in entries {
-                    path.push(&entry.key);
-                    walk(&entry.value, path, declared);
-                    path.pop();
-                }
-            }
-            Kind::Axis(axis) => {
-                let name = super::short_name(path);
-                let is_patch = axis.form == Form::Patched && name != VARIANT;
-                let is_one_optimizer = name == "optimizer" && axis.alternatives.len() == 1;
-                if !is_patch && !is_one_optimizer {
-                    declared.push(Declared { name, key: path.join("."), axis, origin: &node.origin });
-                }
-                axis.alternatives.iter().for_each(|alternative| walk(&alternative.value, path, declared));
-            }
-            _ => {}
-        }
-    }
-    let mut declared = Vec::new();
-    walk(root, &mut Vec::new(), &mut declared);
-    declared
+    let declared = root.walk().filter_map(|place| {
+        let (axis, path) = (place.axis()?, place.path());
+        let name = super::short_name(&path);
+        let is_patch = axis.form == Form::Patched && name != VARIANT;
+        let is_one_optimizer = name == "optimizer" && axis.alternatives.len() == 1;
+        let tells_apart = !is_patch && !is_one_optimizer && !place.is_in_list();
+        tells_apart.then(|| Declared { name, key: path.join("."), axis, origin: &place.node.origin })
+    });
+    declared.collect()
 }

@@ -3,17 +3,17 @@
 
 use serde::de::DeserializeOwned;
 
-use super::Experiment;
+use super::{Experiment, sections};
 use crate::data::Data;
 use crate::function::Function;
 use crate::nn::{self, Init, Regularization};
 use crate::optim::Optimizer;
 use crate::record::Record;
 use crate::train;
+use crate::value::Choice;
 use crate::value::deserialize::deserialize_entry;
 use crate::value::fault::Fault;
 use crate::value::problem::Problem;
-use crate::value::{AxisId, Choice, Kind, Node};
 
 /// A section of the file that may hold axes, or belongs to a run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -39,6 +39,11 @@ impl Section {
         Self::Train,
         Self::Record,
     ];
+
+    /// Whether it is part of a network and its training.
+    pub fn belongs_to_network(self) -> bool {
+        sections::get(self.key()).is_some_and(|key| key.belongs_to_network)
+    }
 
     /// The key at the top of the file.
     pub const fn key(self) -> &'static str {
@@ -103,6 +108,22 @@ pub struct Sections {
     pub record: Option<Record>,
 }
 
+impl Sections {
+    /// Whether the file has this section.
+    pub fn have(&self, section: Section) -> bool {
+        match section {
+            Section::Data => self.data.is_some(),
+            Section::Network => self.network.is_some(),
+            Section::Function => self.function.is_some(),
+            Section::Init => self.init.is_some(),
+            Section::Regularization => self.regularization.is_some(),
+            Section::Optimizer => self.optimizer.is_some(),
+            Section::Train => self.train.is_some(),
+            Section::Record => self.record.is_some(),
+        }
+    }
+}
+
 /// The file under a choice.
 #[derive(Debug)]
 pub struct Under<'e> {
@@ -165,19 +186,27 @@ fn read<T: DeserializeOwned>(experiment: &Experiment, section: Section, choice: 
 impl Experiment {
     /// The sections that hold each axis, by its index.
     pub fn sections_of_axes(&self) -> Vec<SectionSet> {
-        fn walk(node: &Node, section: SectionSet, of_axes: &mut Vec<SectionSet>) {
-            if let Kind::Axis(axis) = &node.kind {
-                let of_axis: &mut SectionSet = &mut of_axes[AxisId::index(axis.id)];
-                *of_axis = of_axis.or(section);
-            }
-            node.children().for_each(|child| walk(child, section, of_axes));
-        }
         let mut of_axes = vec![SectionSet::NONE; self.tree.axes()];
         for section in Section::ALL {
-            if let Some(entry) = self.tree.root.entry(section.key()) {
-                walk(&entry.value, SectionSet::of(&[section]), &mut of_axes);
+            let entry = self.tree.root.entry(section.key());
+            for axis in entry.iter().flat_map(|entry| entry.value.walk()).filter_map(|place| place.axis()) {
+                let of_axis: &mut SectionSet = &mut of_axes[axis.id.index()];
+                *of_axis = of_axis.or(SectionSet::of(&[section]));
             }
         }
         of_axes
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::file::sections;
+
+    #[test]
+    fn every_section_is_known_here_but_those_that_hold_for_the_whole_file() {
+        let here: Vec<&str> = Section::ALL.map(Section::key).to_vec();
+        let of_runs = |key: &sections::Key| key.is_section && (key.fixed.is_none() || key.belongs_to_network);
+        assert_eq!(here, sections::names(of_runs).collect::<Vec<_>>());
     }
 }

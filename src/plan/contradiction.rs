@@ -102,15 +102,10 @@ pub const BATCH_SIZE: &[&str] = &["train", "batch_size"];
 
 /// Where `path` stands under `choice`; the closest table above it where the file does not write it.
 fn locate<'t>(root: &'t Node, choice: &Choice, path: &[&str]) -> Option<(Origin, &'t Node)> {
-    let mut node = root;
-    let mut place = None;
-    for key in path {
-        let Some(entry) = node.chosen(choice).entry_under(key, choice) else { break };
-        node = entry.value.chosen(choice);
-        let origin = if node.entries().is_some() { entry.key_origin_under(choice) } else { &node.origin };
-        place = Some((origin.clone(), node));
-    }
-    place
+    let entry = root.along(path, choice).last()?;
+    let node = entry.value.chosen(choice);
+    let origin = if node.entries().is_some() { entry.key_origin_under(choice) } else { &node.origin };
+    Some((origin.clone(), node))
 }
 
 /// Where the setting of this short name is written under `choice`, below `node` at `path`.

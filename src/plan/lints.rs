@@ -432,34 +432,25 @@ fn test_selection(file: &Whole) -> Vec<Problem> {
 }
 
 fn one_value_axis(file: &Whole) -> Vec<Problem> {
-    fn walk(node: &Node, key: &str, file: &Whole, problems: &mut Vec<Problem>) {
-        match &node.kind {
-            Kind::Table(entries) => entries.iter().for_each(|entry| walk(&entry.value, &entry.key, file, problems)),
-            Kind::Axis(axis) => {
-                // `{ values = [...] }` says it on purpose, and `optimizer = ["sgd"]` is how one is named.
-                let is_list = file.experiment.sources.excerpt(&node.origin).starts_with('[');
-                let is_meant = match axis.form {
-                    Form::Spaced(_) => false,
-                    Form::Listed => !is_list,
-                    _ => true,
-                };
-                if let ([only], false) = (axis.alternatives.as_slice(), is_meant)
-                    && only.name.is_none()
-                    && key != "optimizer"
-                {
-                    let message = format!("`{key}` is an axis of one value, which compares nothing");
-                    let value = value(&only.value);
-                    problems.push(Problem::new(message).at(node.origin.clone()).help(format!(
-                        "write `{key} = {value}`, or more values; `{{ values = [{value}] }}` is an axis on purpose"
-                    )));
-                }
-                axis.alternatives.iter().for_each(|alternative| walk(&alternative.value, key, file, problems));
-            }
-            _ => {}
+    let mut problems = Vec::new();
+    for place in file.experiment.tree.root.walk() {
+        let Some(axis) = place.axis() else { continue };
+        let (origin, path) = (&place.node.origin, place.path());
+        let (key, [only]) = (path.last().copied().unwrap_or_default(), axis.alternatives.as_slice()) else { continue };
+        // `{ values = [...] }` says it on purpose, and `optimizer = ["sgd"]` is how one is named.
+        let is_meant = match axis.form {
+            Form::Spaced(_) => false,
+            Form::Listed => !file.experiment.sources.excerpt(origin).starts_with('['),
+            _ => true,
+        };
+        if !is_meant && only.name.is_none() && key != "optimizer" {
+            let message = format!("`{key}` is an axis of one value, which compares nothing");
+            let value = value(&only.value);
+            problems.push(Problem::new(message).at(origin.clone()).help(format!(
+                "write `{key} = {value}`, or more values; `{{ values = [{value}] }}` is an axis on purpose"
+            )));
         }
     }
-    let mut problems = Vec::new();
-    walk(&file.experiment.tree.root, "", file, &mut problems);
     problems
 }
 

@@ -4,7 +4,7 @@ use super::contradiction::{BATCH_SIZE, Contradiction, DATA, NETWORK, PRECISION, 
 use super::cost::Cost;
 use crate::batches::Sampling;
 use crate::data::{Source, Task};
-use crate::file::Sections;
+use crate::file::{Section, Sections};
 use crate::kernel::Precision;
 use crate::nn::loss::Objective;
 use crate::nn::{LayerSpec, Model};
@@ -20,35 +20,22 @@ const MOST_BYTES: f64 = 16.0 * (1u64 << 30) as f64;
 /// What a file says that means nothing where a function is descended.
 pub fn beside_a_function(file: &Sections) -> Vec<Contradiction> {
     let train = file.train.clone().unwrap_or_default();
-    let sections = [
-        ("data", file.data.is_some()),
-        ("network", file.network.is_some()),
-        ("init", file.init.is_some()),
-        ("regularization", file.regularization.is_some()),
-        ("record", file.record.is_some()),
-    ];
-    let keys = [
-        ("batch_size", train.batch_size.is_some()),
-        ("epochs", train.epochs.is_some()),
-        ("sampling", train.sampling.is_some()),
-        ("objective", train.objective.is_some()),
-    ];
-    let given = |names: &[(&'static str, bool)]| -> Vec<&'static str> {
-        names.iter().filter(|(_, is_given)| *is_given).map(|(name, _)| *name).collect()
-    };
-    let mut contradictions: Vec<Contradiction> = given(&sections)
+    let is_given = |section: &Section| section.belongs_to_network() && file.have(*section);
+    let mut contradictions: Vec<Contradiction> = Section::ALL
         .into_iter()
+        .filter(is_given)
         .map(|section| {
-            let message = format!("[{section}] belongs to a network, and this file descends a function");
-            Contradiction::new([section], message).help(match section {
-                "record" => {
+            let key = section.key();
+            let message = format!("[{key}] belongs to a network, and this file descends a function");
+            Contradiction::new([key], message).help(match section {
+                Section::Record => {
                     "leave [record] out: the path over a function is always recorded, every step of it".to_owned()
                 }
-                _ => format!("leave out [{section}], or [function]"),
+                _ => format!("leave out [{key}], or [function]"),
             })
         })
         .collect();
-    contradictions.extend(given(&keys).into_iter().map(|key| {
+    contradictions.extend(train.of_a_network().map(|key| {
         let message = format!("`{key}` belongs to a network, and this file descends a function");
         Contradiction::new(["train", key], message).help("a function needs `steps` alone, and perhaps `precision`")
     }));

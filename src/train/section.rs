@@ -51,6 +51,16 @@ impl Section {
         self.batch_size.unwrap_or_else(|| Count::new(BATCH_SIZE).expect("128 is a count"))
     }
 
+    /// The keys that only a network has a use for.
+    pub const OF_A_NETWORK: [&str; 4] = ["batch_size", "epochs", "sampling", "objective"];
+
+    /// Those that are given of [`OF_A_NETWORK`](Self::OF_A_NETWORK).
+    pub fn of_a_network(&self) -> impl Iterator<Item = &'static str> {
+        let Self { batch_size, epochs, sampling, objective, .. } = self;
+        let are_given = [batch_size.is_some(), epochs.is_some(), sampling.is_some(), objective.is_some()];
+        Self::OF_A_NETWORK.into_iter().zip(are_given).filter(|(_, is_given)| *is_given).map(|(key, _)| key)
+    }
+
     /// How many updates are made with `rows` training rows.
     ///
     /// # Errors
