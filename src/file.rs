@@ -43,11 +43,11 @@ pub mod vocabulary;
 use compose::{Composed, Main, compose};
 pub use exclude::{Condition, Exclude, Wanted};
 pub use reading::{How, Reading};
+pub use sections::VARIANT;
 pub use single::single;
 pub use sweep::{Sweep, Trials, Zip};
 pub use trials::Draws;
 pub use under::{Section, SectionSet, Sections, Under};
-pub use variants::VARIANT;
 use variants::Variants;
 
 /// An experiment file under one choice of its axes.

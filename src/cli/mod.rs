@@ -188,10 +188,10 @@ impl From<crate::data::Error> for Failure {
 
 /// Shows what there is to warn of in an experiment, and returns how many warnings there are.
 fn warn(plan: &Plan) -> usize {
-    if !plan.warnings.is_empty() {
-        note(render_warnings(&plan.experiment.sources, &plan.warnings, is_colored()).trim_end());
+    if !plan.warnings().is_empty() {
+        note(render_warnings(&plan.experiment.sources, plan.warnings(), is_colored()).trim_end());
     }
-    plan.warnings.len()
+    plan.warnings().len()
 }
 
 /// Whether errors and warnings go to a terminal that shows colors.

@@ -4,7 +4,7 @@
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 
-use super::variants::VARIANT;
+use super::sections::VARIANT;
 use super::{Mistakes, extends, sections, set};
 use crate::data::Source;
 use crate::value::problem::{Cause, Problem};

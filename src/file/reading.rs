@@ -2,7 +2,7 @@
 
 use std::collections::{HashMap, HashSet};
 
-use super::variants::VARIANT;
+use super::sections::VARIANT;
 use crate::value::walk::Place;
 use crate::value::{Alternative, Axis, Entry, Form, Kind, Node, NodeId, Origin, SourceId, Sources, Tree, write};
 

@@ -12,8 +12,7 @@ use std::collections::HashMap;
 use serde_json::{Map, Value, json};
 
 use super::format::{Choice, Key, Shape, ShapeKind, Table, Variant, format};
-use super::sections;
-use super::variants::VARIANT;
+use super::sections::{self, VARIANT};
 use crate::train;
 
 /// The schema, as a JSON document.

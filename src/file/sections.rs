@@ -1,7 +1,8 @@
 //! The keys at the top of the file: what each of them is, and what else is known of it before its value is read. Whoever treats one of
 //! them differently from the others asks this table.
 
-use super::variants::VARIANT;
+/// The key under which variants stand, and the name of their axis.
+pub const VARIANT: &str = "variant";
 
 /// A key at the top of the file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

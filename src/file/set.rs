@@ -4,7 +4,7 @@
 //! shell would take away anyhow. Only what is there can be set; `+KEY=VALUE` also adds what is not.
 
 use super::format::{self, ShapeKind, Table, format};
-use super::variants::VARIANT;
+use super::sections::VARIANT;
 use super::{sections, vocabulary};
 use crate::shell;
 use crate::value::problem::{Problem, did_you_mean, listed};

@@ -9,8 +9,8 @@ use serde::de::{Error as _, SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer, Serialize};
 
 use super::exclude::Exclude;
+use super::sections::VARIANT;
 use super::trials::Draws;
-use super::variants::VARIANT;
 use crate::number::OutOfRange;
 use crate::seed::Seed;
 use crate::seed::sobol::DIMENSIONS;

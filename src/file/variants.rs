@@ -5,13 +5,11 @@
 
 use std::collections::HashMap;
 
-use super::{Name, optimizers, sections};
+use super::sections::{self, VARIANT};
+use super::{Name, optimizers};
 use crate::value::merge::Merger;
 use crate::value::problem::Problem;
 use crate::value::{Entry, Kind, Node, NodeId, Origin, Sources, Tree};
-
-/// The key under which variants stand, and the name of their axis.
-pub const VARIANT: &str = "variant";
 
 /// Patches that have not been merged.
 #[derive(Debug, Default)]

@@ -8,7 +8,8 @@ use std::collections::HashMap;
 use std::ops::ControlFlow;
 use std::time::{Duration, Instant};
 
-use super::{Plan, Shape};
+use super::planned::Plan;
+use super::shapes::Shape;
 use crate::data::{Dataset, Inputs, Rows, Scalings, Targets, Task};
 use crate::nn::Init;
 use crate::nn::init::{Uniform, Weights};

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::odometer::Taken;
-use super::space::LISTS;
+use super::site::LISTS;
 use crate::file::vocabulary;
 use crate::file::{Experiment, Wanted};
 use crate::settings::Scalar;

@@ -1,7 +1,8 @@
 //! The cells of a space, one after the other, as an odometer shows them: the last wheel turns fastest, and what lies before the
 //! wheel that turns stays as it is.
 
-use super::space::{Item, Site, Space, Wheel};
+use super::site::Site;
+use super::space::{Item, Space, Wheel};
 use crate::file::{Experiment, SectionSet};
 use crate::value::{Choice, Kind};
 
@@ -98,8 +99,33 @@ impl<'p> Odometer<'p> {
         })
     }
 
+    fn declared(&self) -> impl Iterator<Item = Taken<'_>> {
+        self.taken().filter(Taken::is_declared)
+    }
+
+    /// The cell's label: names the declared axes only.
+    pub fn label(&self) -> String {
+        let labels: Vec<String> =
+            self.declared().map(|taken| taken.label(self.choice())).filter(|label| !label.is_empty()).collect();
+        if labels.is_empty() { self.optimizer_name() } else { labels.join(", ") }
+    }
+
+    /// What the declared axes are here: name and value.
+    pub fn varies(&self) -> Vec<(String, String)> {
+        self.declared().map(|taken| (taken.name().to_owned(), taken.value(self.choice()))).collect()
+    }
+
+    /// The name that the file gives the optimizer; its kind where it gives none.
+    pub fn optimizer_name(&self) -> String {
+        const OPTIMIZER: &str = "optimizer";
+        match self.taken().find(|taken| taken.name() == OPTIMIZER) {
+            Some(taken) => taken.value(self.choice()),
+            None => self.kind_of(OPTIMIZER).unwrap_or_default(),
+        }
+    }
+
     /// The kind of the section of this key: the name that it is, or that stands in it.
-    pub fn kind_of(&self, section: &str) -> Option<String> {
+    fn kind_of(&self, section: &str) -> Option<String> {
         let node = self.experiment.tree.root.entry(section)?.value.chosen(&self.choice);
         let kind = node.entry("kind").map_or(node, |entry| entry.value.chosen(&self.choice));
         match &kind.kind {

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 use std::fmt;
 use std::path::Path;
 
-use super::PlannedRun;
+use super::planned::PlannedRun;
 use crate::settings::{NUMERICS_VERSION, RunId, Scalar, differences};
 use crate::store::{Error, Identity, Inventory, Known, Status};
 

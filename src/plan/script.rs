@@ -42,8 +42,8 @@ impl Cell<'_> {
 #[derive(Debug)]
 pub struct Drawn {
     pub experiment: Experiment,
-    /// What the networks of each trial draw.
-    block: Draws,
+    /// What the networks of each trial were taken to draw.
+    pub block: Draws,
 }
 
 /// The file with the values that its script draws for its trials; none where no script draws them.
@@ -70,7 +70,7 @@ pub fn with_drawn_trials(experiment: &Experiment, known: &Known) -> Result<Optio
     // How much a trial draws is needed before what it draws: any values of one trial will do to find out.
     let any = draws.clone().with_numbers(1, vec![0.0; draws.keys().len()]);
     let one = experiment.with_draws(any);
-    let Ok(space) = super::space(&one) else { return Ok(None) };
+    let Ok(space) = Space::of(&one) else { return Ok(None) };
     let cells = cells(&one, &space, known)?;
     if cells.is_empty() {
         // What is wrong with the file is known, and what its trials draw is not.
@@ -195,13 +195,6 @@ pub fn assign(
         }
     }
     Ok(())
-}
-
-impl Drawn {
-    /// What the networks of each trial were taken to draw.
-    pub fn block(&self) -> &Draws {
-        &self.block
-    }
 }
 
 /// The cells of each script, block by block, as indices, in the order of the plan.

@@ -5,7 +5,7 @@ use std::str::FromStr;
 
 use rayon::prelude::*;
 
-use super::{Plan, PlannedRun};
+use super::planned::{Plan, PlannedRun};
 use crate::settings::{Scalar, Settings};
 use crate::value::problem::{did_you_mean, one_of};
 

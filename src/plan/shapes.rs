@@ -28,8 +28,8 @@ pub struct Shape {
 pub struct Shapes {
     all: Vec<Shape>,
     known: HashMap<Key, u32>,
-    /// The data that runs are trained on, each once, with one of the cells.
-    data: Vec<(Data, u32)>,
+    /// The data that runs are trained on, each once.
+    data: Vec<Data>,
     known_data: HashMap<Data, u32>,
     /// Which of the data was found last.
     last: u32,
@@ -46,13 +46,13 @@ struct Key {
 impl Shapes {
     /// Notes a cell of runs that cost so much, and returns which shape they have.
     pub fn add(&mut self, spec: &RunSpec, rate: u64, cell: u32) -> u32 {
-        let data = spec.data().map(|(data, _)| self.data(data, cell));
+        let data = spec.data().map(|(data, _)| self.data(data));
         self.find(Shape { cost: Cost::of(spec), steps: spec.steps(), rate, data, cell, cells: 1 })
     }
 
     /// Adds the shapes of other cells, after these; returns what each of them is called here.
     pub fn merge(&mut self, other: Self) -> Vec<u32> {
-        let data: Vec<u32> = other.data.iter().map(|(data, cell)| self.data(data, *cell)).collect();
+        let data: Vec<u32> = other.data.iter().map(|data| self.data(data)).collect();
         let renamed =
             other.all.into_iter().map(|shape| Shape { data: shape.data.map(|at| data[at as usize]), ..shape });
         renamed.map(|shape| self.find(shape)).collect()
@@ -68,8 +68,8 @@ impl Shapes {
         self.all[shape as usize].cells -= 1;
     }
 
-    /// The shapes, and the data that runs are trained on, each with one of the cells.
-    pub fn into_parts(self) -> (Vec<Shape>, Vec<(Data, u32)>) {
+    /// The shapes, and the data that runs are trained on.
+    pub fn into_parts(self) -> (Vec<Shape>, Vec<Data>) {
         (self.all, self.data)
     }
 
@@ -91,15 +91,15 @@ impl Shapes {
         }
     }
 
-    fn data(&mut self, data: &Data, cell: u32) -> u32 {
+    fn data(&mut self, data: &Data) -> u32 {
         // Most cells have the data of the one before.
-        if let Some((last, _)) = self.data.get(self.last as usize)
+        if let Some(last) = self.data.get(self.last as usize)
             && last == data
         {
             return self.last;
         }
         self.last = *self.known_data.entry(data.clone()).or_insert_with(|| {
-            self.data.push((data.clone(), cell));
+            self.data.push(data.clone());
             self.data.len() as u32 - 1
         });
         self.last

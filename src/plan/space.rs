@@ -6,10 +6,11 @@
 //! *given* in the space below the wheel, with the value that goes with it.
 
 use std::collections::{HashMap, HashSet, VecDeque};
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 
-use crate::file::{Experiment, VARIANT, short_name};
-use crate::number::shortest;
+use super::site::Site;
+use crate::file::{Experiment, VARIANT};
+use crate::value::problem::Problem;
 use crate::value::{Axis, AxisId, Choice, Form, Kind, Node};
 
 /// The product of its wheels, the last one fastest.
@@ -48,31 +49,33 @@ enum Inner {
     },
 }
 
-/// An axis at one place of the file.
-#[derive(Debug)]
-pub struct Site {
-    /// The setting's short name, or `variant`.
-    name: String,
-    pub axis: Arc<Axis>,
-    /// Whether this is where the file names its variants.
-    is_variants: bool,
-    /// How labels write the numbers of a spaced axis, by position.
-    in_short: OnceLock<HashMap<usize, String>>,
-}
-
 /// The axis of the trials.
 pub const TRIAL: &str = "trial";
 
-/// The setting whose values are lists of widths.
-pub const LISTS: &str = "hidden";
+/// More runs than this are refused.
+const MOST_RUNS: u128 = 1_000_000;
 
 /// A space with more alternatives than this belongs to more runs than a plan can have.
 const MOST_ALTERNATIVES: usize = 2_000_000;
 
 impl Space {
-    /// The axes of the experiment's tree, in the order in which they first appear; nothing where they have more alternatives than
-    /// a plan has runs.
-    pub fn of(experiment: &Experiment) -> Option<Self> {
+    /// The axes of the experiment's tree, in the order in which they first appear.
+    ///
+    /// # Errors
+    /// More runs than can be planned.
+    pub fn of(experiment: &Experiment) -> Result<Self, Problem> {
+        let too_many = || {
+            Problem::new(
+                "the axes of the file have more values than can be planned, those within others counted each time",
+            )
+            .help("take fewer values, or divide the file")
+        };
+        let space = Self::built(experiment).ok_or_else(too_many)?;
+        space.within_bounds(experiment.seeds.get().len()).map(|()| space)
+    }
+
+    /// The axes of the experiment's tree; nothing where they have more alternatives than a plan has runs.
+    fn built(experiment: &Experiment) -> Option<Self> {
         let choice = experiment.first_choice();
         let mut places = Vec::new();
         collect(&experiment.tree.root, false, &choice, &mut Vec::new(), &mut places);
@@ -142,6 +145,24 @@ impl Space {
             }
         }
         outermost
+    }
+
+    /// Refuses more runs than can be planned.
+    fn within_bounds(&self, seeds: usize) -> Result<(), Problem> {
+        let runs = self.size().and_then(|cells| cells.checked_mul(seeds as u128));
+        if runs.is_some_and(|runs| runs <= MOST_RUNS) {
+            return Ok(());
+        }
+        let wheels = self.told_apart().into_iter().filter_map(|item| match item {
+            Item::Wheel(wheel) => Some(wheel),
+            Item::Given(_) => None,
+        });
+        let mut factors: Vec<String> =
+            wheels.map(|wheel| format!("{} {}", wheel.size().unwrap_or(u128::MAX), wheel.name())).collect();
+        factors.push(format!("{seeds} seeds"));
+        let count = runs.map_or("more than 2^128".to_owned(), |runs| runs.to_string());
+        Err(Problem::new(format!("the file declares {count} runs, more than {MOST_RUNS}"))
+            .help(format!("they are {}", factors.join(" × "))))
     }
 
     /// The items that tell something apart: in the place of one optimizer alone, which does not, those within it.
@@ -228,71 +249,6 @@ impl Wheel {
             true => format!("trial {:03}", choice.get(self.site.axis.id)),
             false => self.site.label(choice),
         }
-    }
-}
-
-impl Site {
-    fn of(place: &Place) -> Self {
-        Self {
-            name: short_name(&place.path),
-            axis: Arc::clone(place.axis),
-            is_variants: place.is_variants(),
-            in_short: OnceLock::new(),
-        }
-    }
-
-    /// The setting's short name; `variant`.
-    pub fn name(&self) -> &str {
-        &self.name
-    }
-
-    /// Whether there is anything to tell apart.
-    pub fn is_declared(&self) -> bool {
-        self.axis.alternatives.len() > 1 || matches!(self.axis.form, Form::Trial(_)) || self.name != "optimizer"
-    }
-
-    /// Whether nothing stands here under `choice`.
-    pub fn is_absent(&self, choice: &Choice) -> bool {
-        let taken = self.axis.taken(choice).map(|taken| &self.axis.alternatives[taken]);
-        !self.is_variants && taken.is_some_and(|taken| taken.value.is_absent())
-    }
-
-    /// The alternative under `choice` as listings write it.
-    pub fn value(&self, choice: &Choice) -> String {
-        let Some(taken) = self.axis.taken(choice) else {
-            return self.axis.number(choice).as_ref().map_or_else(String::new, number);
-        };
-        let alternative = &self.axis.alternatives[taken];
-        let is_drawn = matches!(self.axis.form, Form::Trial(_));
-        let writing = Writing { separator: self.separator(), choice, is_drawn };
-        alternative.name.clone().unwrap_or_else(|| writing.value(&alternative.value))
-    }
-
-    /// The alternative under `choice` as labels write it; empty where they need not.
-    pub fn label(&self, choice: &Choice) -> String {
-        let (false, Some(taken)) = (matches!(self.axis.form, Form::Trial(_)), self.axis.taken(choice)) else {
-            return String::new();
-        };
-        let alternative = &self.axis.alternatives[taken];
-        let speaks_for_itself = alternative.name.is_some()
-            || matches!(alternative.value.kind, Kind::Text(_))
-            || alternative.value.entry("kind").is_some();
-        match speaks_for_itself {
-            true => self.value(choice),
-            false => format!("{}={}", self.name, self.in_short(taken).unwrap_or_else(|| self.value(choice))),
-        }
-    }
-
-    /// How labels write a number that nobody wrote.
-    fn in_short(&self, position: usize) -> Option<String> {
-        let Form::Spaced(_) = self.axis.form else { return None };
-        let values = || self.axis.alternatives.iter().map(|alternative| &alternative.value.kind);
-        self.in_short.get_or_init(|| shortened(values())).get(&position).cloned()
-    }
-
-    /// What stands between the items of a list: widths are written as everyone writes them.
-    fn separator(&self) -> &'static str {
-        if self.name == LISTS { "-" } else { "," }
     }
 }
 
@@ -443,7 +399,9 @@ impl<'t> Builder<'t> {
     }
 
     fn site(&mut self, place: &Place) -> Arc<Site> {
-        Arc::clone(self.sites.entry(Arc::as_ptr(place.axis)).or_insert_with(|| Arc::new(Site::of(place))))
+        Arc::clone(
+            self.sites.entry(Arc::as_ptr(place.axis)).or_insert_with(|| Arc::new(Site::new(place.axis, &place.path))),
+        )
     }
 
     /// The axes at and below `place` that have not been taken.
@@ -495,89 +453,4 @@ fn connected<'t>(mut axes: HashSet<AxisId>, waiting: &mut VecDeque<(Place<'t>, H
         if is_connected { together.push(entry.0) } else { waiting.push_back(entry) }
     }
     together
-}
-
-/// The numbers among `values`, by position, with as many digits as tell each apart from the others: three at least. Whole
-/// numbers keep all of theirs.
-fn shortened<'t>(values: impl Iterator<Item = &'t Kind>) -> HashMap<usize, String> {
-    let rounded = |number: &Kind, digits: usize| match number {
-        Kind::Float(number) => format!("{number:.digits$e}").parse().ok().map(shortest),
-        Kind::Int(number) => Some(number.to_string()),
-        _ => None,
-    };
-    let mut waiting: Vec<(usize, &Kind)> = values.enumerate().collect();
-    let mut short = HashMap::new();
-    // Digits behind the first one; 17 digits in all tell any two numbers apart.
-    for digits in 2..17 {
-        let mut same: HashMap<String, Vec<(usize, &Kind)>> = HashMap::new();
-        for (position, number) in waiting.drain(..) {
-            if let Some(text) = rounded(number, digits) {
-                same.entry(text).or_default().push((position, number));
-            }
-        }
-        for (text, numbers) in same {
-            match numbers.as_slice() {
-                [(position, _)] => _ = short.insert(*position, text),
-                _ => waiting.extend(numbers),
-            }
-        }
-    }
-    short
-}
-
-/// How a value is written.
-#[derive(Clone, Copy)]
-struct Writing<'c> {
-    /// What stands between the items of a list.
-    separator: &'static str,
-    choice: &'c Choice,
-    /// Whether a trial draws it, and with it what is drawn within.
-    is_drawn: bool,
-}
-
-impl Writing<'_> {
-    /// A value as labels write it.
-    fn value(self, node: &Node) -> String {
-        match &node.kind {
-            Kind::Bool(value) => value.to_string(),
-            Kind::Int(_) | Kind::Float(_) => number(&node.kind),
-            Kind::Text(value) | Kind::Date(value) => value.clone(),
-            Kind::List(items) if items.is_empty() => "none".to_owned(),
-            Kind::List(items) => items.iter().map(|item| self.value(item)).collect::<Vec<_>>().join(self.separator),
-            Kind::Table(entries) => {
-                let kind = entries.iter().find(|entry| entry.key == "kind").map(|entry| self.value(&entry.value));
-                let settings: Vec<_> = entries
-                    .iter()
-                    .filter(|entry| entry.key != "kind" && self.is_part(&entry.value))
-                    .map(|entry| format!("{}={}", entry.key, self.value(&entry.value)))
-                    .collect();
-                match (kind, settings.is_empty()) {
-                    (Some(kind), true) => kind,
-                    (kind, _) => format!("{}({})", kind.unwrap_or_default(), settings.join(" ")),
-                }
-            }
-            Kind::Axis(axis) if self.is_part(node) => match axis.taken(self.choice) {
-                Some(taken) => self.value(&axis.alternatives[taken].value),
-                None => axis.number(self.choice).as_ref().map_or_else(String::new, number),
-            },
-            Kind::Axis(_) | Kind::Absent => String::new(),
-        }
-    }
-
-    /// Whether this is written with what stands around it. An axis has a label of its own.
-    fn is_part(self, node: &Node) -> bool {
-        match &node.kind {
-            Kind::Axis(axis) => self.is_drawn && matches!(axis.form, Form::Trial(_)),
-            _ => true,
-        }
-    }
-}
-
-/// A number as labels write it.
-fn number(number: &Kind) -> String {
-    match number {
-        Kind::Int(value) => value.to_string(),
-        Kind::Float(value) => shortest(*value),
-        _ => String::new(),
-    }
 }

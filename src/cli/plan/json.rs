@@ -34,7 +34,7 @@ pub fn json(report: &Report) -> String {
         "seeds": experiment.seeds.get().iter().map(|seed| seed.get()).collect::<Vec<_>>(),
         "axes": axes(plan, &plan.space, &mut experiment.first_choice()),
         "states": counts,
-        "excluded": plan.excluded,
+        "excluded": plan.excluded(),
         "duplicates": plan.duplicates(),
         "to_relabel": report.relabelled,
         "to_archive": report.leaving.len(),

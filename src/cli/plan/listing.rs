@@ -103,8 +103,8 @@ fn summary(report: &Report) -> Vec<String> {
         .collect();
     let mut lines = vec![states.join(", ")];
     let plan = report.plan;
-    if plan.excluded > 0 {
-        lines.push(format!("{} left out by `exclude`", counted(plan.excluded, "combination")));
+    if plan.excluded() > 0 {
+        lines.push(format!("{} left out by `exclude`", counted(plan.excluded(), "combination")));
     }
     if plan.duplicates() > 0 && report.list.is_none() {
         lines.push(format!("{} with the settings of another, run once", counted(plan.duplicates(), "combination")));

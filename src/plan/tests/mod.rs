@@ -5,6 +5,8 @@ use std::path::PathBuf;
 use proptest::prelude::*;
 
 use super::*;
+use crate::file::Experiment;
+use crate::settings::RunId;
 
 mod round_trip;
 mod schema;

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use proptest::prelude::*;
 
 use super::plan;
-use crate::file::{Name, single};
+use crate::file::{Experiment, Name, single};
 use crate::plan::*;
 use crate::value::serialize::serialize;
 use crate::value::write::{Layout, document};

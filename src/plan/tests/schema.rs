@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use boon::{Compiler, SchemaIndex, Schemas};
 use proptest::prelude::*;
 
+use crate::file::Experiment;
 use crate::file::schema::schema;
 use crate::plan::*;
 

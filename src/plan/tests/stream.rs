@@ -5,11 +5,13 @@ use std::collections::{BTreeSet, HashSet};
 use proptest::prelude::*;
 
 use super::{ids, labels, plan};
-use crate::file::{Section, Sections, Under};
+use crate::file::{Experiment, Section, SectionSet, Sections, Under};
 use crate::plan::contradiction::Contradiction;
 use crate::plan::exclude::Exclusion;
-use crate::plan::lower::Lowered;
+use crate::plan::lower::{Known, Lowered};
+use crate::plan::odometer::Odometer;
 use crate::plan::*;
+use crate::spec::RunSpec;
 
 const LEAST: &str = "data.source = 'mnist'\nnetwork.hidden = []\n";
 
@@ -66,8 +68,8 @@ fn agrees(plan: &Plan) {
     let seeds = plan.experiment.seeds.get();
     let alone = one_by_one(&plan.experiment);
     let all = plan.space.size().unwrap() as u64;
-    assert_eq!(alone.len() as u64 + plan.excluded, all);
-    assert_eq!((plan.len() / seeds.len()) as u64 + plan.duplicates() + plan.excluded, all);
+    assert_eq!(alone.len() as u64 + plan.excluded(), all);
+    assert_eq!((plan.len() / seeds.len()) as u64 + plan.duplicates() + plan.excluded(), all);
     let mut seen = HashSet::new();
     let different: Vec<&Alone> = alone
         .iter()

@@ -5,8 +5,9 @@ use std::collections::{BTreeMap, HashSet};
 use proptest::prelude::*;
 
 use super::{ids, labels, plan};
+use crate::file::Experiment;
 use crate::plan::*;
-use crate::settings::Scalar;
+use crate::settings::{RunId, Scalar};
 
 const LEAST: &str = "data.source = 'mnist'\nnetwork.hidden = []\n";
 

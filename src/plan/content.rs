@@ -1,0 +1,154 @@
+//! What a plan knows of its cells and runs, put together of what the stream brings.
+
+use std::collections::HashMap;
+
+use super::lower::Known;
+use super::script;
+use super::shapes::{Shape, Shapes};
+use super::space::Space;
+use super::stream::{Found, Stream, Streamed};
+use crate::data::Data;
+use crate::file::Experiment;
+use crate::random::{Draws, Rng, Script};
+use crate::settings::RunId;
+use crate::spec::RunSpec;
+use crate::value::problem::Problem;
+
+/// What a plan knows of its cells and runs.
+#[derive(Debug)]
+pub struct Content {
+    /// What is legal in the file and surely not meant.
+    pub warnings: Vec<Problem>,
+    /// How many cells were left out.
+    pub excluded: u64,
+    pub shapes: Vec<Shape>,
+    /// What runs are trained on, each once.
+    pub data: Vec<Data>,
+    /// In the order of the file: axes as they first appear, the last one fastest. No two of them are the same run.
+    pub cells: Vec<Cell>,
+    /// The ids of all runs, the seeds of each cell in a row. None is there twice.
+    pub ids: Vec<RunId>,
+    /// Cells that turned out to be another that was there before: both, as indices into the space.
+    pub merged: Vec<[u32; 2]>,
+    /// The script that each cell is a part of, where there are scripts.
+    pub scripts: Vec<Script>,
+}
+
+/// One combination of the values of all axes.
+#[derive(Debug, Clone, Copy)]
+pub struct Cell {
+    /// Its index into the space.
+    pub index: u32,
+    /// Which of the shapes its runs have.
+    pub shape: u32,
+}
+
+impl Content {
+    /// Of an experiment, whose trials `drawn` says something of, where their script has drawn them.
+    ///
+    /// # Errors
+    /// Every mistake in the cells, and whatever keeps them from being parts of a script.
+    pub fn of(
+        experiment: &Experiment,
+        space: &Space,
+        known: &Known,
+        drawn: Option<&Draws>,
+    ) -> Result<Self, Vec<Problem>> {
+        let seeds = experiment.seeds.get();
+        let is_script = matches!(experiment.rng, Rng::Numpy(_));
+        let streamed = Stream { experiment, space, known, keeps_specs: is_script }.all();
+        let Streamed { cells, mut ids, excluded, mut shapes, warnings, problems } = streamed;
+        if !problems.is_empty() {
+            return Err(problems);
+        }
+        if let Some(problem) = says_too_little(experiment, &cells, excluded, &shapes) {
+            return Err(vec![problem]);
+        }
+        let mut scripts = Vec::new();
+        let cells: Vec<Cell> = if is_script {
+            let mut places = Vec::with_capacity(cells.len());
+            let mut parts: Vec<script::Cell> = Vec::with_capacity(cells.len());
+            for Found { index, shape, spec } in cells {
+                let Some(spec) = spec else { continue };
+                places.push(Cell { index, shape });
+                parts.push(script::Cell { outermost: space.outermost(index.into()), spec });
+            }
+            script::assign(experiment, space, &mut parts, drawn)?;
+            for script::Cell { spec, .. } in parts {
+                ids.extend(seeds.iter().map(|seed| spec.settings_with(*seed).run_id(spec.fingerprint())));
+                if let RunSpec::Network(run) = *spec {
+                    scripts.push(run.script.unwrap_or_default());
+                }
+            }
+            places
+        } else {
+            cells.into_iter().map(|Found { index, shape, .. }| Cell { index, shape }).collect()
+        };
+        let mut content = Self {
+            warnings: Vec::new(),
+            excluded,
+            shapes: Vec::new(),
+            data: Vec::new(),
+            cells,
+            ids,
+            merged: Vec::new(),
+            scripts,
+        };
+        content.merge(seeds.len(), &mut shapes);
+        (content.shapes, content.data) = shapes.into_parts();
+        content.warnings = warnings.into_problems(space, content.cells.len() as u64);
+        Ok(content)
+    }
+
+    /// Keeps the first of the cells that have the same settings.
+    fn merge(&mut self, seeds: usize, shapes: &mut Shapes) {
+        let mut first: HashMap<RunId, u32> = HashMap::with_capacity(self.cells.len());
+        let is_kept: Vec<bool> = self
+            .cells
+            .iter()
+            .zip(self.ids.iter().step_by(seeds))
+            .map(|(cell, id)| {
+                let same_as = *first.entry(*id).or_insert(cell.index);
+                if same_as != cell.index {
+                    self.merged.push([cell.index, same_as]);
+                    shapes.remove(cell.shape);
+                }
+                same_as == cell.index
+            })
+            .collect();
+        if self.merged.is_empty() {
+            return;
+        }
+        let is_kept = |position: usize| is_kept[position];
+        retain(&mut self.cells, is_kept);
+        retain(&mut self.ids, |position| is_kept(position / seeds));
+        retain(&mut self.scripts, is_kept);
+    }
+}
+
+/// Keeps the items at these positions.
+fn retain<T>(items: &mut Vec<T>, is_kept: impl Fn(usize) -> bool) {
+    let mut position = 0;
+    items.retain(|_| {
+        position += 1;
+        is_kept(position - 1)
+    });
+}
+
+/// What is wrong with a file that declares nothing, or the same path several times.
+fn says_too_little(experiment: &Experiment, cells: &[Found], excluded: u64, shapes: &Shapes) -> Option<Problem> {
+    let seeds = experiment.seeds.get().len();
+    if seeds > 1 && !cells.is_empty() && shapes.are_without_data() {
+        let message = format!(
+            "the path over a function draws no random numbers: with {seeds} seeds it is the same {seeds} times"
+        );
+        let origin = experiment.tree.root.entry("seeds").map(|entry| entry.value.origin.clone());
+        return Some(Problem { origin, ..Problem::new(message) }.help("leave `seeds` out"));
+    }
+    if cells.is_empty() && excluded > 0 {
+        let sweep = experiment.tree.root.entry("sweep");
+        let origin = sweep.and_then(|sweep| sweep.value.entry("exclude")).map(|entry| entry.key_origin.clone());
+        return Some(Problem { origin, ..Problem::new("`exclude` leaves nothing to run") });
+    }
+    None
+}
