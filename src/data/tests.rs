@@ -25,6 +25,14 @@ fn prepared(settings: &str, source: Source) -> Data {
     Data(Limits::default(), toml::from_str(settings).unwrap(), source)
 }
 
+/// The section that consists of these lines.
+fn read(lines: &str) -> Data {
+    let mut sources = Sources::default();
+    let text = sources.add("test.toml", lines);
+    let tree = parse(&sources, text).unwrap();
+    deserialize(&tree.root, &Choice::default(), &HashSet::new()).unwrap()
+}
+
 #[test]
 fn what_is_loaded_is_what_was_planned() {
     let data = mnist(Some(10), Some(10));
@@ -68,25 +76,7 @@ fn what_is_set_aside_stands_in_the_settings_and_shares_the_rows() {
 
 #[test]
 fn everything_that_decides_synthetic_rows_is_a_setting() {
-    let source = |text: &str| -> Source {
-        #[derive(Deserialize)]
-        #[serde(tag = "source", rename_all = "kebab-case")]
-        enum Tagged {
-            Normal(Normal),
-            Spiral(Spiral),
-            Moons(Moons),
-            Blobs(Blobs),
-            Sine(Sine),
-        }
-        match toml::from_str(text).unwrap() {
-            Tagged::Normal(source) => Source::Normal(source),
-            Tagged::Spiral(source) => Source::Spiral(source),
-            Tagged::Moons(source) => Source::Moons(source),
-            Tagged::Blobs(source) => Source::Blobs(source),
-            Tagged::Sine(source) => Source::Sine(source),
-        }
-    };
-    let all = |text| written(&prepared("test_share = 0.25", source(text)));
+    let all = |text: &str| written(&read(&format!("{text}\ntest_share = 0.25")));
     assert_eq!(
         all("source = \"normal\"\nfeatures = 3\nrows = 100"),
         ["classes=10", "data=normal", "data_seed=0", "features=3", "rows=100", "test_rows=25", "train_rows=75"]
@@ -119,7 +109,7 @@ fn everything_that_decides_synthetic_rows_is_a_setting() {
 
     // What is planned is what is drawn.
     for text in ["source = \"normal\"\nfeatures = 3\nrows = 100", "source = \"spiral\"", "source = \"sine\""] {
-        let data = prepared("", source(text));
+        let data = read(text);
         let info = data.info().unwrap();
         let dataset = data.load_as_planned(&info).unwrap();
         assert_eq!(
@@ -168,10 +158,7 @@ fn the_keys_that_hold_paths_are_those_that_are_resolved() {
     for source in ["fashion-mnist", "idx", "csv", "parquet", "npy", "mnist"] {
         let keys = Source::path_keys(source);
         let paths: String = keys.iter().map(|key| format!("{key} = 'of_{key}'\n")).collect();
-        let mut sources = Sources::default();
-        let text = sources.add("test.toml", format!("source = '{source}'\n{paths}{}", others(source)));
-        let tree = parse(&sources, text).unwrap();
-        let mut data: Data = deserialize(&tree.root, &Choice::default(), &HashSet::new()).unwrap();
+        let mut data = read(&format!("source = '{source}'\n{paths}{}", others(source)));
         data.resolve(Path::new("/folder"));
         let resolved = format!("{data:?}");
         assert_eq!(resolved.matches("/folder/").count(), keys.len(), "{resolved}");

@@ -155,7 +155,7 @@ fn a_layer_is_a_name_or_a_table() {
     assert!(said(r#"{"dropout": {}}"#).starts_with("missing field `ratio`"));
     assert!(said(r#"{"dropout": {"ratio": 1}}"#).contains("a ratio from 0 to below 1"));
     let expected = |names: &[&str]| format!("expected one of `{}`", names.join("`, `"));
-    assert!(said("\"dense\"").starts_with(&format!("unknown variant `dense`, {} at", expected(&Item::NAMES))));
+    assert!(said("\"dense\"").starts_with(&format!("unknown variant `dense`, {}", expected(&Item::NAMES))));
     let others = Item::deserialize(&mut serde_json::Deserializer::from_str("\"nothing\"")).err().unwrap().to_string();
     assert!(others.contains(&expected(Item::OTHER_NAMES)), "{others}");
 }
