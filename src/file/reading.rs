@@ -148,7 +148,7 @@ fn begin(origin: &Origin) -> (SourceId, usize) {
 
 /// Whether the alternatives are values of one key, and not patches, nor tables each under a name of its own.
 fn are_values(axis: &Axis) -> bool {
-    axis.form != Form::Patched && axis.alternatives.iter().all(|alternative| alternative.name.is_none())
+    axis.form != Form::Patched && !axis.has_names()
 }
 
 fn holds_axis(node: &Node) -> bool {

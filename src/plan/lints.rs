@@ -143,7 +143,7 @@ fn is_axis(root: &Node, path: &[&str], choice: &Choice) -> bool {
     // What optimizers have of their own is no comparison of this setting.
     let mut value = node;
     while let Kind::Axis(axis) = &value.kind {
-        if axis.form != Form::Patched && axis.alternatives.iter().all(|alternative| alternative.name.is_none()) {
+        if axis.form != Form::Patched && !axis.has_names() {
             return axis.alternatives.len() > 1 || matches!(axis.form, Form::Trial(_));
         }
         let Some(taken) = axis.taken(choice) else { return true };

@@ -23,24 +23,35 @@ pub struct Shape {
     pub cells: u64,
 }
 
+impl Shape {
+    /// What tells it from others.
+    fn key(&self) -> ([u64; 5], u64, u64, Option<u32>) {
+        let Cost { operations, step, bytes, rows, disk } = self.cost;
+        ([operations, step, bytes, rows, disk].map(f64::to_bits), self.steps, self.rate, self.data)
+    }
+
+    fn is_like(&self, other: &Self) -> bool {
+        self.key() == other.key()
+    }
+
+    fn hash(&self) -> u64 {
+        let mut hasher = DefaultHasher::new();
+        self.key().hash(&mut hasher);
+        hasher.finish()
+    }
+}
+
 /// The shapes that have been met, in the order of the first cell of each.
 #[derive(Debug, Clone, Default)]
 pub struct Shapes {
     all: Vec<Shape>,
-    known: HashMap<Key, u32>,
+    /// By a hash of what tells shapes apart.
+    known: HashMap<u64, u32>,
     /// The data that runs are trained on, each once.
     data: Vec<Data>,
     known_data: HashMap<Data, u32>,
     /// Which of the data was found last.
     last: u32,
-}
-
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
-struct Key {
-    cost: [u64; 5],
-    steps: u64,
-    rate: u64,
-    data: Option<u32>,
 }
 
 impl Shapes {
@@ -74,19 +85,21 @@ impl Shapes {
     }
 
     fn find(&mut self, shape: Shape) -> u32 {
-        let Cost { operations, step, bytes, rows, disk } = shape.cost;
-        let cost = [operations, step, bytes, rows, disk].map(f64::to_bits);
-        let key = Key { cost, steps: shape.steps, rate: shape.rate, data: shape.data };
-        match self.known.get(&key) {
-            Some(&known) => {
-                self.all[known as usize].cells += shape.cells;
-                known
-            }
-            None => {
-                let new = self.all.len() as u32;
-                self.known.insert(key, new);
-                self.all.push(shape);
-                new
+        let mut hash = shape.hash();
+        loop {
+            match self.known.get(&hash) {
+                Some(&known) if self.all[known as usize].is_like(&shape) => {
+                    self.all[known as usize].cells += shape.cells;
+                    return known;
+                }
+                // Another shape of this hash.
+                Some(_) => hash = hash.wrapping_add(1),
+                None => {
+                    let new = self.all.len() as u32;
+                    self.known.insert(hash, new);
+                    self.all.push(shape);
+                    return new;
+                }
             }
         }
     }

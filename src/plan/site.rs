@@ -52,7 +52,7 @@ impl Site {
     /// The alternative under `choice` as listings write it.
     pub fn value(&self, choice: &Choice) -> String {
         let Some(taken) = self.axis.taken(choice) else {
-            return self.axis.number(choice).as_ref().map_or_else(String::new, number);
+            return self.axis.number(choice).map_or_else(String::new, |drawn| number(&drawn.into()));
         };
         let alternative = &self.axis.alternatives[taken];
         let is_drawn = matches!(self.axis.form, Form::Trial(_));
@@ -149,7 +149,7 @@ impl Writing<'_> {
             }
             Kind::Axis(axis) if self.is_part(node) => match axis.taken(self.choice) {
                 Some(taken) => self.value(&axis.alternatives[taken].value),
-                None => axis.number(self.choice).as_ref().map_or_else(String::new, number),
+                None => axis.number(self.choice).map_or_else(String::new, |drawn| number(&drawn.into())),
             },
             Kind::Axis(_) | Kind::Absent => String::new(),
         }

@@ -54,7 +54,10 @@ pub struct Stream<'p> {
 }
 
 /// A thread takes so many cells in a row.
-const ROW: u64 = 4096;
+const ROW: u64 = 2048;
+
+/// So many rows are in memory together before they are merged.
+const TOGETHER: usize = 64;
 
 /// What was found in some cells, in a row.
 #[derive(Debug)]
@@ -92,21 +95,20 @@ impl<'p> Stream<'p> {
             }
         };
         let sections_of_axes = experiment.sections_of_axes();
-        let rows: Vec<Row> = (0..size.div_ceil(ROW))
-            .into_par_iter()
-            .map(|row| self.row(row * ROW..size.min((row + 1) * ROW), exclusion.clone(), &sections_of_axes))
-            .collect();
-        let mut findings = Findings::default();
-        all.cells.reserve_exact(rows.iter().map(|row| row.cells.len()).sum());
-        all.ids.reserve_exact(rows.iter().map(|row| row.ids.len()).sum());
-        for row in rows {
-            let names = all.shapes.merge(row.shapes);
-            all.cells.extend(row.cells.into_iter().map(|cell| Found { shape: names[cell.shape as usize], ..cell }));
-            all.ids.extend(row.ids);
-            all.excluded += row.excluded;
-            all.warnings.merge(row.warnings);
-            findings.merge(row.findings);
-            exclusion.merge(row.exclusion);
+        let (fresh, mut findings) = (exclusion.clone(), Findings::default());
+        let rows: Vec<u64> = (0..size.div_ceil(ROW)).collect();
+        for rows in rows.chunks(TOGETHER) {
+            let one = |row: &u64| self.row(row * ROW..size.min((row + 1) * ROW), fresh.clone(), &sections_of_axes);
+            let rows: Vec<Row> = rows.par_iter().map(one).collect();
+            for row in rows {
+                let names = all.shapes.merge(row.shapes);
+                all.cells.extend(row.cells.into_iter().map(|cell| Found { shape: names[cell.shape as usize], ..cell }));
+                all.ids.extend(row.ids);
+                all.excluded += row.excluded;
+                all.warnings.merge(row.warnings);
+                findings.merge(row.findings);
+                exclusion.merge(row.exclusion);
+            }
         }
         if findings.is_empty() && experiment.is_sound() {
             all.problems.extend(exclusion.problems(experiment));

@@ -21,14 +21,14 @@ use serde::forward_to_deserialize_any;
 
 use super::fault::{Fault, Wanted};
 use super::problem::did_you_mean;
-use super::{Choice, Entry, Kind, Node, NodeId};
+use super::{Choice, Entry, Kind, Node, NodeId, Number};
 
 /// Reads `T` from `root` under `choice`, as if the nodes in `dropped` were not there.
 ///
 /// # Errors
 /// The first thing that `T` rejects.
 pub fn deserialize<T: DeserializeOwned>(root: &Node, choice: &Choice, dropped: &HashSet<NodeId>) -> Result<T, Fault> {
-    T::deserialize(Reader { node: root.chosen(choice), view: View { choice, dropped }, tag: None })
+    T::deserialize(Reader::new(root, View { choice, dropped }))
 }
 
 /// Reads `T` from the value of `entry`, as [`deserialize`] does; nothing where it is not there under `choice`.
@@ -44,8 +44,8 @@ pub fn deserialize_entry<T: DeserializeOwned>(
     if !view.shows(&entry.value) {
         return Ok(None);
     }
-    let node = entry.value.chosen(choice);
-    T::deserialize(Reader { node, view, tag: None }).map(Some).map_err(|fault| fault.at(node).of_key(entry))
+    let reader = Reader::new(&entry.value, view);
+    T::deserialize(reader).map(Some).map_err(|fault| fault.at(reader.node).of_key(entry))
 }
 
 /// How the tree is looked at.
@@ -67,14 +67,25 @@ impl View<'_> {
 struct Reader<'a> {
     /// No axis, but one from which a trial draws a number.
     node: &'a Node,
+    /// The number that a trial draws here, where it does.
+    drawn: Option<Number>,
     view: View<'a>,
     /// The key that names an enum's variant here; it is no setting of the variant.
     tag: Option<&'static str>,
 }
 
 impl<'a> Reader<'a> {
+    fn new(node: &'a Node, view: View<'a>) -> Self {
+        let node = node.chosen(view.choice);
+        let drawn = match &node.kind {
+            Kind::Axis(axis) => axis.number(view.choice),
+            _ => None,
+        };
+        Self { node, drawn, view, tag: None }
+    }
+
     fn of(self, node: &'a Node) -> Self {
-        Self { node: node.chosen(self.view.choice), view: self.view, tag: None }
+        Self::new(node, self.view)
     }
 
     /// The entries that are settings; none where this is no table.
@@ -87,16 +98,8 @@ impl<'a> Reader<'a> {
         Fields { reader: self, entries: Box::new(entries), current: None }
     }
 
-    /// The number that a trial draws here; none where it draws none.
-    fn drawn(self) -> Option<Kind> {
-        match &self.node.kind {
-            Kind::Axis(axis) => axis.number(self.view.choice),
-            _ => None,
-        }
-    }
-
     fn wrong_type<T>(self, visitor: &dyn Expected) -> Result<T, Fault> {
-        let drawn = self.drawn();
+        let drawn = self.drawn.map(Kind::from);
         let found = match drawn.as_ref().unwrap_or(&self.node.kind) {
             Kind::Bool(value) => Unexpected::Bool(*value),
             Kind::Int(value) => Unexpected::Signed(*value),
@@ -124,7 +127,7 @@ impl<'de> Deserializer<'de> for Reader<'_> {
     type Error = Fault;
 
     fn deserialize_any<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Fault> {
-        let drawn = self.drawn();
+        let drawn = self.drawn.map(Kind::from);
         match drawn.as_ref().unwrap_or(&self.node.kind) {
             Kind::Bool(value) => visitor.visit_bool(*value),
             Kind::Int(value) => visitor.visit_i64(*value),
@@ -140,7 +143,7 @@ impl<'de> Deserializer<'de> for Reader<'_> {
     }
 
     fn deserialize_f64<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Fault> {
-        match self.drawn().as_ref().unwrap_or(&self.node.kind) {
+        match self.drawn.map(Kind::from).as_ref().unwrap_or(&self.node.kind) {
             Kind::Int(value) => visitor.visit_f64(*value as f64).map_err(|fault: Fault| fault.at(self.node)),
             _ => self.deserialize_any(visitor).map_err(|fault| fault.wanting(Wanted::Number, self.node)),
         }
@@ -216,9 +219,9 @@ impl<'de> Deserializer<'de> for Reader<'_> {
         visitor: V,
     ) -> Result<V::Value, Fault> {
         let accepting = |fault: Fault| fault.at(self.node).accepting(variants);
-        match self.drawn() {
-            Some(Kind::Int(value)) => return visitor.visit_i64(value).map_err(accepting),
-            Some(Kind::Float(value)) => return visitor.visit_f64(value).map_err(accepting),
+        match self.drawn {
+            Some(Number::Int(value)) => return visitor.visit_i64(value).map_err(accepting),
+            Some(Number::Float(value)) => return visitor.visit_f64(value).map_err(accepting),
             _ => {}
         }
         match &self.node.kind {

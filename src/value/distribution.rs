@@ -2,7 +2,7 @@
 //!
 //! Where the uniform number comes from is the caller's business.
 
-use super::Kind;
+use super::{Kind, Number};
 use crate::real;
 
 /// What a setting is drawn from.
@@ -19,7 +19,7 @@ pub enum Distribution {
 pub enum Interval {
     /// Every number is as likely as the others.
     Uniform { from: f64, to: f64 },
-    /// Its logarithm is uniform. Both ends are above 0.
+    /// Its decimal logarithm is uniform between these two.
     LogUniform { from: f64, to: f64 },
     /// A whole number, both ends included, each as likely as the others. The ends have at most 53 bits.
     IntUniform { from: i64, to: i64 },
@@ -43,28 +43,30 @@ impl Distribution {
 }
 
 impl Interval {
+    /// Between two numbers above 0, the first below the second, of which the logarithm is uniform.
+    pub fn log_uniform(from: f64, to: f64) -> Self {
+        Self::LogUniform { from: real::log10(from), to: real::log10(to) }
+    }
+
     /// The number that `u` in [0, 1) stands for; the larger, the larger `u` is.
     ///
     /// Uniform: from + (to − from) u, as NumPy's `uniform` has it. Log-uniform: 10 to the power of what is uniform between the
     /// decimal logarithms. Whole numbers: from + ⌊(to − from + 1) u⌋; with few more than 2^53 values of `u`, some come up more
     /// often than others by a share of at most (to − from + 1) / 2^53.
-    pub fn value(self, u: f64) -> Kind {
+    pub fn value(self, u: f64) -> Number {
         match self {
-            Self::Uniform { from, to } => Kind::Float(from + (to - from) * u),
-            Self::LogUniform { from, to } => {
-                let (from, to) = (real::log10(from), real::log10(to));
-                Kind::Float(real::exp10(from + (to - from) * u))
-            }
+            Self::Uniform { from, to } => Number::Float(from + (to - from) * u),
+            Self::LogUniform { from, to } => Number::Float(real::exp10(from + (to - from) * u)),
             Self::IntUniform { from, to } => {
                 let count = (to - from + 1) as f64;
-                Kind::Int((from + (count * u) as i64).min(to))
+                Number::Int((from + (count * u) as i64).min(to))
             }
         }
     }
 
     /// The smallest and the largest number that can be drawn.
     pub fn extremes(self) -> [Kind; 2] {
-        [self.value(0.0), self.value(LARGEST)]
+        [self.value(0.0), self.value(LARGEST)].map(Kind::from)
     }
 }
 
@@ -83,15 +85,15 @@ mod tests {
     #[test]
     fn a_uniform_number_is_stretched_over_the_interval() {
         let interval = Interval::Uniform { from: -1.0, to: 3.0 };
-        assert_eq!([0.0, 0.5].map(|u| interval.value(u)), [Kind::Float(-1.0), Kind::Float(1.0)]);
+        assert_eq!([0.0, 0.5].map(|u| interval.value(u)), [Number::Float(-1.0), Number::Float(1.0)]);
         assert_eq!(Interval::Uniform { from: 0.0, to: 1.0 }.extremes()[1], Kind::Float(LARGEST));
     }
 
     #[test]
     fn a_log_uniform_number_has_the_exponent_that_is_uniform() {
-        let interval = Interval::LogUniform { from: 1e-6, to: 1e-2 };
+        let interval = Interval::log_uniform(1e-6, 1e-2);
         for (u, expected) in [(0.0, 1e-6), (0.25, 1e-5), (0.5, 1e-4), (0.75, 1e-3)] {
-            let Kind::Float(found) = interval.value(u) else { panic!("a number with a fraction") };
+            let Number::Float(found) = interval.value(u) else { panic!("a number with a fraction") };
             assert!((found / expected - 1.0_f64).abs() < 1e-14, "{found}");
         }
     }
@@ -101,7 +103,7 @@ mod tests {
         let interval = Interval::IntUniform { from: -2, to: 2 };
         let mut counts = [0; 5];
         for part in 0..100 {
-            let Kind::Int(found) = interval.value(f64::from(part) / 100.0) else { panic!("a whole number") };
+            let Number::Int(found) = interval.value(f64::from(part) / 100.0) else { panic!("a whole number") };
             counts[(found + 2) as usize] += 1;
         }
         assert_eq!(counts, [20; 5]);

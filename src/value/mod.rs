@@ -116,6 +116,22 @@ pub enum Kind {
     Absent,
 }
 
+/// A number that a trial draws.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Number {
+    Int(i64),
+    Float(f64),
+}
+
+impl From<Number> for Kind {
+    fn from(number: Number) -> Self {
+        match number {
+            Number::Int(value) => Self::Int(value),
+            Number::Float(value) => Self::Float(value),
+        }
+    }
+}
+
 /// A key and its value.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Entry {
@@ -302,6 +318,11 @@ impl Choice {
 }
 
 impl Axis {
+    /// Whether the alternatives have names: all of them have one, or none.
+    pub fn has_names(&self) -> bool {
+        self.alternatives.first().is_some_and(|alternative| alternative.name.is_some())
+    }
+
     /// The 0-based index of the alternative that is taken under `choice`; none where a trial draws a number.
     pub fn taken(&self, choice: &Choice) -> Option<usize> {
         match self.form {
@@ -314,7 +335,7 @@ impl Axis {
     }
 
     /// The number that a trial draws under `choice`; none where it draws none.
-    pub fn number(&self, choice: &Choice) -> Option<Kind> {
+    pub fn number(&self, choice: &Choice) -> Option<Number> {
         match self.form {
             Form::Trial(Draw { distribution: Distribution::Number(interval), key }) => {
                 Some(interval.value(choice.uniform(key)))

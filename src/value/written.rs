@@ -101,33 +101,30 @@ impl Maker<'_> {
 
     fn interval(&self, value: &Node) -> Result<Interval, Problem> {
         let [first, second] = self.items(value, "[from, to]")?;
-        let interval = if self.word == "int_uniform" {
-            Interval::IntUniform { from: self.whole(first)?, to: self.whole(second)? }
+        let (interval, rises, width) = if self.word == "int_uniform" {
+            let (from, to) = (self.whole(first)?, self.whole(second)?);
+            (Interval::IntUniform { from, to }, from < to, 0.0)
         } else {
             let (from, to) = (self.finite(first)?, self.finite(second)?);
-            if self.word == "log_uniform" {
-                if from <= 0.0 {
-                    let problem = Problem::new("`log_uniform`: only numbers above 0 have a logarithm");
-                    let problem = problem.at(first.origin.clone()).label("expected a number above 0");
-                    return Err(
-                        problem.help("the ends are the numbers themselves, not their exponents: `[1e-6, 1e-2]`")
-                    );
-                }
-                Interval::LogUniform { from, to }
-            } else {
-                Interval::Uniform { from, to }
+            let is_logarithmic = self.word == "log_uniform";
+            if is_logarithmic && from <= 0.0 {
+                let problem = Problem::new("`log_uniform`: only numbers above 0 have a logarithm");
+                let problem = problem.at(first.origin.clone()).label("expected a number above 0");
+                return Err(problem.help("the ends are the numbers themselves, not their exponents: `[1e-6, 1e-2]`"));
             }
-        };
-        let (rises, is_finite) = match interval {
-            Interval::IntUniform { from, to } => (from < to, true),
-            Interval::Uniform { from, to } | Interval::LogUniform { from, to } => (from < to, (to - from).is_finite()),
+            let rises = from < to;
+            let interval = match is_logarithmic && rises {
+                true => Interval::log_uniform(from, to),
+                false => Interval::Uniform { from, to },
+            };
+            (interval, rises, to - from)
         };
         if !rises {
             let problem = Problem::new(format!("`{}`: the first number must be below the second", self.word));
             let problem = problem.at(value.origin.clone()).label("expected [from, to]");
             return Err(problem.help("write the smaller number first; a single value needs no distribution"));
         }
-        if !is_finite {
+        if !width.is_finite() {
             return Err(self.too_far(value));
         }
         Ok(interval)
