@@ -323,7 +323,7 @@ impl Data {
     /// are read and checked.
     ///
     /// # Errors
-    /// [`Error`], for files that are not as they should be, and for limits and splits beyond what is there.
+    /// [`enum@Error`], for files that are not as they should be, and for limits and splits beyond what is there.
     pub fn info(&self) -> Result<Info, Error> {
         let whole = with_source!(&self.2, source => source.info())?;
         let (train_rows, test_rows) = self.0.apply(&whole)?;
