@@ -5,13 +5,13 @@ use std::collections::HashSet;
 use super::format::{Key, Table, Variant, format};
 use super::{sections, vocabulary};
 use crate::value::problem::{Cause, Problem, did_you_mean, listed};
-use crate::value::{Entry, Kind, Node, Origin, Tree};
+use crate::value::{Entry, Node, Origin, Tree};
 
 /// Gives sections that are called something else the name that is meant, where no section has it yet, so that they are read;
 /// reports them.
 pub fn name_sections(tree: &mut Tree) -> Vec<Problem> {
     let mut problems = Vec::new();
-    let Kind::Table(entries) = &mut tree.root.kind else { return problems };
+    let entries = tree.root.entries_mut();
     let mut taken: HashSet<String> = entries.iter().map(|entry| entry.key.clone()).collect();
     for entry in entries {
         if sections::key(&entry.key).is_some() || entry.value.entries().is_none() {
@@ -107,8 +107,9 @@ impl Home {
             Self::Section(section) => format!("`{name}` belongs to [{section}]"),
             Self::Kinds { section: "optimizer", is_there: false, .. } => format!("`{name}` belongs to an optimizer"),
             Self::Kinds { section, is_there: false, .. } => format!("`{name}` belongs to [{section}]"),
-            Self::Kinds { section: "data", .. } => format!("this source has no `{name}`"),
-            Self::Kinds { section, .. } => format!("this {section} has no `{name}`"),
+            Self::Kinds { section, tag, .. } => {
+                format!("this {} has no `{name}`", if tag == "kind" { *section } else { tag.as_str() })
+            }
             Self::IsOptimizer => format!("`{name}` is an optimizer of its own"),
         }
     }
@@ -164,7 +165,7 @@ impl Homes {
         }
         self.0.iter().find_map(|(section, table)| home_in(section, table, key, around)).or_else(|| {
             let (_, optimizers) = self.0.iter().find(|(section, _)| *section == "optimizer")?;
-            optimizers.choice.as_ref()?.variants.iter().any(|kind| kind.name == key).then_some(Home::IsOptimizer)
+            optimizers.variants().iter().any(|kind| kind.name == key).then_some(Home::IsOptimizer)
         })
     }
 }

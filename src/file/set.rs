@@ -3,7 +3,7 @@
 //! The key leads to a value as it would in the file, the value is TOML, and a plain word is text without its quotes, which a
 //! shell would take away anyhow. Only what is there can be set; `+KEY=VALUE` also adds what is not.
 
-use super::format::{self, ShapeKind, Table, format};
+use super::format::{every_key, format};
 use super::variants::VARIANT;
 use super::{sections, vocabulary};
 use crate::shell;
@@ -195,7 +195,7 @@ impl Assignment {
         let is_misspelled = near.is_some();
         // A name of an optimizer or a variant is free, what stands below it is not.
         let last = self.keys[self.keys.len() - 1].name.as_str();
-        let is_known = is_in_format(&format(), last);
+        let is_known = every_key(&format(), "").iter().any(|(_, key)| key.name == last);
         if is_elsewhere || is_misspelled || !is_known {
             problem
         } else {
@@ -227,22 +227,6 @@ impl Assignment {
     fn adding(&self, sources: &Sources) -> String {
         shell::word(&format!("+{}", sources.text(self.value.origin.source))).into_owned()
     }
-}
-
-/// Whether some table of the format has a key of this name.
-fn is_in_format(keys: &[format::Key], name: &str) -> bool {
-    fn is_in(shape: &ShapeKind, name: &str) -> bool {
-        match shape {
-            ShapeKind::Plain(_) => false,
-            ShapeKind::List(item, _) => is_in(&item.kind, name),
-            ShapeKind::Either(shapes) => shapes.iter().any(|shape| is_in(&shape.kind, name)),
-            ShapeKind::Table(Table { keys, choice }) => {
-                let of_variants = choice.iter().flat_map(|choice| &choice.variants);
-                is_in_format(keys, name) || of_variants.into_iter().any(|variant| is_in_format(&variant.keys, name))
-            }
-        }
-    }
-    keys.iter().any(|key| key.name == name || is_in(&key.shape.kind, name))
 }
 
 /// What errors call the experiment's file.

@@ -312,9 +312,25 @@ impl Node {
         }
     }
 
+    /// The entries to change, where this is a table; none otherwise.
+    pub fn entries_mut(&mut self) -> &mut [Entry] {
+        match &mut self.kind {
+            Kind::Table(entries) => entries,
+            _ => &mut [],
+        }
+    }
+
+    /// The text, where this is one.
+    pub fn text(&self) -> Option<&str> {
+        match &self.kind {
+            Kind::Text(text) => Some(text),
+            _ => None,
+        }
+    }
+
     /// Whether this is that text.
     pub fn is_text(&self, text: &str) -> bool {
-        matches!(&self.kind, Kind::Text(found) if found == text)
+        self.text() == Some(text)
     }
 
     /// The entry of this key, where this is a table that has it.
