@@ -43,7 +43,7 @@ pub fn explain(problems: &mut Vec<Problem>, root: &Node) -> HashSet<&'static str
         let Some(Cause::UnknownKey { key, accepted, meant }) = problem.cause.as_deref() else { continue };
         let synonyms = vocabulary::keys(key);
         // What another program calls so is meant for sure; what is spelled alike is less likely than what is spelled the same.
-        if meant.as_ref().is_some_and(|meant| synonyms.contains(&meant.as_str())) {
+        if meant.as_ref().is_some_and(|meant| synonyms.contains(meant)) {
             continue;
         }
         let homes = homes.get_or_insert_with(Homes::find);

@@ -27,6 +27,27 @@ pub struct Key {
     pub has_names: bool,
 }
 
+const SINGLE: Key = Key {
+    name: "",
+    is_section: false,
+    fixed: None,
+    without_axes: None,
+    least: None,
+    belongs_to_network: false,
+    is_of_no_run: false,
+    is_own: false,
+    completes: false,
+    has_names: false,
+};
+
+const fn single(name: &'static str) -> Key {
+    Key { name, ..SINGLE }
+}
+
+const fn section(name: &'static str) -> Key {
+    Key { name, is_section: true, ..SINGLE }
+}
+
 /// Every key, sections last.
 pub static KEYS: [Key; 16] = [
     Key { fixed: Some("it names the whole file"), is_of_no_run: true, is_own: true, ..single("name") },
@@ -63,25 +84,6 @@ pub static KEYS: [Key; 16] = [
 
 /// The keys of `[train]` that belong to a network.
 pub const OF_TRAINING_A_NETWORK: [&str; 4] = ["batch_size", "epochs", "sampling", "objective"];
-
-const fn section(name: &'static str) -> Key {
-    Key { is_section: true, ..single(name) }
-}
-
-const fn single(name: &'static str) -> Key {
-    Key {
-        name,
-        is_section: false,
-        fixed: None,
-        without_axes: None,
-        least: None,
-        belongs_to_network: false,
-        is_of_no_run: false,
-        is_own: false,
-        completes: false,
-        has_names: false,
-    }
-}
 
 /// The key of this name.
 pub fn key(name: &str) -> Option<&'static Key> {
