@@ -29,14 +29,6 @@ struct Key {
     origin: Origin,
 }
 
-/// Why a value cannot be put in its place: the index of the key at which the way ends.
-enum Obstacle {
-    /// The key is not there.
-    Missing(usize),
-    /// What the key before it leads to has no keys.
-    NoTable(usize),
-}
-
 /// Reads the arguments and sets in the tree what they say, one after the other; returns what they are and what is wrong with
 /// them. What is wrong is not set.
 pub fn all(sources: &mut Sources, arguments: &[String], tree: &mut Tree) -> (Vec<Assignment>, Vec<Problem>) {
@@ -119,20 +111,21 @@ impl Assignment {
     /// Puts the value into the tree.
     fn put(&self, sources: &Sources, tree: &mut Tree) -> Result<(), Problem> {
         let spare: Vec<NodeId> = self.keys.iter().map(|_| tree.new_node()).collect();
-        self.put_into(&mut tree.root, &spare).map_err(|obstacle| self.explain(&obstacle, sources, &tree.root))
+        self.put_into(&mut tree.root, &spare).map_err(|depth| self.explain(depth, sources, &tree.root))
     }
 
-    /// Puts the value below `root`; nodes on the way have the names in `spare`.
-    fn put_into(&self, root: &mut Node, spare: &[NodeId]) -> Result<(), Obstacle> {
+    /// Puts the value below `root`; nodes on the way have the names in `spare`. Where there is no way, it is the index of the key at which
+    /// it ends: that is not there, or what the key before it leads to has no keys.
+    fn put_into(&self, root: &mut Node, spare: &[NodeId]) -> Result<(), usize> {
         let mut node = root;
         for (depth, (key, &spare)) in self.keys.iter().zip(spare).enumerate() {
             if self.adds && self.is_optimizer(depth) {
                 spell_out_optimizers(node, spare);
             }
-            let Kind::Table(entries) = &mut node.kind else { return Err(Obstacle::NoTable(depth)) };
+            let Kind::Table(entries) = &mut node.kind else { return Err(depth) };
             let found = entries.iter().position(|entry| entry.key == key.name);
             if found.is_none() && !self.adds {
-                return Err(Obstacle::Missing(depth));
+                return Err(depth);
             }
             let position = found.unwrap_or_else(|| {
                 let section = Node { id: spare, origin: key.origin.clone(), kind: Kind::Table(Vec::new()) };
@@ -149,14 +142,13 @@ impl Assignment {
         Ok(())
     }
 
-    /// The obstacle as a person reads it.
-    fn explain(&self, obstacle: &Obstacle, sources: &Sources, root: &Node) -> Problem {
-        let (Obstacle::Missing(depth) | Obstacle::NoTable(depth)) = *obstacle;
+    /// Why the way ends at the key of this depth.
+    fn explain(&self, depth: usize, sources: &Sources, root: &Node) -> Problem {
         let around = self.keys[..depth].iter().try_fold(root, |node, key| Some(&node.entry(&key.name)?.value));
         let around = around.unwrap_or(root);
-        match obstacle {
-            Obstacle::Missing(_) => self.explain_missing(depth, around, sources, root),
-            Obstacle::NoTable(_) => self.explain_no_table(depth, around, sources),
+        match around.entries() {
+            Some(_) => self.explain_missing(depth, around, sources, root),
+            None => self.explain_no_table(depth, around, sources),
         }
     }
 
@@ -181,14 +173,14 @@ impl Assignment {
         };
         if elsewhere.len() > 1 {
             const MOST: usize = 6;
-            let listed = and(elsewhere.iter().take(MOST).map(String::as_str));
+            let places = listed(elsewhere.iter().take(MOST).map(String::as_str), " and");
             let more = elsewhere.len().saturating_sub(MOST);
             let more = if more == 0 { String::new() } else { format!(" and in {more} more places") };
-            problem = problem.help(format!("`{}` is there as {listed}{more}", key.name));
+            problem = problem.help(format!("`{}` is there as {places}{more}", key.name));
         }
         if elsewhere.is_empty() && !there.is_empty() {
             let place = if depth == 0 { file.to_owned() } else { format!("`{}`", path(&self.keys[..depth])) };
-            problem = problem.help(format!("{place} has {}", and(there)));
+            problem = problem.help(format!("{place} has {}", listed(there, " and")));
         }
         // What another section has does not belong to the top, and a section that is misspelled is not to be added.
         let is_elsewhere = depth == 0 && !elsewhere.is_empty();
@@ -381,11 +373,6 @@ fn one_or_more_texts(node: &Node) -> Option<Vec<(&str, &Node)>> {
         }
     }
     Some(texts)
-}
-
-/// The candidates in backticks, all of them meant.
-fn and<'a>(names: impl IntoIterator<Item = &'a str>) -> String {
-    listed(names, " and")
 }
 
 fn is_name(keys: &[Key]) -> bool {

@@ -207,8 +207,7 @@ impl Tree {
     /// there keep their places, new ones follow. `other` has no axes yet.
     pub fn lay_over(&mut self, other: Tree, is_section: &dyn Fn(&Node) -> bool) {
         let other = self.adopt(other);
-        let nothing = Node { kind: Kind::Absent, ..other.clone() };
-        let base = std::mem::replace(&mut self.root, nothing);
+        let base = std::mem::replace(&mut self.root, Node::of(Kind::Absent));
         self.root = merge::overlay(self, is_section, base, other);
     }
 
