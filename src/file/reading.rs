@@ -148,7 +148,8 @@ fn begin(origin: &Origin) -> (SourceId, usize) {
 
 /// Whether the alternatives are values of one key, and not patches, nor tables each under a name of its own.
 fn are_values(axis: &Axis) -> bool {
-    axis.form != Form::Patched && axis.alternatives.iter().all(|alternative| alternative.name.is_none())
+    // All have names or none has, and there may be a million.
+    axis.form != Form::Patched && axis.alternatives.first().is_some_and(|alternative| alternative.name.is_none())
 }
 
 fn holds_axis(node: &Node) -> bool {
