@@ -42,6 +42,7 @@ pub mod vocabulary;
 
 use compose::{Composed, Main, compose};
 pub use exclude::{Condition, Exclude, Wanted};
+use extends::NoText;
 pub use reading::{How, Reading};
 pub use sections::VARIANT;
 pub use single::single;
@@ -241,24 +242,19 @@ impl Experiment {
     /// Where it cannot be read as an experiment at all.
     pub fn read_with(path: &Path, set: &[String]) -> Result<Self, Mistakes> {
         let shown = path.display().to_string();
-        match std::fs::read(path).map(String::from_utf8) {
-            Ok(Ok(text)) => {
-                let stem = path.file_stem().unwrap_or_default().to_string_lossy();
-                let folder = path.parent().unwrap_or(Path::new(""));
-                let identity = path.canonicalize().ok();
-                Self::from_main(Main { shown: &shown, text, stem: &stem, folder, identity }, set)
-            }
-            Ok(Err(error)) => {
-                let at = error.utf8_error().valid_up_to();
-                Err(Mistakes::one(Problem::new(format!(
-                    "{shown} is not UTF-8 text: byte {at} belongs to no character"
-                ))))
-            }
-            Err(error) => Err(Mistakes::one(
-                Problem::new(format!("cannot read {shown}: {error}"))
-                    .help("the argument is the path of an experiment file"),
-            )),
-        }
+        let text = extends::read_text(path, &shown).map_err(|error| {
+            let problem = match error {
+                NoText::NotUtf8(message) => Problem::new(message),
+                NoText::Unreadable(message) => {
+                    Problem::new(message).help("the argument is the path of an experiment file")
+                }
+            };
+            Mistakes { sources: Sources::default(), problems: vec![problem] }
+        })?;
+        let stem = path.file_stem().unwrap_or_default().to_string_lossy();
+        let folder = path.parent().unwrap_or(Path::new(""));
+        let identity = path.canonicalize().ok();
+        Self::from_main(Main { shown: &shown, text, stem: &stem, folder, identity }, set)
     }
 
     /// Reads a text that errors call `shown` and whose experiment is named `stem` unless it names itself.
@@ -426,10 +422,6 @@ impl Experiment {
 }
 
 impl Mistakes {
-    fn one(problem: Problem) -> Self {
-        Self { sources: Sources::default(), problems: vec![problem] }
-    }
-
     /// All mistakes as a person reads them. `color` asks for terminal colors.
     pub fn render(&self, color: bool) -> String {
         value::problem::render(&self.sources, &self.problems, color)

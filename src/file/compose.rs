@@ -102,56 +102,34 @@ fn section_of<'n>(sources: &Sources, root: &'n Node, origin: &Origin) -> Option<
 
 /// Makes relative paths of data that are written in a base start where those of the file do.
 fn rebase_paths(tree: &mut Tree, folders: &HashMap<SourceId, &Path>) {
-    let sources_of = |data: &Node| {
-        let mut names: Vec<String> = Vec::new();
-        // The name, or an axis of them in any form.
-        if let Some(source) = data.entry("source") {
-            source.value.clone().for_each(&mut |node| {
-                if let Kind::Text(name) = &node.kind {
-                    names.push(name.clone());
-                }
-            });
-        }
-        names
-    };
-    let mut all_sources: Vec<String> = Vec::new();
-    for entry in tree.root.entries().unwrap_or_default() {
-        match entry.key.as_str() {
-            "data" => all_sources.extend(sources_of(&entry.value)),
-            VARIANT => {
-                let variants = entry.value.entries().unwrap_or_default().iter();
-                let patches = variants.filter_map(|variant| variant.value.entry("data"));
-                patches.for_each(|data| all_sources.extend(sources_of(&data.value)));
+    let mut sections: Vec<&mut Entry> = Vec::new();
+    for entry in tree.root.entries_mut() {
+        match entry.key == VARIANT {
+            true => {
+                let variants = entry.value.entries_mut().iter_mut();
+                sections.extend(variants.flat_map(|variant| variant.value.entries_mut()));
             }
-            _ => {}
+            false => sections.push(entry),
         }
     }
-    let rebase = |data: &mut Node| {
+    sections.retain(|section| section.key == "data");
+    // The name, or an axis of them in any form.
+    let sources_of = |data: &Node| -> Vec<String> {
+        let places = data.entry("source").into_iter().flat_map(|source| source.value.walk());
+        places.filter_map(|place| place.node.text().map(str::to_owned)).collect()
+    };
+    let all_sources: Vec<String> = sections.iter().flat_map(|section| sources_of(&section.value)).collect();
+    for Entry { value: data, .. } in sections {
         // What names no source has the keys of one that another part names.
         let own = sources_of(data);
         let sources = if own.is_empty() { &all_sources } else { &own };
         let path_keys: Vec<&str> = sources.iter().flat_map(|source| Source::path_keys(source)).copied().collect();
-        let Kind::Table(entries) = &mut data.kind else { return };
-        for entry in entries.iter_mut().filter(|entry| path_keys.contains(&entry.key.as_str())) {
+        for entry in data.entries_mut().iter_mut().filter(|entry| path_keys.contains(&entry.key.as_str())) {
             entry.value.for_each(&mut |node| {
                 if let (Kind::Text(path), Some(folder)) = (&mut node.kind, folders.get(&node.origin.source)) {
                     *path = folder.join(&*path).to_string_lossy().into_owned();
                 }
             });
-        }
-    };
-    let Kind::Table(entries) = &mut tree.root.kind else { return };
-    for entry in entries {
-        match (entry.key.as_str(), &mut entry.value.kind) {
-            ("data", _) => rebase(&mut entry.value),
-            (VARIANT, Kind::Table(variants)) => {
-                for variant in variants {
-                    if let Kind::Table(patch) = &mut variant.value.kind {
-                        patch.iter_mut().filter(|entry| entry.key == "data").for_each(|entry| rebase(&mut entry.value));
-                    }
-                }
-            }
-            _ => {}
         }
     }
 }

@@ -150,15 +150,13 @@ impl Reader<'_> {
         if identity.as_ref().is_some_and(|identity| self.reached.contains(identity)) {
             return;
         }
-        let text = match std::fs::read(&on_disk).map(String::from_utf8) {
-            Ok(Ok(text)) => text,
-            Ok(Err(error)) => {
-                let at = error.utf8_error().valid_up_to();
-                let message = format!("`extends`: {shown} is not UTF-8 text: byte {at} belongs to no character");
-                return self.problems.push(Problem::new(message).at(origin));
+        let text = match read_text(&on_disk, &shown) {
+            Ok(text) => text,
+            Err(NoText::NotUtf8(message)) => {
+                return self.problems.push(Problem::new(format!("`extends`: {message}")).at(origin));
             }
-            Err(error) => {
-                let problem = Problem::new(format!("`extends`: cannot read {shown}: {error}")).at(origin.clone());
+            Err(NoText::Unreadable(message)) => {
+                let problem = Problem::new(format!("`extends`: {message}")).at(origin.clone());
                 let problem = match similar_file(&on_disk) {
                     Some(meant) => {
                         let meant = Path::new(path).with_file_name(meant);
@@ -178,6 +176,21 @@ impl Reader<'_> {
         self.chain.pop();
         self.bases.push(Base { source, path: relative, folder: own_folder });
     }
+}
+
+/// Why there is no text of a file.
+pub enum NoText {
+    Unreadable(String),
+    NotUtf8(String),
+}
+
+/// The text of the file at `path`, which messages call `shown`.
+pub fn read_text(path: &Path, shown: &str) -> Result<String, NoText> {
+    let bytes = std::fs::read(path).map_err(|error| NoText::Unreadable(format!("cannot read {shown}: {error}")))?;
+    String::from_utf8(bytes).map_err(|error| {
+        let at = error.utf8_error().valid_up_to();
+        NoText::NotUtf8(format!("{shown} is not UTF-8 text: byte {at} belongs to no character"))
+    })
 }
 
 /// The name of a TOML file beside the one that is not there, if it is nearly the same.

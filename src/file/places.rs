@@ -5,13 +5,13 @@ use std::collections::HashSet;
 use super::format::{Key, Table, Variant, format};
 use super::{sections, vocabulary};
 use crate::value::problem::{Cause, Problem, did_you_mean, listed};
-use crate::value::{Entry, Kind, Node, Origin, Tree};
+use crate::value::{Entry, Node, Origin, Tree};
 
 /// Gives sections that are called something else the name that is meant, where no section has it yet, so that they are read;
 /// reports them.
 pub fn name_sections(tree: &mut Tree) -> Vec<Problem> {
     let mut problems = Vec::new();
-    let Kind::Table(entries) = &mut tree.root.kind else { return problems };
+    let entries = tree.root.entries_mut();
     let mut taken: HashSet<String> = entries.iter().map(|entry| entry.key.clone()).collect();
     for entry in entries {
         if sections::key(&entry.key).is_some() || entry.value.entries().is_none() {
@@ -36,22 +36,24 @@ pub fn name_sections(tree: &mut Tree) -> Vec<Problem> {
 /// Says of each unknown key where it belongs, if that is somewhere else in the file, of which `root` is the tree. What is said to be
 /// missing and stands in another place is left out. Returns the sections that miss a key so.
 pub fn explain(problems: &mut Vec<Problem>, root: &Node) -> HashSet<&'static str> {
-    let mut homes = None;
+    let mut known = None;
     let mut missed = HashSet::new();
     let mut misplaced: HashSet<String> = HashSet::new();
     for problem in problems.iter_mut() {
         let Some(Cause::UnknownKey { key, accepted, meant }) = problem.cause.as_deref() else { continue };
         let synonyms = vocabulary::keys(key);
         // What another program calls so is meant for sure; what is spelled alike is less likely than what is spelled the same.
-        if meant.as_ref().is_some_and(|meant| synonyms.contains(&meant.as_str())) {
+        if meant.as_ref().is_some_and(|meant| synonyms.contains(meant)) {
             continue;
         }
-        let homes = homes.get_or_insert_with(Homes::find);
+        let format = known.get_or_insert_with(format);
         let key = key.clone();
         let around = problem.origin.as_ref().and_then(|origin| section_of(root, origin));
         let also = if meant.is_none() { synonyms } else { &[] };
         let mut candidates = std::iter::once(key.as_str()).chain(also.iter().copied());
-        let Some((name, home)) = candidates.find_map(|name| Some((name, homes.of(name, around)?))) else { continue };
+        let Some((name, home)) = candidates.find_map(|name| Some((name, home(format, name, around)?))) else {
+            continue;
+        };
         match &home {
             Home::Section(section) => _ = missed.insert(*section),
             Home::Top | Home::TopSection => _ = misplaced.insert(name.to_owned()),
@@ -107,8 +109,9 @@ impl Home {
             Self::Section(section) => format!("`{name}` belongs to [{section}]"),
             Self::Kinds { section: "optimizer", is_there: false, .. } => format!("`{name}` belongs to an optimizer"),
             Self::Kinds { section, is_there: false, .. } => format!("`{name}` belongs to [{section}]"),
-            Self::Kinds { section: "data", .. } => format!("this source has no `{name}`"),
-            Self::Kinds { section, .. } => format!("this {section} has no `{name}`"),
+            Self::Kinds { section, tag, .. } => {
+                format!("this {} has no `{name}`", if tag == "kind" { *section } else { tag.as_str() })
+            }
             Self::IsOptimizer => format!("`{name}` is an optimizer of its own"),
         }
     }
@@ -147,26 +150,16 @@ impl Home {
     }
 }
 
-/// Every key that a section accepts, as the [`format`](super::format) of the file says.
-struct Homes(Vec<(&'static str, Table)>);
-
-impl Homes {
-    fn find() -> Self {
-        let format = format();
-        let table = |section: &str| format.iter().find(|key| key.name == section)?.shape.table().cloned();
-        Self(sections::all().filter_map(|section| Some((section, table(section)?))).collect())
+/// Where `key` belongs, which stands in the section `around`, as the format says.
+fn home(format: &[Key], key: &str, around: Option<&str>) -> Option<Home> {
+    if let Some(found) = sections::key(key) {
+        return Some(if found.is_section { Home::TopSection } else { Home::Top });
     }
-
-    /// Where `key` belongs, which stands in the section `around`.
-    fn of(&self, key: &str, around: Option<&str>) -> Option<Home> {
-        if let Some(found) = sections::key(key) {
-            return Some(if found.is_section { Home::TopSection } else { Home::Top });
-        }
-        self.0.iter().find_map(|(section, table)| home_in(section, table, key, around)).or_else(|| {
-            let (_, optimizers) = self.0.iter().find(|(section, _)| *section == "optimizer")?;
-            optimizers.choice.as_ref()?.variants.iter().any(|kind| kind.name == key).then_some(Home::IsOptimizer)
-        })
-    }
+    let tables = || format.iter().filter_map(|key| Some((sections::get(&key.name)?, key.shape.table()?)));
+    tables().find_map(|(section, table)| home_in(section.name, table, key, around)).or_else(|| {
+        let (_, optimizers) = tables().find(|(section, _)| section.has_names)?;
+        optimizers.variants().iter().any(|kind| kind.name == key).then_some(Home::IsOptimizer)
+    })
 }
 
 fn home_in(section: &'static str, table: &Table, key: &str, around: Option<&str>) -> Option<Home> {
@@ -196,9 +189,8 @@ mod tests {
 
     #[test]
     fn every_section_tells_its_keys() {
-        let homes = Homes::find();
-        assert_eq!(homes.0.len(), sections::all().count() - 1, "all but the variants");
-        let of = |key: &str| homes.of(key, None);
+        let format = format();
+        let of = |key: &str| home(&format, key, None);
         assert!(matches!(of("lr"), Some(Home::Section("optimizer"))));
         assert!(matches!(of("validation_share"), Some(Home::Section("data"))));
         assert!(matches!(of("source"), Some(Home::Section("data"))));

@@ -411,7 +411,7 @@ impl<'t> Chain<'t> {
 fn all_keys(table: &Table) -> Vec<Key> {
     let mut keys: Vec<Key> = table.keys.clone();
     let mut owners: Vec<(String, Vec<(String, String)>)> = Vec::new();
-    for variant in table.choice.iter().flat_map(|choice| &choice.variants) {
+    for variant in table.variants() {
         for key in &variant.keys {
             let own = (variant.name.clone(), key.doc.clone());
             match owners.iter_mut().find(|(name, _)| *name == key.name) {
@@ -516,15 +516,8 @@ fn word(word: &str, doc: &str, value: Value) -> Value {
 
 /// Whether there are tables with keys in it.
 fn has_settings(shape: &Shape) -> bool {
-    match &shape.kind {
-        ShapeKind::Plain(_) => false,
-        ShapeKind::List(items, _) => has_settings(items),
-        ShapeKind::Either(shapes) => shapes.iter().any(has_settings),
-        ShapeKind::Table(Table { keys, choice }) => {
-            let variants = choice.iter().flat_map(|choice| &choice.variants);
-            !keys.is_empty() || variants.into_iter().any(|variant| !variant.keys.is_empty())
-        }
-    }
+    let has = |table: &&Table| !table.keys.is_empty() || table.variants().iter().any(|kind| !kind.keys.is_empty());
+    shape.tables().iter().any(has)
 }
 
 /// The type's name, or what it is made of.

@@ -28,6 +28,27 @@ pub struct Key {
     pub has_names: bool,
 }
 
+const SINGLE: Key = Key {
+    name: "",
+    is_section: false,
+    fixed: None,
+    without_axes: None,
+    least: None,
+    belongs_to_network: false,
+    is_of_no_run: false,
+    is_own: false,
+    completes: false,
+    has_names: false,
+};
+
+const fn single(name: &'static str) -> Key {
+    Key { name, ..SINGLE }
+}
+
+const fn section(name: &'static str) -> Key {
+    Key { name, is_section: true, ..SINGLE }
+}
+
 /// Every key, sections last.
 pub static KEYS: [Key; 16] = [
     Key { fixed: Some("it names the whole file"), is_of_no_run: true, is_own: true, ..single("name") },
@@ -61,25 +82,6 @@ pub static KEYS: [Key; 16] = [
         ..section(VARIANT)
     },
 ];
-
-const fn section(name: &'static str) -> Key {
-    Key { is_section: true, ..single(name) }
-}
-
-const fn single(name: &'static str) -> Key {
-    Key {
-        name,
-        is_section: false,
-        fixed: None,
-        without_axes: None,
-        least: None,
-        belongs_to_network: false,
-        is_of_no_run: false,
-        is_own: false,
-        completes: false,
-        has_names: false,
-    }
-}
 
 /// The key of this name.
 pub fn key(name: &str) -> Option<&'static Key> {

@@ -3,7 +3,7 @@
 //! The key leads to a value as it would in the file, the value is TOML, and a plain word is text without its quotes, which a
 //! shell would take away anyhow. Only what is there can be set; `+KEY=VALUE` also adds what is not.
 
-use super::format::{self, ShapeKind, Table, format};
+use super::format::{every_key, format};
 use super::sections::VARIANT;
 use super::{sections, vocabulary};
 use crate::shell;
@@ -27,14 +27,6 @@ pub struct Assignment {
 struct Key {
     name: String,
     origin: Origin,
-}
-
-/// Why a value cannot be put in its place: the index of the key at which the way ends.
-enum Obstacle {
-    /// The key is not there.
-    Missing(usize),
-    /// What the key before it leads to has no keys.
-    NoTable(usize),
 }
 
 /// Reads the arguments and sets in the tree what they say, one after the other; returns what they are and what is wrong with
@@ -119,20 +111,21 @@ impl Assignment {
     /// Puts the value into the tree.
     fn put(&self, sources: &Sources, tree: &mut Tree) -> Result<(), Problem> {
         let spare: Vec<NodeId> = self.keys.iter().map(|_| tree.new_node()).collect();
-        self.put_into(&mut tree.root, &spare).map_err(|obstacle| self.explain(&obstacle, sources, &tree.root))
+        self.put_into(&mut tree.root, &spare).map_err(|depth| self.explain(depth, sources, &tree.root))
     }
 
-    /// Puts the value below `root`; nodes on the way have the names in `spare`.
-    fn put_into(&self, root: &mut Node, spare: &[NodeId]) -> Result<(), Obstacle> {
+    /// Puts the value below `root`; nodes on the way have the names in `spare`. Where there is no way, it is the index of the key at which
+    /// it ends: that is not there, or what the key before it leads to has no keys.
+    fn put_into(&self, root: &mut Node, spare: &[NodeId]) -> Result<(), usize> {
         let mut node = root;
         for (depth, (key, &spare)) in self.keys.iter().zip(spare).enumerate() {
             if self.adds && self.is_optimizer(depth) {
                 spell_out_optimizers(node, spare);
             }
-            let Kind::Table(entries) = &mut node.kind else { return Err(Obstacle::NoTable(depth)) };
+            let Kind::Table(entries) = &mut node.kind else { return Err(depth) };
             let found = entries.iter().position(|entry| entry.key == key.name);
             if found.is_none() && !self.adds {
-                return Err(Obstacle::Missing(depth));
+                return Err(depth);
             }
             let position = found.unwrap_or_else(|| {
                 let section = Node { id: spare, origin: key.origin.clone(), kind: Kind::Table(Vec::new()) };
@@ -149,14 +142,13 @@ impl Assignment {
         Ok(())
     }
 
-    /// The obstacle as a person reads it.
-    fn explain(&self, obstacle: &Obstacle, sources: &Sources, root: &Node) -> Problem {
-        let (Obstacle::Missing(depth) | Obstacle::NoTable(depth)) = *obstacle;
+    /// Why the way ends at the key of this depth.
+    fn explain(&self, depth: usize, sources: &Sources, root: &Node) -> Problem {
         let around = self.keys[..depth].iter().try_fold(root, |node, key| Some(&node.entry(&key.name)?.value));
         let around = around.unwrap_or(root);
-        match obstacle {
-            Obstacle::Missing(_) => self.explain_missing(depth, around, sources, root),
-            Obstacle::NoTable(_) => self.explain_no_table(depth, around, sources),
+        match around.entries() {
+            Some(_) => self.explain_missing(depth, around, sources, root),
+            None => self.explain_no_table(depth, around, sources),
         }
     }
 
@@ -181,21 +173,21 @@ impl Assignment {
         };
         if elsewhere.len() > 1 {
             const MOST: usize = 6;
-            let listed = and(elsewhere.iter().take(MOST).map(String::as_str));
+            let places = listed(elsewhere.iter().take(MOST).map(String::as_str), " and");
             let more = elsewhere.len().saturating_sub(MOST);
             let more = if more == 0 { String::new() } else { format!(" and in {more} more places") };
-            problem = problem.help(format!("`{}` is there as {listed}{more}", key.name));
+            problem = problem.help(format!("`{}` is there as {places}{more}", key.name));
         }
         if elsewhere.is_empty() && !there.is_empty() {
             let place = if depth == 0 { file.to_owned() } else { format!("`{}`", path(&self.keys[..depth])) };
-            problem = problem.help(format!("{place} has {}", and(there)));
+            problem = problem.help(format!("{place} has {}", listed(there, " and")));
         }
         // What another section has does not belong to the top, and a section that is misspelled is not to be added.
         let is_elsewhere = depth == 0 && !elsewhere.is_empty();
         let is_misspelled = near.is_some();
         // A name of an optimizer or a variant is free, what stands below it is not.
         let last = self.keys[self.keys.len() - 1].name.as_str();
-        let is_known = is_in_format(&format(), last);
+        let is_known = every_key(&format(), "").iter().any(|(_, key)| key.name == last);
         if is_elsewhere || is_misspelled || !is_known {
             problem
         } else {
@@ -227,22 +219,6 @@ impl Assignment {
     fn adding(&self, sources: &Sources) -> String {
         shell::word(&format!("+{}", sources.text(self.value.origin.source))).into_owned()
     }
-}
-
-/// Whether some table of the format has a key of this name.
-fn is_in_format(keys: &[format::Key], name: &str) -> bool {
-    fn is_in(shape: &ShapeKind, name: &str) -> bool {
-        match shape {
-            ShapeKind::Plain(_) => false,
-            ShapeKind::List(item, _) => is_in(&item.kind, name),
-            ShapeKind::Either(shapes) => shapes.iter().any(|shape| is_in(&shape.kind, name)),
-            ShapeKind::Table(Table { keys, choice }) => {
-                let of_variants = choice.iter().flat_map(|choice| &choice.variants);
-                is_in_format(keys, name) || of_variants.into_iter().any(|variant| is_in_format(&variant.keys, name))
-            }
-        }
-    }
-    keys.iter().any(|key| key.name == name || is_in(&key.shape.kind, name))
 }
 
 /// What errors call the experiment's file.
@@ -397,11 +373,6 @@ fn one_or_more_texts(node: &Node) -> Option<Vec<(&str, &Node)>> {
         }
     }
     Some(texts)
-}
-
-/// The candidates in backticks, all of them meant.
-fn and<'a>(names: impl IntoIterator<Item = &'a str>) -> String {
-    listed(names, " and")
 }
 
 fn is_name(keys: &[Key]) -> bool {

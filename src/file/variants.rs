@@ -144,8 +144,7 @@ impl Variants {
 }
 
 fn root_entry<'t>(tree: &'t mut Tree, key: &str) -> Option<&'t mut Entry> {
-    let Kind::Table(sections) = &mut tree.root.kind else { return None };
-    sections.iter_mut().find(|section| section.key == key)
+    tree.root.entries_mut().iter_mut().find(|section| section.key == key)
 }
 
 fn position(entries: &[Entry], key: &str) -> Option<usize> {

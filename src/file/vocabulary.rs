@@ -11,13 +11,11 @@ pub fn problem(fault: Fault) -> Problem {
 /// The same problem, with what people mean by its words and what there is to know of them.
 pub fn explain(mut problem: Problem) -> Problem {
     let Some(cause) = problem.cause.as_deref_mut() else { return problem };
-    let known = |meant: &'static [&str], accepted: &[String]| {
-        meant.iter().copied().find(|name| accepted.iter().any(|known| known == name))
-    };
+    let known = |meant: &'static [&str], accepted: &[&str]| meant.iter().copied().find(|name| accepted.contains(name));
     let (meant, note) = match cause {
         Cause::UnknownKey { key, accepted, meant } => {
             let synonym = known(keys(key), accepted);
-            *meant = synonym.map(str::to_owned).or(meant.take());
+            *meant = synonym.or(*meant);
             (synonym, note_on_key(key).map(|note| (0, note)))
         }
         Cause::UnknownName { name, accepted } => {

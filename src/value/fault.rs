@@ -33,11 +33,11 @@ struct Place {
 enum What {
     UnknownKey {
         key: String,
-        expected: Vec<String>,
+        expected: Vec<&'static str>,
     },
     UnknownName {
         found: String,
-        expected: Vec<String>,
+        expected: Vec<&'static str>,
         /// Whether it is the name of a table, which may be any where the table says its kind.
         is_of_own: bool,
     },
@@ -87,7 +87,7 @@ impl Fault {
         let mut problem = match what {
             What::UnknownKey { key, expected } => unknown_key(key, expected),
             What::UnknownName { found, expected, is_of_own } => {
-                let known = || expected.iter().map(String::as_str);
+                let known = || expected.iter().copied();
                 let mut problem = Problem::new(format!("{of_key}`{found}` is not one of the accepted names"));
                 problem = match did_you_mean(&found, known()) {
                     Some(meant) => problem.meaning(meant),
@@ -174,7 +174,7 @@ impl Fault {
         choice: &Choice,
         expected: impl IntoIterator<Item = &'static str>,
     ) -> Self {
-        let expected = expected.into_iter().map(str::to_owned).collect();
+        let expected = expected.into_iter().collect();
         Self::new(What::UnknownKey { key: entry.key.clone(), expected }).at_key(entry, choice)
     }
 
@@ -230,13 +230,11 @@ impl Error for Fault {
     }
 
     fn unknown_variant(found: &str, expected: &'static [&'static str]) -> Self {
-        let expected = expected.iter().map(|&name| name.to_owned()).collect();
-        Self::new(What::UnknownName { found: found.to_owned(), expected, is_of_own: false })
+        Self::new(What::UnknownName { found: found.to_owned(), expected: expected.to_vec(), is_of_own: false })
     }
 
     fn unknown_field(key: &str, expected: &'static [&'static str]) -> Self {
-        let expected = expected.iter().map(|&name| name.to_owned()).collect();
-        Self::new(What::UnknownKey { key: key.to_owned(), expected })
+        Self::new(What::UnknownKey { key: key.to_owned(), expected: expected.to_vec() })
     }
 
     fn missing_field(key: &'static str) -> Self {
@@ -245,18 +243,17 @@ impl Error for Fault {
 }
 
 /// A key that is none of `accepted`, as a person reads it.
-fn unknown_key(key: String, accepted: Vec<String>) -> Problem {
-    let known = || accepted.iter().map(String::as_str);
+fn unknown_key(key: String, accepted: Vec<&'static str>) -> Problem {
+    let meant = did_you_mean(&key, accepted.iter().copied());
     let problem = Problem::new(format!("unknown key `{key}`"));
-    let meant = did_you_mean(&key, known()).map(str::to_owned);
-    let problem = match &meant {
+    let problem = match meant {
         Some(meant) => problem.meaning(meant),
         None => problem.label("nothing here has this name"),
     };
-    let problem = match accepted.as_slice() {
-        [] => problem.help("no settings are accepted here"),
-        _ => problem.help(format!("accepted here: {}", listed(known(), ","))),
-    };
+    let problem = problem.help(match accepted.as_slice() {
+        [] => "no settings are accepted here".to_owned(),
+        accepted => format!("accepted here: {}", listed(accepted.iter().copied(), ",")),
+    });
     problem.cause(Cause::UnknownKey { key, accepted, meant })
 }
 

@@ -231,8 +231,7 @@ impl Tree {
     /// there keep their places, new ones follow. `other` has no axes yet.
     pub fn lay_over(&mut self, other: Tree, is_section: &dyn Fn(&Node) -> bool) {
         let other = self.adopt(other);
-        let nothing = Node { kind: Kind::Absent, ..other.clone() };
-        let base = std::mem::replace(&mut self.root, nothing);
+        let base = std::mem::replace(&mut self.root, Node::of(Kind::Absent));
         self.root = merge::overlay(self, is_section, base, other);
     }
 
@@ -391,9 +390,25 @@ impl Node {
         }
     }
 
+    /// The entries to change, where this is a table; none otherwise.
+    pub fn entries_mut(&mut self) -> &mut [Entry] {
+        match &mut self.kind {
+            Kind::Table(entries) => entries,
+            _ => &mut [],
+        }
+    }
+
+    /// The text, where this is one.
+    pub fn text(&self) -> Option<&str> {
+        match &self.kind {
+            Kind::Text(text) => Some(text),
+            _ => None,
+        }
+    }
+
     /// Whether this is that text.
     pub fn is_text(&self, text: &str) -> bool {
-        matches!(&self.kind, Kind::Text(found) if found == text)
+        self.text() == Some(text)
     }
 
     /// The entry of this key, where this is a table that has it.

@@ -6,7 +6,7 @@ use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
 use super::problem::Problem;
-use super::syntax::{SyntaxError, explain, whole_characters};
+use super::syntax::{explain, whole_characters};
 use super::{Entry, Kind, Node, NodeId, Origin, SourceId, Sources, Tree};
 
 /// Parses the text of `source`.
@@ -25,10 +25,8 @@ pub fn parse_text(source: SourceId, text: &str) -> Result<Tree, Vec<Problem>> {
     let (table, errors) = DeTable::parse_recoverable(text);
     let mut parser = Parser { source, text, nodes: 0, problems: Vec::new() };
     let found = errors.iter().map(|error| (error.span().unwrap_or(0..0), error.message().to_owned())).collect();
-    for SyntaxError { span, message, help, cause } in explain(text, found) {
-        let problem = Problem::new(message).at(parser.origin(span));
-        parser.problems.push(Problem { help: Vec::from_iter(help), cause: cause.map(Box::new), ..problem });
-    }
+    let problems = explain(text, found).into_iter().map(|(span, problem)| problem.at(parser.origin(span))).collect();
+    parser.problems = problems;
     if !parser.problems.is_empty() {
         return Err(parser.problems);
     }

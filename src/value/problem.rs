@@ -24,9 +24,9 @@ pub struct Problem {
 pub enum Cause {
     /// A key that is not accepted where it stands, those that are, and the one of them that was probably meant. The last hint lists
     /// what is accepted.
-    UnknownKey { key: String, accepted: Vec<String>, meant: Option<String> },
+    UnknownKey { key: String, accepted: Vec<&'static str>, meant: Option<&'static str> },
     /// A name that is none of the accepted ones.
-    UnknownName { name: String, accepted: Vec<String> },
+    UnknownName { name: String, accepted: Vec<&'static str> },
     /// The key's value is none that it takes, or it has none. The first hints say how to write it; what the key means comes next.
     Unfit { key: String, hints: usize },
     /// A header that is there already: its line, and its last key.

@@ -218,32 +218,25 @@ impl Serializer for Writer {
 /// The items of a list.
 struct List(Vec<Node>);
 
-impl SerializeSeq for List {
-    type Ok = Option<Value>;
-    type Error = Error;
+macro_rules! items {
+    ($($of:ident)+) => { $(
+        impl $of for List {
+            type Ok = Option<Value>;
+            type Error = Error;
 
-    fn serialize_element<T: Serialize + ?Sized>(&mut self, value: &T) -> Result<(), Error> {
-        self.0.push(serialize(value)?);
-        Ok(())
-    }
+            fn serialize_element<T: Serialize + ?Sized>(&mut self, value: &T) -> Result<(), Error> {
+                self.0.push(serialize(value)?);
+                Ok(())
+            }
 
-    fn end(self) -> Written {
-        plain(Kind::List(self.0))
-    }
+            fn end(self) -> Written {
+                plain(Kind::List(self.0))
+            }
+        }
+    )+ };
 }
 
-impl SerializeTuple for List {
-    type Ok = Option<Value>;
-    type Error = Error;
-
-    fn serialize_element<T: Serialize + ?Sized>(&mut self, value: &T) -> Result<(), Error> {
-        SerializeSeq::serialize_element(self, value)
-    }
-
-    fn end(self) -> Written {
-        SerializeSeq::end(self)
-    }
-}
+items! { SerializeSeq SerializeTuple }
 
 /// The entries of the parts of a tuple struct.
 struct Shared(Vec<Entry>);
@@ -315,28 +308,21 @@ impl SerializeMap for Table {
     }
 }
 
-impl SerializeStruct for Table {
-    type Ok = Option<Value>;
-    type Error = Error;
+macro_rules! fields {
+    ($($of:ident)+) => { $(
+        impl $of for Table {
+            type Ok = Option<Value>;
+            type Error = Error;
 
-    fn serialize_field<T: Serialize + ?Sized>(&mut self, key: &'static str, value: &T) -> Result<(), Error> {
-        self.add(key, value)
-    }
+            fn serialize_field<T: Serialize + ?Sized>(&mut self, key: &'static str, value: &T) -> Result<(), Error> {
+                self.add(key, value)
+            }
 
-    fn end(self) -> Written {
-        self.finish()
-    }
+            fn end(self) -> Written {
+                self.finish()
+            }
+        }
+    )+ };
 }
 
-impl SerializeStructVariant for Table {
-    type Ok = Option<Value>;
-    type Error = Error;
-
-    fn serialize_field<T: Serialize + ?Sized>(&mut self, key: &'static str, value: &T) -> Result<(), Error> {
-        self.add(key, value)
-    }
-
-    fn end(self) -> Written {
-        self.finish()
-    }
-}
+fields! { SerializeStruct SerializeStructVariant }

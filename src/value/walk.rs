@@ -57,14 +57,9 @@ impl Node {
 }
 
 impl<'t> Place<'t> {
-    /// The place directly around this one; none where the walk began.
-    pub fn around(&self) -> Option<&Place<'t>> {
-        self.around.as_deref()
-    }
-
     /// This place, the one around it, and so on.
-    fn outwards(&self) -> impl Iterator<Item = &Place<'t>> {
-        std::iter::successors(Some(self), |place| place.around())
+    pub fn outwards(&self) -> impl Iterator<Item = &Place<'t>> {
+        std::iter::successors(Some(self), |place| place.around.as_deref())
     }
 
     /// The entry whose value this is; none where it is an alternative or an item of one.
