@@ -16,13 +16,14 @@ const LONGEST_ROW: usize = 48;
 
 /// Does `$body` for each `$index` from 0 up to `$count`, a constant of 13 at most, as if it were written out. Neither a loop nor a
 /// closure will do: arrays that are indexed by literals live in registers, and intrinsics are compiled to single instructions
-/// only in the function that is compiled for them, not in a closure within it.
+/// only in the function that is compiled for them, not in a closure within it. What is beyond the count is not compiled: its
+/// condition is known before the compiler generates code.
 macro_rules! unroll {
     ($index:ident in $count:ident $body:block) => {
         unroll!($index in $count $body: 0 1 2 3 4 5 6 7 8 9 10 11 12)
     };
     ($index:ident in $count:ident $body:block: $($literal:literal)*) => {
-        $(if $literal < $count {
+        $(if const { $literal < $count } {
             let $index = $literal;
             $body
         })*

@@ -104,7 +104,7 @@ pub fn columns<R: Element, V: Lanes<R>, S: Source<R>>(
             ($($vectors:literal)*) => {
                 match count {
                     // What a vector has no use for is not compiled.
-                    $($vectors if V::FEWEST <= $vectors && $vectors <= V::MOST => {
+                    $($vectors if const { V::FEWEST <= $vectors && $vectors <= V::MOST } => {
                         rows::<R, V, S, $vectors>(zero, a, nonzeros, b, out, range);
                     })*
                     _ => unreachable!("a panel of {} to {} vectors", V::FEWEST, V::MOST),

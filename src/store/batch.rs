@@ -6,10 +6,11 @@ use std::path::{Path, PathBuf};
 use std::str::FromStr;
 use std::sync::Arc;
 
-use arrow::array::{AsArray, BooleanArray, DictionaryArray, RecordBatch, StringArray};
-use arrow::compute::filter_record_batch;
-use arrow::datatypes::Int32Type;
-use arrow::error::ArrowError;
+use arrow_array::cast::AsArray;
+use arrow_array::types::Int32Type;
+use arrow_array::{BooleanArray, DictionaryArray, RecordBatch, StringArray};
+use arrow_schema::ArrowError;
+use arrow_select::filter::filter_record_batch;
 
 use super::disk;
 use super::error::Error;

@@ -7,8 +7,11 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, LazyLock};
 use std::time::SystemTime;
 
-use arrow::array::{Array, ArrayAccessor, ArrayRef, AsArray, RecordBatch, StringArray};
-use arrow::datatypes::{ArrowPrimitiveType, Float64Type, Int32Type, Int64Type, Schema, SchemaRef};
+use arrow_array::ArrowPrimitiveType;
+use arrow_array::cast::AsArray;
+use arrow_array::types::{Float64Type, Int32Type, Int64Type};
+use arrow_array::{Array, ArrayAccessor, ArrayRef, RecordBatch, StringArray};
+use arrow_schema::{Schema, SchemaRef};
 
 use super::batch::{self, BatchName};
 use super::error::Error;

@@ -6,7 +6,7 @@ use std::path::Path;
 use std::thread;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use arrow::temporal_conversions::timestamp_s_to_datetime;
+use arrow_array::temporal_conversions::timestamp_s_to_datetime;
 use serde::{Deserialize, Serialize};
 
 use super::error::Error;

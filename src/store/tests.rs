@@ -6,8 +6,9 @@ use std::collections::BTreeSet;
 use std::fs::{self, File};
 use std::sync::Arc;
 
-use arrow::array::{AsArray, Float64Array, RecordBatch};
-use arrow::datatypes::{Float64Type, Int32Type, Int64Type};
+use arrow_array::cast::AsArray;
+use arrow_array::types::{Float64Type, Int32Type, Int64Type};
+use arrow_array::{Float64Array, RecordBatch};
 use parquet::arrow::ArrowWriter;
 use parquet::file::metadata::KeyValue;
 use parquet::file::properties::WriterProperties;

@@ -11,10 +11,12 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use arrow::array::{Array, ArrayRef, AsArray, Float64Array, RecordBatch, StringArray, new_null_array};
-use arrow::compute::concat_batches;
-use arrow::datatypes::{Field, Float64Type, Int32Type, Schema, SchemaRef};
-use arrow::error::ArrowError;
+use arrow_array::cast::AsArray;
+use arrow_array::types::{Float64Type, Int32Type};
+use arrow_array::{Array, ArrayRef, Float64Array, RecordBatch, StringArray, new_null_array};
+use arrow_schema::ArrowError;
+use arrow_schema::{Field, Schema, SchemaRef};
+use arrow_select::concat::concat_batches;
 
 use super::schema::Table;
 

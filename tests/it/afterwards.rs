@@ -6,8 +6,9 @@ use std::process::Stdio;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use arrow::array::{ArrayRef, AsArray, Float64Array, RecordBatch};
-use arrow::datatypes::Float64Type;
+use arrow_array::cast::AsArray;
+use arrow_array::types::Float64Type;
+use arrow_array::{ArrayRef, Float64Array, RecordBatch};
 use parquet::arrow::ArrowWriter;
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 use parquet::file::metadata::KeyValue;
@@ -274,7 +275,7 @@ fn folders_and_files_differ_in_runs_and_settings() {
 /// The rows with one text in all of a column.
 fn with_text(rows: RecordBatch, column: &str, text: &str) -> RecordBatch {
     let index = rows.schema().index_of(column).unwrap();
-    let texts: arrow::array::DictionaryArray<arrow::datatypes::Int32Type> =
+    let texts: arrow_array::DictionaryArray<arrow_array::types::Int32Type> =
         std::iter::repeat_n(text, rows.num_rows()).collect();
     let mut columns = rows.columns().to_vec();
     columns[index] = Arc::new(texts) as ArrayRef;

@@ -7,8 +7,10 @@ use std::collections::BTreeMap;
 use std::ops::ControlFlow;
 use std::path::PathBuf;
 
-use arrow::array::{Array, AsArray};
-use arrow::datatypes::{DataType, Float64Type};
+use arrow_array::Array;
+use arrow_array::cast::AsArray;
+use arrow_array::types::Float64Type;
+use arrow_schema::DataType;
 use paribus::file::Experiment;
 use paribus::plan::{Plan, PlannedRun};
 use paribus::record::{Part, Word};
@@ -58,8 +60,8 @@ fn golden(name: &str) -> BTreeMap<String, Vec<f64>> {
     let mut series: BTreeMap<String, Vec<(f64, f64)>> = BTreeMap::new();
     for batch in ParquetRecordBatchReaderBuilder::try_new(file).unwrap().build().unwrap() {
         let batch = batch.unwrap();
-        let column = |name| arrow::compute::cast(batch.column_by_name(name).unwrap(), &DataType::Float64).unwrap();
-        let names = arrow::compute::cast(batch.column_by_name("series").unwrap(), &DataType::Utf8).unwrap();
+        let column = |name| arrow_cast::cast(batch.column_by_name(name).unwrap(), &DataType::Float64).unwrap();
+        let names = arrow_cast::cast(batch.column_by_name("series").unwrap(), &DataType::Utf8).unwrap();
         let (names, x, y) = (names.as_string::<i32>(), column("x"), column("y"));
         let (x, y) = (x.as_primitive::<Float64Type>(), y.as_primitive::<Float64Type>());
         for row in 0..names.len() {

@@ -1,7 +1,7 @@
 //! The reference experiment as a whole, on the real data: where each optimizer ends, and to which bits.
 
-use arrow::array::AsArray;
-use arrow::datatypes::Float64Type;
+use arrow_array::cast::AsArray;
+use arrow_array::types::Float64Type;
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 
 use crate::common::Scratch;
@@ -15,12 +15,12 @@ fn ends(scratch: &Scratch) -> Vec<(String, f64, String)> {
             let batch = batch.unwrap();
             let texts = |name| {
                 let column = batch.column_by_name(name).unwrap();
-                arrow::compute::cast(column, &arrow::datatypes::DataType::Utf8).unwrap()
+                arrow_cast::cast(column, &arrow_schema::DataType::Utf8).unwrap()
             };
             let (labels, hashes) = (texts("label"), texts("parameters_hash"));
             let losses = batch.column_by_name("final_loss").unwrap().as_primitive::<Float64Type>();
             for row in 0..batch.num_rows() {
-                let text = |column: &arrow::array::ArrayRef| column.as_string::<i32>().value(row).to_owned();
+                let text = |column: &arrow_array::ArrayRef| column.as_string::<i32>().value(row).to_owned();
                 ends.push((text(&labels), losses.value(row), text(&hashes)));
             }
         }

@@ -3,8 +3,9 @@
 use std::process::Stdio;
 use std::time::{Duration, Instant};
 
-use arrow::array::{Array, AsArray};
-use arrow::datatypes::{Float64Type, Int64Type};
+use arrow_array::Array;
+use arrow_array::cast::AsArray;
+use arrow_array::types::{Float64Type, Int64Type};
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 
 use crate::common::{SMALL, Scratch, settled};
@@ -13,7 +14,7 @@ use crate::common::{SMALL, Scratch, settled};
 type Histories = std::collections::BTreeMap<(String, i64), Vec<(i64, u64, u64)>>;
 
 fn texts(array: &dyn Array) -> Vec<String> {
-    let cast = arrow::compute::cast(array, &arrow::datatypes::DataType::Utf8).unwrap();
+    let cast = arrow_cast::cast(array, &arrow_schema::DataType::Utf8).unwrap();
     cast.as_string::<i32>().iter().map(|text| text.unwrap_or_default().to_owned()).collect()
 }
 

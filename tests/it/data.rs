@@ -2,8 +2,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use arrow::array::AsArray;
-use arrow::datatypes::{DataType, Float64Type};
+use arrow_array::cast::AsArray;
+use arrow_array::types::Float64Type;
+use arrow_schema::DataType;
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 
 use crate::common::Scratch;
@@ -39,7 +40,7 @@ fn runs(scratch: &Scratch, column: &str) -> BTreeMap<String, String> {
         for batch in ParquetRecordBatchReaderBuilder::try_new(file).unwrap().build().unwrap() {
             let batch = batch.unwrap();
             let texts = |name| {
-                let cast = arrow::compute::cast(batch.column_by_name(name).unwrap(), &DataType::Utf8).unwrap();
+                let cast = arrow_cast::cast(batch.column_by_name(name).unwrap(), &DataType::Utf8).unwrap();
                 cast.as_string::<i32>().iter().map(|text| text.unwrap_or("null").to_owned()).collect::<Vec<_>>()
             };
             let names = texts("label").into_iter().zip(texts("seed")).map(|(label, seed)| format!("{label}/{seed}"));
@@ -72,7 +73,7 @@ fn validation_and_test_rows_are_counted_evaluated_and_summarized() {
             let batch = batch.unwrap();
             let accuracies = batch.column_by_name("accuracy").unwrap().as_primitive::<Float64Type>();
             assert!(accuracies.iter().flatten().all(|accuracy| (0.0..=1.0).contains(&accuracy)));
-            let names = arrow::compute::cast(batch.column_by_name("split").unwrap(), &DataType::Utf8).unwrap();
+            let names = arrow_cast::cast(batch.column_by_name("split").unwrap(), &DataType::Utf8).unwrap();
             names.as_string::<i32>().iter().flatten().for_each(|name| *splits.entry(name.to_owned()).or_default() += 1);
         }
     }

@@ -4,8 +4,9 @@ use std::collections::BTreeMap;
 use std::fs::File;
 use std::path::{Path, PathBuf};
 
-use arrow::array::{AsArray, RecordBatch};
-use arrow::datatypes::Float64Type;
+use arrow_array::RecordBatch;
+use arrow_array::cast::AsArray;
+use arrow_array::types::Float64Type;
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 
 use crate::common::Scratch;
@@ -46,7 +47,7 @@ fn rows(folder: PathBuf) -> Vec<(String, RecordBatch)> {
 }
 
 fn texts(rows: &RecordBatch, column: &str) -> Vec<String> {
-    let column = arrow::compute::cast(rows.column_by_name(column).unwrap(), &arrow::datatypes::DataType::Utf8).unwrap();
+    let column = arrow_cast::cast(rows.column_by_name(column).unwrap(), &arrow_schema::DataType::Utf8).unwrap();
     column.as_string::<i32>().iter().map(|text| text.unwrap().to_owned()).collect()
 }
 

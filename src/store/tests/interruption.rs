@@ -4,8 +4,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::Path;
 
-use arrow::array::{AsArray, RecordBatch};
-use arrow::datatypes::{ArrowPrimitiveType, Float64Type, Int64Type};
+use arrow_array::ArrowPrimitiveType;
+use arrow_array::RecordBatch;
+use arrow_array::cast::AsArray;
+use arrow_array::types::{Float64Type, Int64Type};
 use tempfile::{TempDir, tempdir, tempdir_in};
 
 use crate::record::Part;
@@ -395,7 +397,7 @@ fn rows_of(run: &RunRow) -> Vec<Row> {
 }
 
 fn texts(rows: &RecordBatch, column: &str) -> Vec<String> {
-    let column = arrow::compute::cast(rows.column_by_name(column).unwrap(), &arrow::datatypes::DataType::Utf8).unwrap();
+    let column = arrow_cast::cast(rows.column_by_name(column).unwrap(), &arrow_schema::DataType::Utf8).unwrap();
     column.as_string::<i32>().iter().map(|text| text.unwrap().to_owned()).collect()
 }
 
