@@ -1,16 +1,15 @@
-# The recipes that CI runs, one by one. `just` alone lists them.
+# `just` alone lists the recipes. What CI does stands in .ci/run; the recipes only call its steps.
 
 _default:
     @just --list
 
-# Formatting and lints, warnings denied.
+# Formatting, lints and docs, warnings denied.
 check:
-    cargo fmt --check
-    cargo clippy --locked --all-targets -- -D warnings
+    .ci/run format lints docs
 
-# All Rust tests.
+# All Rust tests but the long ones.
 test:
-    cargo test --locked
+    .ci/run tests
 
 # Benchmarks: products, a step, an optimizer's update, gathering, writing, a whole small experiment.
 bench *ARGUMENTS:
@@ -20,10 +19,10 @@ bench *ARGUMENTS:
 schema:
     cargo run --locked -- schema > experiments/paribus.schema.json
 
-# Licenses, advisories and sources of the dependencies (needs cargo-deny).
-deny:
-    cargo deny --locked check
-
 # Everything that must hold before a change lands.
 ci:
     .ci/run
+
+# The same, with the tests that take long: before an issue closes.
+full:
+    .ci/full

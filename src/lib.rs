@@ -27,7 +27,7 @@
 //! | [`spec`] | one run, fully typed |
 //! | [`train`] | one run, from specification to outcome |
 //! | [`store`] | tables, the commit protocol, the archive |
-//! | [`file`] | the experiment file |
+//! | [`mod@file`] | the experiment file |
 //! | [`plan`] | file → runs with ids, labels and costs |
 //! | [`runner`] | many jobs on a pool of threads, the last of which take turns |
 //! | [`cli`] | subcommands, progress, logs |

@@ -108,6 +108,7 @@ pub struct LossRow {
 }
 
 /// A part of the data that a network is evaluated on.
+#[allow(rustdoc::broken_intra_doc_links, reason = "the schema says it like this")]
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Deserialize, Serialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Part {

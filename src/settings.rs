@@ -68,7 +68,7 @@ impl From<bool> for Scalar {
 }
 
 impl From<u64> for Scalar {
-    /// Counts and seeds; both fit Parquet's `Int64` (see [`Count`](crate::number::Count), [`Seed`](crate::seed::Seed)).
+    /// Counts and seeds; both fit Parquet's `Int64` (see [`Count`](crate::number::Count), [`Seed`]).
     fn from(value: u64) -> Self {
         Self::Int(i64::try_from(value).expect("counts and seeds are below 2^63"))
     }

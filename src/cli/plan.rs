@@ -23,6 +23,7 @@ pub struct Arguments {
     #[command(flatten)]
     experiment: Asked,
     /// The folder to look for results in [default: results/NAME, with --set results/NAME@HASH]
+    #[allow(rustdoc::broken_intra_doc_links, reason = "the help says it like this")]
     #[arg(long, value_name = "DIR")]
     results: Option<PathBuf>,
     /// Only the runs with this setting, such as optimizer=adam or seed=0; repeat it for more values or more settings.

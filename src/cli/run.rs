@@ -33,6 +33,7 @@ pub struct Arguments {
     #[arg(short, long, value_name = "N", allow_negative_numbers = true, value_parser = clap::value_parser!(u32).range(1..=4096))]
     jobs: Option<u32>,
     /// The folder to write to [default: results/NAME, with --set results/NAME@HASH]
+    #[allow(rustdoc::broken_intra_doc_links, reason = "the help says it like this")]
     #[arg(long, value_name = "DIR")]
     results: Option<PathBuf>,
     /// Only the runs with this setting, such as optimizer=adam or seed=0; repeat it for more values or more settings.

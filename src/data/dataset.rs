@@ -62,7 +62,7 @@ pub enum Inputs {
 /// What should come out.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Targets {
-    /// [rows], each below the number of classes.
+    /// `[rows]`, each below the number of classes.
     Classes(Vec<u16>),
     /// [rows, targets], row-major, finite.
     Values { values: Vec<f64>, targets: usize },

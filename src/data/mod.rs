@@ -284,7 +284,7 @@ impl Data {
     /// are read and checked.
     ///
     /// # Errors
-    /// [`Error`], for files that are not as they should be, and for limits and splits beyond what is there.
+    /// [`enum@Error`], for files that are not as they should be, and for limits and splits beyond what is there.
     pub fn info(&self) -> Result<Info, Error> {
         let whole = with_synthetic!(&self.2, source => synthetic::info(source)?,
             Source::Mnist => mnist::info(),

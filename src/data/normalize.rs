@@ -146,9 +146,9 @@ impl PartialEq for Scalings {
 /// (x − shift) / scale for each feature; scales are above 0.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Scaling {
-    /// [features]
+    /// `[features]`
     shift: Vec<f64>,
-    /// [features]
+    /// `[features]`
     scale: Vec<f64>,
 }
 

@@ -324,7 +324,7 @@ impl Array {
         })
     }
 
-    /// As targets, one column for each: [rows] or [rows, targets].
+    /// As targets, one column for each: `[rows]` or `[rows, targets]`.
     fn into_columns(self) -> Result<Vec<Column>, Fault> {
         fn columns<T: Clone>(values: &[T], targets: usize) -> impl Iterator<Item = Vec<T>> {
             (0..targets).map(move |target| values.iter().skip(target).step_by(targets).cloned().collect())

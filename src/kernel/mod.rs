@@ -9,7 +9,7 @@
 //! right one is finite ([`sparse_product`]).
 //!
 //! This is the only module with `unsafe`: it calls functions that are compiled for instructions beyond the baseline, after asking
-//! the processor whether it has them; [`walk`] and [`nonzeros`] read and write vectors at places that they have checked once for a
+//! the processor whether it has them; `walk` and `nonzeros` read and write vectors at places that they have checked once for a
 //! whole row; and panels of the right factor lie in memory that is not zeroed first.
 
 use ndarray::ArrayView2;

@@ -8,8 +8,8 @@ use super::activation::Activation;
 use super::parameters::{Layout, Role};
 use crate::kernel::{self, Element, Instructions, Nonzeros, Values, matrix};
 
-/// Every output is a weighted sum of every input: `x: [rows, inputs]`, `y: [rows, outputs]`, with W: [inputs, outputs] and,
-/// where the layer has one, b: [outputs].
+/// Every output is a weighted sum of every input: `x: [rows, inputs]`, `y: [rows, outputs]`, with `W: [inputs, outputs]` and,
+/// where the layer has one, `b: [outputs]`.
 #[derive(Debug, Clone)]
 pub struct Affine {
     inputs: usize,

@@ -31,11 +31,11 @@ pub struct BatchNorm<R> {
     statistics: Statistics<R>,
     /// x less its mean: [rows, width]
     centered: Vec<R>,
-    /// Sums over rows that a backward pass needs: [width] each.
+    /// Sums over rows that a backward pass needs: `[width]` each.
     sums: [Vec<R>; 2],
 }
 
-/// [width] each.
+/// `[width]` each.
 #[derive(Debug, Clone)]
 struct Statistics<R> {
     mean: Vec<R>,

@@ -24,7 +24,7 @@ pub enum Objective {
 /// What rows should come out as.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum Targets<'a, R> {
-    /// The class of each row: [rows].
+    /// The class of each row: `[rows]`.
     Classes(&'a [u16]),
     /// [rows, outputs], row-major.
     Values(&'a [R]),

@@ -40,7 +40,7 @@ pub struct View {
     /// Layer and role: `affine1.weight`.
     pub name: String,
     pub range: Range<usize>,
-    /// [inputs, outputs] of a weight, row-major; [outputs] of all else.
+    /// `[inputs, outputs]` of a weight, row-major; `[outputs]` of all else.
     pub shape: Vec<usize>,
     pub role: Role,
 }

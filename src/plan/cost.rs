@@ -22,7 +22,7 @@ pub struct Cost {
 }
 
 impl Cost {
-    /// Counts the products of every pass, and the updates, which are bound by memory, at [`UPDATE`] operations a value.
+    /// Counts the products of every pass, and the updates, which are bound by memory, at `UPDATE` operations a value.
     pub fn of(spec: &RunSpec) -> Self {
         match spec {
             RunSpec::Network(run) => Self::of_network(run),

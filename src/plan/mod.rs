@@ -213,7 +213,7 @@ impl Outline {
         self.survey.cells() * self.experiment.seeds.get().len() as u64
     }
 
-    /// What is legal in the file and surely not meant. Of very many cells, [`LOOKED_AT`] are looked at, spread over the plan.
+    /// What is legal in the file and surely not meant. Of very many cells, `LOOKED_AT` are looked at, spread over the plan.
     pub fn warnings(&self) -> Vec<Problem> {
         let Ok(exclusion) = Exclusion::of(&self.experiment) else { return Vec::new() };
         let count = self.space.size().unwrap_or_default();

@@ -81,7 +81,7 @@ impl FromStr for Status {
 #[derive(Debug, Clone, PartialEq)]
 pub struct Summary {
     pub status: Status,
-    /// The mean of the last [`FINAL_LOSSES`] recorded losses, or the value of a function at the end; +∞ for a diverged run, so that
+    /// The mean of the last `FINAL_LOSSES` recorded losses, or the value of a function at the end; +∞ for a diverged run, so that
     /// it ranks last. None where nothing was recorded or the run failed.
     pub final_loss: Option<f64>,
     /// The smallest recorded loss, and the first step that has it.

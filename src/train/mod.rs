@@ -51,7 +51,7 @@ pub fn network(spec: &NetworkRun, data: &Dataset, watch: &mut dyn FnMut(u64) -> 
     network_on(Instructions::in_use(), spec, data, watch)
 }
 
-/// [`network`] with instructions of the caller's choice. They change the speed and no bit of the outcome.
+/// [`network()`] with instructions of the caller's choice. They change the speed and no bit of the outcome.
 pub fn network_on(
     instructions: Instructions,
     spec: &NetworkRun,
@@ -64,7 +64,7 @@ pub fn network_on(
     }
 }
 
-/// Lets an optimizer descend a function as `spec` says. `watch` as for [`network`].
+/// Lets an optimizer descend a function as `spec` says. `watch` as for [`network()`].
 pub fn function(spec: &FunctionRun, watch: &mut dyn FnMut(u64) -> ControlFlow<()>) -> Outcome {
     match spec.precision {
         Precision::F32 => function::descend::<f32>(spec, watch),

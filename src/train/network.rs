@@ -80,7 +80,7 @@ struct Loss {
 struct Input<R> {
     instructions: Instructions,
     features: usize,
-    /// Which rows of the data: [rows].
+    /// Which rows of the data: `[rows]`.
     rows: Vec<usize>,
     x: Features<R>,
     targets: Buffer<R>,
@@ -98,7 +98,7 @@ enum Features<R> {
 
 /// What rows should come out as.
 enum Buffer<R> {
-    /// [rows]
+    /// `[rows]`
     Classes(Vec<u16>),
     /// [rows, outputs]
     Values { values: Vec<R>, outputs: usize },

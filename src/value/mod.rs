@@ -3,7 +3,7 @@
 //! A tree is parsed ([`parse`]), other trees are laid over it ([`merge`]), axes that are written as tables become axes
 //! ([`written`]), patches are merged into it, the other axes are found ([`axes`]), and one choice of alternatives at a time it
 //! is deserialized into typed values ([`deserialize`]). Typed values become a tree again ([`serialize`]), and a tree whose axes
-//! are not found yet a text ([`text`], [`write`]). What is wrong becomes a [`Problem`](problem::Problem). Nothing in here knows a
+//! are not found yet a text ([`text`], [`mod@write`]). What is wrong becomes a [`Problem`]. Nothing in here knows a
 //! section of the experiment file.
 
 pub mod axes;

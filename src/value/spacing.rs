@@ -1,7 +1,7 @@
 //! Numbers at regular distances, as NumPy has them.
 //!
 //! The operations are those of NumPy 2.4's `linspace` and `geomspace`, in their order. Powers and logarithms are the ones of
-//! [`real`](crate::real), so that a number is the same on every machine.
+//! [`real`], so that a number is the same on every machine.
 
 use crate::real;
 

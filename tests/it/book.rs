@@ -1,5 +1,7 @@
 //! The book's own numbers: every experiment of chapter 6 under `rng = "numpy"`, against what the book's scripts plot.
 //!
+//! The longest are compared up to a step that takes seconds; to their last step they are in `.ci/full`.
+//!
 //! tests/goldens/book holds what they plot after `numpy.random.seed(0)`: series, x and y. The files of experiments/ are taken as they
 //! stand, with the changes that they name themselves.
 
@@ -36,6 +38,13 @@ fn twin(text: &str) -> String {
 fn without_losses(text: &str) -> String {
     assert!(text.contains("\n[record]\nevaluate"), "the file says nothing of the loss");
     text.replace("\n[record]\n", "\n[record]\nloss = { at = \"before-update\", every = 1000 }\n")
+}
+
+/// The same experiment, ended after so many steps.
+fn first_steps(text: &str, steps: usize) -> String {
+    let (before, line) = text.split_once("\nsteps = ").expect("the file says how many steps");
+    let (_, after) = line.split_once('\n').expect("a line ends");
+    format!("{before}\nsteps = {steps}\n{after}")
 }
 
 /// Trains all runs of the text.
@@ -140,41 +149,72 @@ fn optimizers_walk_down_the_parabola_as_in_the_book() {
     }
 }
 
+/// How many steps of the long experiments are compared in every run of the tests; the rest waits for `.ci/full`.
+const FIRST_STEPS: usize = 200;
+
+/// Trains so many steps, and compares the losses of each label with the first ones of a series.
+#[track_caller]
+fn assert_first_losses(text: &str, file: &str, steps: usize, series: &[(&str, &str)]) -> Vec<Trained> {
+    let (trained, golden) = (train(&first_steps(text, steps)), golden(file));
+    for (label, name) in series {
+        assert_losses(of(&trained, label), &golden[*name][..steps], 1e-9);
+    }
+    trained
+}
+
+fn four_optimizers(steps: usize) {
+    let text = twin(include_str!("../../experiments/optimizer_compare_mnist.toml"));
+    let series = [("sgd", "SGD"), ("momentum", "Momentum"), ("adagrad", "AdaGrad"), ("adam", "Adam")];
+    assert_first_losses(&text, "optimizer_compare_mnist", steps, &series);
+}
+
 #[test]
 fn four_optimizers_learn_mnist_as_in_the_book() {
-    let (trained, golden) = (
-        train(&twin(include_str!("../../experiments/optimizer_compare_mnist.toml"))),
-        golden("optimizer_compare_mnist"),
-    );
-    for (label, name) in [("sgd", "SGD"), ("momentum", "Momentum"), ("adagrad", "AdaGrad"), ("adam", "Adam")] {
-        assert_eq!(golden[name].len(), 2000);
-        assert_losses(of(&trained, label), &golden[name], 1e-9);
-    }
+    four_optimizers(FIRST_STEPS);
+}
+
+#[test]
+#[ignore = "long: .ci/full runs it"]
+fn four_optimizers_learn_mnist_as_in_the_book_to_the_last_step() {
+    four_optimizers(2000);
+}
+
+fn six_optimizers(steps: usize) {
+    let text =
+        twin(include_str!("../../experiments/ch6.toml")).replace("\n[train]\n", "\n[train]\nprecision = \"f64\"\n");
+    let series =
+        [("sgd", "SGD"), ("momentum", "Momentum"), ("nesterov", "Nesterov"), ("adagrad", "AdaGrad"), ("adam", "Adam")];
+    let trained = assert_first_losses(&text, "memo_six_optimizers", steps, &series);
+    // Chaotic: rounding decides what it does after some hundred steps, also between two builds of NumPy.
+    assert_losses(of(&trained, "rmsprop"), &golden("memo_six_optimizers")["RMSprop"][..100], 1e-5);
 }
 
 #[test]
 fn six_optimizers_learn_mnist_as_in_the_memo() {
-    let text =
-        twin(include_str!("../../experiments/ch6.toml")).replace("\n[train]\n", "\n[train]\nprecision = \"f64\"\n");
-    let (trained, golden) = (train(&text), golden("memo_six_optimizers"));
-    for (label, name) in
-        [("sgd", "SGD"), ("momentum", "Momentum"), ("nesterov", "Nesterov"), ("adagrad", "AdaGrad"), ("adam", "Adam")]
-    {
-        assert_eq!(golden[name].len(), 2001);
-        assert_losses(of(&trained, label), &golden[name], 1e-9);
-    }
-    // Chaotic: rounding decides what it does after some hundred steps, also between two builds of NumPy.
-    assert_losses(of(&trained, "rmsprop"), &golden["RMSprop"][..100], 1e-5);
+    six_optimizers(FIRST_STEPS);
+}
+
+#[test]
+#[ignore = "long: .ci/full runs it"]
+fn six_optimizers_learn_mnist_as_in_the_memo_to_the_last_step() {
+    six_optimizers(2001);
+}
+
+fn three_initializations(steps: usize) {
+    let text = twin(include_str!("../../experiments/weight_init_compare.toml"));
+    let series = [("weights=0.01", "std=0.01"), ("xavier", "Xavier"), ("he", "He")];
+    assert_first_losses(&text, "weight_init_compare", steps, &series);
 }
 
 #[test]
 fn three_initializations_learn_mnist_as_in_the_book() {
-    let (trained, golden) =
-        (train(&twin(include_str!("../../experiments/weight_init_compare.toml"))), golden("weight_init_compare"));
-    for (label, name) in [("weights=0.01", "std=0.01"), ("xavier", "Xavier"), ("he", "He")] {
-        assert_eq!(golden[name].len(), 2000);
-        assert_losses(of(&trained, label), &golden[name], 1e-9);
-    }
+    three_initializations(FIRST_STEPS);
+}
+
+#[test]
+#[ignore = "long: .ci/full runs it"]
+fn three_initializations_learn_mnist_as_in_the_book_to_the_last_step() {
+    three_initializations(2000);
 }
 
 #[test]

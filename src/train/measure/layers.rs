@@ -23,7 +23,7 @@ pub struct LayerNumbers {
 #[derive(Debug)]
 struct Relu {
     name: Arc<str>,
-    /// Whether a unit gave something else than 0 for some row: [width]
+    /// Whether a unit gave something else than 0 for some row: `[width]`
     is_alive: Vec<bool>,
 }
 
