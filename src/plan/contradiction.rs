@@ -1,5 +1,7 @@
 //! Settings that are accepted alone and not together, and where they are written.
 
+use std::panic::Location;
+
 use crate::data;
 use crate::file::{Experiment, short_name};
 use crate::optim::Misfit;
@@ -9,12 +11,17 @@ use crate::value::{Choice, Node, Origin};
 /// Settings that are accepted alone and not together.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Contradiction {
+    /// Which rule says so: where it stands in this program.
+    rule: Rule,
     place: Place,
     message: String,
     help: Option<String>,
     /// The keys that lead to what else it comes of.
     reads: &'static [&'static [&'static str]],
 }
+
+/// What tells one rule from another, whatever the numbers in its words.
+pub type Rule = &'static Location<'static>;
 
 /// What to change first.
 #[derive(Debug, Clone, PartialEq)]
@@ -26,16 +33,24 @@ enum Place {
 }
 
 impl Contradiction {
+    #[track_caller]
     pub fn new(path: impl Into<Vec<&'static str>>, message: impl Into<String>) -> Self {
         Self::at(Place::Path(path.into()), message)
     }
 
+    #[track_caller]
     pub fn of_setting(name: &'static str, message: impl Into<String>) -> Self {
         Self::at(Place::Setting(name), message)
     }
 
+    #[track_caller]
     fn at(place: Place, message: impl Into<String>) -> Self {
-        Self { place, message: message.into(), help: None, reads: &[] }
+        Self { rule: Location::caller(), place, message: message.into(), help: None, reads: &[] }
+    }
+
+    /// Which rule says so.
+    pub fn rule(&self) -> Rule {
+        self.rule
     }
 
     /// Says what else the contradiction comes of than what stands at its place.

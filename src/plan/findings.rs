@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 
+use super::contradiction::Rule;
 use super::odometer::Taken;
 use super::space::TRIAL;
 use crate::file::VARIANT;
@@ -13,7 +14,15 @@ use crate::value::{Choice, Origin};
 pub struct Findings {
     problems: Vec<Found>,
     /// Which of the problems says this at this place.
-    known: HashMap<(Option<Origin>, String), usize>,
+    known: HashMap<(Option<Origin>, What), usize>,
+}
+
+/// What is found wrong.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+enum What {
+    Message(String),
+    /// What one trial has drawn wrong, others draw wrong by other numbers.
+    InTrials(Rule),
 }
 
 #[derive(Debug)]
@@ -83,15 +92,14 @@ pub struct CellFindings<'a> {
 }
 
 impl CellFindings<'_> {
-    /// Adds a problem.
-    pub fn report(&mut self, problem: Problem) {
-        // What one trial has drawn wrong, others draw wrong by other numbers.
-        let message = match self.is_trial {
-            true => problem.message.chars().filter(|character| !"0123456789.e-".contains(*character)).collect(),
-            false => problem.message.clone(),
+    /// Adds a problem, which a rule may have found.
+    pub fn report(&mut self, problem: Problem, rule: Option<Rule>) {
+        let what = match rule.filter(|_| self.is_trial) {
+            Some(rule) => What::InTrials(rule),
+            None => What::Message(problem.message.clone()),
         };
         let Findings { problems, known, .. } = &mut *self.findings;
-        let index = *known.entry((problem.origin.clone(), message)).or_insert_with(|| {
+        let index = *known.entry((problem.origin.clone(), what)).or_insert_with(|| {
             problems.push(Found { problem, variants: Vec::new() });
             problems.len() - 1
         });

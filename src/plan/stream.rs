@@ -149,7 +149,7 @@ impl<'p> Stream<'p> {
                 Err(problem) => {
                     // In a file with mistakes this may come of what was left out.
                     if experiment.is_sound() {
-                        row.findings.cell(odometer.taken(), odometer.choice()).report(problem.clone());
+                        row.findings.cell(odometer.taken(), odometer.choice()).report(problem.clone(), None);
                     }
                     (lowered, unread) = (Lowered::default(), SectionSet::ALL);
                     continue;
@@ -165,10 +165,12 @@ impl<'p> Stream<'p> {
             let is_sound = contradictions.is_empty();
             if !is_sound {
                 let mut findings = row.findings.cell(odometer.taken(), odometer.choice());
-                contradictions
-                    .into_iter()
-                    .filter_map(|found| found.into_problem(experiment, odometer.choice()))
-                    .for_each(|problem| findings.report(problem));
+                for found in contradictions {
+                    let rule = found.rule();
+                    if let Some(problem) = found.into_problem(experiment, odometer.choice()) {
+                        findings.report(problem, Some(rule));
+                    }
+                }
             }
             let Some(spec) = lowered.spec().filter(|_| is_sound) else { continue };
             row.warnings.look(spec, odometer.choice());

@@ -25,7 +25,7 @@ pub fn find<T: DeserializeOwned>(tree: &mut Tree, rejected: Rejected) -> Rejecte
         if !seen.insert((axis, choice.clone())) {
             continue;
         }
-        for alternative in 1..alternatives {
+        for alternative in alternatives {
             let mut choice = choice.clone();
             choice.set(axis, alternative);
             finder.read::<T>(choice);
@@ -54,8 +54,8 @@ struct Finder<'t> {
     tree: &'t mut Tree,
     /// What was rejected; it is left out of every further reading.
     rejected: Rejected,
-    /// Axes whose first alternative has been read only: how many they have, and the choice under which they are met.
-    pending: Vec<(AxisId, usize, Choice)>,
+    /// Axes whose first alternative has been read only: which others are to be read, and the choice under which they are met.
+    pending: Vec<(AxisId, Vec<usize>, Choice)>,
 }
 
 impl Finder<'_> {
@@ -144,17 +144,20 @@ impl Finder<'_> {
         if alternatives == 0 {
             return false;
         }
-        self.pending.push((axis, alternatives, choice.clone()));
+        self.pending.push((axis, (1..alternatives).collect(), choice.clone()));
         true
     }
 
     /// Notes the axes that the tree has already, each with the choice that leads to it.
     fn known_axes(&mut self) {
-        fn walk(node: &Node, choice: &Choice, pending: &mut Vec<(AxisId, usize, Choice)>) {
+        fn walk(node: &Node, choice: &Choice, pending: &mut Vec<(AxisId, Vec<usize>, Choice)>) {
             match &node.kind {
                 Kind::Axis(axis) => {
-                    pending.push((axis.id, axis.alternatives.len(), choice.clone()));
+                    pending.push((axis.id, telling(axis), choice.clone()));
                     for (index, alternative) in axis.alternatives.iter().enumerate() {
+                        if alternative.value.children().next().is_none() {
+                            continue;
+                        }
                         let mut choice = choice.clone();
                         choice.set(axis.id, index);
                         walk(&alternative.value, &choice, pending);
@@ -177,6 +180,29 @@ impl Finder<'_> {
         }
         search(&self.tree.root, node, set)
     }
+}
+
+/// The alternatives of an axis, but for the first, under which `T` has to be read. Of numbers at regular distances these are the
+/// smallest and the largest, with a fraction and without one: what a type accepts of both, it accepts of all that lie between them.
+fn telling(axis: &Axis) -> Vec<usize> {
+    if !matches!(axis.form, Form::Spaced(_)) {
+        return (1..axis.alternatives.len()).collect();
+    }
+    let number = |index: &usize| match axis.alternatives[*index].value.kind {
+        Kind::Int(value) => value as f64,
+        Kind::Float(value) => value,
+        _ => f64::NAN,
+    };
+    let (whole, others): (Vec<usize>, Vec<usize>) =
+        (0..axis.alternatives.len()).partition(|index| matches!(axis.alternatives[*index].value.kind, Kind::Int(_)));
+    let mut telling = Vec::new();
+    for kind in [whole, others] {
+        telling.extend(kind.iter().copied().min_by(|a, b| number(a).total_cmp(&number(b))));
+        telling.extend(kind.iter().copied().max_by(|a, b| number(a).total_cmp(&number(b))));
+    }
+    telling.sort_unstable();
+    telling.dedup();
+    telling
 }
 
 /// Makes an axis of a list that is not empty; returns how many alternatives it has, 0 where the list is empty.
