@@ -34,7 +34,7 @@ pub fn read(
     identity: Option<PathBuf>,
 ) -> Result<(Tree, Vec<Base>), Vec<Problem>> {
     let link = Link { shown: sources.name(main).to_owned(), identity };
-    let mut reader = Reader {
+    let mut reader = BaseReader {
         sources,
         start: folder,
         chain: vec![link],
@@ -44,7 +44,7 @@ pub fn read(
         problems: Vec::new(),
     };
     reader.file(main, Path::new(""));
-    let Reader { trees, bases, problems, .. } = reader;
+    let BaseReader { trees, bases, problems, .. } = reader;
     let mut trees = trees.into_iter();
     match trees.next() {
         Some(mut tree) if problems.is_empty() => {
@@ -65,7 +65,7 @@ pub fn schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
     })
 }
 
-struct Reader<'a> {
+struct BaseReader<'a> {
     sources: &'a mut Sources,
     /// The folder of the file that is read.
     start: &'a Path,
@@ -86,7 +86,7 @@ struct Link {
     identity: Option<PathBuf>,
 }
 
-impl Reader<'_> {
+impl BaseReader<'_> {
     /// Reads a file's bases, then the file; `folder` is the one it is in, from the start.
     fn file(&mut self, source: SourceId, folder: &Path) {
         let mut tree = match parse::parse(self.sources, source) {

@@ -26,13 +26,13 @@ pub enum ShapeKind {
     Plain(Map<String, Value>),
     /// A list, and the words of JSON Schema for how long it is.
     List(Box<Shape>, Map<String, Value>),
-    Table(Table),
+    Table(TableShape),
     Either(Vec<Shape>),
 }
 
 /// A table: its keys, and perhaps one that says which others there are.
 #[derive(Debug, Clone, PartialEq, Default)]
-pub struct Table {
+pub struct TableShape {
     pub keys: Vec<Key>,
     pub choice: Option<Choice>,
 }
@@ -67,7 +67,7 @@ pub fn format() -> Vec<Key> {
     let schema = SchemaSettings::draft2020_12().into_generator().into_root_schema_for::<File>();
     let schema = Value::from(schema);
     let definitions = schema["$defs"].as_object().cloned().unwrap_or_default();
-    match (Reader { definitions: &definitions }).shape(&schema, None).kind {
+    match (SchemaReader { definitions: &definitions }).shape(&schema, None).kind {
         ShapeKind::Table(table) => table.keys,
         _ => Vec::new(),
     }
@@ -83,7 +83,7 @@ impl Shape {
     }
 
     /// The table that this can be.
-    pub fn table(&self) -> Option<&Table> {
+    pub fn table(&self) -> Option<&TableShape> {
         self.first(&|shape| match &shape.kind {
             ShapeKind::Table(table) => Some(table),
             _ => None,
@@ -91,7 +91,7 @@ impl Shape {
     }
 
     /// The tables that this can be, and those that the items of its lists can be.
-    pub fn tables(&self) -> Vec<&Table> {
+    pub fn tables(&self) -> Vec<&TableShape> {
         match &self.kind {
             ShapeKind::Plain(_) => Vec::new(),
             ShapeKind::List(items, _) => items.tables(),
@@ -111,7 +111,7 @@ impl Shape {
     }
 }
 
-impl Table {
+impl TableShape {
     /// The variants; none where there is no choice.
     pub fn variants(&self) -> &[Variant] {
         self.choice.as_ref().map_or(&[], |choice| &choice.variants)
@@ -133,11 +133,11 @@ pub fn every_key<'k>(keys: &'k [Key], above: &str) -> Vec<(String, &'k Key)> {
     keys.iter().map(|key| (format!("{above}{}", key.name), key)).flat_map(below).collect()
 }
 
-struct Reader<'d> {
+struct SchemaReader<'d> {
     definitions: &'d Map<String, Value>,
 }
 
-impl Reader<'_> {
+impl SchemaReader<'_> {
     /// What `schema` describes, which is the definition of this name.
     fn shape(&self, schema: &Value, name: Option<&str>) -> Shape {
         if let Some(name) = schema["$ref"].as_str().and_then(|path| path.strip_prefix("#/$defs/")) {
@@ -158,15 +158,20 @@ impl Reader<'_> {
     fn kind(&self, schema: &Value, name: Option<&str>) -> ShapeKind {
         let list = |key: &str| schema[key].as_array();
         if let Some(parts) = list("prefixItems") {
-            return ShapeKind::Table(parts.iter().filter_map(|part| self.part(part)).fold(Table::default(), joined));
+            return ShapeKind::Table(
+                parts.iter().filter_map(|part| self.part(part)).fold(TableShape::default(), joined),
+            );
         }
         if let Some(variants) = list("oneOf") {
             let variants = variants.iter().flat_map(|variant| self.variants(variant)).collect();
-            return ShapeKind::Table(Table { keys: Vec::new(), choice: Some(Choice { tag: tag(name), variants }) });
+            return ShapeKind::Table(TableShape {
+                keys: Vec::new(),
+                choice: Some(Choice { tag: tag(name), variants }),
+            });
         }
         if list("enum").is_some() {
             let choice = Choice { tag: tag(name), variants: self.variants(schema) };
-            return ShapeKind::Table(Table { keys: Vec::new(), choice: Some(choice) });
+            return ShapeKind::Table(TableShape { keys: Vec::new(), choice: Some(choice) });
         }
         if let Some(alternatives) = list("anyOf") {
             let mut shapes: Vec<Shape> = alternatives.iter().map(|schema| self.shape(schema, None)).collect();
@@ -186,7 +191,7 @@ impl Reader<'_> {
         let is = |kind: &str| schema["type"] == kind || list("type").is_some_and(|types| types[0] == kind);
         // A table of whatever keys is no section: it stays as it is.
         if is("object") && !schema["additionalProperties"].is_object() {
-            return ShapeKind::Table(Table { keys: self.keys(schema), choice: None });
+            return ShapeKind::Table(TableShape { keys: self.keys(schema), choice: None });
         }
         let mut words = schema.as_object().cloned().unwrap_or_default();
         words.retain(|word, _| {
@@ -203,7 +208,7 @@ impl Reader<'_> {
     }
 
     /// A part of a tuple struct.
-    fn part(&self, schema: &Value) -> Option<Table> {
+    fn part(&self, schema: &Value) -> Option<TableShape> {
         match self.shape(schema, None).kind {
             ShapeKind::Table(table) => Some(table),
             _ => None,
@@ -250,9 +255,9 @@ impl Reader<'_> {
 }
 
 /// A table with what two parts have.
-fn joined(mut all: Table, part: Table) -> Table {
+fn joined(mut all: TableShape, part: TableShape) -> TableShape {
     all.keys.extend(part.keys);
-    Table { choice: all.choice.or(part.choice), ..all }
+    TableShape { choice: all.choice.or(part.choice), ..all }
 }
 
 /// The key under which an enum of this name has its variant.
@@ -307,7 +312,7 @@ mod tests {
             let said = key.doc.contains("efault");
             let is_described = is_section || key.is_required || key.default.is_some() || said;
             assert!(!key.doc.is_empty() && is_described, "{path}: {}", key.doc);
-            for Variant { name, doc, .. } in key.shape.tables().into_iter().flat_map(Table::variants) {
+            for Variant { name, doc, .. } in key.shape.tables().into_iter().flat_map(TableShape::variants) {
                 assert!(!doc.is_empty() || path.ends_with("delimiter"), "{path} = {name} is not described");
             }
         }

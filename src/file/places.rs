@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 
-use super::format::{Key, Table, Variant, format};
+use super::format::{Key, TableShape, Variant, format};
 use super::{sections, vocabulary};
 use crate::value::problem::{Cause, Problem, did_you_mean, listed};
 use crate::value::{Entry, Node, Origin, Tree};
@@ -162,7 +162,7 @@ fn home(format: &[Key], key: &str, around: Option<&str>) -> Option<Home> {
     })
 }
 
-fn home_in(section: &'static str, table: &Table, key: &str, around: Option<&str>) -> Option<Home> {
+fn home_in(section: &'static str, table: &TableShape, key: &str, around: Option<&str>) -> Option<Home> {
     let has = |keys: &[Key]| keys.iter().any(|known| known.name == key);
     let Some(choice) = &table.choice else { return has(&table.keys).then_some(Home::Section(section)) };
     let with_it: Vec<&Variant> = choice.variants.iter().filter(|kind| has(&kind.keys)).collect();

@@ -52,13 +52,13 @@ pub fn readings(
     variants: &HashMap<NodeId, String>,
     rewritten: &HashMap<NodeId, String>,
 ) -> Vec<Reading> {
-    let mut reader = Reader { sources, variants, rewritten, readings: Vec::new(), seen: HashSet::new() };
+    let mut reader = Collector { sources, variants, rewritten, readings: Vec::new(), seen: HashSet::new() };
     reader.collect(&tree.root);
     reader.readings.sort_by_key(|(place, _)| *place);
     reader.readings.into_iter().map(|(_, reading)| reading).collect()
 }
 
-struct Reader<'a> {
+struct Collector<'a> {
     sources: &'a Sources,
     variants: &'a HashMap<NodeId, String>,
     rewritten: &'a HashMap<NodeId, String>,
@@ -68,7 +68,7 @@ struct Reader<'a> {
     seen: HashSet<(String, NodeId)>,
 }
 
-impl Reader<'_> {
+impl Collector<'_> {
     fn collect(&mut self, root: &Node) {
         let mut walk = root.walk();
         while let Some(place) = walk.next() {

@@ -11,7 +11,7 @@ use std::collections::HashMap;
 
 use serde_json::{Map, Value, json};
 
-use super::format::{Choice, Key, Shape, ShapeKind, Table, Variant, format};
+use super::format::{Choice, Key, Shape, ShapeKind, TableShape, Variant, format};
 use super::sections::{self, VARIANT};
 use crate::train;
 
@@ -140,7 +140,7 @@ impl Emitter {
     }
 
     /// `[optimizer]`: names, or a table with a `kind`, or tables by name with the keys that they share.
-    fn optimizers(&mut self, table: &Table, shape: &Shape, label: &str) -> Value {
+    fn optimizers(&mut self, table: &TableShape, shape: &Shape, label: &str) -> Value {
         let Some(choice) = &table.choice else { return self.table(table, label, true, false) };
         let mut section = self.table(table, label, true, false);
         for Variant { name, doc, keys } in &choice.variants {
@@ -237,8 +237,8 @@ impl Emitter {
                 };
                 json!({ "anyOf": shapes.iter().map(alternative).collect::<Vec<_>>() })
             }
-            ShapeKind::Table(Table { keys, choice: None }) => self.object(keys, axes),
-            ShapeKind::Table(table @ Table { keys, choice: Some(choice) }) => {
+            ShapeKind::Table(TableShape { keys, choice: None }) => self.object(keys, axes),
+            ShapeKind::Table(table @ TableShape { keys, choice: Some(choice) }) => {
                 let names = self.names(choice, keys, label);
                 match choice.variants.iter().all(|variant| variant.keys.is_empty()) && keys.is_empty() {
                     true => names,
@@ -264,7 +264,7 @@ impl Emitter {
     }
 
     /// A table; `must_choose` asks for the key that says which keys there are, and for those that come with it.
-    fn table(&mut self, table: &Table, label: &str, axes: bool, must_choose: bool) -> Value {
+    fn table(&mut self, table: &TableShape, label: &str, axes: bool, must_choose: bool) -> Value {
         let Some(choice) = &table.choice else { return self.object(&table.keys, axes) };
         let mut schema = self.object(&all_keys(table), axes);
         let kind = self.kinds(choice, label);
@@ -324,12 +324,12 @@ fn reference(name: &str) -> Value {
 
 /// What hangs on the choice of a table, as a chain of conditions.
 struct Chain<'t> {
-    table: &'t Table,
+    table: &'t TableShape,
     choice: &'t Choice,
 }
 
 impl<'t> Chain<'t> {
-    fn of(table: &'t Table) -> Option<Self> {
+    fn of(table: &'t TableShape) -> Option<Self> {
         table.choice.as_ref().map(|choice| Self { table, choice })
     }
 
@@ -408,7 +408,7 @@ impl<'t> Chain<'t> {
 }
 
 /// The keys of a table beside any choice; one that several have is described once, for all of them.
-fn all_keys(table: &Table) -> Vec<Key> {
+fn all_keys(table: &TableShape) -> Vec<Key> {
     let mut keys: Vec<Key> = table.keys.clone();
     let mut owners: Vec<(String, Vec<(String, String)>)> = Vec::new();
     for variant in table.variants() {
@@ -516,7 +516,7 @@ fn word(word: &str, doc: &str, value: Value) -> Value {
 
 /// Whether there are tables with keys in it.
 fn has_settings(shape: &Shape) -> bool {
-    let has = |table: &&Table| !table.keys.is_empty() || table.variants().iter().any(|kind| !kind.keys.is_empty());
+    let has = |table: &&TableShape| !table.keys.is_empty() || table.variants().iter().any(|kind| !kind.keys.is_empty());
     shape.tables().iter().any(has)
 }
 
@@ -527,7 +527,7 @@ fn name_of(shape: &Shape) -> String {
         (None, ShapeKind::Plain(words)) => words.get("type").and_then(Value::as_str).unwrap_or("value").to_owned(),
         (None, ShapeKind::List(items, _)) => format!("{}List", name_of(items)),
         (None, ShapeKind::Either(shapes)) => shapes.iter().map(name_of).collect::<Vec<_>>().join("Or"),
-        (None, ShapeKind::Table(Table { keys, choice })) => {
+        (None, ShapeKind::Table(TableShape { keys, choice })) => {
             let tag = choice.as_ref().map(|choice| choice.tag.clone());
             tag.into_iter().chain(keys.iter().map(|key| key.name.clone())).collect::<Vec<_>>().join("And")
         }

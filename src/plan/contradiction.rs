@@ -13,7 +13,7 @@ use crate::value::{Choice, Node, Origin};
 pub struct Contradiction {
     /// Which rule says so: where it stands in this program.
     rule: Rule,
-    place: Place,
+    blamed: Blamed,
     message: String,
     help: Option<String>,
     /// The keys that lead to what else it comes of.
@@ -25,7 +25,7 @@ pub type Rule = &'static Location<'static>;
 
 /// What to change first.
 #[derive(Debug, Clone, PartialEq)]
-enum Place {
+enum Blamed {
     /// The keys that lead to it.
     Path(Vec<&'static str>),
     /// The short name of a setting.
@@ -35,17 +35,17 @@ enum Place {
 impl Contradiction {
     #[track_caller]
     pub fn new(path: impl Into<Vec<&'static str>>, message: impl Into<String>) -> Self {
-        Self::at(Place::Path(path.into()), message)
+        Self::at(Blamed::Path(path.into()), message)
     }
 
     #[track_caller]
     pub fn of_setting(name: &'static str, message: impl Into<String>) -> Self {
-        Self::at(Place::Setting(name), message)
+        Self::at(Blamed::Setting(name), message)
     }
 
     #[track_caller]
-    fn at(place: Place, message: impl Into<String>) -> Self {
-        Self { rule: Location::caller(), place, message: message.into(), help: None, reads: &[] }
+    fn at(blamed: Blamed, message: impl Into<String>) -> Self {
+        Self { rule: Location::caller(), blamed, message: message.into(), help: None, reads: &[] }
     }
 
     /// Which rule says so.
@@ -93,9 +93,9 @@ impl Contradiction {
     /// At the place in the file; nothing where a part of what it comes of was rejected, which may be why.
     pub fn into_problem(self, experiment: &Experiment, choice: &Choice) -> Option<Problem> {
         let root = &experiment.tree.root;
-        let place = match &self.place {
-            Place::Path(path) => locate(root, choice, path),
-            Place::Setting(name) => locate_setting(root, choice, name, &mut Vec::new()),
+        let place = match &self.blamed {
+            Blamed::Path(path) => locate(root, choice, path),
+            Blamed::Setting(name) => locate_setting(root, choice, name, &mut Vec::new()),
         };
         let read = self.reads.iter().filter_map(|path| locate(root, choice, path));
         if place.iter().cloned().chain(read).any(|(_, node)| experiment.lacks(node)) {

@@ -80,11 +80,11 @@ impl Space {
         let mut places = Vec::new();
         collect(&experiment.tree.root, false, &choice, &mut Vec::new(), &mut places);
         // Variants stand where the file names them, and not where the first key is that they change.
-        if let Some(leader) = places.iter().position(Place::is_variants) {
+        if let Some(leader) = places.iter().position(AxisAt::is_variants) {
             let id = places[leader].axis.id;
             let (led, mut others): (Vec<_>, Vec<_>) =
                 places.into_iter().partition(|place| place.axis.id == id && !place.is_variants());
-            let after = others.iter().position(Place::is_variants).map_or(0, |position| position + 1);
+            let after = others.iter().position(AxisAt::is_variants).map_or(0, |position| position + 1);
             others.splice(after..after, led);
             places = others;
         }
@@ -254,12 +254,12 @@ impl Wheel {
 
 /// An axis of the tree, and the keys that lead to it.
 #[derive(Clone)]
-struct Place<'t> {
+struct AxisAt<'t> {
     axis: &'t Arc<Axis>,
     path: Vec<&'t str>,
 }
 
-impl<'t> Place<'t> {
+impl<'t> AxisAt<'t> {
     /// Whether this is where the file names its variants.
     fn is_variants(&self) -> bool {
         self.path == [VARIANT]
@@ -271,7 +271,7 @@ impl<'t> Place<'t> {
     }
 
     /// The axes within the alternative that is taken under `choice`.
-    fn within(&self, choice: &Choice) -> Vec<Place<'t>> {
+    fn within(&self, choice: &Choice) -> Vec<AxisAt<'t>> {
         let mut places = Vec::new();
         if let Some(taken) = self.axis.taken(choice) {
             let is_drawn = matches!(self.axis.form, Form::Trial(_));
@@ -282,7 +282,7 @@ impl<'t> Place<'t> {
 }
 
 /// The axes of the tree below `node`, but for those within others. What a trial draws within what it draws is a part of it.
-fn collect<'t>(node: &'t Node, is_drawn: bool, choice: &Choice, path: &mut Vec<&'t str>, places: &mut Vec<Place<'t>>) {
+fn collect<'t>(node: &'t Node, is_drawn: bool, choice: &Choice, path: &mut Vec<&'t str>, places: &mut Vec<AxisAt<'t>>) {
     match &node.kind {
         Kind::Table(entries) => {
             for entry in entries {
@@ -296,7 +296,7 @@ fn collect<'t>(node: &'t Node, is_drawn: bool, choice: &Choice, path: &mut Vec<&
                 collect(&axis.alternatives[taken].value, is_drawn, choice, path, places);
             }
         }
-        Kind::Axis(axis) => places.push(Place { axis, path: path.clone() }),
+        Kind::Axis(axis) => places.push(AxisAt { axis, path: path.clone() }),
         _ => {}
     }
 }
@@ -337,8 +337,8 @@ struct Builder<'t> {
 
 impl<'t> Builder<'t> {
     /// The space of these places; nothing where it has too many alternatives.
-    fn space(&mut self, places: Vec<Place<'t>>) -> Option<Space> {
-        let mut waiting: VecDeque<(Place, HashSet<AxisId>)> =
+    fn space(&mut self, places: Vec<AxisAt<'t>>) -> Option<Space> {
+        let mut waiting: VecDeque<(AxisAt, HashSet<AxisId>)> =
             places.into_iter().map(|place| (place.clone(), self.axes_of(&place))).collect();
         let mut space = Space::default();
         while let Some((first, axes)) = waiting.pop_front() {
@@ -360,7 +360,7 @@ impl<'t> Builder<'t> {
     }
 
     /// The wheel that `first` is the first place of, with all that moves `together` with something of it below its alternatives.
-    fn wheel(&mut self, first: &Place<'t>, together: &[Place<'t>]) -> Option<Wheel> {
+    fn wheel(&mut self, first: &AxisAt<'t>, together: &[AxisAt<'t>]) -> Option<Wheel> {
         let id = first.axis.id;
         let count = match (&first.axis.form, &self.experiment.draws) {
             (Form::Trial(_), Some(draws)) => draws.trials() as usize,
@@ -398,14 +398,14 @@ impl<'t> Builder<'t> {
         Some(Wheel { site: self.site(first), count, inner })
     }
 
-    fn site(&mut self, place: &Place) -> Arc<Site> {
+    fn site(&mut self, place: &AxisAt) -> Arc<Site> {
         Arc::clone(
             self.sites.entry(Arc::as_ptr(place.axis)).or_insert_with(|| Arc::new(Site::new(place.axis, &place.path))),
         )
     }
 
     /// The axes at and below `place` that have not been taken.
-    fn axes_of(&self, place: &Place) -> HashSet<AxisId> {
+    fn axes_of(&self, place: &AxisAt) -> HashSet<AxisId> {
         let mut axes = HashSet::new();
         self.add_axes(place.axis, &mut axes);
         axes
@@ -433,7 +433,7 @@ impl<'t> Builder<'t> {
 }
 
 /// Takes out of `waiting` every place that shares one of `axes`, or one with a place that does, and so on.
-fn connected<'t>(mut axes: HashSet<AxisId>, waiting: &mut VecDeque<(Place<'t>, HashSet<AxisId>)>) -> Vec<Place<'t>> {
+fn connected<'t>(mut axes: HashSet<AxisId>, waiting: &mut VecDeque<(AxisAt<'t>, HashSet<AxisId>)>) -> Vec<AxisAt<'t>> {
     let mut is_connected = vec![false; waiting.len()];
     loop {
         let before = axes.len();

@@ -328,7 +328,7 @@ struct Variant<'a> {
 enum Content<'a> {
     None,
     Table(Reader<'a>),
-    Part(Part<'a>),
+    Part(SharedPart<'a>),
 }
 
 impl<'de, 'a> EnumAccess<'de> for Variant<'a> {
@@ -414,18 +414,18 @@ impl<'de> SeqAccess<'de> for Parts<'_> {
     fn next_element_seed<T: DeserializeSeed<'de>>(&mut self, seed: T) -> Result<Option<T::Value>, Fault> {
         let Some(left) = self.shared.left.get().checked_sub(1) else { return Ok(None) };
         self.shared.left.set(left);
-        seed.deserialize(Part { reader: self.reader, shared: self.shared }).map(Some)
+        seed.deserialize(SharedPart { reader: self.reader, shared: self.shared }).map(Some)
     }
 }
 
 /// One part of a tuple struct: a struct, or an enum of structs, that sees its own keys only.
 #[derive(Clone, Copy)]
-struct Part<'a> {
+struct SharedPart<'a> {
     reader: Reader<'a>,
     shared: &'a Shared,
 }
 
-impl<'de> Deserializer<'de> for Part<'_> {
+impl<'de> Deserializer<'de> for SharedPart<'_> {
     type Error = Fault;
 
     fn deserialize_any<V: Visitor<'de>>(self, _: V) -> Result<V::Value, Fault> {

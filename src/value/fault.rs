@@ -15,7 +15,7 @@ pub struct Fault(Box<Rejection>);
 struct Rejection {
     what: What,
     key: Option<String>,
-    place: Option<Place>,
+    place: Option<Spot>,
     /// What is accepted in the place of a value of a wrong type, or of a name that is missing.
     accepted: &'static [&'static str],
     /// What else there is to do.
@@ -24,7 +24,7 @@ struct Rejection {
 
 /// The node to leave out so that reading can go on, and what to underline.
 #[derive(Debug)]
-struct Place {
+struct Spot {
     node: NodeId,
     origin: Origin,
 }
@@ -132,7 +132,7 @@ impl Fault {
 
     /// The fault, at `node` unless it is known more closely already.
     pub(super) fn at(mut self, node: &Node) -> Self {
-        self.0.place.get_or_insert_with(|| Place { node: node.id, origin: node.origin.clone() });
+        self.0.place.get_or_insert_with(|| Spot { node: node.id, origin: node.origin.clone() });
         self
     }
 
@@ -181,7 +181,7 @@ impl Fault {
     /// The fault of a key: that is underlined, and what its entry holds under `choice` is left out with it.
     pub(super) fn at_key(mut self, entry: &Entry, choice: &Choice) -> Self {
         let origin = entry.key_origin_under(choice).clone();
-        self.0.place = Some(Place { node: entry.value.chosen(choice).id, origin });
+        self.0.place = Some(Spot { node: entry.value.chosen(choice).id, origin });
         self
     }
 

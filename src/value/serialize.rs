@@ -99,9 +99,9 @@ impl Serializer for Writer {
     type SerializeTuple = List;
     type SerializeTupleStruct = Shared;
     type SerializeTupleVariant = Impossible<Option<Value>, Error>;
-    type SerializeMap = Table;
-    type SerializeStruct = Table;
-    type SerializeStructVariant = Table;
+    type SerializeMap = TableWriter;
+    type SerializeStruct = TableWriter;
+    type SerializeStructVariant = TableWriter;
 
     write_as! {
         serialize_i64: serialize_i8 i8, serialize_i16 i16, serialize_i32 i32;
@@ -196,11 +196,11 @@ impl Serializer for Writer {
         impossible("a variant with several unnamed fields")
     }
 
-    fn serialize_map(self, _: Option<usize>) -> Result<Table, Error> {
-        Ok(Table { entries: Vec::new(), key: None, variant: None })
+    fn serialize_map(self, _: Option<usize>) -> Result<TableWriter, Error> {
+        Ok(TableWriter { entries: Vec::new(), key: None, variant: None })
     }
 
-    fn serialize_struct(self, _: &'static str, length: usize) -> Result<Table, Error> {
+    fn serialize_struct(self, _: &'static str, length: usize) -> Result<TableWriter, Error> {
         self.serialize_map(Some(length))
     }
 
@@ -210,8 +210,8 @@ impl Serializer for Writer {
         _: u32,
         variant: &'static str,
         length: usize,
-    ) -> Result<Table, Error> {
-        Ok(Table { variant: Some((name, variant)), ..self.serialize_map(Some(length))? })
+    ) -> Result<TableWriter, Error> {
+        Ok(TableWriter { variant: Some((name, variant)), ..self.serialize_map(Some(length))? })
     }
 }
 
@@ -261,7 +261,7 @@ impl SerializeTupleStruct for Shared {
 }
 
 /// The entries of a table.
-struct Table {
+struct TableWriter {
     entries: Vec<Entry>,
     /// The key whose value comes next.
     key: Option<String>,
@@ -269,7 +269,7 @@ struct Table {
     variant: Option<(&'static str, &'static str)>,
 }
 
-impl Table {
+impl TableWriter {
     fn add<T: Serialize + ?Sized>(&mut self, key: &str, value: &T) -> Result<(), Error> {
         let value = value.serialize(Writer)?;
         self.entries.extend(value.map(|value| Entry::of(key, Node::of(value.kind))));
@@ -284,7 +284,7 @@ impl Table {
     }
 }
 
-impl SerializeMap for Table {
+impl SerializeMap for TableWriter {
     type Ok = Option<Value>;
     type Error = Error;
 
@@ -310,7 +310,7 @@ impl SerializeMap for Table {
 
 macro_rules! fields {
     ($($of:ident)+) => { $(
-        impl $of for Table {
+        impl $of for TableWriter {
             type Ok = Option<Value>;
             type Error = Error;
 
