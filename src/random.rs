@@ -81,7 +81,7 @@ impl<'a> Random<'a> {
         match &mut self.0 {
             Source::Keyed { seed, .. } => {
                 let mut order: Vec<usize> = (0..rows).collect();
-                seed.stream(Purpose::Split).at(0).shuffle(&mut order);
+                seed.stream(Purpose::Holdout).at(0).shuffle(&mut order);
                 order
             }
             Source::Script { generator, .. } => generator.permutation(rows),

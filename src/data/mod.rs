@@ -8,6 +8,7 @@ pub mod dataset;
 mod digits;
 pub mod fashion_mnist;
 pub mod fetch;
+pub mod holdout;
 mod idx;
 mod mnist;
 pub mod moons;
@@ -18,7 +19,6 @@ pub mod parquet;
 pub mod rows;
 pub mod sine;
 pub mod spiral;
-pub mod split;
 pub mod synthetic;
 pub mod target;
 
@@ -29,10 +29,10 @@ use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
 pub use dataset::{Dataset, Task, View};
+pub use holdout::{Holdout, HoldoutError, Partition, Preparation};
 pub use idx::{Fault, FileError, Idx};
 pub use normalize::{Normalize, Scalings};
 pub use rows::{Inputs, Rows, Targets};
-pub use split::{Partition, Preparation, Split, SplitError};
 
 use self::blobs::Blobs;
 use self::columns::TableError;
@@ -171,11 +171,11 @@ pub trait DataSource {
 /// What the plan needs to know of the data.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Info {
-    /// Rows that are trained on, after limits and splits.
+    /// Rows that are trained on, after limits and holdout.
     pub train_rows: u64,
     /// Rows set aside for validation; 0 where there are none.
     pub validation_rows: u64,
-    /// After limits and splits; 0 where there is no test data.
+    /// After limits and holdout; 0 where there is no test data.
     pub test_rows: u64,
     pub features: usize,
     pub task: Task,
@@ -229,7 +229,7 @@ pub enum Error {
     #[error(transparent)]
     FashionMnist(#[from] FashionMnistError),
     #[error(transparent)]
-    Split(#[from] SplitError),
+    Holdout(#[from] HoldoutError),
     #[error("`{key}` is {asked}, but {}", there_are(*there, "row"))]
     TooFewRows { key: &'static str, asked: u64, there: u64 },
     #[error("`test_rows` is given, but there is no test data")]
@@ -249,7 +249,7 @@ impl Error {
             Self::File(error) => error.key,
             Self::Table(error) => error.key,
             Self::Npy(error) => error.key,
-            Self::Split(error) => error.key(),
+            Self::Holdout(error) => error.key(),
             Self::TooFewRows { key, .. } => key,
             Self::NoTestData => "test_rows",
             Self::TooLarge { rows, features } if *features as u64 > *rows => "features",
@@ -274,7 +274,7 @@ impl Error {
     /// What to do, where the error itself does not say it.
     pub fn help(&self) -> Option<&'static str> {
         match self {
-            Self::Split(error) => Some(error.help()),
+            Self::Holdout(error) => Some(error.help()),
             Self::NoTestData => Some("to set some of the rows aside as test data, take `test_share`"),
             Self::TooLarge { .. } => Some("take fewer `rows` or `features`"),
             Self::TooManyCenters { .. } => Some("take fewer `classes` or `features`"),
@@ -298,7 +298,7 @@ impl Data {
 
     /// The same data, saying how many rows it has where it says nothing of that. `info` is what is known of it.
     pub fn with_limits(mut self, info: &Info) -> Self {
-        let made_test_rows = if self.1.split.makes_test_data() { info.test_rows } else { 0 };
+        let made_test_rows = if self.1.holdout.makes_test_data() { info.test_rows } else { 0 };
         let train_rows = Count::new(info.train_rows + info.validation_rows + made_test_rows);
         let test_rows = Count::new(info.test_rows - made_test_rows);
         let Limits { train_rows: train, test_rows: test } = self.0;
@@ -323,14 +323,14 @@ impl Data {
     /// are read and checked.
     ///
     /// # Errors
-    /// [`enum@Error`], for files that are not as they should be, and for limits and splits beyond what is there.
+    /// [`enum@Error`], for files that are not as they should be, and for limits and holdout beyond what is there.
     pub fn info(&self) -> Result<Info, Error> {
         let whole = with_source!(&self.2, source => source.info())?;
         let (train_rows, test_rows) = self.0.apply(&whole)?;
-        Ok(self.1.split.apply(Info { train_rows, test_rows, ..whole })?)
+        Ok(self.1.holdout.apply(Info { train_rows, test_rows, ..whole })?)
     }
 
-    /// The rows themselves, limits applied; splits are the business of each run.
+    /// The rows themselves, limits applied; the holdout is the business of each run.
     ///
     /// # Errors
     /// As [`info`](Self::info), and where files cannot be fetched.
@@ -359,7 +359,7 @@ impl Data {
 
     /// How many rows are put in a random order to set some of them aside; 0 where none are.
     pub fn rows_in_order(&self, info: &Info) -> u64 {
-        let set_aside_for_test = if self.1.split.makes_test_data() { info.test_rows } else { 0 };
+        let set_aside_for_test = if self.1.holdout.makes_test_data() { info.test_rows } else { 0 };
         match info.validation_rows + set_aside_for_test {
             0 => 0,
             set_aside => info.train_rows + set_aside,
@@ -376,7 +376,7 @@ impl Data {
         with_source!(&mut self.2, source => DataSource::draw_in_script(source, seed));
     }
 
-    /// Writes `data`, the numbers of rows that limits and splits come to, `normalize`, and what a source has settings for and
+    /// Writes `data`, the numbers of rows that limits and holdout come to, `normalize`, and what a source has settings for and
     /// the fingerprint says nothing of.
     pub fn settings(&self, info: &Info, settings: &mut Settings) {
         fn name<S: DataSource>(_: &S) -> &'static str {

@@ -31,7 +31,7 @@ pub use self::momentum::Momentum;
 pub use self::nadam::NAdam;
 pub use self::nesterov::{Form, Nesterov};
 pub use self::rmsprop::RmsProp;
-pub use self::schedule::{Cosine, Exponential, Misfit, OneCycle, Pacing, Schedule, Step};
+pub use self::schedule::{Cosine, Exponential, LrSchedule, OneCycle, Schedule, ScheduleError, StepDecay};
 pub use self::sgd::Sgd;
 use crate::kernel::{self, Instructions};
 use crate::number::in_range;
@@ -40,7 +40,7 @@ use crate::settings::Settings;
 
 /// An optimizer with its hyperparameters, and how its learning rate changes: a table of the `[optimizer]` section.
 #[derive(Debug, Clone, PartialEq, Deserialize, Serialize, JsonSchema)]
-pub struct Optimizer(pub Algorithm, pub Pacing);
+pub struct Optimizer(pub Algorithm, pub LrSchedule);
 
 /// Makes of the table of optimizers, each with its name in the experiment file, all that goes over all of them.
 macro_rules! algorithms {
@@ -122,7 +122,7 @@ pub const BLOCK: usize = 8192;
 impl From<Algorithm> for Optimizer {
     /// With a learning rate that stays the same.
     fn from(algorithm: Algorithm) -> Self {
-        Self(algorithm, Pacing::default())
+        Self(algorithm, LrSchedule::default())
     }
 }
 
@@ -136,7 +136,7 @@ impl Optimizer {
     ///
     /// # Errors
     /// Where the schedule does not suit the run or the learning rate.
-    pub fn fit(&mut self, steps: u64) -> Result<(), Misfit> {
+    pub fn fit(&mut self, steps: u64) -> Result<(), ScheduleError> {
         self.1.fit(self.base_lr(), steps)
     }
 
@@ -465,7 +465,7 @@ mod tests {
     struct Trajectory {
         algorithm: Algorithm,
         #[serde(default)]
-        pacing: Pacing,
+        lr_schedule: LrSchedule,
         points: Vec<Vec<f64>>,
     }
 
@@ -480,7 +480,7 @@ mod tests {
 
         /// Where the optimizer of `trajectory` comes to, step by step; a decoupled decay acts on all parameters.
         fn retrace(&self, trajectory: &Trajectory) -> Vec<Vec<f64>> {
-            let optimizer = Optimizer(trajectory.algorithm.clone(), trajectory.pacing.clone());
+            let optimizer = Optimizer(trajectory.algorithm.clone(), trajectory.lr_schedule.clone());
             let mut parameters = self.start.clone();
             let mut slots = vec![0.0; optimizer.slots() * parameters.len()];
             let mut points = Vec::new();

@@ -2,8 +2,8 @@
 
 use crate::nn::LayerSpec;
 use crate::nn::activation::Activation;
-use crate::optim::Pacing;
-use crate::record::{Part, Subject};
+use crate::optim::LrSchedule;
+use crate::record::{Split, Subject};
 use crate::spec::{FunctionRun, NetworkRun, RunSpec};
 
 /// An estimate.
@@ -46,22 +46,22 @@ impl Cost {
         let step = 2.0 * batch * (passes * weights + 2.0 * weights - first)
             + batch * ((passes + 1.0) * elementwise + DRAW * drawn);
         let update = UPDATE * weights * (2.0 + spec.optimizer.slots() as f64);
-        let rows = |part| match part {
-            Part::Train => spec.info.train_rows as f64,
-            Part::Validation => spec.info.validation_rows as f64,
-            Part::Test => spec.info.test_rows as f64,
+        let rows = |split| match split {
+            Split::Train => spec.info.train_rows as f64,
+            Split::Validation => spec.info.validation_rows as f64,
+            Split::Test => spec.info.test_rows as f64,
         };
-        let evaluated: f64 = spec.record.parts().iter().map(|&part| rows(part)).sum();
+        let evaluated: f64 = spec.record.splits().iter().map(|&split| rows(split)).sum();
         let evaluations = spec.evaluations() as f64;
         let values = weights * (2.0 + spec.optimizer.slots() as f64) + spec.rows_at_once() as f64 * values;
         let looks = Looks::of(spec);
         let losses = spec.record.rows(spec.steps) as f64;
-        let evaluation_rows = evaluations * spec.record.parts().len() as f64;
+        let evaluation_rows = evaluations * spec.record.splits().len() as f64;
         let recorded = losses * 40.0 + (evaluation_rows + looks.rows) * 64.0;
         // Columns that hold one number take no room.
         let column = |varies: bool| if varies { ON_DISK.number } else { 0.0 };
         let penalty = column(spec.regularization.weight_decay.get() > 0.0 || spec.regularization.l1.get() > 0.0);
-        let lr = column(spec.optimizer.1 != Pacing::default());
+        let lr = column(spec.optimizer.1 != LrSchedule::default());
         let evaluated = evaluations * evaluated + looks.evaluated;
         Self {
             operations: steps * (step + update) + evaluated * (2.0 * weights + elementwise),
@@ -138,7 +138,7 @@ impl Looks {
         let (record, layers) = (&spec.record, spec.layer_counts());
         let mut looks = Self {
             evaluated: 0.0,
-            rows: record.layer_rows(spec.steps, spec.pace(), layers.affine, layers.relu) as f64,
+            rows: record.layer_rows(spec.steps, spec.epoch_counter(), layers.affine, layers.relu) as f64,
         };
         if let Some(histograms) = &record.histograms {
             looks.rows += histograms.count(spec.steps, layers.activation, layers.affine) as f64;

@@ -107,16 +107,16 @@ pub const CELLS_BYTES: usize = 4096;
 /// When the next flush is due: soon after the start, so that little is lost if the process dies early, then ever less
 /// often, so that a long experiment has few files.
 #[derive(Debug)]
-pub struct Pace {
+pub struct FlushTimer {
     last: Instant,
     interval: Duration,
 }
 
-impl Pace {
+impl FlushTimer {
     const FIRST: Duration = Duration::from_secs(1);
     const LONGEST: Duration = Duration::from_secs(60);
 
-    /// A pace that begins at `now`.
+    /// A timer that begins at `now`.
     pub fn from(now: Instant) -> Self {
         Self { last: now, interval: Self::FIRST }
     }
@@ -164,21 +164,21 @@ mod tests {
     fn flushes_come_ever_less_often_up_to_a_minute() {
         let start = Instant::now();
         let mut now = start;
-        let mut pace = Pace::from(start);
+        let mut flush_timer = FlushTimer::from(start);
         let mut flushes = Vec::new();
         while flushes.len() < 9 {
             now += Duration::from_millis(500);
-            if pace.is_due(now) {
+            if flush_timer.is_due(now) {
                 flushes.push((now - start).as_secs());
-                pace.flushed(now);
+                flush_timer.flushed(now);
             }
         }
         assert_eq!(flushes, [1, 3, 7, 15, 31, 63, 123, 183, 243]);
         for (earlier, end) in (1..).zip(flushes) {
-            assert_eq!(Pace::flushes(end as f64 - 0.5), earlier);
-            assert_eq!(Pace::flushes(end as f64 + 0.5), earlier + 1);
+            assert_eq!(FlushTimer::flushes(end as f64 - 0.5), earlier);
+            assert_eq!(FlushTimer::flushes(end as f64 + 0.5), earlier + 1);
         }
-        let longest = [0.0, 0.5, 1.5, 3.5, 13.0, 63.0, 80.0, 123.0, 1e9].map(Pace::longest);
+        let longest = [0.0, 0.5, 1.5, 3.5, 13.0, 63.0, 80.0, 123.0, 1e9].map(FlushTimer::longest);
         assert_eq!(longest, [0.0, 0.5, 1.0, 2.0, 6.0, 32.0, 32.0, 60.0, 60.0]);
     }
 

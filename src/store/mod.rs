@@ -55,7 +55,7 @@ mod upgrade;
 mod tests;
 
 pub use batch::BatchName;
-pub use buffer::{CELLS_BYTES, Pace};
+pub use buffer::{CELLS_BYTES, FlushTimer};
 pub use context::{Context, Origin};
 pub use error::Error;
 pub use file::FORMAT_VERSION;
@@ -91,7 +91,7 @@ pub struct Results {
     context: Context,
     inventory: Inventory,
     buffer: Buffer,
-    pace: Pace,
+    flush_timer: FlushTimer,
     /// A change began and did not end.
     torn: bool,
     _lock: Lock,
@@ -131,13 +131,13 @@ impl Results {
             disk::write(&draft, context.text.as_bytes())?;
             disk::replace(&draft, &experiment)?;
         }
-        let pace = Pace::from(Instant::now());
+        let flush_timer = FlushTimer::from(Instant::now());
         Ok(Self {
             root: root.to_owned(),
             context,
             inventory,
             buffer: Buffer::default(),
-            pace,
+            flush_timer,
             torn: false,
             _lock: lock,
         })
@@ -194,7 +194,7 @@ impl Results {
 
     /// Writes the runs that wait, if there are many or they have waited long. For callers that have no run to push.
     pub fn flush_if_due(&mut self) -> Result<(), Error> {
-        if self.buffer.bytes() >= FULL || self.pace.is_due(Instant::now()) { self.flush() } else { Ok(()) }
+        if self.buffer.bytes() >= FULL || self.flush_timer.is_due(Instant::now()) { self.flush() } else { Ok(()) }
     }
 
     /// Writes the runs that wait, as one batch.
@@ -203,7 +203,7 @@ impl Results {
             return Ok(());
         }
         self.change(Self::write_buffer)?;
-        self.pace.flushed(Instant::now());
+        self.flush_timer.flushed(Instant::now());
         Ok(())
     }
 

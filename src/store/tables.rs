@@ -48,7 +48,7 @@ impl Row for EvaluationRow {
     const COLUMNS: &'static [(&'static str, Cell<Self>)] = &[
         ("step", Cell::Int(|row| row.step as i64)),
         ("epoch", Cell::Float(|row| row.epoch)),
-        ("split", Cell::Text(|row| row.part.name())),
+        ("split", Cell::Text(|row| row.split.name())),
         ("loss", Cell::Float(|row| row.loss)),
         ("accuracy", Cell::MaybeFloat(|row| row.accuracy)),
         ("rmse", Cell::MaybeFloat(|row| row.rmse)),

@@ -94,12 +94,12 @@ mod tests {
 
     #[test]
     fn a_learning_rate_that_is_not_finite_ends_the_run() {
-        let pacing = serde_json::from_str(r#"{"schedule": {"exponential": {"factor": 1e100}}}"#).unwrap();
+        let lr_schedule = serde_json::from_str(r#"{"schedule": {"exponential": {"factor": 1e100}}}"#).unwrap();
         let spec = FunctionRun {
             seed: Seed::default(),
             // Without a slope, no rate leads away.
             function: crate::function::tests::read(r#"{"quadratic": {"coefficients": [0.0, 0.0]}}"#),
-            optimizer: Optimizer(Algorithm::Sgd(Sgd { lr: Positive::new(1.0).unwrap() }), pacing),
+            optimizer: Optimizer(Algorithm::Sgd(Sgd { lr: Positive::new(1.0).unwrap() }), lr_schedule),
             steps: 9,
             precision: Precision::F64,
         };

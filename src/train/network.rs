@@ -2,7 +2,7 @@
 
 use std::ops::ControlFlow;
 
-use self::moments::Rehearsal;
+use self::inspection::Rehearsal;
 use super::measure::{GradientChecks, HistogramCounts, LayerNumbers};
 use super::{Ending, Outcome};
 use crate::data::{Dataset, Partition, Task, View};
@@ -11,7 +11,7 @@ use crate::nn::loss::{self, Targets};
 use crate::nn::{Network, NotFinite, Phase, parameters};
 use crate::optim;
 use crate::random::Random;
-use crate::record::{EvaluationRow, LossAt, LossRow, Part};
+use crate::record::{EvaluationRow, LossAt, LossRow, Split};
 use crate::spec::NetworkRun;
 
 /// [`super::network_on`] in a precision.
@@ -115,7 +115,7 @@ impl<'a, R: Element> Run<'a, R> {
         spec.init.fill(&mut random, network.layout(), &mut parameters);
         random.after_weights(spec.sampling, data.train().len(), network.dropout_layers());
         let layers = spec.record.layers.as_ref().map(|layers| {
-            let steps = layers.every.count(spec.steps, spec.pace());
+            let steps = layers.every.count(spec.steps, spec.epoch_counter());
             LayerNumbers::new(&layers.what, &network, steps)
         });
         let gradient_checks =
@@ -151,7 +151,7 @@ impl<'a, R: Element> Run<'a, R> {
             },
             history: Vec::with_capacity(spec.record.rows(spec.steps).min(RESERVED_LOSSES) as usize),
             evaluations: Vec::with_capacity(
-                spec.evaluations().min(RESERVED_LOSSES) as usize * spec.record.parts().len(),
+                spec.evaluations().min(RESERVED_LOSSES) as usize * spec.record.splits().len(),
             ),
             layers,
             histograms,
@@ -205,9 +205,9 @@ impl<'a, R: Element> Run<'a, R> {
             self.predict(batch)?;
             self.record_loss(step)?;
         }
-        if spec.record.evaluation_is_due(step, spec.steps, spec.pace()) {
-            for part in spec.record.parts() {
-                self.evaluate(step, *part)?;
+        if spec.record.evaluation_is_due(step, spec.steps, spec.epoch_counter()) {
+            for split in spec.record.splits() {
+                self.evaluate(step, *split)?;
             }
         }
         Ok(())
@@ -266,7 +266,7 @@ impl<'a, R: Element> Run<'a, R> {
             #[inline(always)]
             || spec.regularization.clip(network.layout(), gradients),
         )?;
-        let mut layers = layers.as_mut().filter(|_| spec.record.layers_are_due(step, spec.steps, spec.pace()));
+        let mut layers = layers.as_mut().filter(|_| spec.record.layers_are_due(step, spec.steps, spec.epoch_counter()));
         if let Some(layers) = &mut layers {
             layers.before_update(network, batch, parameters);
         }
@@ -288,7 +288,7 @@ impl<'a, R: Element> Run<'a, R> {
     /// Writes down the loss of the batch that was compared last.
     fn record_loss(&mut self, step: u64) -> Result<(), NotFinite> {
         let Loss { total: loss, penalty } = self.loss(self.spec.batch_size.as_usize())?;
-        let (epoch, lr) = (self.spec.pace().epoch(step), self.spec.optimizer.lr(step));
+        let (epoch, lr) = (self.spec.epoch_counter().epoch(step), self.spec.optimizer.lr(step));
         self.history.push(LossRow { step, epoch, loss, penalty, lr });
         Ok(())
     }
@@ -309,12 +309,12 @@ impl<'a, R: Element> Run<'a, R> {
         Ok(Loss { total: NotFinite::check(sum / rows as f64 + penalty, "loss")?, penalty })
     }
 
-    /// Writes down loss and accuracy on all rows of `part`, where it has any.
-    fn evaluate(&mut self, step: u64, part: Part) -> Result<(), NotFinite> {
-        let source = match part {
-            Part::Train => self.data.train(),
-            Part::Validation => self.data.validation(),
-            Part::Test => self.data.test(),
+    /// Writes down loss and accuracy on all rows of `split`, where it has any.
+    fn evaluate(&mut self, step: u64, split: Split) -> Result<(), NotFinite> {
+        let source = match split {
+            Split::Train => self.data.train(),
+            Split::Validation => self.data.validation(),
+            Split::Test => self.data.test(),
         };
         let total = source.len();
         if total == 0 {
@@ -337,7 +337,14 @@ impl<'a, R: Element> Run<'a, R> {
             // The loss of values is their mean squared error.
             Task::Regression { .. } => (None, Some(loss.sqrt())),
         };
-        self.evaluations.push(EvaluationRow { step, epoch: self.spec.pace().epoch(step), part, loss, accuracy, rmse });
+        self.evaluations.push(EvaluationRow {
+            step,
+            epoch: self.spec.epoch_counter().epoch(step),
+            split,
+            loss,
+            accuracy,
+            rmse,
+        });
         Ok(())
     }
 }
@@ -387,6 +394,6 @@ impl<R: Element> Input<R> {
     }
 }
 
-mod moments;
+mod inspection;
 #[cfg(test)]
 mod tests;

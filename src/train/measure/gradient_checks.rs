@@ -27,7 +27,7 @@ impl GradientChecks {
 
     /// Whether gradients are checked after `step` of `steps`; −1 is before training.
     pub fn are_due(&self, step: i64, steps: u64) -> bool {
-        self.what.at.are_at(step, steps)
+        self.what.at.has(step, steps)
     }
 
     /// How many of `train_rows` rows the loss is of.

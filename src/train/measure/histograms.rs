@@ -55,7 +55,7 @@ impl HistogramCounts {
 
     /// Whether something is counted after `step` of `steps`; −1 is before training.
     pub fn are_due(&self, step: i64, steps: u64) -> bool {
-        self.what.at.are_at(step, steps)
+        self.what.at.has(step, steps)
     }
 
     /// How many of `train_rows` rows are needed for activations; none where they are not counted.

@@ -92,7 +92,7 @@ fn a_network_learns() {
             assert_eq!(outcome.history.len(), steps as usize);
             assert!(outcome.history[0].loss > 0.9, "{:?}", outcome.history[0]);
             let [.., train, test] = outcome.evaluations.as_slice() else { panic!("no evaluations") };
-            assert_eq!((train.part, test.part), (Part::Train, Part::Test));
+            assert_eq!((train.split, test.split), (Split::Train, Split::Test));
             assert!(train.accuracy.unwrap() > 0.9 && train.loss < 0.4, "{:?}: {train:?}", spec.optimizer);
             assert!(test.accuracy.unwrap() > 0.8 && test.loss < 0.6, "{:?}: {test:?}", spec.optimizer);
         }
@@ -203,9 +203,9 @@ fn an_evaluation_does_not_depend_on_how_it_is_cut() {
     let mut whole = Run::<f32>::new(Instructions::fastest(), &spec, &partition, Random::new(spec.seed, None));
     let mut cut = Run::<f32>::new(Instructions::fastest(), &spec, &partition, Random::new(spec.seed, None));
     cut.input.rows.truncate(17);
-    for part in [Part::Train, Part::Test] {
-        whole.evaluate(0, part).unwrap();
-        cut.evaluate(0, part).unwrap();
+    for split in [Split::Train, Split::Test] {
+        whole.evaluate(0, split).unwrap();
+        cut.evaluate(0, split).unwrap();
     }
     assert_eq!(whole.evaluations.len(), 2);
     assert_eq!(whole.evaluations, cut.evaluations);
@@ -218,7 +218,7 @@ fn evaluations_come_with_the_rows_that_are_due() {
     let rows = outcome(&spec).evaluations;
     // 90 rows in batches of 16: ⌊16 · step / 90⌋ grows at 6, 12 and 17; 19 is the last step.
     assert_eq!(rows.iter().map(|row| row.step).collect::<Vec<_>>(), [0, 6, 12, 17, 19]);
-    assert!(rows.iter().all(|row| row.part == Part::Test && row.epoch == (row.step + 1) as f64 * 16.0 / 90.0));
+    assert!(rows.iter().all(|row| row.split == Split::Test && row.epoch == (row.step + 1) as f64 * 16.0 / 90.0));
 }
 
 #[test]

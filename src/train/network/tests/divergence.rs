@@ -1,7 +1,7 @@
 //! Numbers that are not finite: which of them end a run, and which are left out.
 
 use super::*;
-use crate::optim::{Algorithm, Pacing};
+use crate::optim::{Algorithm, LrSchedule};
 
 #[test]
 fn the_first_layer_whose_output_overflows_names_the_divergence() {
@@ -69,11 +69,11 @@ fn a_penalty_can_overflow_before_the_network_does() {
 
 #[test]
 fn a_learning_rate_that_is_not_finite_ends_the_run_before_it_is_written_down() {
-    let pacing: Pacing = serde_json::from_str(r#"{"schedule": {"exponential": {"factor": 1e100}}}"#).unwrap();
+    let lr_schedule: LrSchedule = serde_json::from_str(r#"{"schedule": {"exponential": {"factor": 1e100}}}"#).unwrap();
     // Without weights, all gradients are 0, and parameters stay where they are at any rate.
     let init = Init { weights: Weights::Zeros, ..Init::default() };
     let model = Model::read("hidden = [8]\nbias = false");
-    let spec = NetworkRun { optimizer: Optimizer(sgd(0.1).0, pacing), init, model, ..spec() };
+    let spec = NetworkRun { optimizer: Optimizer(sgd(0.1).0, lr_schedule), init, model, ..spec() };
     for at in [LossAt::BeforeUpdate, LossAt::AfterUpdate] {
         let outcome = outcome(&NetworkRun { record: loss(at, 1), ..spec.clone() });
         assert_eq!(outcome.ending, Ending::Diverged { step: 4, layer: "lr".to_owned() });
@@ -117,7 +117,7 @@ fn an_evaluation_that_is_not_finite_ends_the_run_that_trains_as_without_it() {
     let evaluate = Some(Evaluate::default());
     let (without, with) = (train(Record::default(), 1), train(Record { evaluate, ..Record::default() }, 20));
     assert_eq!(with.ending, Ending::Diverged { step: 0, layer: "affine2".to_owned() });
-    assert!(with.evaluations.iter().all(|row| row.part == Part::Train));
+    assert!(with.evaluations.iter().all(|row| row.split == Split::Train));
     assert_eq!((with.history, with.parameters_hash), (without.history, without.parameters_hash));
 }
 

@@ -3,16 +3,18 @@
 use super::*;
 use crate::nn::init::Normal;
 use crate::number::Finite;
-use crate::record::{GradientChecks, HistogramRow, Histograms, LayerRow, Layers, Moment, Moments, Range, Words};
+use crate::record::{
+    GradientChecks, HistogramRow, Histograms, LayerRow, Layers, Range, RecordedStep, RecordedSteps, Words,
+};
 
-fn at(moments: &[Moment]) -> Moments {
-    Moments::try_from(moments.to_vec()).unwrap()
+fn at(recorded_steps: &[RecordedStep]) -> RecordedSteps {
+    RecordedSteps::try_from(recorded_steps.to_vec()).unwrap()
 }
 
 /// Histograms of everything.
 fn histograms() -> Histograms {
-    let moments = at(&[Moment::Start, Moment::After(4), Moment::End]);
-    Histograms { of: Words::all(), at: moments, ..Histograms::default() }
+    let recorded_steps = at(&[RecordedStep::Start, RecordedStep::After(4), RecordedStep::End]);
+    Histograms { of: Words::all(), at: recorded_steps, ..Histograms::default() }
 }
 
 /// Everything that can be recorded.
@@ -22,7 +24,7 @@ pub fn everything() -> Record {
         histograms: Some(histograms()),
         layers: Some(every_step()),
         gradient_checks: Some(GradientChecks {
-            at: at(&[Moment::Start, Moment::After(5), Moment::End]),
+            at: at(&[RecordedStep::Start, RecordedStep::After(5), RecordedStep::End]),
             ..GradientChecks::default()
         }),
         ..loss(LossAt::AfterUpdate, 1)
@@ -99,7 +101,8 @@ fn histograms_count_every_value_once() {
 #[test]
 fn histograms_are_of_the_first_rows_in_a_given_range() {
     let range = Some(Range { low: 0.0, high: 1.0 });
-    let histograms = Histograms { at: at(&[Moment::Start]), rows: Some(count(7)), range, ..Histograms::default() };
+    let histograms =
+        Histograms { at: at(&[RecordedStep::Start]), rows: Some(count(7)), range, ..Histograms::default() };
     let spec = NetworkRun { record: Record { histograms: Some(histograms), ..Record::default() }, ..spec() };
     let rows = outcome(&spec).histograms;
     let data = dataset();
@@ -138,7 +141,7 @@ fn gradients_are_checked_against_slopes() {
     for (model, parameters) in [("", 3), ("", 1000), ("batch_norm = true\ndropout = 0.3", 1000)] {
         let has_norms = !model.is_empty();
         let model = Model::read(&format!("hidden = [8, 6]\nactivation = 'tanh'\n{model}"));
-        let at = at(&[Moment::Start, Moment::After(5)]);
+        let at = at(&[RecordedStep::Start, RecordedStep::After(5)]);
         let checks = GradientChecks { at, parameters: count(parameters), ..GradientChecks::default() };
         let record = Record { gradient_checks: Some(checks), ..Record::default() };
         let rows = outcome(&NetworkRun { regularization, model: model.clone(), record, ..spec() }).gradient_checks;

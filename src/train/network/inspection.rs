@@ -1,4 +1,4 @@
-//! What a run looks at in single moments: how values are distributed, and whether gradients are slopes.
+//! What a run looks at after single steps: how values are distributed, and whether gradients are slopes.
 
 use std::ops::ControlFlow;
 

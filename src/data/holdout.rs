@@ -1,4 +1,4 @@
-//! Splits: which of the training rows are set aside for validation, which for a test, and which are left to train on.
+//! The holdout: which of the training rows are set aside for validation, which for a test, and which are left to train on.
 
 use std::sync::Arc;
 
@@ -13,7 +13,7 @@ use crate::number::{Count, Fraction};
 
 /// What is set aside of the training rows, after limits.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Default)]
-pub struct Split {
+pub struct Holdout {
     /// `validation_rows` or `validation_share`.
     validation: Option<Amount>,
     /// `test_share`.
@@ -47,7 +47,7 @@ pub(super) struct Keys {
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Default, Deserialize, Serialize, JsonSchema)]
 #[serde(try_from = "Keys", into = "Keys")]
 pub struct Preparation {
-    pub split: Split,
+    pub holdout: Holdout,
     pub normalize: Normalize,
 }
 
@@ -66,12 +66,12 @@ impl TryFrom<Keys> for Preparation {
             (Some(_), Some(_)) => return Err(BothGiven),
             (rows, share) => rows.map(Amount::Rows).or(share.map(Amount::Share)),
         };
-        Ok(Self { split: Split { validation, test: keys.test_share }, normalize: keys.normalize })
+        Ok(Self { holdout: Holdout { validation, test: keys.test_share }, normalize: keys.normalize })
     }
 }
 
 impl From<Preparation> for Keys {
-    fn from(Preparation { split: Split { validation, test }, normalize }: Preparation) -> Self {
+    fn from(Preparation { holdout: Holdout { validation, test }, normalize }: Preparation) -> Self {
         let (validation_rows, validation_share) = match validation {
             Some(Amount::Rows(rows)) => (Some(rows), None),
             Some(Amount::Share(share)) => (None, Some(share)),
@@ -81,9 +81,9 @@ impl From<Preparation> for Keys {
     }
 }
 
-/// A split that cannot be made.
+/// A holdout that cannot be made.
 #[derive(Debug, Error, PartialEq)]
-pub enum SplitError {
+pub enum HoldoutError {
     #[error(
         "{} nothing to train on: {}", leave(*.validation, *.test), there_are(*.rows, "row")
     )]
@@ -103,7 +103,7 @@ fn leave(validation: u64, test: u64) -> String {
     }
 }
 
-impl SplitError {
+impl HoldoutError {
     /// The key of the `[data]` section that the error is about.
     pub fn key(&self) -> &'static str {
         match self {
@@ -124,7 +124,7 @@ impl SplitError {
     }
 }
 
-impl Split {
+impl Holdout {
     /// The setting that sets the most rows aside, where any does, given how many it is for validation and for the test.
     pub fn key(&self, validation: u64, test: u64) -> Option<&'static str> {
         match (self.validation, self.test) {
@@ -144,11 +144,11 @@ impl Split {
     /// `whole`, of which this much is set aside.
     ///
     /// # Errors
-    /// [`SplitError`]
-    pub(super) fn apply(&self, whole: Info) -> Result<Info, SplitError> {
+    /// [`HoldoutError`]
+    pub(super) fn apply(&self, whole: Info) -> Result<Info, HoldoutError> {
         let rows = whole.train_rows;
         let share = |key, share: Fraction| match (share.get() * rows as f64).round() as u64 {
-            0 if share.get() > 0.0 => Err(SplitError::NoRows { key, rows }),
+            0 if share.get() > 0.0 => Err(HoldoutError::NoRows { key, rows }),
             count => Ok(count),
         };
         let (key, validation) = match self.validation {
@@ -158,11 +158,11 @@ impl Split {
         };
         let test = match self.test {
             None => 0,
-            Some(_) if whole.test_rows > 0 => return Err(SplitError::TestDataIsThere { rows: whole.test_rows }),
+            Some(_) if whole.test_rows > 0 => return Err(HoldoutError::TestDataIsThere { rows: whole.test_rows }),
             Some(of) => share("test_share", of)?,
         };
         if validation.saturating_add(test) >= rows {
-            return Err(SplitError::NothingLeft { key, validation, test, rows });
+            return Err(HoldoutError::NothingLeft { key, validation, test, rows });
         }
         let test_rows = whole.test_rows + test;
         Ok(Info { train_rows: rows - validation - test, validation_rows: validation, test_rows, ..whole })
@@ -259,8 +259,8 @@ mod tests {
         toml::from_str(settings).unwrap()
     }
 
-    fn split(settings: &str, whole: Info) -> Result<(u64, u64, u64), SplitError> {
-        let info = preparation(settings).split.apply(whole)?;
+    fn holdout(settings: &str, whole: Info) -> Result<(u64, u64, u64), HoldoutError> {
+        let info = preparation(settings).holdout.apply(whole)?;
         Ok((info.train_rows, info.validation_rows, info.test_rows))
     }
 
@@ -280,16 +280,16 @@ mod tests {
 
     #[test]
     fn rows_and_shares_come_to_counts() {
-        assert_eq!(split("", info(500, 7)), Ok((500, 0, 7)));
-        assert_eq!(split("validation_rows = 100", info(500, 7)), Ok((400, 100, 7)));
-        assert_eq!(split("validation_share = 0.2", info(500, 7)), Ok((400, 100, 7)));
-        assert_eq!(split("validation_share = 0.2\ntest_share = 0.3", info(501, 0)), Ok((251, 100, 150)));
-        assert_eq!(split("validation_share = 0", info(500, 0)), Ok((500, 0, 0)));
+        assert_eq!(holdout("", info(500, 7)), Ok((500, 0, 7)));
+        assert_eq!(holdout("validation_rows = 100", info(500, 7)), Ok((400, 100, 7)));
+        assert_eq!(holdout("validation_share = 0.2", info(500, 7)), Ok((400, 100, 7)));
+        assert_eq!(holdout("validation_share = 0.2\ntest_share = 0.3", info(501, 0)), Ok((251, 100, 150)));
+        assert_eq!(holdout("validation_share = 0", info(500, 0)), Ok((500, 0, 0)));
     }
 
     #[test]
     fn what_leaves_nothing_to_train_on_is_refused() {
-        let said = |settings, whole| split(settings, whole).unwrap_err().to_string();
+        let said = |settings, whole| holdout(settings, whole).unwrap_err().to_string();
         assert_eq!(
             said("validation_share = 0.999", info(100, 0)),
             "100 validation rows leave nothing to train on: there are 100 rows"
@@ -316,7 +316,7 @@ mod tests {
     #[test]
     fn the_parts_of_a_partition_are_every_row_once() {
         let data = dataset(10, Rows::default());
-        let info = preparation("validation_rows = 3\ntest_share = 0.2").split.apply(info(10, 0)).unwrap();
+        let info = preparation("validation_rows = 3\ntest_share = 0.2").holdout.apply(info(10, 0)).unwrap();
         let seed = Seed::default();
         let partition = Partition::new(&data, &info, Normalize::None, |rows| order(seed, rows));
         let (train, validation, test) = (partition.train(), partition.validation(), partition.test());
@@ -339,7 +339,7 @@ mod tests {
     #[test]
     fn validation_rows_leave_the_test_rows_alone() {
         let data = dataset(5, rows(2));
-        let info = preparation("validation_rows = 2").split.apply(info(5, 2)).unwrap();
+        let info = preparation("validation_rows = 2").holdout.apply(info(5, 2)).unwrap();
         let partition = Partition::new(&data, &info, Normalize::None, |_| vec![4, 3, 2, 1, 0]);
         assert_eq!(inputs(partition.validation()), [4, 3]);
         assert_eq!(inputs(partition.train()), [2, 1, 0]);
