@@ -6,7 +6,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
-use super::dataset::{Dataset, View};
+use super::dataset::{Dataset, SplitView};
 use super::normalize::{Normalize, Scaling};
 use super::{Info, counted, there_are};
 use crate::number::{Count, Fraction};
@@ -31,7 +31,7 @@ enum Amount {
 /// The settings as they are written.
 #[derive(Deserialize, Serialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-pub(super) struct Keys {
+pub(super) struct PreparationKeys {
     /// So many training rows, drawn at random, are not trained on but kept for validation. Default: none.
     validation_rows: Option<Count>,
     /// The same as a share of the training rows: at least 0, below 1. Default: none.
@@ -45,7 +45,7 @@ pub(super) struct Keys {
 
 /// What a run does with its rows before it trains on them.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Default, Deserialize, Serialize, JsonSchema)]
-#[serde(try_from = "Keys", into = "Keys")]
+#[serde(try_from = "PreparationKeys", into = "PreparationKeys")]
 pub struct Preparation {
     pub holdout: Holdout,
     pub normalize: Normalize,
@@ -58,10 +58,10 @@ pub struct Preparation {
 )]
 pub struct BothGiven;
 
-impl TryFrom<Keys> for Preparation {
+impl TryFrom<PreparationKeys> for Preparation {
     type Error = BothGiven;
 
-    fn try_from(keys: Keys) -> Result<Self, BothGiven> {
+    fn try_from(keys: PreparationKeys) -> Result<Self, BothGiven> {
         let validation = match (keys.validation_rows, keys.validation_share) {
             (Some(_), Some(_)) => return Err(BothGiven),
             (rows, share) => rows.map(Amount::Rows).or(share.map(Amount::Share)),
@@ -70,7 +70,7 @@ impl TryFrom<Keys> for Preparation {
     }
 }
 
-impl From<Preparation> for Keys {
+impl From<Preparation> for PreparationKeys {
     fn from(Preparation { holdout: Holdout { validation, test }, normalize }: Preparation) -> Self {
         let (validation_rows, validation_share) = match validation {
             Some(Amount::Rows(rows)) => (Some(rows), None),
@@ -200,7 +200,7 @@ impl<'a> Partition<'a> {
     }
 
     /// The rows to train on.
-    pub fn train(&self) -> View<'_> {
+    pub fn train(&self) -> SplitView<'_> {
         match self.order.get(self.validation + self.test..) {
             Some(order) if !self.order.is_empty() => self.shuffled(order),
             _ => self.view(&self.data.train, None),
@@ -208,12 +208,12 @@ impl<'a> Partition<'a> {
     }
 
     /// The rows for validation; none where none are set aside.
-    pub fn validation(&self) -> View<'_> {
+    pub fn validation(&self) -> SplitView<'_> {
         self.shuffled(&self.order[..self.validation])
     }
 
     /// What the inputs are shares of, where all are bytes that nothing scales, and most of those to train on are 0: then they may be
-    /// [gathered as bytes](View::gather_bytes).
+    /// [gathered as bytes](SplitView::gather_bytes).
     pub fn sparse_bytes(&self) -> Option<u8> {
         let others = [self.validation(), self.test()].into_iter().filter(|part| !part.is_empty());
         let full = self.train().bytes().filter(|_| self.train().is_mostly_zero())?;
@@ -221,7 +221,7 @@ impl<'a> Partition<'a> {
     }
 
     /// The rows for the test: the source's own, or those set aside.
-    pub fn test(&self) -> View<'_> {
+    pub fn test(&self) -> SplitView<'_> {
         if self.data.test.is_empty() {
             self.shuffled(&self.order[self.validation..][..self.test])
         } else {
@@ -229,12 +229,12 @@ impl<'a> Partition<'a> {
         }
     }
 
-    fn shuffled<'s>(&'s self, order: &'s [usize]) -> View<'s> {
+    fn shuffled<'s>(&'s self, order: &'s [usize]) -> SplitView<'s> {
         self.view(&self.data.train, Some(order))
     }
 
-    fn view<'s>(&'s self, rows: &'s super::Rows, order: Option<&'s [usize]>) -> View<'s> {
-        View { rows, order, scaling: self.scaling.as_deref() }
+    fn view<'s>(&'s self, rows: &'s super::Rows, order: Option<&'s [usize]>) -> SplitView<'s> {
+        SplitView { rows, order, scaling: self.scaling.as_deref() }
     }
 }
 
@@ -272,7 +272,7 @@ mod tests {
         }
     }
 
-    fn inputs(view: View) -> Vec<usize> {
+    fn inputs(view: SplitView) -> Vec<usize> {
         let mut inputs = vec![0.0; view.len()];
         view.gather_inputs(&(0..view.len()).collect::<Vec<_>>(), &mut inputs);
         inputs.into_iter().map(|x| x as usize).collect()

@@ -28,21 +28,21 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
-pub use dataset::{Dataset, Task, View};
+pub use dataset::{Dataset, SplitView, Task};
 pub use holdout::{Holdout, HoldoutError, Partition, Preparation};
-pub use idx::{Fault, FileError, Idx};
+pub use idx::{Idx, IdxError, IdxFault};
 pub use normalize::{Normalize, Scalings};
 pub use rows::{Inputs, Rows, Targets};
 
 use self::blobs::Blobs;
-use self::columns::TableError;
+use self::columns::{TableError, TableFault};
 use self::csv::Csv;
 use self::digits::Digits;
 use self::fashion_mnist::{FashionMnist, FashionMnistError};
 use self::mnist::Mnist;
 use self::moons::Moons;
 use self::normal::Normal;
-use self::npy::{Npy, NpyError};
+use self::npy::{Npy, NpyError, NpyFault};
 use self::parquet::Parquet;
 use self::sine::Sine;
 use self::spiral::Spiral;
@@ -221,7 +221,7 @@ impl Info {
 #[derive(Debug, Error)]
 pub enum Error {
     #[error(transparent)]
-    File(#[from] FileError),
+    File(#[from] IdxError),
     #[error(transparent)]
     Table(#[from] TableError),
     #[error(transparent)]
@@ -263,9 +263,9 @@ impl Error {
     /// Whether the file that [`key`](Self::key) names cannot be had, whatever else the section says.
     pub fn is_of_the_file(&self) -> bool {
         match self {
-            Self::File(error) => matches!(*error.fault, idx::Fault::Unreadable(_) | idx::Fault::NotAFile),
-            Self::Table(error) => matches!(*error.fault, columns::Fault::Unreadable(_) | columns::Fault::NotAFile),
-            Self::Npy(error) => matches!(*error.fault, npy::Fault::File(_)),
+            Self::File(error) => matches!(*error.fault, IdxFault::Unreadable(_) | IdxFault::NotAFile),
+            Self::Table(error) => matches!(*error.fault, TableFault::Unreadable(_) | TableFault::NotAFile),
+            Self::Npy(error) => matches!(*error.fault, NpyFault::File(_)),
             Self::FashionMnist(_) => true,
             _ => false,
         }
@@ -285,6 +285,14 @@ impl Error {
             _ => None,
         }
     }
+}
+
+/// One half of the test data without the other.
+#[derive(Debug, Error)]
+#[error("`{given}` is given without `{missing}`: test data needs both")]
+struct HalfOfTestData {
+    given: &'static str,
+    missing: &'static str,
 }
 
 /// More numbers than this are neither made nor read: 16 GiB.

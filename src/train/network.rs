@@ -5,7 +5,7 @@ use std::ops::ControlFlow;
 use self::inspection::Rehearsal;
 use super::measure::{GradientChecks, HistogramCounts, LayerNumbers};
 use super::{Ending, Outcome};
-use crate::data::{Dataset, Partition, Task, View};
+use crate::data::{Dataset, Partition, SplitView, Task};
 use crate::kernel::{Element, Instructions, Values};
 use crate::nn::loss::{self, Targets};
 use crate::nn::{Network, NotFinite, Phase, parameters};
@@ -351,7 +351,7 @@ impl<'a, R: Element> Run<'a, R> {
 
 impl<R: Element> Input<R> {
     /// Fetches the rows from `first` on, up to `end`, as many as there is room for; how many these are.
-    fn gather_from(&mut self, source: View, first: usize, end: usize) -> usize {
+    fn gather_from(&mut self, source: SplitView, first: usize, end: usize) -> usize {
         let rows = self.rows.len().min(end - first);
         self.rows[..rows].iter_mut().zip(first..).for_each(|(row, index)| *row = index);
         self.gather(source, rows);
@@ -359,7 +359,7 @@ impl<R: Element> Input<R> {
     }
 
     /// Fetches the first `rows` of the rows that are asked for.
-    fn gather(&mut self, source: View, rows: usize) {
+    fn gather(&mut self, source: SplitView, rows: usize) {
         let indices = &self.rows[..rows];
         match &mut self.x {
             Features::Numbers(numbers) => self.instructions.run(

@@ -173,8 +173,8 @@ fn a_loss_after_the_update_is_that_of_the_new_parameters() {
         let mut sum = 0.0;
         for row in rows {
             let (mut x, mut label) = ([0.0; FEATURES], [0]);
-            View::of(&data.train).gather_inputs(&[row], &mut x);
-            View::of(&data.train).gather_classes(&[row], &mut label);
+            SplitView::of(&data.train).gather_inputs(&[row], &mut x);
+            SplitView::of(&data.train).gather_classes(&[row], &mut label);
             run.network.forward(Phase::Evaluation { state: &[] }, &run.parameters, x.as_slice()).unwrap();
             let exponentials: Vec<f64> = run.network.output(1).0.iter().map(|output| output.exp()).collect();
             let p = exponentials[usize::from(label[0])] / exponentials.iter().sum::<f64>();
