@@ -2,13 +2,13 @@
 
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use paribus::batches::{Batches, Sampling};
-use paribus::data::{Data, Limits, Preparation, Source, SplitView};
+use paribus::data::{Data, Source, SplitView};
 use paribus::seed::Seed;
 
 const BATCH: usize = 128;
 
 fn gather(criterion: &mut Criterion) {
-    let data = Data(Limits::default(), Preparation::default(), Source::Mnist);
+    let data = Data::from(Source::Mnist);
     let data = data.load().expect("what is built in can be read");
     let train = SplitView::of(&data.train);
     let seed = Seed::try_from(0).expect("0 is a seed");

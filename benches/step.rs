@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use criterion::{Criterion, criterion_group, criterion_main};
 use paribus::batches::Sampling;
-use paribus::data::{Data, Dataset, Limits, Preparation, Source};
+use paribus::data::{Data, Dataset, Source};
 use paribus::kernel::{Instructions, Precision};
 use paribus::nn;
 use paribus::nn::loss::Objective;
@@ -68,7 +68,7 @@ fn time(instructions: Instructions, mut spec: NetworkRun, data: &Dataset, steps:
 }
 
 fn step(criterion: &mut Criterion) {
-    let data = Data(Limits::default(), Preparation::default(), Source::Mnist);
+    let data = Data::from(Source::Mnist);
     let dataset = data.load().expect("what is built in can be read");
     let mut group = criterion.benchmark_group("step");
     for instructions in Instructions::available() {

@@ -12,7 +12,7 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicIsize, Ordering};
 
 use paribus::batches::Sampling;
-use paribus::data::{Data, Dataset, Info, Limits, Preparation, Rows, Scalings, Source, Task};
+use paribus::data::{Data, Dataset, Info, Rows, Scalings, Source, Task};
 use paribus::file::Experiment;
 use paribus::kernel::Precision;
 use paribus::nn;
@@ -137,13 +137,13 @@ fn a_step_allocates_nothing() {
                     let spec = NetworkRun {
                         seed: Seed::try_from(0).unwrap(),
                         script: None,
-                        data: Data(Limits::default(), Preparation::default(), Source::Mnist),
+                        data: Data::from(Source::Mnist),
                         info: Info::unsplit(ROWS as u64, 30, FEATURES, Task::Classification { classes: 3 }, ""),
                         model: network.clone(),
                         init: serde_json::from_str("{}").unwrap(),
                         regularization: serde_json::from_str(r#"{"weight_decay": 0.01, "l1": 0.01, "clip_norm": 0.1}"#)
                             .unwrap(),
-                        optimizer: Optimizer(algorithm, lr_schedule),
+                        optimizer: Optimizer { algorithm, lr_schedule },
                         batch_size: Count::new(16).unwrap(),
                         steps: 40,
                         sampling,

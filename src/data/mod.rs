@@ -47,12 +47,19 @@ use self::parquet::Parquet;
 use self::sine::Sine;
 use self::spiral::Spiral;
 use crate::number::Count;
+use crate::one_table::one_table;
 use crate::seed::Seed;
 use crate::settings::Settings;
 
 /// The `[data]` section: a source, how much of it, and what each run does with the rows before it trains on them.
-#[derive(Debug, Clone, PartialEq, Eq, Hash, Deserialize, Serialize, JsonSchema)]
-pub struct Data(pub Limits, pub Preparation, pub Source);
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct Data {
+    pub limits: Limits,
+    pub preparation: Preparation,
+    pub source: Source,
+}
+
+one_table! { Data { limits: Limits, preparation: Preparation, source: Source } }
 
 /// How much of a source is used. Limits come first: what is cut off here is as if it were not there.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Default, Deserialize, Serialize, JsonSchema)]
@@ -298,25 +305,32 @@ struct HalfOfTestData {
 /// More numbers than this are neither made nor read: 16 GiB.
 const MOST_NUMBERS: u64 = 1 << 31;
 
+impl From<Source> for Data {
+    /// All rows as the source has them.
+    fn from(source: Source) -> Self {
+        Self { limits: Limits::default(), preparation: Preparation::default(), source }
+    }
+}
+
 impl Data {
     /// Makes relative paths start at `folder`.
     pub fn resolve(&mut self, folder: &Path) {
-        with_source!(&mut self.2, source => source.resolve(folder));
+        with_source!(&mut self.source, source => source.resolve(folder));
     }
 
     /// The same data, saying how many rows it has where it says nothing of that. `info` is what is known of it.
     pub fn with_limits(mut self, info: &Info) -> Self {
-        let made_test_rows = if self.1.holdout.makes_test_data() { info.test_rows } else { 0 };
+        let made_test_rows = if self.preparation.holdout.makes_test_data() { info.test_rows } else { 0 };
         let train_rows = Count::new(info.train_rows + info.validation_rows + made_test_rows);
         let test_rows = Count::new(info.test_rows - made_test_rows);
-        let Limits { train_rows: train, test_rows: test } = self.0;
-        self.0 = Limits { train_rows: train.or(train_rows.ok()), test_rows: test.or(test_rows.ok()) };
+        let Limits { train_rows: train, test_rows: test } = self.limits;
+        self.limits = Limits { train_rows: train.or(train_rows.ok()), test_rows: test.or(test_rows.ok()) };
         self
     }
 
     /// What names the rows that are loaded: data that differ in nothing but what runs do with the rows have them in common.
     pub fn rows(&self) -> (&Limits, &Source) {
-        (&self.0, &self.2)
+        (&self.limits, &self.source)
     }
 
     /// How many bytes a number takes in memory.
@@ -324,7 +338,7 @@ impl Data {
         fn of<S: DataSource>(_: &S) -> u64 {
             S::BYTES_PER_VALUE
         }
-        with_source!(&self.2, source => of(source))
+        with_source!(&self.source, source => of(source))
     }
 
     /// What the plan needs to know. Nothing is unpacked, computed or fetched for what the program knows; the user's own files
@@ -333,9 +347,9 @@ impl Data {
     /// # Errors
     /// [`enum@Error`], for files that are not as they should be, and for limits and holdout beyond what is there.
     pub fn info(&self) -> Result<Info, Error> {
-        let whole = with_source!(&self.2, source => source.info())?;
-        let (train_rows, test_rows) = self.0.apply(&whole)?;
-        Ok(self.1.holdout.apply(Info { train_rows, test_rows, ..whole })?)
+        let whole = with_source!(&self.source, source => source.info())?;
+        let (train_rows, test_rows) = self.limits.apply(&whole)?;
+        Ok(self.preparation.holdout.apply(Info { train_rows, test_rows, ..whole })?)
     }
 
     /// The rows themselves, limits applied; the holdout is the business of each run.
@@ -358,8 +372,8 @@ impl Data {
     }
 
     fn read(&self) -> Result<(Dataset, String), Error> {
-        let (mut dataset, whole) = with_source!(&self.2, source => source.load(&self.0))?;
-        let (train_rows, test_rows) = self.0.apply(&whole)?;
+        let (mut dataset, whole) = with_source!(&self.source, source => source.load(&self.limits))?;
+        let (train_rows, test_rows) = self.limits.apply(&whole)?;
         dataset.train.truncate(train_rows as usize);
         dataset.test.truncate(test_rows as usize);
         Ok((dataset, whole.fingerprint))
@@ -367,7 +381,7 @@ impl Data {
 
     /// How many rows are put in a random order to set some of them aside; 0 where none are.
     pub fn rows_in_order(&self, info: &Info) -> u64 {
-        let set_aside_for_test = if self.1.holdout.makes_test_data() { info.test_rows } else { 0 };
+        let set_aside_for_test = if self.preparation.holdout.makes_test_data() { info.test_rows } else { 0 };
         match info.validation_rows + set_aside_for_test {
             0 => 0,
             set_aside => info.train_rows + set_aside,
@@ -376,12 +390,12 @@ impl Data {
 
     /// How many Gaussians a NumPy script draws for the data: those of noise, which [`draw_in_script`](Self::draw_in_script) makes the script's.
     pub fn drawn_by_scripts(&self) -> u64 {
-        with_source!(&self.2, source => DataSource::drawn_by_scripts(source))
+        with_source!(&self.source, source => DataSource::drawn_by_scripts(source))
     }
 
     /// Makes noise what a NumPy script with this seed draws first. Other data stays what it is.
     pub fn draw_in_script(&mut self, seed: Seed) {
-        with_source!(&mut self.2, source => DataSource::draw_in_script(source, seed));
+        with_source!(&mut self.source, source => DataSource::draw_in_script(source, seed));
     }
 
     /// Writes `data`, the numbers of rows that limits and holdout come to, `normalize`, and what a source has settings for and
@@ -390,15 +404,15 @@ impl Data {
         fn name<S: DataSource>(_: &S) -> &'static str {
             S::NAME
         }
-        settings.set("data", with_source!(&self.2, source => name(source)));
-        with_source!(&self.2, source => source.settings(info, settings));
+        settings.set("data", with_source!(&self.source, source => name(source)));
+        with_source!(&self.source, source => source.settings(info, settings));
         settings.set("train_rows", info.train_rows);
         settings.set("test_rows", info.test_rows);
         if info.validation_rows > 0 {
             settings.set("validation_rows", info.validation_rows);
         }
-        if self.1.normalize != Normalize::None {
-            settings.set_written("normalize", &self.1.normalize, |word| word);
+        if self.preparation.normalize != Normalize::None {
+            settings.set_written("normalize", &self.preparation.normalize, |word| word);
         }
     }
 }

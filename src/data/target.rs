@@ -21,7 +21,7 @@ pub enum TaskKind {
     Regression,
 }
 
-/// The values of one target column; which of these it is does not hang on a row.
+/// The values of one target column; which of these it is does not depend on a row.
 #[derive(Debug, Clone, PartialEq)]
 pub enum TargetColumn {
     Bools(Vec<bool>),

@@ -11,7 +11,7 @@ fn count(rows: u64) -> Count {
 
 fn mnist(train_rows: Option<u64>, test_rows: Option<u64>) -> Data {
     let limits = Limits { train_rows: train_rows.map(count), test_rows: test_rows.map(count) };
-    Data(limits, Preparation::default(), Source::Mnist)
+    Data { limits, ..Source::Mnist.into() }
 }
 
 /// The settings that the section comes to, as text.
@@ -22,7 +22,7 @@ fn written(data: &Data) -> Vec<String> {
 }
 
 fn prepared(settings: &str, source: Source) -> Data {
-    Data(Limits::default(), toml::from_str(settings).unwrap(), source)
+    Data { preparation: toml::from_str(settings).unwrap(), ..source.into() }
 }
 
 /// The section that consists of these lines.

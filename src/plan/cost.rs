@@ -61,7 +61,7 @@ impl Cost {
         // Columns that hold one number take no room.
         let column = |varies: bool| if varies { ON_DISK.number } else { 0.0 };
         let penalty = column(spec.regularization.weight_decay.get() > 0.0 || spec.regularization.l1.get() > 0.0);
-        let lr = column(spec.optimizer.1 != LrSchedule::default());
+        let lr = column(spec.optimizer.lr_schedule != LrSchedule::default());
         let evaluated = evaluations * evaluated + looks.evaluated;
         Self {
             operations: steps * (step + update) + evaluated * (2.0 * weights + elementwise),

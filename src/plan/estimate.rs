@@ -186,7 +186,7 @@ fn time_network(run: &NetworkRun, budget: Duration) -> Option<f64> {
     // Around zero, so that about half of the units are silent, whose zeros a product skips.
     let bound = Positive::new(0.1).expect("0.1 is positive");
     run.init = Init { weights: Weights::Uniform(Uniform { bound }), ..Init::default() };
-    run.data.1 = Default::default();
+    run.data.preparation = Default::default();
     run.info.train_rows = rows;
     (run.info.validation_rows, run.info.test_rows) = (0, 0);
     let data = blank(&run, rows as usize);

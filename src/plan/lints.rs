@@ -283,14 +283,14 @@ fn unused_validation(run: &NetworkRun) -> Option<Found> {
     if rows == 0 || run.steps == 0 || run.record.has_split(Split::Validation) {
         return None;
     }
-    let key = run.data.1.holdout.key(rows, 0)?;
+    let key = run.data.preparation.holdout.key(rows, 0)?;
     let message = format!("{rows} rows are kept for validation, and nothing is evaluated on them");
     let help = "write `evaluate = { on = [\"train\", \"validation\"] }` in [record], or train on these rows, too";
     Some(Found::new(Contradiction::new(["data", key], message).help(help)))
 }
 
 fn long_memory(run: &NetworkRun) -> Option<Found> {
-    let momentum = match &run.optimizer.0 {
+    let momentum = match &run.optimizer.algorithm {
         Algorithm::Momentum(rule) => rule.momentum.get(),
         Algorithm::Nesterov(rule) => rule.momentum.get(),
         _ => return None,

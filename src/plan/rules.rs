@@ -56,7 +56,7 @@ pub fn within_a_network(spec: &NetworkRun) -> Vec<Contradiction> {
     // Drawn with replacement, few rows can make a large batch; that most of the data is set aside for it cannot be meant.
     let is_too_little = info.train_rows < set_aside && info.train_rows < batch_size && batch_size <= whole;
     let is_drawn = spec.steps > 0 && spec.sampling == Sampling::WithReplacement;
-    let key = spec.data.1.holdout.key(info.validation_rows, set_aside - info.validation_rows.min(set_aside));
+    let key = spec.data.preparation.holdout.key(info.validation_rows, set_aside - info.validation_rows.min(set_aside));
     if let Some(key) = key.filter(|_| is_too_little && is_drawn) {
         let message = format!("`{key}` leaves {} of {whole} rows to train on, not even a batch", info.train_rows);
         contradictions.push(
@@ -116,7 +116,7 @@ pub fn within_a_network(spec: &NetworkRun) -> Vec<Contradiction> {
     if info.test_rows == 0 && spec.record.has_split(Split::Test) {
         contradictions.push(
             Contradiction::new(["record", "evaluate"], "there is no test data to evaluate on")
-                .help(match spec.data.2 {
+                .help(match spec.data.source {
                     Source::Idx(_) => {
                         "name `test_images` and `test_labels` in [data], or evaluate on = [\"train\"] alone"
                     }

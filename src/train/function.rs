@@ -15,8 +15,8 @@ const RESERVED_POINTS: u64 = 1 << 20;
 /// Updates the point `steps` times; the point is recorded before the first update and after each.
 pub fn descend<R: Element>(spec: &FunctionRun, watch: &mut dyn FnMut(u64) -> ControlFlow<()>) -> Outcome {
     let instructions = Instructions::in_use();
-    let surface = &spec.function.1;
-    let mut point: [R; 2] = spec.function.0.start.get().map(R::from_f64);
+    let surface = &spec.function.surface;
+    let mut point: [R; 2] = spec.function.start.start.get().map(R::from_f64);
     let mut slots = vec![R::zero(); spec.optimizer.slots() * point.len()];
     let mut trajectory = Vec::with_capacity((spec.steps + 1).min(RESERVED_POINTS) as usize);
     let mut record = |step: i64, point: [R; 2]| {
@@ -99,7 +99,7 @@ mod tests {
             seed: Seed::default(),
             // Without a slope, no rate leads away.
             function: crate::function::tests::read(r#"{"quadratic": {"coefficients": [0.0, 0.0]}}"#),
-            optimizer: Optimizer(Algorithm::Sgd(Sgd { lr: Positive::new(1.0).unwrap() }), lr_schedule),
+            optimizer: Optimizer { lr_schedule, ..Sgd { lr: Positive::new(1.0).unwrap() }.into() },
             steps: 9,
             precision: Precision::F64,
         };

@@ -22,7 +22,7 @@ pub(super) fn train<R: Element>(
     watch: &mut dyn FnMut(u64) -> ControlFlow<()>,
 ) -> Outcome {
     let mut random = Random::new(spec.seed, spec.script.as_ref());
-    let data = Partition::new(data, &spec.info, spec.data.1.normalize, |rows| random.order(rows));
+    let data = Partition::new(data, &spec.info, spec.data.preparation.normalize, |rows| random.order(rows));
     let mut run = Run::<R>::new(instructions, spec, &data, random);
     let ending = run.all_steps(watch);
     run.history.shrink_to_fit();

@@ -6,7 +6,7 @@ use proptest::prelude::*;
 use tempfile::TempDir;
 
 use super::*;
-use crate::data::{Data, Error, Limits, Preparation, Source};
+use crate::data::{Data, Error, Limits, Source};
 use crate::number::Count;
 use crate::settings::Settings;
 
@@ -43,7 +43,7 @@ const TEST: &str = "test_images = 'test-images'\ntest_labels = 'test-labels'\n";
 
 /// The data that these settings name in `folder`.
 fn data(folder: &TempDir, settings: &str, limits: Limits) -> Data {
-    let mut data = Data(limits, Preparation::default(), Source::Idx(toml::from_str(settings).unwrap()));
+    let mut data = Data { limits, ..Source::Idx(toml::from_str(settings).unwrap()).into() };
     data.resolve(folder.path());
     data
 }

@@ -6,7 +6,7 @@ mod recorded;
 use super::*;
 use crate::batches::Batches;
 use crate::batches::Sampling;
-use crate::data::{Data, Info, Limits, Normalize, Preparation, Rows, Scalings, Source, Task};
+use crate::data::{Data, Info, Normalize, Rows, Scalings, Source, Task};
 use crate::kernel::Precision;
 use crate::nn::init::{Normal, Weights};
 use crate::nn::loss::Objective;
@@ -54,7 +54,7 @@ fn spec() -> NetworkRun {
     NetworkRun {
         seed: Seed::try_from(0).unwrap(),
         script: None,
-        data: Data(Limits::default(), Preparation::default(), Source::Mnist),
+        data: Data::from(Source::Mnist),
         info: Info::unsplit(90, 40, FEATURES, Task::Classification { classes: CLASSES }, "0123456789abcdef"),
         model: Model::read("hidden = [8, 6]"),
         init: Init::default(),

@@ -73,7 +73,7 @@ fn a_learning_rate_that_is_not_finite_ends_the_run_before_it_is_written_down() {
     // Without weights, all gradients are 0, and parameters stay where they are at any rate.
     let init = Init { weights: Weights::Zeros, ..Init::default() };
     let model = Model::read("hidden = [8]\nbias = false");
-    let spec = NetworkRun { optimizer: Optimizer(sgd(0.1).0, lr_schedule), init, model, ..spec() };
+    let spec = NetworkRun { optimizer: Optimizer { lr_schedule, ..sgd(0.1) }, init, model, ..spec() };
     for at in [LossAt::BeforeUpdate, LossAt::AfterUpdate] {
         let outcome = outcome(&NetworkRun { record: loss(at, 1), ..spec.clone() });
         assert_eq!(outcome.ending, Ending::Diverged { step: 4, layer: "lr".to_owned() });
