@@ -36,7 +36,7 @@ fn spec(data: &Data, precision: Precision, loss: &str, relative: &str) -> Networ
         script: None,
         data: data.clone(),
         info: data.info().expect("what is built in can be read"),
-        model: section::<nn::Section>(&format!(r#"{{"hidden": [100, 100, 100, 100]{relative}}}"#))
+        model: section::<nn::NetworkSection>(&format!(r#"{{"hidden": [100, 100, 100, 100]{relative}}}"#))
             .model(None)
             .expect("layers"),
         init: section("{}"),

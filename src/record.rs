@@ -21,7 +21,7 @@ use serde::{Deserialize, Serialize, Serializer};
 
 pub use self::gradient_checks::GradientChecks;
 pub use self::histograms::{Bins, Histograms, Range, Subject};
-pub use self::layers::{Layers, Number};
+pub use self::layers::{LayerMetric, Layers};
 pub use self::recorded_steps::{RecordedStep, RecordedSteps};
 pub use self::rows::{GradientCheckRow, HistogramRow, LayerRow};
 pub use self::words::{Word, Words};

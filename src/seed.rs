@@ -29,7 +29,7 @@ impl Seed {
     }
 
     /// The stream that serves `purpose` in every run with this seed.
-    pub fn stream(self, purpose: Purpose<'_>) -> Stream {
+    pub fn stream(self, purpose: Purpose<'_>) -> RandomStream {
         let (name, index) = match purpose {
             Purpose::Init(layer) => ("init".to_owned(), u64::from(layer)),
             Purpose::Batch => ("batch".to_owned(), 0),
@@ -40,7 +40,7 @@ impl Seed {
         };
         let mut hasher = blake3::Hasher::new_derive_key("paribus 2026-11 random stream");
         hasher.update(&self.0.to_le_bytes()).update(&index.to_le_bytes()).update(name.as_bytes());
-        Stream { key: *hasher.finalize().as_bytes() }
+        RandomStream { key: *hasher.finalize().as_bytes() }
     }
 }
 
@@ -73,11 +73,11 @@ pub enum Purpose<'a> {
 
 /// A family of independent generators, one for each position.
 #[derive(Debug, Clone)]
-pub struct Stream {
+pub struct RandomStream {
     key: [u8; 32],
 }
 
-impl Stream {
+impl RandomStream {
     /// The generator at the start of `position`.
     pub fn at(&self, position: u64) -> Generator {
         let mut words = ChaCha8Rng::from_seed(self.key);

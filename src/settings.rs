@@ -10,7 +10,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use self::fields::Fields;
+use self::fields::SettingsSerializer;
 use crate::number::shortest;
 use crate::seed::Seed;
 
@@ -121,7 +121,7 @@ impl Settings {
         value: &impl Serialize,
         called: fn(&'static str) -> &'static str,
     ) {
-        value.serialize(Fields { settings: self, called, name }).expect("settings are scalars");
+        value.serialize(SettingsSerializer { settings: self, called, name }).expect("settings are scalars");
     }
 
     /// Makes these the settings of the same run with another seed.

@@ -121,7 +121,7 @@ fn a_step_allocates_nothing() {
         task: Task::Classification { classes: 3 },
         scalings: Scalings::default(),
     };
-    let network = |json| serde_json::from_str::<nn::Section>(json).unwrap().model(None).unwrap();
+    let network = |json| serde_json::from_str::<nn::NetworkSection>(json).unwrap().model(None).unwrap();
     let plain = network(r#"{"hidden": [10, 7]}"#);
     let regularized = network(r#"{"hidden": [10, 7], "activation": "gelu", "batch_norm": true, "dropout": 0.2}"#);
     let cases =

@@ -27,7 +27,7 @@ mod slices;
 mod tile;
 mod walk;
 
-use instructions::Set;
+use instructions::InstructionSet;
 pub use instructions::{Instructions, NotAvailable, VARIABLE};
 use lanes::Lanes;
 pub use nonzeros::Nonzeros;
@@ -67,10 +67,10 @@ impl Precision {
 pub trait Element: Real {
     /// 512 bits of numbers.
     #[cfg(target_arch = "x86_64")]
-    type Wide: Lanes<Self>;
+    type Vector512: Lanes<Self>;
     /// 256 bits of numbers.
     #[cfg(target_arch = "x86_64")]
-    type Narrow: Lanes<Self>;
+    type Vector256: Lanes<Self>;
 
     /// `self · b + c`, rounded once.
     fn mul_add(self, b: Self, c: Self) -> Self;
@@ -81,9 +81,9 @@ pub trait Element: Real {
 
 impl Element for f32 {
     #[cfg(target_arch = "x86_64")]
-    type Wide = std::arch::x86_64::__m512;
+    type Vector512 = std::arch::x86_64::__m512;
     #[cfg(target_arch = "x86_64")]
-    type Narrow = std::arch::x86_64::__m256;
+    type Vector256 = std::arch::x86_64::__m256;
 
     #[inline(always)]
     fn mul_add(self, b: Self, c: Self) -> Self {
@@ -97,9 +97,9 @@ impl Element for f32 {
 
 impl Element for f64 {
     #[cfg(target_arch = "x86_64")]
-    type Wide = std::arch::x86_64::__m512d;
+    type Vector512 = std::arch::x86_64::__m512d;
     #[cfg(target_arch = "x86_64")]
-    type Narrow = std::arch::x86_64::__m256d;
+    type Vector256 = std::arch::x86_64::__m256d;
 
     #[inline(always)]
     fn mul_add(self, b: Self, c: Self) -> Self {
@@ -141,7 +141,7 @@ impl<'a, R> Matrix<'a, R> {
 
 /// What a matrix is made of, row after row.
 #[derive(Debug, Clone, Copy)]
-pub enum Values<'a, R> {
+pub enum MatrixValues<'a, R> {
     Numbers(&'a [R]),
     /// Bytes that stand for the numbers of a table, the byte 0 for 0.
     Bytes {
@@ -150,7 +150,7 @@ pub enum Values<'a, R> {
     },
 }
 
-impl<'a, R> Values<'a, R> {
+impl<'a, R> MatrixValues<'a, R> {
     /// How many there are.
     pub fn len(self) -> usize {
         match self {
@@ -174,7 +174,7 @@ impl<'a, R> Values<'a, R> {
     }
 }
 
-impl<'a, R> From<&'a [R]> for Values<'a, R> {
+impl<'a, R> From<&'a [R]> for MatrixValues<'a, R> {
     fn from(numbers: &'a [R]) -> Self {
         Self::Numbers(numbers)
     }
@@ -193,13 +193,13 @@ pub fn product<R: Element>(instructions: Instructions, a: ArrayView2<R>, b: Arra
         return out.fill(R::zero());
     }
     match instructions.0 {
-        Set::Portable => tile::portable(a, b, out),
+        InstructionSet::Portable => tile::portable(a, b, out),
         // SAFETY: `Instructions` holds these sets only where the processor has been found to have them.
         #[cfg(target_arch = "x86_64")]
-        Set::Avx2 => unsafe { tile::avx2(a, b, out) },
+        InstructionSet::Avx2 => unsafe { tile::avx2(a, b, out) },
         // SAFETY: as above.
         #[cfg(target_arch = "x86_64")]
-        Set::Avx512 => unsafe { tile::avx512(a, b, out) },
+        InstructionSet::Avx512 => unsafe { tile::avx512(a, b, out) },
     }
 }
 
@@ -212,7 +212,7 @@ pub fn product<R: Element>(instructions: Instructions, a: ArrayView2<R>, b: Arra
 /// Where the shapes do not fit, or the product is too narrow ([`Instructions::skips_zeros`]).
 pub fn sparse_product<R: Element>(
     instructions: Instructions,
-    values: Values<R>,
+    values: MatrixValues<R>,
     transposed: bool,
     nonzeros: &Nonzeros,
     b: ArrayView2<R>,
@@ -228,10 +228,10 @@ pub fn sparse_product<R: Element>(
     }
     let (across, along) = if transposed { (1, rows) } else { (columns, 1) };
     match values {
-        Values::Numbers(numbers) => {
+        MatrixValues::Numbers(numbers) => {
             walk::product(instructions, Left { values: numbers, across, along }, nonzeros, b, out)
         }
-        Values::Bytes { bytes, table } => {
+        MatrixValues::Bytes { bytes, table } => {
             walk::product(instructions, Left { values: Shares { bytes, table }, across, along }, nonzeros, b, out)
         }
     }
@@ -328,7 +328,7 @@ mod tests {
             }
             let shares: Vec<R> = bytes.iter().map(|byte| table[usize::from(*byte)]).collect();
             for (values, left) in
-                [(Values::Numbers(&left), &left), (Values::Bytes { bytes: &bytes, table: &table }, &shares)]
+                [(MatrixValues::Numbers(&left), &left), (MatrixValues::Bytes { bytes: &bytes, table: &table }, &shares)]
             {
                 for instructions in Instructions::available().into_iter().filter(|set| set.skips_zeros::<R>(n)) {
                     let check = |transposed: bool, nonzeros: &Nonzeros| {
@@ -367,7 +367,7 @@ mod tests {
         for (m, k, n) in sparse_shapes(N) {
             let (left, right) = (numbers::<f32>(m * k, 1), numbers::<f32>(k * n, 2));
             let mut nonzeros = Nonzeros::default();
-            nonzeros.note(Instructions::fastest(), Values::Numbers(&left), k);
+            nonzeros.note(Instructions::fastest(), MatrixValues::Numbers(&left), k);
             for b in [matrix(&right, k, n), matrix(&right, n, k).reversed_axes()] {
                 let expected = reference(matrix(&left, m, k), b);
                 let mut out = vec![f32::NAN; m * n];

@@ -29,7 +29,7 @@ pub use self::amsgrad::AmsGrad;
 pub use self::lion::Lion;
 pub use self::momentum::Momentum;
 pub use self::nadam::NAdam;
-pub use self::nesterov::{Form, Nesterov};
+pub use self::nesterov::{Nesterov, NesterovForm};
 pub use self::rmsprop::RmsProp;
 pub use self::schedule::{Cosine, Exponential, LrSchedule, OneCycle, Schedule, ScheduleError, StepDecay};
 pub use self::sgd::Sgd;
@@ -271,8 +271,8 @@ mod tests {
         vec![
             Contract { optimizer: Sgd { lr: in_range(0.95) }.into(), slots: 0, steps: 100 },
             Contract { optimizer: Momentum { lr: in_range(0.1), ..Momentum::default() }.into(), slots: 1, steps: 150 },
-            Contract { optimizer: nesterov(Form::Lookahead), slots: 1, steps: 100 },
-            Contract { optimizer: nesterov(Form::Memo), slots: 1, steps: 100 },
+            Contract { optimizer: nesterov(NesterovForm::Lookahead), slots: 1, steps: 100 },
+            Contract { optimizer: nesterov(NesterovForm::Memo), slots: 1, steps: 100 },
             Contract { optimizer: AdaGrad { lr: in_range(1.5), ..AdaGrad::default() }.into(), slots: 1, steps: 100 },
             Contract { optimizer: RmsProp { lr: in_range(0.02), ..RmsProp::default() }.into(), slots: 1, steps: 500 },
             Contract { optimizer: Adam { lr: in_range(0.3), ..Adam::default() }.into(), slots: 2, steps: 200 },

@@ -12,7 +12,7 @@ use super::planned::Plan;
 use super::shapes::Shape;
 use crate::data::{Dataset, Inputs, Rows, Scalings, Targets, Task};
 use crate::nn::Init;
-use crate::nn::init::{Uniform, Weights};
+use crate::nn::init::{UniformWeights, Weights};
 use crate::number::Positive;
 use crate::spec::{FunctionRun, NetworkRun, RunSpec};
 use crate::store::{self, FlushTimer};
@@ -185,7 +185,7 @@ fn time_network(run: &NetworkRun, budget: Duration) -> Option<f64> {
     run.steps = STEPS;
     // Around zero, so that about half of the units are silent, whose zeros a product skips.
     let bound = Positive::new(0.1).expect("0.1 is positive");
-    run.init = Init { weights: Weights::Uniform(Uniform { bound }), ..Init::default() };
+    run.init = Init { weights: Weights::Uniform(UniformWeights { bound }), ..Init::default() };
     run.data.preparation = Default::default();
     run.info.train_rows = rows;
     (run.info.validation_rows, run.info.test_rows) = (0, 0);

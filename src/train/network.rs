@@ -3,11 +3,11 @@
 use std::ops::ControlFlow;
 
 use self::inspection::Rehearsal;
-use super::measure::{GradientChecks, HistogramCounts, LayerNumbers};
+use super::measure::{GradientChecker, HistogramCounts, LayerNumbers};
 use super::{Ending, Outcome};
 use crate::data::{Dataset, Partition, SplitView, Task};
-use crate::kernel::{Element, Instructions, Values};
-use crate::nn::loss::{self, Targets};
+use crate::kernel::{Element, Instructions, MatrixValues};
+use crate::nn::loss::{self, BatchTargets};
 use crate::nn::{Network, NotFinite, Phase, parameters};
 use crate::optim;
 use crate::random::Random;
@@ -63,7 +63,7 @@ struct Run<'a, R> {
     evaluations: Vec<EvaluationRow>,
     layers: Option<LayerNumbers>,
     histograms: Option<HistogramCounts>,
-    gradient_checks: Option<GradientChecks>,
+    gradient_checks: Option<GradientChecker>,
     /// There where gradients are checked.
     rehearsal: Option<Rehearsal<R>>,
 }
@@ -83,7 +83,7 @@ struct Input<R> {
     /// Which rows of the data: `[rows]`.
     rows: Vec<usize>,
     x: Features<R>,
-    targets: Buffer<R>,
+    targets: TargetBuffer<R>,
 }
 
 /// [rows, features]
@@ -97,7 +97,7 @@ enum Features<R> {
 }
 
 /// What rows should come out as.
-enum Buffer<R> {
+enum TargetBuffer<R> {
     /// `[rows]`
     Classes(Vec<u16>),
     /// [rows, outputs]
@@ -119,7 +119,7 @@ impl<'a, R: Element> Run<'a, R> {
             LayerNumbers::new(&layers.what, &network, steps)
         });
         let gradient_checks =
-            spec.record.gradient_checks.as_ref().map(|checks| GradientChecks::new(checks, &network, spec.steps));
+            spec.record.gradient_checks.as_ref().map(|checks| GradientChecker::new(checks, &network, spec.steps));
         let rehearsal = gradient_checks.is_some().then(|| Rehearsal::new(&network, spec.seed));
         let histograms =
             spec.record.histograms.as_ref().map(|histograms| HistogramCounts::new(histograms, &network, spec.steps));
@@ -145,8 +145,10 @@ impl<'a, R: Element> Run<'a, R> {
                     None => Features::Numbers(vec![R::zero(); rows * features]),
                 },
                 targets: match spec.info.task {
-                    Task::Classification { .. } => Buffer::Classes(vec![0; rows]),
-                    Task::Regression { .. } => Buffer::Values { values: vec![R::zero(); rows * outputs], outputs },
+                    Task::Classification { .. } => TargetBuffer::Classes(vec![0; rows]),
+                    Task::Regression { .. } => {
+                        TargetBuffer::Values { values: vec![R::zero(); rows * outputs], outputs }
+                    }
                 },
             },
             history: Vec::with_capacity(spec.record.rows(spec.steps).min(RESERVED_LOSSES) as usize),
@@ -327,7 +329,7 @@ impl<'a, R: Element> Run<'a, R> {
             let (outputs, comparison) = self.network.output(rows);
             let targets = self.input.targets(rows);
             sum = self.spec.objective.add_losses(sum, comparison, self.outputs, targets);
-            if let Targets::Classes(labels) = targets {
+            if let BatchTargets::Classes(labels) = targets {
                 correct += loss::correct(outputs, self.outputs, labels);
             }
         }
@@ -369,27 +371,27 @@ impl<R: Element> Input<R> {
             Features::Bytes { bytes, .. } => source.gather_bytes(indices, &mut bytes[..rows * self.features]),
         }
         match &mut self.targets {
-            Buffer::Classes(classes) => source.gather_classes(&self.rows[..rows], &mut classes[..rows]),
-            Buffer::Values { values, outputs } => {
+            TargetBuffer::Classes(classes) => source.gather_classes(&self.rows[..rows], &mut classes[..rows]),
+            TargetBuffer::Values { values, outputs } => {
                 source.gather_values(&self.rows[..rows], &mut values[..rows * *outputs]);
             }
         }
     }
 
     /// What the first `rows` rows should come out as.
-    fn targets(&self, rows: usize) -> Targets<'_, R> {
+    fn targets(&self, rows: usize) -> BatchTargets<'_, R> {
         match &self.targets {
-            Buffer::Classes(classes) => Targets::Classes(&classes[..rows]),
-            Buffer::Values { values, outputs } => Targets::Values(&values[..rows * outputs]),
+            TargetBuffer::Classes(classes) => BatchTargets::Classes(&classes[..rows]),
+            TargetBuffer::Values { values, outputs } => BatchTargets::Values(&values[..rows * outputs]),
         }
     }
 
     /// The first `rows` rows.
-    fn x(&self, rows: usize) -> Values<'_, R> {
+    fn x(&self, rows: usize) -> MatrixValues<'_, R> {
         let length = rows * self.features;
         match &self.x {
-            Features::Numbers(numbers) => Values::Numbers(&numbers[..length]),
-            Features::Bytes { bytes, table } => Values::Bytes { bytes: &bytes[..length], table },
+            Features::Numbers(numbers) => MatrixValues::Numbers(&numbers[..length]),
+            Features::Bytes { bytes, table } => MatrixValues::Bytes { bytes: &bytes[..length], table },
         }
     }
 }

@@ -29,7 +29,7 @@ fn spec(data: &Data, precision: Precision) -> NetworkRun {
         script: None,
         data: data.clone(),
         info: data.info().unwrap(),
-        model: section::<nn::Section>(r#"{"hidden": [100, 100, 100, 100]}"#).model(None).unwrap(),
+        model: section::<nn::NetworkSection>(r#"{"hidden": [100, 100, 100, 100]}"#).model(None).unwrap(),
         init: section("{}"),
         regularization: section("{}"),
         optimizer: Adam::default().into(),

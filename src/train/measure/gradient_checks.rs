@@ -10,13 +10,13 @@ use crate::record::{self, GradientCheckRow};
 
 /// The ranges of parameters that are checked, and the rows so far.
 #[derive(Debug)]
-pub struct GradientChecks {
+pub struct GradientChecker {
     what: record::GradientChecks,
     views: Vec<(Arc<str>, Range<usize>)>,
     pub rows: Vec<GradientCheckRow>,
 }
 
-impl GradientChecks {
+impl GradientChecker {
     /// For `network` in a run of `steps` steps.
     pub fn new<R: Element>(what: &record::GradientChecks, network: &Network<R>, steps: u64) -> Self {
         let views = network.layout().views().iter();

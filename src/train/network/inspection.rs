@@ -6,7 +6,7 @@ use super::Run;
 use crate::kernel::Element;
 use crate::nn::{Network, NotFinite, Phase};
 use crate::record::Subject;
-use crate::seed::{Purpose, Seed, Stream};
+use crate::seed::{Purpose, RandomStream, Seed};
 use crate::train::measure::HistogramCounts;
 
 impl<R: Element> Run<'_, R> {
@@ -120,7 +120,7 @@ impl<R: Element> Run<'_, R> {
 /// What passes for training need that leave no trace: running statistics of their own, and dropout that is the same each time.
 pub(super) struct Rehearsal<R> {
     state: Vec<R>,
-    dropouts: Vec<Stream>,
+    dropouts: Vec<RandomStream>,
 }
 
 impl<R: Element> Rehearsal<R> {

@@ -8,9 +8,9 @@ use crate::batches::Batches;
 use crate::batches::Sampling;
 use crate::data::{Data, Info, Normalize, Rows, Scalings, Source, Task};
 use crate::kernel::Precision;
-use crate::nn::init::{Normal, Weights};
+use crate::nn::init::{NormalWeights, Weights};
 use crate::nn::loss::Objective;
-use crate::nn::parameters::Role;
+use crate::nn::parameters::ParameterRole;
 use crate::nn::{Init, Model, Phase, Regularization};
 use crate::number::{Count, Finite, NonNegative, Positive};
 use crate::optim::{Adam, AdamW, Momentum, Optimizer, Sgd};
@@ -265,7 +265,7 @@ fn a_decoupled_decay_shrinks_weights_and_no_biases() {
     };
     let ((before, plain, layout), (_, decayed, _)) = (after_a_step(0.0), after_a_step(100.0));
     for view in layout.views() {
-        let share = if view.role == Role::Weight { 0.1 } else { 0.0 };
+        let share = if view.role == ParameterRole::Weight { 0.1 } else { 0.0 };
         for at in view.range.clone() {
             // lr · strength = 0.001 · 100
             assert!((plain[at] - decayed[at] - share * before[at]).abs() < 1e-14, "{}", view.name);

@@ -1,7 +1,7 @@
 //! What is recorded beside losses and evaluations.
 
 use super::*;
-use crate::nn::init::Normal;
+use crate::nn::init::NormalWeights;
 use crate::number::Finite;
 use crate::record::{
     GradientChecks, HistogramRow, Histograms, LayerRow, Layers, Range, RecordedStep, RecordedSteps, Words,
@@ -179,7 +179,7 @@ fn a_network_can_be_looked_at_without_a_step() {
 #[test]
 fn what_is_not_finite_is_left_out_and_the_run_ends_as_it_would() {
     let std = Positive::new(1e25).unwrap();
-    let init = Init { weights: Weights::Normal(Normal { std }), ..Init::default() };
+    let init = Init { weights: Weights::Normal(NormalWeights { std }), ..Init::default() };
     let plain = NetworkRun { init, precision: Precision::F32, ..spec() };
     let outcome = outcome(&NetworkRun { record: everything(), ..plain });
     assert_eq!(outcome.ending, Ending::Diverged { step: 0, layer: "affine2".to_owned() });
