@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use super::experiment::Set;
+use super::experiment::SetArguments;
 use super::{Failure, counted, note, out, warn};
 use crate::plan::Plan;
 
@@ -14,7 +14,7 @@ pub struct Arguments {
     #[arg(required = true, value_name = "FILE")]
     files: Vec<PathBuf>,
     #[command(flatten)]
-    set: Set,
+    set: SetArguments,
     /// Take warnings for mistakes: exit with 2 where there are any.
     #[arg(long)]
     deny_warnings: bool,

@@ -7,9 +7,9 @@ use super::batch::{BatchName, Contents};
 use super::context::Context;
 use super::error::Error;
 use super::file::Footer;
-use super::inventory::Known;
+use super::inventory::KnownRun;
 use super::row::{RunResult, RunRow, Summary};
-use super::schema::{self, Cells, Table};
+use super::schema::{self, RunCells, Table};
 use super::tables::{self, Trained};
 use crate::settings::RunId;
 use crate::train::{Ending, Outcome};
@@ -17,23 +17,23 @@ use crate::train::{Ending, Outcome};
 /// Runs, in the order in which they came. Their rows become columns when all of them are written.
 #[derive(Debug, Default)]
 pub struct Buffer {
-    runs: Vec<Waiting>,
+    runs: Vec<WaitingRun>,
     ids: BTreeSet<RunId>,
     bytes: usize,
 }
 
 #[derive(Debug)]
-struct Waiting {
+struct WaitingRun {
     run_id: RunId,
     label: String,
     seed: u64,
     summary: Summary,
-    cells: Cells,
+    cells: RunCells,
     /// What it came to; none where it failed.
     outcome: Option<Outcome>,
 }
 
-impl Waiting {
+impl WaitingRun {
     fn trained(&self) -> Option<Trained<'_>> {
         let Self { run_id, label, seed, .. } = self;
         self.outcome.as_ref().map(|outcome| Trained { run_id: *run_id, label, seed: *seed, outcome })
@@ -64,7 +64,7 @@ impl Buffer {
         let rows = |outcome| Table::DATA.into_iter().map(|table| tables::bytes(table, outcome)).sum::<usize>();
         self.bytes += outcome.map_or(0, rows) + CELLS_BYTES;
         let (run_id, label, seed) = (run.run_id, run.label.clone(), run.seed);
-        self.runs.push(Waiting { run_id, label, seed, summary, cells, outcome: outcome.cloned() });
+        self.runs.push(WaitingRun { run_id, label, seed, summary, cells, outcome: outcome.cloned() });
         Ok(())
     }
 
@@ -80,9 +80,9 @@ impl Buffer {
 
     /// All rows, as one batch.
     pub fn contents(&self, footer: Footer) -> Result<Contents, Error> {
-        let cells: Vec<&Cells> = self.runs.iter().map(|waiting| &waiting.cells).collect();
+        let cells: Vec<&RunCells> = self.runs.iter().map(|waiting| &waiting.cells).collect();
         let mut tables = BTreeMap::from([(Table::Runs, vec![schema::runs(&cells)?])]);
-        let trained: Vec<Trained> = self.runs.iter().filter_map(Waiting::trained).collect();
+        let trained: Vec<Trained> = self.runs.iter().filter_map(WaitingRun::trained).collect();
         for table in Table::DATA {
             tables.insert(table, tables::rows(table, &trained)?);
         }
@@ -90,8 +90,8 @@ impl Buffer {
     }
 
     /// The runs that wait, as known once they are in `batch`.
-    pub fn known_in(&self, batch: &BatchName) -> impl Iterator<Item = Known> {
-        self.runs.iter().map(|waiting| Known {
+    pub fn known_in(&self, batch: &BatchName) -> impl Iterator<Item = KnownRun> {
+        self.runs.iter().map(|waiting| KnownRun {
             run_id: waiting.run_id,
             label: waiting.label.clone(),
             seed: waiting.seed,

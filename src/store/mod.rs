@@ -56,16 +56,16 @@ mod tests;
 
 pub use batch::BatchName;
 pub use buffer::{CELLS_BYTES, FlushTimer};
-pub use context::{Context, Origin};
+pub use context::{Context, Provenance};
 pub use error::Error;
 pub use file::FORMAT_VERSION;
 pub use identity::Identity;
-pub use inventory::{Inventory, Known};
+pub use inventory::{Inventory, KnownRun};
 pub use lock::{Holder, Use};
 pub use recorded::{Difference, DifferenceKind, Recorded, RecordedRun};
 pub use row::{RunResult, RunRow, Status, Summary};
-pub use schema::{Kind, SETTING_COLUMNS, Table};
-pub use survey::{Batch, Size, Survey};
+pub use schema::{ColumnKind, SETTING_COLUMNS, Table};
+pub use survey::{Batch, Survey, TableSize};
 
 use std::collections::BTreeMap;
 use std::fs;
