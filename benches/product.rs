@@ -41,7 +41,7 @@ fn product_in<R: Element>(criterion: &mut Criterion) {
         };
         let (a, b) = (view(&left, a_shape, a_transposed), view(&right, b_shape, b_transposed));
         for instructions in Instructions::available() {
-            if instructions.emulates_fused_multiply_add() {
+            if instructions.is_fused_multiply_add_emulated() {
                 continue;
             }
             group.bench_with_input(

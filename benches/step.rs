@@ -72,7 +72,7 @@ fn step(criterion: &mut Criterion) {
     let dataset = data.load().expect("what is built in can be read");
     let mut group = criterion.benchmark_group("step");
     for instructions in Instructions::available() {
-        if instructions.emulates_fused_multiply_add() {
+        if instructions.is_fused_multiply_add_emulated() {
             continue;
         }
         for precision in [Precision::F32, Precision::F64] {

@@ -167,7 +167,7 @@ impl Record {
     }
 
     /// Whether the loss of `step`, one of `steps`, is written down.
-    pub fn loss_is_due(&self, step: u64, steps: u64) -> bool {
+    pub fn is_loss_due(&self, step: u64, steps: u64) -> bool {
         Every::Steps(self.loss.every).is_due(step, steps, EpochCounter::ANY)
     }
 
@@ -177,12 +177,12 @@ impl Record {
     }
 
     /// Whether the recorded loss needs a forward pass of its own.
-    pub fn loss_after_update(&self) -> bool {
+    pub fn is_loss_after_update(&self) -> bool {
         self.loss.at == LossAt::AfterUpdate
     }
 
     /// Whether the network is evaluated after `step`, one of `steps`.
-    pub fn evaluation_is_due(&self, step: u64, steps: u64, epoch_counter: EpochCounter) -> bool {
+    pub fn is_evaluation_due(&self, step: u64, steps: u64, epoch_counter: EpochCounter) -> bool {
         self.evaluate.as_ref().is_some_and(|evaluate| evaluate.every.is_due(step, steps, epoch_counter))
     }
 
@@ -192,7 +192,7 @@ impl Record {
     }
 
     /// Whether numbers about layers are written down after `step`, one of `steps`.
-    pub fn layers_are_due(&self, step: u64, steps: u64, epoch_counter: EpochCounter) -> bool {
+    pub fn are_layers_due(&self, step: u64, steps: u64, epoch_counter: EpochCounter) -> bool {
         self.layers.as_ref().is_some_and(|layers| layers.every.is_due(step, steps, epoch_counter))
     }
 
@@ -416,7 +416,7 @@ mod tests {
             }
         }
         let record = Record { loss: LossRecord { every: count(10), ..LossRecord::default() }, ..Record::default() };
-        let due: Vec<_> = (0..25).filter(|step| record.loss_is_due(*step, 25)).collect();
+        let due: Vec<_> = (0..25).filter(|step| record.is_loss_due(*step, 25)).collect();
         assert_eq!(due, [0, 10, 20, 24]);
         assert_eq!(record.rows(25), 4);
     }

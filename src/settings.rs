@@ -231,9 +231,9 @@ impl std::str::FromStr for RunId {
     type Err = InvalidRunId;
 
     fn from_str(text: &str) -> Result<Self, InvalidRunId> {
-        let digits = text.len() == 16 && text.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'));
+        let is_hexadecimal = text.len() == 16 && text.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'));
         match u64::from_str_radix(text, 16) {
-            Ok(value) if digits => Ok(Self(value.to_be_bytes())),
+            Ok(value) if is_hexadecimal => Ok(Self(value.to_be_bytes())),
             _ => Err(InvalidRunId(text.to_owned())),
         }
     }

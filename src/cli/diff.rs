@@ -12,7 +12,7 @@ use super::{Failure, counted, out, results};
 use crate::file::Experiment;
 use crate::plan::Plan;
 use crate::settings::{NUMERICS_VERSION, RunId, Scalar, differences};
-use crate::store::{Inventory, KnownRun, Status, Summary, Survey};
+use crate::store::{Inventory, Status, StoredRun, Summary, Survey};
 
 #[derive(Debug, clap::Args)]
 #[command(after_long_help = HELP)]
@@ -125,7 +125,7 @@ impl Side {
 
 fn recorded(root: &Path, inventory: &Inventory, asked: &HashSet<RunId>) -> Result<Vec<Member>, Failure> {
     let identities = inventory.identities(root, |known| asked.contains(&known.run_id)).map_err(Failure::unreadable)?;
-    let member = |known: &KnownRun| {
+    let member = |known: &StoredRun| {
         let identity = identities.get(&known.run_id)?;
         let mut settings = identity.settings.clone();
         add_rest(&mut settings, &identity.data_fingerprint, identity.numerics_version);
@@ -365,8 +365,8 @@ impl OfMany {
         let names: BTreeSet<&String> = a.iter().chain(b).flat_map(|run| run.settings.keys()).collect();
         let settings = names.into_iter().filter_map(|name| {
             let (a, b) = (values(a, name), values(b, name));
-            let same = a.iter().collect::<HashSet<_>>() == b.iter().collect::<HashSet<_>>();
-            (!same).then(|| SettingValues { name: name.clone(), a, b })
+            let is_same = a.iter().collect::<HashSet<_>>() == b.iter().collect::<HashSet<_>>();
+            (!is_same).then(|| SettingValues { name: name.clone(), a, b })
         });
         Self {
             a: Counted { name: name_a.clone(), runs: a.len() },

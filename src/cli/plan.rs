@@ -12,7 +12,7 @@ use super::experiment::ExperimentArguments;
 use super::training::default_jobs;
 use super::{Failure, out, results_folder, select, warn};
 use crate::plan::{Change, Estimate, Outlook, Plan, PlannedRun, State, estimate};
-use crate::store::{Inventory, KnownRun};
+use crate::store::{Inventory, StoredRun};
 
 #[derive(Debug, clap::Args)]
 #[command(after_long_help = HELP)]
@@ -70,7 +70,7 @@ struct PlanReport<'p> {
     /// Runs that get another label.
     relabelled: u64,
     /// Runs that move to the archive.
-    leaving: Vec<&'p KnownRun>,
+    leaving: Vec<&'p StoredRun>,
     /// Of what the next `run` trains; nothing where it trains nothing.
     estimate: Option<Estimate>,
     /// The runs that were asked for, one by one, where they are listed.

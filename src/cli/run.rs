@@ -21,7 +21,7 @@ use super::{Failure, counted, note, out, results_folder, select, warn};
 use crate::kernel::Instructions;
 use crate::plan::{Plan, PlannedRun};
 use crate::runner::{self, Ended, Event, Progress};
-use crate::store::{self, Context, Inventory, KnownRun, Reconciled, Results, RunResult, RunRow, Summary};
+use crate::store::{self, Context, Inventory, Reconciled, Results, RunResult, RunRow, StoredRun, Summary};
 
 #[derive(Debug, clap::Args)]
 #[command(after_long_help = HELP)]
@@ -74,7 +74,7 @@ pub fn run(arguments: &Arguments, bars: &MultiProgress) -> Result<ExitCode, Fail
     let runs: Vec<PlannedRun> = chosen.iter().map(|&index| plan.run(index)).collect();
     // Data that cannot be had leaves the results as they are.
     let there = Inventory::look(&folder)?;
-    let is_kept = |run: &&PlannedRun| !arguments.fresh && there.keeps(run.id());
+    let is_kept = |run: &&PlannedRun| !arguments.fresh && there.has_result_of(run.id());
     let mut data = Datasets::default();
     data.load(plan.data(runs.iter().filter(|run| !is_kept(run)).copied()))?;
 
@@ -112,7 +112,7 @@ pub fn run(arguments: &Arguments, bars: &MultiProgress) -> Result<ExitCode, Fail
         comparison: Comparison::default(),
         failures: Vec::new(),
     };
-    if Instructions::in_use().emulates_fused_multiply_add() {
+    if Instructions::in_use().is_fused_multiply_add_emulated() {
         tracing::warn!(
             "the instructions in use have no fused multiply-add: it is emulated, with the same results and about 100 times slower"
         );
@@ -284,18 +284,18 @@ impl Comparison {
     }
 
     /// Notes how the run compares to what is there; true where it is the same to the last bit.
-    fn is_repetition(&mut self, run: PlannedRun, summary: &Summary, known: Option<&KnownRun>) -> bool {
+    fn is_repetition(&mut self, run: PlannedRun, summary: &Summary, known: Option<&StoredRun>) -> bool {
         let Some(known) = known else {
             self.new += 1;
             return false;
         };
-        let same = known.summary.digest == summary.digest;
-        if same {
+        let is_same = known.summary.digest == summary.digest;
+        if is_same {
             self.same += 1;
         } else {
             self.changed.push(format!("{} ({})", run.name(), run.id()));
         }
-        same
+        is_same
     }
 }
 

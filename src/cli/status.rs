@@ -12,7 +12,7 @@ use super::table::TextTable;
 use super::units::{duration, size};
 use super::{Failure, counted, out, results};
 use crate::settings::{NUMERICS_VERSION, RunId};
-use crate::store::{Context, Holder, Inventory, KnownRun, Provenance, Status, Survey, Use};
+use crate::store::{Context, Holder, Inventory, Provenance, Status, StoredRun, Survey, Use};
 
 #[derive(Debug, clap::Args)]
 #[command(after_long_help = HELP)]
@@ -208,7 +208,7 @@ impl<'a> StatusReport<'a> {
         }
         text += &facts.render(0);
 
-        let known: Vec<&KnownRun> = inventory.runs.values().collect();
+        let known: Vec<&StoredRun> = inventory.runs.values().collect();
         if !known.is_empty() {
             text += "\nbest by final loss\n";
             text += &summary::best_in_words(known.iter().map(|run| (run.label.as_str(), &run.summary)), BEST);
@@ -315,7 +315,7 @@ fn asked(
             let asked = PlanCounts {
                 runs: plan.len(),
                 missing: missing.len(),
-                in_archive: missing.iter().filter(|id| inventory.keeps(**id)).count(),
+                in_archive: missing.iter().filter(|id| inventory.has_result_of(**id)).count(),
                 others: inventory.runs.len() - there,
             };
             (plan.experiment.description, Ok(asked))
@@ -341,8 +341,8 @@ fn next(
     if matches!(used, Use::Busy(_)) {
         return format!("`paribus status {shown}` tells more when the next batch is written");
     }
-    let same = |a: &Path, b: &Path| a.canonicalize().ok().is_some_and(|a| b.canonicalize().is_ok_and(|b| a == b));
-    let is_usual = same(root, &Path::new(results::RESULTS).join(experiment));
+    let is_same = |a: &Path, b: &Path| a.canonicalize().ok().is_some_and(|a| b.canonicalize().is_ok_and(|b| a == b));
+    let is_usual = is_same(root, &Path::new(results::RESULTS).join(experiment));
     let results = if is_usual { String::new() } else { format!(" --results {shown}") };
     let file = context.and_then(|context| results::file(context, text));
     let run = |command: &str| match (&file, used) {

@@ -287,7 +287,7 @@ impl Columns {
         let resolved = target::resolve(&train.targets, test.as_ref().map(|test| test.targets.as_slice()), self.task);
         let Resolved { task, train: train_targets, test: test_targets, class_names } = resolved.map_err(|misfit| {
             let (key, path) = match &test {
-                Some(test) if misfit.of_test => (test.key, &test.path),
+                Some(test) if misfit.is_of_test => (test.key, &test.path),
                 _ => ("target", &train.path),
             };
             let names = self.target.get();
@@ -302,13 +302,13 @@ impl Columns {
         let in_order = test.as_ref().is_some_and(|test| self.are_put_in_order(&train, test));
         let order = if in_order { "columns in the order of the training data" } else { "" };
         let fingerprint = fingerprint(&hashes, &format!("{reading}{order}"));
-        let all_columns = self.are_all(&train.names);
+        let has_all_columns = self.are_all(&train.names);
         let rows = |inputs, targets| Rows { inputs: Inputs::Numbers(inputs), targets };
         let test = test.zip(test_targets).map(|(test, targets)| rows(test.inputs, targets)).unwrap_or_default();
         let train = rows(train.inputs, train_targets);
         let info = Info {
             class_names,
-            all_columns,
+            has_all_columns,
             ..Info::unsplit(train.len() as u64, test.len() as u64, features, task, fingerprint)
         };
         Ok((Dataset { train, test, features, task, scalings: Scalings::default() }, info))
@@ -318,7 +318,7 @@ impl Columns {
     pub fn settings(&self, info: &Info, settings: &mut Settings) {
         settings.set("task", info.task.name());
         settings.set("target", written(self.target.get()));
-        if let (Some(features), false) = (&self.features, info.all_columns) {
+        if let (Some(features), false) = (&self.features, info.has_all_columns) {
             settings.set("columns", written(features.get()));
         }
     }

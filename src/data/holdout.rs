@@ -137,7 +137,7 @@ impl Holdout {
     }
 
     /// Whether rows are set aside for the test.
-    pub(super) fn makes_test_data(&self) -> bool {
+    pub(super) fn has_test_rows(&self) -> bool {
         self.test.is_some()
     }
 

@@ -93,7 +93,7 @@ impl From<Idx> for IdxKeys {
 
 /// A file that is not as it should be.
 #[derive(Debug, thiserror::Error)]
-#[error("`{}`{}: {fault}", path.display(), place(*offset, *gzipped))]
+#[error("`{}`{}: {fault}", path.display(), place(*offset, *is_gzipped))]
 pub struct IdxError {
     /// The setting that names the file.
     pub key: &'static str,
@@ -101,13 +101,13 @@ pub struct IdxError {
     /// Where, in bytes from the start: of what is unpacked, where the file is gzipped. None where it is not about a
     /// place.
     pub offset: Option<u64>,
-    pub gzipped: bool,
+    pub is_gzipped: bool,
     pub fault: Box<IdxFault>,
 }
 
-fn place(offset: Option<u64>, gzipped: bool) -> String {
+fn place(offset: Option<u64>, is_gzipped: bool) -> String {
     match offset {
-        Some(offset) if gzipped => format!(" at byte {offset} of its unpacked content"),
+        Some(offset) if is_gzipped => format!(" at byte {offset} of its unpacked content"),
         Some(offset) => format!(" at byte {offset}"),
         None => String::new(),
     }
@@ -273,7 +273,7 @@ enum IdxRole {
 struct IdxFile {
     key: &'static str,
     path: PathBuf,
-    gzipped: bool,
+    is_gzipped: bool,
     /// blake3 of the bytes on disk.
     hash: blake3::Hash,
     sizes: Vec<u32>,
@@ -282,17 +282,22 @@ struct IdxFile {
 
 impl IdxFile {
     fn read(key: &'static str, path: &Path, role: IdxRole) -> Result<Self, IdxError> {
-        let error =
-            |offset, gzipped, fault| IdxError { key, path: path.to_owned(), offset, gzipped, fault: Box::new(fault) };
+        let error = |offset, is_gzipped, fault| IdxError {
+            key,
+            path: path.to_owned(),
+            offset,
+            is_gzipped,
+            fault: Box::new(fault),
+        };
         let unreadable = |cause| error(None, false, IdxFault::Unreadable(cause));
         // A folder cannot be read, a pipe only once, and a device may never end.
         if !fs::metadata(path).map_err(unreadable)?.is_file() {
             return Err(error(None, false, IdxFault::NotAFile));
         }
         let bytes = fs::read(path).map_err(unreadable)?;
-        let gzipped = bytes.starts_with(&[0x1f, 0x8b]);
-        let (sizes, values) = parse(&bytes, role).map_err(|(offset, fault)| error(Some(offset), gzipped, fault))?;
-        Ok(Self { key, path: path.to_owned(), gzipped, hash: blake3::hash(&bytes), sizes, values })
+        let is_gzipped = bytes.starts_with(&[0x1f, 0x8b]);
+        let (sizes, values) = parse(&bytes, role).map_err(|(offset, fault)| error(Some(offset), is_gzipped, fault))?;
+        Ok(Self { key, path: path.to_owned(), is_gzipped, hash: blake3::hash(&bytes), sizes, values })
     }
 
     /// The sizes of a row's dimensions.
@@ -310,7 +315,7 @@ impl IdxFile {
             key: self.key,
             path: self.path.clone(),
             offset: Some(offset),
-            gzipped: self.gzipped,
+            is_gzipped: self.is_gzipped,
             fault: Box::new(fault),
         }
     }
@@ -358,8 +363,8 @@ fn parse_content(mut content: impl Read, most: usize, role: IdxRole) -> Result<(
     let mut values = Vec::new();
     // Bytes stay bytes: eight of them take the room of a number.
     let has_room = |length: usize| !are_too_many(length as u64 / 8, 1);
-    let fits = |length: &usize| has_room(*length) && values.try_reserve_exact((*length).min(most)).is_ok();
-    let Some(length) = length.filter(fits) else {
+    let is_possible = |length: &usize| has_room(*length) && values.try_reserve_exact((*length).min(most)).is_ok();
+    let Some(length) = length.filter(is_possible) else {
         return Err((4, IdxFault::TooLarge { sizes }));
     };
 

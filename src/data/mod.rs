@@ -189,7 +189,7 @@ pub struct Info {
     /// What the classes are called, in the order of their numbers; empty where they have no names but their numbers.
     pub class_names: Vec<String>,
     /// Whether all columns of a table but the target are used, in their order; true for all other sources.
-    pub all_columns: bool,
+    pub has_all_columns: bool,
     /// blake3 of the files' bytes, or a constant for what is built in; 16 hexadecimal digits.
     pub fingerprint: String,
 }
@@ -205,7 +205,16 @@ impl Info {
     ) -> Self {
         let fingerprint = fingerprint.into();
         let class_names = Vec::new();
-        Self { train_rows, validation_rows: 0, test_rows, features, task, class_names, all_columns: true, fingerprint }
+        Self {
+            train_rows,
+            validation_rows: 0,
+            test_rows,
+            features,
+            task,
+            class_names,
+            has_all_columns: true,
+            fingerprint,
+        }
     }
 
     /// `0 = setosa, 1 = versicolor`, where the names are no numbers from 0 on themselves; the first ones where they are many.
@@ -320,7 +329,7 @@ impl Data {
 
     /// The same data, saying how many rows it has where it says nothing of that. `info` is what is known of it.
     pub fn with_limits(mut self, info: &Info) -> Self {
-        let made_test_rows = if self.preparation.holdout.makes_test_data() { info.test_rows } else { 0 };
+        let made_test_rows = if self.preparation.holdout.has_test_rows() { info.test_rows } else { 0 };
         let train_rows = Count::new(info.train_rows + info.validation_rows + made_test_rows);
         let test_rows = Count::new(info.test_rows - made_test_rows);
         let Limits { train_rows: train, test_rows: test } = self.limits;
@@ -381,7 +390,7 @@ impl Data {
 
     /// How many rows are put in a random order to set some of them aside; 0 where none are.
     pub fn rows_in_order(&self, info: &Info) -> u64 {
-        let set_aside_for_test = if self.preparation.holdout.makes_test_data() { info.test_rows } else { 0 };
+        let set_aside_for_test = if self.preparation.holdout.has_test_rows() { info.test_rows } else { 0 };
         match info.validation_rows + set_aside_for_test {
             0 => 0,
             set_aside => info.train_rows + set_aside,

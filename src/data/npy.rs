@@ -153,7 +153,7 @@ impl Npy {
         let resolved = target::resolve(&train.targets, test.as_ref().map(|test| test.targets.as_slice()), self.task);
         let Resolved { task, train: train_targets, test: test_targets, class_names } = resolved.map_err(|misfit| {
             let (key, path) = match &self.test {
-                Some(test) if misfit.of_test => ("test_targets", &test.targets),
+                Some(test) if misfit.is_of_test => ("test_targets", &test.targets),
                 _ => ("targets", &self.train.targets),
             };
             NpyError { key, path: path.clone(), fault: Box::new(misfit.error.into()) }
@@ -231,7 +231,7 @@ enum ArrayValues {
 #[derive(Debug, PartialEq)]
 struct Header {
     descr: String,
-    fortran_order: bool,
+    is_fortran_order: bool,
     shape: Vec<usize>,
 }
 
@@ -243,7 +243,7 @@ impl Array {
 
     fn parse(bytes: &[u8]) -> Result<Self, NpyFault> {
         let (header, begin) = header(bytes)?;
-        let Header { descr, fortran_order, shape } = header;
+        let Header { descr, is_fortran_order, shape } = header;
         let (order, code) = descr.split_at_checked(1).unwrap_or_default();
         let is_big = match order {
             "<" | "|" => false,
@@ -271,7 +271,7 @@ impl Array {
         }
         // A value's bytes, the least significant one first.
         let each = |visit: &mut dyn FnMut([u8; 8])| {
-            for place in ValueOffsets::new(&shape, fortran_order) {
+            for place in ValueOffsets::new(&shape, is_fortran_order) {
                 let mut word = [0; 8];
                 word[..width].copy_from_slice(&content[place * width..][..width]);
                 if is_big {
@@ -369,7 +369,7 @@ struct ValueOffsets<'a> {
 }
 
 impl<'a> ValueOffsets<'a> {
-    fn new(shape: &'a [usize], fortran_order: bool) -> Self {
+    fn new(shape: &'a [usize], is_fortran_order: bool) -> Self {
         let mut strides = vec![1; shape.len()];
         let mut stride = 1;
         let mut set = |(size, of): (&usize, &mut usize)| {
@@ -377,7 +377,7 @@ impl<'a> ValueOffsets<'a> {
             // No product of sizes is too large but that of an array without values.
             stride = stride.wrapping_mul(*size);
         };
-        if fortran_order {
+        if is_fortran_order {
             shape.iter().zip(&mut strides).for_each(&mut set);
         } else {
             shape.iter().zip(&mut strides).rev().for_each(&mut set);
@@ -433,7 +433,7 @@ fn header(bytes: &[u8]) -> Result<(Header, usize), NpyFault> {
 
 /// Reads `{'descr': '<f8', 'fortran_order': False, 'shape': (3, 4), }`, the keys in any order.
 fn dictionary(text: &str) -> Result<Header, String> {
-    let (mut descr, mut fortran_order, mut shape) = (None, None, None);
+    let (mut descr, mut is_fortran_order, mut shape) = (None, None, None);
     let mut rest = text.trim().strip_prefix('{').ok_or("it does not begin with `{`")?.trim_start();
     while !rest.starts_with('}') {
         let (key, after) = quoted(rest).ok_or_else(|| format!("expected a key at `{rest}`"))?;
@@ -449,7 +449,7 @@ fn dictionary(text: &str) -> Result<Header, String> {
                     .into_iter()
                     .find_map(|(word, truth)| rest.strip_prefix(word).map(|after| (truth, after)));
                 let (truth, after) = truth.ok_or_else(|| unknown(rest))?;
-                (fortran_order, rest) = (Some(truth), after);
+                (is_fortran_order, rest) = (Some(truth), after);
             }
             "shape" => {
                 let (sizes, after) =
@@ -466,7 +466,7 @@ fn dictionary(text: &str) -> Result<Header, String> {
     let lacks = |key: &str| format!("it lacks the key `{key}`");
     Ok(Header {
         descr: descr.ok_or_else(|| lacks("descr"))?,
-        fortran_order: fortran_order.ok_or_else(|| lacks("fortran_order"))?,
+        is_fortran_order: is_fortran_order.ok_or_else(|| lacks("fortran_order"))?,
         shape: shape.ok_or_else(|| lacks("shape"))?,
     })
 }

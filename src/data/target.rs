@@ -123,7 +123,7 @@ pub enum TargetError {
 #[derive(Debug, PartialEq)]
 pub struct Misfit {
     /// Whether it is the test data that is to blame.
-    pub of_test: bool,
+    pub is_of_test: bool,
     /// The target's place, where one is to blame.
     pub target: Option<usize>,
     pub error: TargetError,
@@ -131,11 +131,11 @@ pub struct Misfit {
 
 impl Misfit {
     fn of_train(error: TargetError) -> Self {
-        Self { of_test: false, target: None, error }
+        Self { is_of_test: false, target: None, error }
     }
 
     fn of_test(error: TargetError) -> Self {
-        Self { of_test: true, target: None, error }
+        Self { is_of_test: true, target: None, error }
     }
 }
 
@@ -214,10 +214,10 @@ fn classes<T: Ord + ToString>(train: &[T], test: Option<&[T]>) -> Result<Resolve
     })
 }
 
-fn values(columns: &[TargetColumn], of_test: bool) -> Result<Targets, Misfit> {
+fn values(columns: &[TargetColumn], is_of_test: bool) -> Result<Targets, Misfit> {
     let numbers = |(target, column): (usize, &TargetColumn)| {
         let error = || TargetError::NotNumbers { kind: column.kind() };
-        column.numbers().ok_or_else(|| Misfit { of_test, target: Some(target), error: error() })
+        column.numbers().ok_or_else(|| Misfit { is_of_test, target: Some(target), error: error() })
     };
     let numbers: Vec<Vec<f64>> = columns.iter().enumerate().map(numbers).collect::<Result<_, _>>()?;
     let rows = columns.first().map_or(0, TargetColumn::len);
@@ -293,7 +293,7 @@ mod tests {
         assert!(mixed.is_ok(), "{mixed:?}");
         let unlike = resolve(&[numbers(), numbers()], Some(&[numbers(), texts(&["a"])]), None);
         let error = TargetError::NotNumbers { kind: "texts" };
-        assert_eq!(unlike, Err(Misfit { of_test: true, target: Some(1), error }));
+        assert_eq!(unlike, Err(Misfit { is_of_test: true, target: Some(1), error }));
     }
 
     #[test]

@@ -90,13 +90,13 @@ impl Instructions {
     }
 
     /// Whether a fused multiply-add is a function call here instead of an instruction: products are right, and very slow.
-    pub fn emulates_fused_multiply_add(self) -> bool {
+    pub fn is_fused_multiply_add_emulated(self) -> bool {
         self.0 == InstructionSet::Portable && !cfg!(any(target_feature = "fma", target_arch = "aarch64"))
     }
 
     /// Whether a product that is `width` wide is faster where it skips the zeros of its left factor: it is wide enough that the
     /// chains of one row do not wait for each other.
-    pub fn skips_zeros<R: Element>(self, width: usize) -> bool {
+    pub fn is_faster_skipping_zeros<R: Element>(self, width: usize) -> bool {
         const fn least<R, V: Lanes<R>>() -> usize {
             (V::FEWEST - 1) * V::LANES
         }

@@ -31,7 +31,7 @@ use instructions::InstructionSet;
 pub use instructions::{Instructions, NotAvailable, VARIABLE};
 use lanes::Lanes;
 pub use nonzeros::Nonzeros;
-pub use slices::{add_bias, all_finite, column_sums, sum_by};
+pub use slices::{add_bias, are_finite, column_sums, sum_by};
 use walk::{Left, Shares};
 
 /// The numbers that a training computes with.
@@ -125,17 +125,17 @@ struct Matrix<'a, R> {
     values: &'a [R],
     rows: usize,
     columns: usize,
-    transposed: bool,
+    is_transposed: bool,
 }
 
 impl<'a, R> Matrix<'a, R> {
     fn new(view: ArrayView2<'a, R>) -> Self {
         let (rows, columns) = view.dim();
         let straight = view.to_slice().map(|values| (values, false));
-        let (values, transposed) = straight
+        let (values, is_transposed) = straight
             .or_else(|| view.reversed_axes().to_slice().map(|values| (values, true)))
             .expect("the rows of a matrix, or its columns, lie one after the other");
-        Self { values, rows, columns, transposed }
+        Self { values, rows, columns, is_transposed }
     }
 }
 
@@ -204,16 +204,16 @@ pub fn product<R: Element>(instructions: Instructions, a: ArrayView2<R>, b: Arra
 }
 
 /// [`product`], where only the `nonzeros` of `a` are multiplied. `values` are those of `a: [m, k]`, or, where that is told by
-/// `transposed`, of its transpose.
+/// `is_transposed`, of its transpose.
 ///
 /// The bits are those of the whole product where `b` is finite: a product with zero adds nothing then.
 ///
 /// # Panics
-/// Where the shapes do not fit, or the product is too narrow ([`Instructions::skips_zeros`]).
+/// Where the shapes do not fit, or the product is too narrow ([`Instructions::is_faster_skipping_zeros`]).
 pub fn sparse_product<R: Element>(
     instructions: Instructions,
     values: MatrixValues<R>,
-    transposed: bool,
+    is_transposed: bool,
     nonzeros: &Nonzeros,
     b: ArrayView2<R>,
     out: &mut [R],
@@ -222,11 +222,11 @@ pub fn sparse_product<R: Element>(
     assert_eq!(values.len(), rows * columns, "the left factor and its bits");
     assert_eq!(columns, b.rows, "the inner dimensions of a product");
     assert_eq!(out.len(), rows * b.columns, "the output of a product of {rows} by {}", b.columns);
-    assert!(instructions.skips_zeros::<R>(b.columns), "a product that is wide enough");
+    assert!(instructions.is_faster_skipping_zeros::<R>(b.columns), "a product that is wide enough");
     if columns == 0 {
         return out.fill(R::zero());
     }
-    let (across, along) = if transposed { (1, rows) } else { (columns, 1) };
+    let (across, along) = if is_transposed { (1, rows) } else { (columns, 1) };
     match values {
         MatrixValues::Numbers(numbers) => {
             walk::product(instructions, Left { values: numbers, across, along }, nonzeros, b, out)
@@ -293,9 +293,9 @@ mod tests {
                 for instructions in Instructions::available() {
                     let mut out = vec![R::from_f64(f64::NAN); m * n];
                     product(instructions, a, b, &mut out);
-                    let same = out.iter().zip(&expected).all(|(x, y)| x.to_f64().to_bits() == y.to_f64().to_bits());
+                    let is_same = out.iter().zip(&expected).all(|(x, y)| x.to_f64().to_bits() == y.to_f64().to_bits());
                     assert!(
-                        same,
+                        is_same,
                         "{instructions}: [{m}, {k}] · [{k}, {n}], strides {:?} {:?}",
                         a.strides(),
                         b.strides()
@@ -330,9 +330,11 @@ mod tests {
             for (values, left) in
                 [(MatrixValues::Numbers(&left), &left), (MatrixValues::Bytes { bytes: &bytes, table: &table }, &shares)]
             {
-                for instructions in Instructions::available().into_iter().filter(|set| set.skips_zeros::<R>(n)) {
-                    let check = |transposed: bool, nonzeros: &Nonzeros| {
-                        let a = match transposed {
+                for instructions in
+                    Instructions::available().into_iter().filter(|set| set.is_faster_skipping_zeros::<R>(n))
+                {
+                    let check = |is_transposed: bool, nonzeros: &Nonzeros| {
+                        let a = match is_transposed {
                             false => matrix(left, m, k),
                             true => matrix(left, k, m).reversed_axes(),
                         };
@@ -340,11 +342,11 @@ mod tests {
                             [(matrix(&right, k, n), "as it is"), (matrix(&right, n, k).reversed_axes(), "transposed")]
                         {
                             let mut out = vec![R::from_f64(f64::NAN); m * n];
-                            sparse_product(instructions, values, transposed, nonzeros, b, &mut out);
+                            sparse_product(instructions, values, is_transposed, nonzeros, b, &mut out);
                             let expected = reference(a, b);
-                            let same =
+                            let is_same =
                                 out.iter().zip(&expected).all(|(x, y)| x.to_f64().to_bits() == y.to_f64().to_bits());
-                            assert!(same, "{instructions}: [{m}, {k}] · [{k}, {n}], {transposed}, b {order}");
+                            assert!(is_same, "{instructions}: [{m}, {k}] · [{k}, {n}], {is_transposed}, b {order}");
                         }
                     };
                     let (mut stored, mut other) = (Nonzeros::default(), Nonzeros::default());

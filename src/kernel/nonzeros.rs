@@ -42,7 +42,7 @@ impl Nonzeros {
             // Nobody would keep others.
             MatrixValues::Bytes { .. } => true,
         };
-        if instructions.skips_zeros::<R>(width) && is_sparse() {
+        if instructions.is_faster_skipping_zeros::<R>(width) && is_sparse() {
             self.note(instructions, values, columns);
         }
     }

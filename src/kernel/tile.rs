@@ -126,7 +126,7 @@ fn pack<'p, R: Element, V: Lanes<R>, const VECTORS: usize>(
 ) -> &'p [[V; VECTORS]] {
     let mut buffer = [R::zero(); LONGEST_ROW];
     for (k, packed) in panel.iter_mut().enumerate() {
-        let row = if b.transposed {
+        let row = if b.is_transposed {
             let column = b.values[place.column * b.rows + place.first + k..].iter().step_by(b.rows);
             buffer[..place.width].iter_mut().zip(column).for_each(|(out, value)| *out = *value);
             &buffer
@@ -163,7 +163,7 @@ fn tile<R: Element, V: Lanes<R>, const ROWS: usize, const VECTORS: usize>(
             });
         });
     }
-    if a.transposed {
+    if a.is_transposed {
         for (a, b) in a.values[place.first * a.rows + row..].chunks(a.rows).zip(panel) {
             let a = &a[..ROWS];
             unroll!(r in ROWS {

@@ -184,7 +184,7 @@ fn pack<R: Element, V: Lanes<R>, const VECTORS: usize>(
     let mut buffer = [R::zero(); LONGEST_ROW];
     let buffer = &mut buffer[..range.len()];
     for (k, packed) in (first..).zip(panel) {
-        let row = if b.transposed {
+        let row = if b.is_transposed {
             let column = b.values[range.start * b.rows + k..].iter().step_by(b.rows);
             buffer.iter_mut().zip(column).for_each(|(out, value)| *out = *value);
             &*buffer

@@ -72,7 +72,7 @@ impl Affine {
                 for row in y.chunks_exact_mut(self.outputs) {
                     finite &= match bias {
                         Some(bias) => kernel::add_bias(row, bias),
-                        None => kernel::all_finite(row),
+                        None => kernel::are_finite(row),
                     };
                     if let Some(activation) = activation {
                         activation.forward(row);
@@ -101,7 +101,7 @@ impl Affine {
         } else {
             let finite = instructions.run(
                 #[inline(always)]
-                || kernel::all_finite(dy),
+                || kernel::are_finite(dy),
             );
             match finite {
                 true => self.x_transposed.transpose(&self.x),

@@ -93,7 +93,7 @@ impl<R: Real> BatchNorm<R> {
         };
         average(&self.mean, mean);
         average(&self.variance, variance);
-        let is_finite = kernel::all_finite(variance);
+        let is_finite = kernel::are_finite(variance);
         self.normalize(parameters, y);
         is_finite
     }

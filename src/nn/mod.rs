@@ -213,7 +213,7 @@ impl<R: Element> Network<R> {
     pub fn takes_bytes(&self) -> bool {
         let first = self.stages.first();
         first.is_some_and(|stage| {
-            matches!(stage.layer, Layer::Affine(_)) && self.instructions.skips_zeros::<R>(stage.width)
+            matches!(stage.layer, Layer::Affine(_)) && self.instructions.is_faster_skipping_zeros::<R>(stage.width)
         })
     }
 
@@ -269,7 +269,7 @@ impl<R: Element> Network<R> {
                                 norm.evaluate(parameters, state, input.numbers(), output);
                                 true
                             }
-                        } && kernel::all_finite(output);
+                        } && kernel::are_finite(output);
                         if let Some(activation) = activation {
                             activation.forward(output);
                         }
@@ -286,7 +286,7 @@ impl<R: Element> Network<R> {
                             dropout.mask(uniforms, mask);
                             Dropout::forward(mask, input, output);
                             // What is scaled up can overflow.
-                            dropout.scaling == DropoutScaling::Inference || kernel::all_finite(output)
+                            dropout.scaling == DropoutScaling::Inference || kernel::are_finite(output)
                         },
                     )
                 }

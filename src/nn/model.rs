@@ -258,7 +258,7 @@ impl Model {
     }
 
     /// Whether a row's output in training depends on the rows beside it.
-    pub fn normalizes_batches(&self) -> bool {
+    pub fn has_batch_norm(&self) -> bool {
         match self {
             Self::Stack(stack) => stack.batch_norm,
             Self::List(items) => items.contains(&LayerItem::BatchNorm),

@@ -102,7 +102,7 @@ impl ParameterLayout {
 
     /// The first range of `values` that holds an infinity or a NaN.
     pub fn first_not_finite<R: Element>(&self, values: &[R]) -> Option<&ParameterView> {
-        self.views.iter().find(|view| !kernel::all_finite(&values[view.range.clone()]))
+        self.views.iter().find(|view| !kernel::are_finite(&values[view.range.clone()]))
     }
 }
 

@@ -217,7 +217,7 @@ impl Optimizer {
                 instructions.run(#[inline(always)] || {
                     rule.update(lr, step, parameters, gradients, accumulators);
                     // While they are near.
-                    kernel::all_finite(parameters) & kernel::all_finite(accumulators)
+                    kernel::are_finite(parameters) & kernel::are_finite(accumulators)
                 })
             });
             if !is_finite && outcome.is_ok() {

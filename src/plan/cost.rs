@@ -41,7 +41,7 @@ impl Cost {
     pub fn of_network(spec: &NetworkRun) -> Self {
         let Layers { weights, first, elementwise, values, drawn } = Layers::of(spec);
         let (batch, steps) = (spec.batch_size.get() as f64, spec.steps as f64);
-        let passes = if spec.record.loss_after_update() { 2.0 } else { 1.0 };
+        let passes = if spec.record.is_loss_after_update() { 2.0 } else { 1.0 };
         // Forward, both gradients; the data's own gradient is not needed. Going back costs an element about what going forward does.
         let step = 2.0 * batch * (passes * weights + 2.0 * weights - first)
             + batch * ((passes + 1.0) * elementwise + DRAW * drawn);
@@ -142,7 +142,7 @@ impl Looks {
         };
         if let Some(histograms) = &record.histograms {
             looks.rows += histograms.count(spec.steps, layers.activation, layers.affine) as f64;
-            if histograms.of.contain(Subject::Activations) {
+            if histograms.of.has(Subject::Activations) {
                 let passes = if histograms.range.is_some() { 1.0 } else { 2.0 };
                 let rows = histograms.rows(spec.info.train_rows) as f64;
                 looks.evaluated += histograms.at.count(spec.steps) as f64 * passes * rows;

@@ -208,7 +208,7 @@ fn weight_scale(run: &NetworkRun) -> Option<Found> {
     /// fades so far is lost.
     const MOST: f64 = 100.0;
     const LEAST: f64 = 1e-3;
-    let std = spread(run.init.weights).filter(|_| run.steps > 0 && !run.model.normalizes_batches())?;
+    let std = spread(run.init.weights).filter(|_| run.steps > 0 && !run.model.has_batch_norm())?;
     let growth = growth(run, std);
     let what = match growth {
         _ if growth > MOST => format!("grows {} fold", rounded(growth)),

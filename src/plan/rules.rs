@@ -88,7 +88,7 @@ pub fn within_a_network(spec: &NetworkRun) -> Vec<Contradiction> {
             Contradiction::new(["network", "layers"], message).help(IN_SINGLE_PRECISION).reads(&[PRECISION])
         }));
     }
-    if batch_size == 1 && spec.model.normalizes_batches() {
+    if batch_size == 1 && spec.model.has_batch_norm() {
         contradictions.push(
             Contradiction::new(["train", "batch_size"], "batch normalization needs batches of two rows at least")
                 .help("a single row is its own mean, and nothing of it would be left: take a larger `batch_size`")
@@ -96,7 +96,7 @@ pub fn within_a_network(spec: &NetworkRun) -> Vec<Contradiction> {
         );
     }
     let checked = spec.record.gradient_checks.as_ref().map(|checks| checks.rows(info.train_rows));
-    if checked == Some(1) && spec.model.normalizes_batches() {
+    if checked == Some(1) && spec.model.has_batch_norm() {
         contradictions.push(
             Contradiction::new(
                 ["record", "gradient_checks", "rows"],

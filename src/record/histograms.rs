@@ -90,7 +90,7 @@ impl Histograms {
             settings.set("histograms_low", low);
             settings.set("histograms_high", high);
         }
-        if self.of.contain(Subject::Activations) {
+        if self.of.has(Subject::Activations) {
             settings.set("histograms_rows", self.rows.map_or(Self::ROWS, Count::get));
         }
     }

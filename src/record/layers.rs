@@ -72,7 +72,7 @@ mod tests {
         let read = |json| serde_json::from_str::<Layers>(json);
         assert_eq!(read("{}").unwrap(), Layers::default());
         let some = read(r#"{"what": ["dead-share", "weight-norm"]}"#).unwrap();
-        assert!(some.what.contain(LayerMetric::DeadShare) && !some.what.contain(LayerMetric::UpdateRatio));
+        assert!(some.what.has(LayerMetric::DeadShare) && !some.what.has(LayerMetric::UpdateRatio));
         assert_eq!((some.rows(3, 2), Layers::default().rows(3, 2)), (5, 11));
         let error = |json| read(json).unwrap_err().to_string();
         assert!(error(r#"{"what": []}"#).starts_with("at least one is needed of \"weight-norm\","));

@@ -7,7 +7,7 @@ use super::batch::{BatchName, Contents};
 use super::context::Context;
 use super::error::Error;
 use super::file::Footer;
-use super::inventory::KnownRun;
+use super::inventory::StoredRun;
 use super::row::{RunResult, RunRow, Summary};
 use super::schema::{self, RunCells, Table};
 use super::tables::{self, Trained};
@@ -90,8 +90,8 @@ impl Buffer {
     }
 
     /// The runs that wait, as known once they are in `batch`.
-    pub fn known_in(&self, batch: &BatchName) -> impl Iterator<Item = KnownRun> {
-        self.runs.iter().map(|waiting| KnownRun {
+    pub fn known_in(&self, batch: &BatchName) -> impl Iterator<Item = StoredRun> {
+        self.runs.iter().map(|waiting| StoredRun {
             run_id: waiting.run_id,
             label: waiting.label.clone(),
             seed: waiting.seed,

@@ -9,7 +9,7 @@ use arrow_schema::{Schema, SchemaRef};
 use super::batch::BatchName;
 use super::error::Error;
 use super::file;
-use super::inventory::{Area, Inventory, KnownRun, RowCells};
+use super::inventory::{Area, Inventory, RowCells, StoredRun};
 use super::schema::Table;
 use super::upgrade;
 use crate::settings::{InvalidRunId, RunId, Scalar};
@@ -37,7 +37,7 @@ impl Inventory {
     pub fn identities(
         &self,
         root: &Path,
-        is_asked: impl Fn(&KnownRun) -> bool,
+        is_asked: impl Fn(&StoredRun) -> bool,
     ) -> Result<BTreeMap<RunId, Identity>, Error> {
         let mut identities = BTreeMap::new();
         for (area, batch, runs) in self.batches_of(is_asked) {
@@ -51,7 +51,7 @@ impl Inventory {
     }
 
     /// The batches that hold runs which `is_asked` picks, with these runs.
-    pub(super) fn batches_of(&self, is_asked: impl Fn(&KnownRun) -> bool) -> Vec<(Area, &BatchName, BTreeSet<RunId>)> {
+    pub(super) fn batches_of(&self, is_asked: impl Fn(&StoredRun) -> bool) -> Vec<(Area, &BatchName, BTreeSet<RunId>)> {
         let mut batches: BTreeMap<(Area, &BatchName), BTreeSet<RunId>> = BTreeMap::new();
         for (area, runs) in [(Area::Main, &self.runs), (Area::Archive, &self.archived)] {
             for run in runs.values().filter(|run| is_asked(run)) {

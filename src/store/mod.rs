@@ -60,7 +60,7 @@ pub use context::{Context, Provenance};
 pub use error::Error;
 pub use file::FORMAT_VERSION;
 pub use identity::Identity;
-pub use inventory::{Inventory, KnownRun};
+pub use inventory::{Inventory, StoredRun};
 pub use lock::{Holder, Use};
 pub use recorded::{Difference, DifferenceKind, Recorded, RecordedRun};
 pub use row::{RunResult, RunRow, Status, Summary};
@@ -93,7 +93,7 @@ pub struct Results {
     buffer: Buffer,
     flush_timer: FlushTimer,
     /// A change began and did not end.
-    torn: bool,
+    is_torn: bool,
     _lock: Lock,
 }
 
@@ -138,7 +138,7 @@ impl Results {
             inventory,
             buffer: Buffer::default(),
             flush_timer,
-            torn: false,
+            is_torn: false,
             _lock: lock,
         })
     }
@@ -232,12 +232,12 @@ impl Results {
 
     /// Brings the folder in order if the last change did not end, then makes this one.
     fn change<T>(&mut self, change: impl FnOnce(&mut Self) -> Result<T, Error>) -> Result<T, Error> {
-        if self.torn {
+        if self.is_torn {
             self.inventory = rewrite::recover(&self.root)?;
         }
-        self.torn = true;
+        self.is_torn = true;
         let done = change(self)?;
-        self.torn = false;
+        self.is_torn = false;
         Ok(done)
     }
 }

@@ -17,7 +17,7 @@ use super::context::{Context, Provenance};
 use super::error::Error;
 use super::file::{self, Footer};
 use super::identity::{self, Identity};
-use super::inventory::{Inventory, KnownRun, RowCells};
+use super::inventory::{Inventory, RowCells, StoredRun};
 use super::row::RunRow;
 use super::schema::Table;
 use crate::settings::{RunId, Scalar};
@@ -88,7 +88,7 @@ impl Recorded {
             Error::Missing { .. } => not_ours("there is no such file".to_owned()),
             error => error,
         })?;
-        let table = rows.first().and_then(|rows| Table::all().find(|table| fits(&rows.schema(), *table)));
+        let table = rows.first().and_then(|rows| Table::all().find(|table| is_of_table(&rows.schema(), *table)));
         let table = table.ok_or_else(|| not_ours("it has the columns of no table".to_owned()))?;
         let mut recorded = Self { origin: footer.origin(), runs: BTreeMap::new(), tables: BTreeSet::new() };
         recorded.add(table, &rows).map_err(not_ours)?;
@@ -194,7 +194,7 @@ impl Inventory {
     ///
     /// # Errors
     /// Where a file is damaged, or of a newer version.
-    pub fn recorded(&self, root: &Path, is_asked: impl Fn(&KnownRun) -> bool) -> Result<Vec<Recorded>, Error> {
+    pub fn recorded(&self, root: &Path, is_asked: impl Fn(&StoredRun) -> bool) -> Result<Vec<Recorded>, Error> {
         let mut all = Vec::new();
         for (area, batch, runs) in self.batches_of(is_asked) {
             match Recorded::of_batch(&area.folder(root), batch) {
@@ -211,7 +211,7 @@ impl Inventory {
 }
 
 /// Whether a file with these columns can be one of `table`; an older one may lack some.
-fn fits(file: &Schema, table: Table) -> bool {
+fn is_of_table(file: &Schema, table: Table) -> bool {
     let schema = table.schema();
     file.fields().iter().all(|field| schema.field_with_name(field.name()).is_ok())
 }

@@ -75,7 +75,7 @@ fn schema(table: Table) -> SchemaRef {
         Table::Runs => run_columns().collect(),
         data => tables::columns(data),
     };
-    let field = |(name, kind, nullable): (&str, ColumnKind, bool)| Field::new(name, kind.data_type(), nullable);
+    let field = |(name, kind, is_nullable): (&str, ColumnKind, bool)| Field::new(name, kind.data_type(), is_nullable);
     Arc::new(Schema::new(columns.into_iter().map(field).collect::<Vec<_>>()))
 }
 
@@ -138,7 +138,7 @@ impl ColumnKind {
 struct RunsColumn {
     name: &'static str,
     kind: ColumnKind,
-    nullable: bool,
+    is_nullable: bool,
     value: fn(&RowSource) -> Option<Scalar>,
 }
 
@@ -150,11 +150,11 @@ struct RowSource<'a> {
 }
 
 const fn always(name: &'static str, kind: ColumnKind, value: fn(&RowSource) -> Option<Scalar>) -> RunsColumn {
-    RunsColumn { name, kind, nullable: false, value }
+    RunsColumn { name, kind, is_nullable: false, value }
 }
 
 const fn maybe(name: &'static str, kind: ColumnKind, value: fn(&RowSource) -> Option<Scalar>) -> RunsColumn {
-    RunsColumn { name, kind, nullable: true, value }
+    RunsColumn { name, kind, is_nullable: true, value }
 }
 
 const IDENTITY: [RunsColumn; 6] = [
@@ -281,7 +281,7 @@ const RESULT: [RunsColumn; 25] = [
 
 /// Name, kind and nullability of every column of `runs`.
 fn run_columns() -> impl Iterator<Item = (&'static str, ColumnKind, bool)> {
-    let fixed = |column: &'static RunsColumn| (column.name, column.kind, column.nullable);
+    let fixed = |column: &'static RunsColumn| (column.name, column.kind, column.is_nullable);
     let settings = SETTING_COLUMNS.iter().map(|&(name, kind)| (name, kind, true));
     IDENTITY.iter().map(fixed).chain(settings).chain(RESULT.iter().map(fixed))
 }

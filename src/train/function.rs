@@ -21,12 +21,12 @@ pub fn descend<R: Element>(spec: &FunctionRun, watch: &mut dyn FnMut(u64) -> Con
     let mut trajectory = Vec::with_capacity((spec.steps + 1).min(RESERVED_POINTS) as usize);
     let mut record = |step: i64, point: [R; 2]| {
         let value = surface.value(point);
-        let all_finite = value.is_finite() && kernel::all_finite(&point);
-        if all_finite {
+        let are_finite = value.is_finite() && kernel::are_finite(&point);
+        if are_finite {
             let [x, y] = point.map(R::to_f64);
             trajectory.push(TrajectoryRow { step, x, y, value: value.to_f64() });
         }
-        all_finite
+        are_finite
     };
     let diverged = |step, layer: &str| Ending::Diverged { step, layer: layer.to_owned() };
     let mut all_steps = || {

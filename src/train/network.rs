@@ -197,17 +197,17 @@ impl<'a, R: Element> Run<'a, R> {
         self.random.batch(step, &mut self.input.rows[..batch]);
         self.input.gather(self.data.train(), batch);
 
-        let loss_is_due = spec.record.loss_is_due(step, spec.steps);
+        let is_loss_due = spec.record.is_loss_due(step, spec.steps);
         self.forward(step, batch)?;
-        if loss_is_due && spec.record.loss.at == LossAt::BeforeUpdate {
+        if is_loss_due && spec.record.loss.at == LossAt::BeforeUpdate {
             self.record_loss(step)?;
         }
         self.update(step, batch)?;
-        if loss_is_due && spec.record.loss.at == LossAt::AfterUpdate {
+        if is_loss_due && spec.record.loss.at == LossAt::AfterUpdate {
             self.predict(batch)?;
             self.record_loss(step)?;
         }
-        if spec.record.evaluation_is_due(step, spec.steps, spec.epoch_counter()) {
+        if spec.record.is_evaluation_due(step, spec.steps, spec.epoch_counter()) {
             for split in spec.record.splits() {
                 self.evaluate(step, *split)?;
             }
@@ -268,7 +268,7 @@ impl<'a, R: Element> Run<'a, R> {
             #[inline(always)]
             || spec.regularization.clip(network.layout(), gradients),
         )?;
-        let mut layers = layers.as_mut().filter(|_| spec.record.layers_are_due(step, spec.steps, spec.epoch_counter()));
+        let mut layers = layers.as_mut().filter(|_| spec.record.are_layers_due(step, spec.steps, spec.epoch_counter()));
         if let Some(layers) = &mut layers {
             layers.before_update(network, batch, parameters);
         }

@@ -334,7 +334,7 @@ fn the_first_mistake_of_several_is_always_the_same() {
         "train_labels: `train-labels` at byte 2: the content ends within the header, expected 4 bytes of header"
     );
     let error = data(&folder, TRAIN, Limits::default()).info().unwrap_err();
-    assert!(matches!(error, Error::File(IdxError { offset: Some(2), gzipped: false, .. })), "{error:?}");
+    assert!(matches!(error, Error::File(IdxError { offset: Some(2), is_gzipped: false, .. })), "{error:?}");
 }
 
 proptest! {

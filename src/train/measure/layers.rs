@@ -32,11 +32,11 @@ impl LayerNumbers {
     pub fn new<R: Element>(what: &Words<LayerMetric>, network: &Network<R>, steps: u64) -> Self {
         let weights = super::weights(network.layout());
         let relu = |(name, activation, values): (&str, Activation, &[R])| {
-            let is_relu = what.contain(LayerMetric::DeadShare) && activation == Activation::Relu;
+            let is_relu = what.has(LayerMetric::DeadShare) && activation == Activation::Relu;
             is_relu.then(|| Relu { name: name.into(), is_alive: vec![false; values.len()] })
         };
         let relus: Vec<Relu> = network.activations(1).filter_map(relu).collect();
-        let has_ratios = what.contain(LayerMetric::UpdateRatio);
+        let has_ratios = what.has(LayerMetric::UpdateRatio);
         let rows = what.get().len() * weights.len().max(relus.len());
         Self {
             what: what.clone(),
@@ -64,7 +64,7 @@ impl LayerNumbers {
     pub fn after_update<R: Element>(&mut self, step: u64, parameters: &[R], gradients: &[R]) {
         let Self { what, weights, relus, change, rows } = self;
         let mut push = |layer: &Arc<str>, number: LayerMetric, value: f64| {
-            if what.contain(number) && value.is_finite() {
+            if what.has(number) && value.is_finite() {
                 rows.push(LayerRow { step, layer: layer.clone(), what: number.name(), value });
             }
         };

@@ -42,7 +42,7 @@ impl<R: Element> Run<'_, R> {
             return;
         }
         // Outputs that are not finite are nothing to count.
-        if histograms.need_range() {
+        if histograms.are_without_range() {
             histograms.forget();
             if self.show(rows, |network, rows| histograms.look_over(network, rows)).is_err() {
                 return;
