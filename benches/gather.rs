@@ -2,15 +2,15 @@
 
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use paribus::batches::{Batches, Sampling};
-use paribus::data::{Data, Limits, Preparation, Source, View};
+use paribus::data::{Data, Source, SplitView};
 use paribus::seed::Seed;
 
 const BATCH: usize = 128;
 
 fn gather(criterion: &mut Criterion) {
-    let data = Data(Limits::default(), Preparation::default(), Source::Mnist);
+    let data = Data::from(Source::Mnist);
     let data = data.load().expect("what is built in can be read");
-    let train = View::of(&data.train);
+    let train = SplitView::of(&data.train);
     let seed = Seed::try_from(0).expect("0 is a seed");
     let mut batches = Batches::new(Sampling::WithReplacement, seed, train.len());
     let mut group = criterion.benchmark_group("gather");

@@ -3,7 +3,7 @@
 
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
 use ndarray::linalg::general_mat_mul;
-use paribus::kernel::{self, Element, Instructions, Nonzeros, Values, matrix};
+use paribus::kernel::{self, Element, Instructions, MatrixValues, Nonzeros, matrix};
 
 /// What is multiplied in a step: name, whether `a` and `b` are transposed, [m, k, n], and how many of a hundred elements of `a` are not
 /// zero: pixels of MNIST, and what ReLU leaves.
@@ -41,7 +41,7 @@ fn product_in<R: Element>(criterion: &mut Criterion) {
         };
         let (a, b) = (view(&left, a_shape, a_transposed), view(&right, b_shape, b_transposed));
         for instructions in Instructions::available() {
-            if instructions.emulates_fused_multiply_add() {
+            if instructions.is_fused_multiply_add_emulated() {
                 continue;
             }
             group.bench_with_input(
@@ -52,13 +52,13 @@ fn product_in<R: Element>(criterion: &mut Criterion) {
                 },
             );
             let (mut nonzeros, mut transposed) = (Nonzeros::default(), Nonzeros::default());
-            nonzeros.note(instructions, Values::Numbers(&left), a_shape.1);
+            nonzeros.note(instructions, MatrixValues::Numbers(&left), a_shape.1);
             if a_transposed {
                 transposed.transpose(&nonzeros);
                 nonzeros = transposed;
             }
             group.bench_function(format!("{instructions}, zeros skipped"), |bencher| {
-                let left = Values::Numbers(&left);
+                let left = MatrixValues::Numbers(&left);
                 bencher.iter(|| kernel::sparse_product(instructions, left, a_transposed, &nonzeros, b, &mut out));
             });
         }

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use criterion::{Criterion, criterion_group, criterion_main};
 use paribus::batches::Sampling;
-use paribus::data::{Data, Dataset, Limits, Preparation, Source};
+use paribus::data::{Data, Dataset, Source};
 use paribus::kernel::{Instructions, Precision};
 use paribus::nn;
 use paribus::nn::loss::Objective;
@@ -36,7 +36,7 @@ fn spec(data: &Data, precision: Precision, loss: &str, relative: &str) -> Networ
         script: None,
         data: data.clone(),
         info: data.info().expect("what is built in can be read"),
-        model: section::<nn::Section>(&format!(r#"{{"hidden": [100, 100, 100, 100]{relative}}}"#))
+        model: section::<nn::NetworkSection>(&format!(r#"{{"hidden": [100, 100, 100, 100]{relative}}}"#))
             .model(None)
             .expect("layers"),
         init: section("{}"),
@@ -68,11 +68,11 @@ fn time(instructions: Instructions, mut spec: NetworkRun, data: &Dataset, steps:
 }
 
 fn step(criterion: &mut Criterion) {
-    let data = Data(Limits::default(), Preparation::default(), Source::Mnist);
+    let data = Data::from(Source::Mnist);
     let dataset = data.load().expect("what is built in can be read");
     let mut group = criterion.benchmark_group("step");
     for instructions in Instructions::available() {
-        if instructions.emulates_fused_multiply_add() {
+        if instructions.is_fused_multiply_add_emulated() {
             continue;
         }
         for precision in [Precision::F32, Precision::F64] {

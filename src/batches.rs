@@ -3,7 +3,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::seed::{Purpose, Seed, Stream};
+use crate::seed::{Purpose, RandomStream, Seed};
 
 /// How batches are drawn from the training rows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize, Serialize, JsonSchema)]
@@ -22,7 +22,7 @@ pub enum Sampling {
 #[derive(Debug, Clone)]
 pub struct Batches {
     sampling: Sampling,
-    stream: Stream,
+    stream: RandomStream,
     rows: u64,
     /// The rows in the order of `epoch`; empty when drawing with replacement.
     order: Vec<usize>,

@@ -77,7 +77,7 @@ pub struct File {
     pub rng: Rng,
     /// What a network is trained on: a source, how much of it, and what each run does with the rows.
     pub data: Option<Data>,
-    pub network: Option<nn::Section>,
+    pub network: Option<nn::NetworkSection>,
     /// What is descended instead of training a network.
     pub function: Option<Function>,
     pub init: Option<Init>,
@@ -85,7 +85,7 @@ pub struct File {
     /// What moves the parameters: a table `[optimizer.NAME]` for each optimizer, beside which keys stand that all of them share; a
     /// name or a list of names; or one optimizer, with its `kind` in `[optimizer]`. Several are an axis.
     pub optimizer: Optimizer,
-    pub train: train::Section,
+    pub train: train::TrainSection,
     pub record: Option<Record>,
     /// How axes combine, and how often distributions are drawn from.
     #[serde(default, skip_serializing_if = "Sweep::is_default")]

@@ -4,12 +4,18 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::number::{Finite, shortest};
+use crate::one_table::one_table;
 use crate::real::Real;
 use crate::settings::Settings;
 
 /// The `[function]` section: where the path begins, and what it descends.
-#[derive(Debug, Clone, PartialEq, Deserialize, Serialize, JsonSchema)]
-pub struct Function(pub Start, pub Surface);
+#[derive(Debug, Clone, PartialEq)]
+pub struct Function {
+    pub start: Start,
+    pub surface: Surface,
+}
+
+one_table! { Function { start: Start, surface: Surface } }
 
 /// Where the path begins.
 #[derive(Debug, Clone, PartialEq, Deserialize, Serialize, JsonSchema)]
@@ -79,9 +85,9 @@ impl Default for Rosenbrock {
 impl Function {
     /// Writes `function`, `start` (`"-7,2"`) and the function's own numbers.
     pub fn settings(&self, settings: &mut Settings) {
-        settings.set("function", self.1.kind());
+        settings.set("function", self.surface.kind());
         self.pairs().into_iter().for_each(|(name, pair)| settings.set(name, pair.text()));
-        if let Surface::Rosenbrock(rosenbrock) = &self.1 {
+        if let Surface::Rosenbrock(rosenbrock) = &self.surface {
             settings.set("a", rosenbrock.a.get());
             settings.set("b", rosenbrock.b.get());
         }
@@ -89,11 +95,11 @@ impl Function {
 
     /// The settings that are pairs of numbers, by their names.
     pub fn pairs(&self) -> Vec<(&'static str, Pair)> {
-        let coefficients = match &self.1 {
+        let coefficients = match &self.surface {
             Surface::Quadratic(quadratic) => Some(("coefficients", quadratic.coefficients)),
             Surface::Rosenbrock(_) | Surface::Beale | Surface::Himmelblau => None,
         };
-        std::iter::once(("start", self.0.start)).chain(coefficients).collect()
+        std::iter::once(("start", self.start.start)).chain(coefficients).collect()
     }
 }
 
@@ -172,17 +178,18 @@ pub mod tests {
 
     /// The function that starts at the book's point; `surface` as serde_json has enums.
     pub fn read(surface: &str) -> Function {
-        Function(serde_json::from_str(r#"{"start": [-7.0, 2.0]}"#).unwrap(), serde_json::from_str(surface).unwrap())
+        let start = serde_json::from_str(r#"{"start": [-7.0, 2.0]}"#).unwrap();
+        Function { start, surface: serde_json::from_str(surface).unwrap() }
     }
 
     /// Each with a minimum of 0.
     fn all() -> [(Surface, [f64; 2]); 5] {
         [
-            (read(r#"{"quadratic": {"coefficients": [0.05, 1]}}"#).1, [0.0, 0.0]),
-            (read(r#"{"rosenbrock": {}}"#).1, [1.0, 1.0]),
-            (read(r#"{"rosenbrock": {"a": 2, "b": 3}}"#).1, [2.0, 4.0]),
-            (read(r#""beale""#).1, [3.0, 0.5]),
-            (read(r#""himmelblau""#).1, [3.0, 2.0]),
+            (read(r#"{"quadratic": {"coefficients": [0.05, 1]}}"#).surface, [0.0, 0.0]),
+            (read(r#"{"rosenbrock": {}}"#).surface, [1.0, 1.0]),
+            (read(r#"{"rosenbrock": {"a": 2, "b": 3}}"#).surface, [2.0, 4.0]),
+            (read(r#""beale""#).surface, [3.0, 0.5]),
+            (read(r#""himmelblau""#).surface, [3.0, 2.0]),
         ]
     }
 
@@ -213,8 +220,8 @@ pub mod tests {
 
     #[test]
     fn values_by_hand() {
-        assert_eq!(read(r#"{"quadratic": {"coefficients": [0.05, 1]}}"#).1.value([-7.0, 2.0]), 0.05 * 49.0 + 4.0);
-        assert_eq!(read(r#"{"rosenbrock": {}}"#).1.value([-1.0, 2.0]), 4.0 + 100.0);
+        assert_eq!(read(r#"{"quadratic": {"coefficients": [0.05, 1]}}"#).surface.value([-7.0, 2.0]), 0.05 * 49.0 + 4.0);
+        assert_eq!(read(r#"{"rosenbrock": {}}"#).surface.value([-1.0, 2.0]), 4.0 + 100.0);
         assert_eq!(Surface::Beale.value([0.0, 5.0]), 1.5 * 1.5 + 2.25 * 2.25 + 2.625 * 2.625);
         assert_eq!(Surface::Himmelblau.value([0.0_f32, 0.0]), 121.0 + 49.0);
     }

@@ -13,6 +13,7 @@
 //! | [`real`] | `f32` and `f64` behind one trait; elementary functions with the same bits everywhere |
 //! | [`sample`] | what a few of many values tell of all |
 //! | `forms` | values that the file writes in more than one way |
+//! | `one_table` | structs whose fields share one table of the file |
 //! | [`shell`] | commands as they are typed |
 //! | [`value`] | TOML text as a tree of values with places, axes, located mistakes; knows no section |
 //! | [`settings`] | what a run is, as one sorted map; ids |
@@ -59,6 +60,7 @@ pub mod kernel;
 pub mod lint;
 pub mod nn;
 pub mod number;
+mod one_table;
 pub mod optim;
 pub mod plan;
 pub mod random;

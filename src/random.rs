@@ -11,9 +11,9 @@ mod script;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-pub use self::script::{Draws, Earlier, Script};
+pub use self::script::{Earlier, Script, ScriptDraws};
 use crate::batches::{Batches, Sampling};
-use crate::seed::{self, Purpose, Seed, Stream, numpy};
+use crate::seed::{self, Purpose, RandomStream, Seed, numpy};
 
 /// The key `rng`: `"paribus"` (the default), `"numpy"`, or `{ kind = "numpy", group = ["optimizer"], chain = ["weights"] }`.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
@@ -43,20 +43,20 @@ pub struct Arrangement {
 /// A run's random numbers. What is asked for has to be asked for in this order: the order of the rows, if it is needed; weights; then
 /// for each step the batch, then uniforms for dropout.
 #[derive(Debug, Clone)]
-pub struct Random<'a>(Source<'a>);
+pub struct Random<'a>(RandomSource<'a>);
 
 #[derive(Debug, Clone)]
-enum Source<'a> {
-    Keyed { seed: Seed, batches: Option<Batches>, masks: Vec<Stream> },
-    Script { script: &'a Script, generator: Box<numpy::Generator>, rows: u64 },
+enum RandomSource<'a> {
+    Keyed { seed: Seed, batches: Option<Batches>, masks: Vec<RandomStream> },
+    Script { script: &'a Script, generator: Box<numpy::NumpyGenerator>, rows: u64 },
 }
 
 /// Draws a run's initial weights.
 #[derive(Debug)]
 #[expect(clippy::large_enum_variant, reason = "there is one at a time, on the stack")]
-pub enum Weights<'a> {
+pub enum WeightGenerator<'a> {
     Keyed(seed::Generator),
-    Script(&'a mut numpy::Generator),
+    Script(&'a mut numpy::NumpyGenerator),
 }
 
 impl<'a> Random<'a> {
@@ -66,12 +66,12 @@ impl<'a> Random<'a> {
     /// Where there is a script and NumPy has no such seed.
     pub fn new(seed: Seed, script: Option<&'a Script>) -> Self {
         Self(match script {
-            None => Source::Keyed { seed, batches: None, masks: Vec::new() },
+            None => RandomSource::Keyed { seed, batches: None, masks: Vec::new() },
             Some(script) => {
                 let seed = numpy::seed(seed).expect("seeds are checked when runs are planned");
-                let mut generator = Box::new(numpy::Generator::new(seed));
+                let mut generator = Box::new(numpy::NumpyGenerator::new(seed));
                 script.data.skip(&mut generator);
-                Source::Script { script, generator, rows: 0 }
+                RandomSource::Script { script, generator, rows: 0 }
             }
         })
     }
@@ -79,28 +79,28 @@ impl<'a> Random<'a> {
     /// The order in which `rows` rows are set aside.
     pub fn order(&mut self, rows: usize) -> Vec<usize> {
         match &mut self.0 {
-            Source::Keyed { seed, .. } => {
+            RandomSource::Keyed { seed, .. } => {
                 let mut order: Vec<usize> = (0..rows).collect();
-                seed.stream(Purpose::Split).at(0).shuffle(&mut order);
+                seed.stream(Purpose::Holdout).at(0).shuffle(&mut order);
                 order
             }
-            Source::Script { generator, .. } => generator.permutation(rows),
+            RandomSource::Script { generator, .. } => generator.permutation(rows),
         }
     }
 
     /// Draws what comes before the run's own weights.
     pub fn before_weights(&mut self) {
-        if let Source::Script { script, generator, .. } = &mut self.0 {
+        if let RandomSource::Script { script, generator, .. } = &mut self.0 {
             script.earlier.blocks().iter().for_each(|draws| draws.skip(generator));
             script.before_weights.skip(generator);
         }
     }
 
     /// The numbers of the `matrix`-th weight matrix, from 0.
-    pub fn weights(&mut self, matrix: u32) -> Weights<'_> {
+    pub fn weights(&mut self, matrix: u32) -> WeightGenerator<'_> {
         match &mut self.0 {
-            Source::Keyed { seed, .. } => Weights::Keyed(seed.stream(Purpose::Init(matrix)).at(0)),
-            Source::Script { generator, .. } => Weights::Script(generator),
+            RandomSource::Keyed { seed, .. } => WeightGenerator::Keyed(seed.stream(Purpose::Init(matrix)).at(0)),
+            RandomSource::Script { generator, .. } => WeightGenerator::Script(generator),
         }
     }
 
@@ -108,11 +108,11 @@ impl<'a> Random<'a> {
     /// dropout.
     pub fn after_weights(&mut self, sampling: Sampling, rows: usize, dropout_layers: u32) {
         match &mut self.0 {
-            Source::Keyed { seed, batches, masks } => {
+            RandomSource::Keyed { seed, batches, masks } => {
                 *batches = Some(Batches::new(sampling, *seed, rows));
                 *masks = (0..dropout_layers).map(|layer| seed.stream(Purpose::Dropout(layer))).collect();
             }
-            Source::Script { script, generator, rows: all } => {
+            RandomSource::Script { script, generator, rows: all } => {
                 script.after_weights.skip(generator);
                 *all = rows as u64;
             }
@@ -125,10 +125,10 @@ impl<'a> Random<'a> {
     /// Before [`after_weights`](Self::after_weights).
     pub fn batch(&mut self, step: u64, batch: &mut [usize]) {
         match &mut self.0 {
-            Source::Keyed { batches, .. } => {
+            RandomSource::Keyed { batches, .. } => {
                 batches.as_mut().expect("weights are drawn before batches").draw(step, batch);
             }
-            Source::Script { script, generator, rows } => {
+            RandomSource::Script { script, generator, rows } => {
                 batch.fill_with(|| generator.below(*rows) as usize);
                 script.before_masks.skip(generator);
             }
@@ -141,22 +141,22 @@ impl<'a> Random<'a> {
     /// Where there is no such layer.
     pub fn uniforms(&mut self, step: u64, layer: u32, uniforms: &mut [f64]) {
         match &mut self.0 {
-            Source::Keyed { masks, .. } => {
+            RandomSource::Keyed { masks, .. } => {
                 masks[layer as usize].at(step).fill(uniforms);
             }
-            Source::Script { generator, .. } => uniforms.fill_with(|| generator.uniform()),
+            RandomSource::Script { generator, .. } => uniforms.fill_with(|| generator.uniform()),
         }
     }
 
     /// Draws what comes after the run's own draws of a step.
     pub fn after_step(&mut self) {
-        if let Source::Script { script, generator, .. } = &mut self.0 {
+        if let RandomSource::Script { script, generator, .. } = &mut self.0 {
             script.after_masks.skip(generator);
         }
     }
 }
 
-impl Weights<'_> {
+impl WeightGenerator<'_> {
     /// A standard Gaussian.
     pub fn gaussian(&mut self) -> f64 {
         match self {
@@ -204,7 +204,7 @@ mod tests {
     fn a_script_of_one_run_draws_in_the_order_of_the_book() {
         let script = Script::default();
         let (order, gaussians, rows, uniforms) = drawn(&mut Random::new(seed(), Some(&script)), 3, 2);
-        let mut generator = numpy::Generator::new(3);
+        let mut generator = numpy::NumpyGenerator::new(3);
         assert_eq!(order, generator.permutation(5));
         assert_eq!(gaussians, [(); 3].map(|()| generator.gaussian()));
         for step in 0..2 {
@@ -215,18 +215,18 @@ mod tests {
 
     #[test]
     fn what_others_draw_is_drawn_and_thrown_away() {
-        let block = Draws::gaussians(9).then(Draws::choice(7, 3).repeated(2));
+        let block = ScriptDraws::gaussians(9).then(ScriptDraws::choice(7, 3).repeated(2));
         let script = Script {
-            data: Draws::gaussians(1),
-            before_weights: Draws::uniforms(2).then(Draws::gaussians(4)),
-            after_weights: Draws::gaussians(5),
-            before_masks: Draws::uniforms(6),
-            after_masks: Draws::uniforms(1),
+            data: ScriptDraws::gaussians(1),
+            before_weights: ScriptDraws::uniforms(2).then(ScriptDraws::gaussians(4)),
+            after_weights: ScriptDraws::gaussians(5),
+            before_masks: ScriptDraws::uniforms(6),
+            after_masks: ScriptDraws::uniforms(1),
             earlier: Earlier::of(&[block.clone(), block].into(), 1),
         };
         let (order, gaussians, rows, uniforms) = drawn(&mut Random::new(seed(), Some(&script)), 1, 2);
 
-        let mut generator = numpy::Generator::new(3);
+        let mut generator = numpy::NumpyGenerator::new(3);
         generator.gaussian();
         assert_eq!(order, generator.permutation(5));
         (0..9).for_each(|_| _ = generator.gaussian());

@@ -9,7 +9,7 @@
 mod gradient_checks;
 mod histograms;
 mod layers;
-mod moments;
+mod recorded_steps;
 mod rows;
 mod words;
 
@@ -21,8 +21,8 @@ use serde::{Deserialize, Serialize, Serializer};
 
 pub use self::gradient_checks::GradientChecks;
 pub use self::histograms::{Bins, Histograms, Range, Subject};
-pub use self::layers::{Layers, Number};
-pub use self::moments::{Moment, Moments};
+pub use self::layers::{LayerMetric, Layers};
+pub use self::recorded_steps::{RecordedStep, RecordedSteps};
 pub use self::rows::{GradientCheckRow, HistogramRow, LayerRow};
 pub use self::words::{Word, Words};
 use crate::forms::forms;
@@ -74,7 +74,7 @@ pub enum LossAt {
 #[serde(deny_unknown_fields, default)]
 pub struct Evaluate {
     /// The parts: `"train"`, `"validation"`, `"test"`, or several. Default: `["train", "test"]`.
-    pub on: Words<Part>,
+    pub on: Words<Split>,
     /// `"epoch"` (the default): at the first step, whenever another multiple of all training rows has been drawn, and at the last
     /// step. A number n: at the steps 0, n, 2n, … and at the last one.
     pub every: Every,
@@ -111,7 +111,7 @@ pub struct LossRow {
 #[allow(rustdoc::broken_intra_doc_links, reason = "the schema says it like this")]
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Deserialize, Serialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
-pub enum Part {
+pub enum Split {
     /// The rows that are trained on.
     Train,
     /// Rows of the source's training data that are not trained on: see `validation_rows` and `validation_share` in [data].
@@ -120,12 +120,12 @@ pub enum Part {
     Test,
 }
 
-/// The network's quality on a whole part of the data, after the update of `step`.
+/// The network's quality on a whole split of the data, after the update of `step`.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct EvaluationRow {
     pub step: u64,
     pub epoch: f64,
-    pub part: Part,
+    pub split: Split,
     /// Without the penalty.
     pub loss: f64,
     /// Of classes: the share of rows whose largest output is the label's, the first one where several are equal.
@@ -167,61 +167,61 @@ impl Record {
     }
 
     /// Whether the loss of `step`, one of `steps`, is written down.
-    pub fn loss_is_due(&self, step: u64, steps: u64) -> bool {
-        Every::Steps(self.loss.every).is_due(step, steps, Pace::ANY)
+    pub fn is_loss_due(&self, step: u64, steps: u64) -> bool {
+        Every::Steps(self.loss.every).is_due(step, steps, EpochCounter::ANY)
     }
 
     /// How many losses a run of `steps` steps writes down.
     pub fn rows(&self, steps: u64) -> u64 {
-        Every::Steps(self.loss.every).count(steps, Pace::ANY)
+        Every::Steps(self.loss.every).count(steps, EpochCounter::ANY)
     }
 
     /// Whether the recorded loss needs a forward pass of its own.
-    pub fn loss_after_update(&self) -> bool {
+    pub fn is_loss_after_update(&self) -> bool {
         self.loss.at == LossAt::AfterUpdate
     }
 
     /// Whether the network is evaluated after `step`, one of `steps`.
-    pub fn evaluation_is_due(&self, step: u64, steps: u64, pace: Pace) -> bool {
-        self.evaluate.as_ref().is_some_and(|evaluate| evaluate.every.is_due(step, steps, pace))
+    pub fn is_evaluation_due(&self, step: u64, steps: u64, epoch_counter: EpochCounter) -> bool {
+        self.evaluate.as_ref().is_some_and(|evaluate| evaluate.every.is_due(step, steps, epoch_counter))
     }
 
     /// How often the network is evaluated in a run of `steps` steps.
-    pub fn evaluations(&self, steps: u64, pace: Pace) -> u64 {
-        self.evaluate.as_ref().map_or(0, |evaluate| evaluate.every.count(steps, pace))
+    pub fn evaluations(&self, steps: u64, epoch_counter: EpochCounter) -> u64 {
+        self.evaluate.as_ref().map_or(0, |evaluate| evaluate.every.count(steps, epoch_counter))
     }
 
     /// Whether numbers about layers are written down after `step`, one of `steps`.
-    pub fn layers_are_due(&self, step: u64, steps: u64, pace: Pace) -> bool {
-        self.layers.as_ref().is_some_and(|layers| layers.every.is_due(step, steps, pace))
+    pub fn are_layers_due(&self, step: u64, steps: u64, epoch_counter: EpochCounter) -> bool {
+        self.layers.as_ref().is_some_and(|layers| layers.every.is_due(step, steps, epoch_counter))
     }
 
     /// How many numbers about layers a run of `steps` steps writes down, of a network with so many affine and ReLU layers.
-    pub fn layer_rows(&self, steps: u64, pace: Pace, affine: u64, relu: u64) -> u64 {
-        let rows = |layers: &Layers| layers.every.count(steps, pace).saturating_mul(layers.rows(affine, relu));
+    pub fn layer_rows(&self, steps: u64, epoch_counter: EpochCounter, affine: u64, relu: u64) -> u64 {
+        let rows = |layers: &Layers| layers.every.count(steps, epoch_counter).saturating_mul(layers.rows(affine, relu));
         self.layers.as_ref().map_or(0, rows)
     }
 
-    /// The parts that the network is evaluated on, sorted; none without evaluations.
-    pub fn parts(&self) -> &[Part] {
+    /// The splits that the network is evaluated on, sorted; none without evaluations.
+    pub fn splits(&self) -> &[Split] {
         self.evaluate.as_ref().map_or(&[], |evaluate| evaluate.on.get())
     }
 
-    /// Whether the network is evaluated on `part`.
-    pub fn evaluates(&self, part: Part) -> bool {
-        self.parts().contains(&part)
+    /// Whether the network is evaluated on `split`.
+    pub fn has_split(&self, split: Split) -> bool {
+        self.splits().contains(&split)
     }
 }
 
-/// How fast a run goes through its training rows.
+/// How far through its training rows a run is after each step.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Pace {
+pub struct EpochCounter {
     pub batch_size: u64,
     /// Of the training data, at least 1.
     pub rows: u64,
 }
 
-impl Pace {
+impl EpochCounter {
     /// Where epochs do not matter.
     const ANY: Self = Self { batch_size: 1, rows: 1 };
 
@@ -237,26 +237,26 @@ impl Pace {
 }
 
 impl Every {
-    fn is_due(self, step: u64, steps: u64, pace: Pace) -> bool {
-        step + 1 == steps || self.is_regular(step, pace)
+    fn is_due(self, step: u64, steps: u64, epoch_counter: EpochCounter) -> bool {
+        step + 1 == steps || self.is_regular(step, epoch_counter)
     }
 
     /// Whether the rule alone, without the last step's exception, asks for `step`.
-    fn is_regular(self, step: u64, pace: Pace) -> bool {
+    fn is_regular(self, step: u64, epoch_counter: EpochCounter) -> bool {
         match self {
-            Self::Epoch => step == 0 || pace.whole_epochs(step) > pace.whole_epochs(step - 1),
+            Self::Epoch => step == 0 || epoch_counter.whole_epochs(step) > epoch_counter.whole_epochs(step - 1),
             Self::Steps(every) => step.is_multiple_of(every.get()),
         }
     }
 
     /// At how many of `steps` steps it is due.
-    pub fn count(self, steps: u64, pace: Pace) -> u64 {
+    pub fn count(self, steps: u64, epoch_counter: EpochCounter) -> u64 {
         let Some(last) = steps.checked_sub(1) else { return 0 };
         let regular = match self {
-            Self::Epoch => u128::from(last).min(pace.whole_epochs(last)) as u64 + 1,
+            Self::Epoch => u128::from(last).min(epoch_counter.whole_epochs(last)) as u64 + 1,
             Self::Steps(every) => last / every.get() + 1,
         };
-        regular + u64::from(!self.is_regular(last, pace))
+        regular + u64::from(!self.is_regular(last, epoch_counter))
     }
 }
 
@@ -269,7 +269,7 @@ impl fmt::Display for Every {
     }
 }
 
-impl Word for Part {
+impl Word for Split {
     const ALL: &'static [Self] = &[Self::Train, Self::Validation, Self::Test];
 
     fn name(self) -> &'static str {
@@ -283,7 +283,7 @@ impl Word for Part {
 
 impl Default for Evaluate {
     fn default() -> Self {
-        Self { on: Words::of(&[Part::Train, Part::Test]), every: Every::default() }
+        Self { on: Words::of(&[Split::Train, Split::Test]), every: Every::default() }
     }
 }
 
@@ -341,7 +341,7 @@ mod tests {
         let record = read("{}").unwrap();
         assert_eq!(record, Record::default());
         assert_eq!(record.loss, LossRecord { at: LossAt::BeforeUpdate, every: count(1) });
-        assert_eq!(record.parts(), []);
+        assert_eq!(record.splits(), []);
     }
 
     #[test]
@@ -363,9 +363,9 @@ mod tests {
     fn evaluations_have_parts_and_a_rhythm() {
         let evaluate = |json: &str| read(&format!(r#"{{"evaluate": {json}}}"#)).map(|record| record.evaluate.unwrap());
         assert_eq!(evaluate("{}").unwrap(), Evaluate::default());
-        assert_eq!(Evaluate::default().on.get(), [Part::Train, Part::Test]);
+        assert_eq!(Evaluate::default().on.get(), [Split::Train, Split::Test]);
         assert_eq!(evaluate(r#"{"on": ["test", "train"], "every": "epoch"}"#).unwrap(), Evaluate::default());
-        assert_eq!(evaluate(r#"{"on": ["test"]}"#).unwrap().on.get(), [Part::Test]);
+        assert_eq!(evaluate(r#"{"on": ["test"]}"#).unwrap().on.get(), [Split::Test]);
         let error = |json| evaluate(json).unwrap_err().to_string();
         assert!(error(r#"{"on": []}"#).starts_with("at least one is needed of \"train\", \"validation\", \"test\""));
         assert!(error(r#"{"on": ["test", "test"]}"#).starts_with("`test` stands here twice"));
@@ -385,19 +385,19 @@ mod tests {
 
     #[test]
     fn an_epoch_is_the_books_modulo_where_it_is_whole() {
-        let pace = Pace { batch_size: 100, rows: 300 };
+        let epoch_counter = EpochCounter { batch_size: 100, rows: 300 };
         for step in 0..20 {
-            assert_eq!(Every::Epoch.is_due(step, 1000, pace), step % 3 == 0, "{step}");
+            assert_eq!(Every::Epoch.is_due(step, 1000, epoch_counter), step % 3 == 0, "{step}");
         }
     }
 
     #[test]
     fn an_epoch_ends_at_the_step_that_begins_to_draw_the_next() {
         // 1000 rows in batches of 128: 7.8 steps.
-        let pace = Pace { batch_size: 128, rows: 1000 };
-        let due: Vec<_> = (0..40).filter(|step| Every::Epoch.is_due(*step, 40, pace)).collect();
+        let epoch_counter = EpochCounter { batch_size: 128, rows: 1000 };
+        let due: Vec<_> = (0..40).filter(|step| Every::Epoch.is_due(*step, 40, epoch_counter)).collect();
         assert_eq!(due, [0, 8, 16, 24, 32, 39]);
-        let larger_than_the_data = Pace { batch_size: 7, rows: 3 };
+        let larger_than_the_data = EpochCounter { batch_size: 7, rows: 3 };
         assert!((0..10).all(|step| Every::Epoch.is_due(step, 10, larger_than_the_data)));
     }
 
@@ -408,15 +408,15 @@ mod tests {
         for (batch_size, rows) in paces {
             for every in rules {
                 for steps in 1..60 {
-                    let pace = Pace { batch_size, rows };
-                    let due = (0..steps).filter(|step| every.is_due(*step, steps, pace)).count() as u64;
-                    assert_eq!(every.count(steps, pace), due, "{every} {pace:?} {steps}");
-                    assert!(every.is_due(steps - 1, steps, pace));
+                    let epoch_counter = EpochCounter { batch_size, rows };
+                    let due = (0..steps).filter(|step| every.is_due(*step, steps, epoch_counter)).count() as u64;
+                    assert_eq!(every.count(steps, epoch_counter), due, "{every} {epoch_counter:?} {steps}");
+                    assert!(every.is_due(steps - 1, steps, epoch_counter));
                 }
             }
         }
         let record = Record { loss: LossRecord { every: count(10), ..LossRecord::default() }, ..Record::default() };
-        let due: Vec<_> = (0..25).filter(|step| record.loss_is_due(*step, 25)).collect();
+        let due: Vec<_> = (0..25).filter(|step| record.is_loss_due(*step, 25)).collect();
         assert_eq!(due, [0, 10, 20, 24]);
         assert_eq!(record.rows(25), 4);
     }

@@ -29,18 +29,18 @@ impl Seed {
     }
 
     /// The stream that serves `purpose` in every run with this seed.
-    pub fn stream(self, purpose: Purpose<'_>) -> Stream {
+    pub fn stream(self, purpose: Purpose<'_>) -> RandomStream {
         let (name, index) = match purpose {
             Purpose::Init(layer) => ("init".to_owned(), u64::from(layer)),
             Purpose::Batch => ("batch".to_owned(), 0),
             Purpose::Sweep(key) => (format!("sweep {key}"), 0),
             Purpose::Dropout(layer) => ("dropout".to_owned(), u64::from(layer)),
-            Purpose::Split => ("split".to_owned(), 0),
+            Purpose::Holdout => ("split".to_owned(), 0),
             Purpose::Data(part) => ("data".to_owned(), u64::from(part)),
         };
         let mut hasher = blake3::Hasher::new_derive_key("paribus 2026-11 random stream");
         hasher.update(&self.0.to_le_bytes()).update(&index.to_le_bytes()).update(name.as_bytes());
-        Stream { key: *hasher.finalize().as_bytes() }
+        RandomStream { key: *hasher.finalize().as_bytes() }
     }
 }
 
@@ -66,18 +66,18 @@ pub enum Purpose<'a> {
     /// Which units the k-th dropout layer silences (0-based, counting dropout layers only).
     Dropout(u32),
     /// Which rows are set aside for validation and test.
-    Split,
+    Holdout,
     /// Synthetic data, of which the k-th part is drawn. The seed is the data's own, not a run's.
     Data(u32),
 }
 
 /// A family of independent generators, one for each position.
 #[derive(Debug, Clone)]
-pub struct Stream {
+pub struct RandomStream {
     key: [u8; 32],
 }
 
-impl Stream {
+impl RandomStream {
     /// The generator at the start of `position`.
     pub fn at(&self, position: u64) -> Generator {
         let mut words = ChaCha8Rng::from_seed(self.key);
@@ -195,7 +195,7 @@ mod tests {
                 "batch" => Purpose::Batch,
                 other if other.starts_with("sweep ") => Purpose::Sweep(&other[6..]),
                 "dropout" => Purpose::Dropout(self.index),
-                "split" => Purpose::Split,
+                "split" => Purpose::Holdout,
                 "data" => Purpose::Data(self.index),
                 other => panic!("unknown purpose {other}"),
             };
@@ -278,7 +278,7 @@ mod tests {
                 Purpose::Sweep("lr2"),
                 Purpose::Dropout(0),
                 Purpose::Dropout(1),
-                Purpose::Split,
+                Purpose::Holdout,
                 Purpose::Data(0),
                 Purpose::Data(1),
             ] {

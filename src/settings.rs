@@ -10,7 +10,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use self::fields::Fields;
+use self::fields::SettingsSerializer;
 use crate::number::shortest;
 use crate::seed::Seed;
 
@@ -121,7 +121,7 @@ impl Settings {
         value: &impl Serialize,
         called: fn(&'static str) -> &'static str,
     ) {
-        value.serialize(Fields { settings: self, called, name }).expect("settings are scalars");
+        value.serialize(SettingsSerializer { settings: self, called, name }).expect("settings are scalars");
     }
 
     /// Makes these the settings of the same run with another seed.
@@ -231,9 +231,9 @@ impl std::str::FromStr for RunId {
     type Err = InvalidRunId;
 
     fn from_str(text: &str) -> Result<Self, InvalidRunId> {
-        let digits = text.len() == 16 && text.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'));
+        let is_hexadecimal = text.len() == 16 && text.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'));
         match u64::from_str_radix(text, 16) {
-            Ok(value) if digits => Ok(Self(value.to_be_bytes())),
+            Ok(value) if is_hexadecimal => Ok(Self(value.to_be_bytes())),
             _ => Err(InvalidRunId(text.to_owned())),
         }
     }

@@ -12,7 +12,7 @@ use crate::nn::{Init, LayerSpec, Model, Regularization};
 use crate::number::Count;
 use crate::optim::Optimizer;
 use crate::random::Script;
-use crate::record::{Pace, Record};
+use crate::record::{EpochCounter, Record};
 use crate::seed::Seed;
 use crate::settings::Settings;
 
@@ -246,9 +246,9 @@ impl NetworkRun {
         self.batch_size.get().max(if is_looked_at { EVALUATED } else { 0 }).max(checked)
     }
 
-    /// How fast the run goes through its training rows.
-    pub fn pace(&self) -> Pace {
-        Pace { batch_size: self.batch_size.get(), rows: self.info.train_rows.max(1) }
+    /// How far through its training rows the run is after each step.
+    pub fn epoch_counter(&self) -> EpochCounter {
+        EpochCounter { batch_size: self.batch_size.get(), rows: self.info.train_rows.max(1) }
     }
 
     /// How many layers of each kind the network has.
@@ -264,7 +264,7 @@ impl NetworkRun {
 
     /// How often the network is evaluated on each of its parts.
     pub fn evaluations(&self) -> u64 {
-        self.record.evaluations(self.steps, self.pace())
+        self.record.evaluations(self.steps, self.epoch_counter())
     }
 }
 

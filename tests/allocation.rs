@@ -12,14 +12,14 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicIsize, Ordering};
 
 use paribus::batches::Sampling;
-use paribus::data::{Data, Dataset, Info, Limits, Preparation, Rows, Scalings, Source, Task};
+use paribus::data::{Data, Dataset, Info, Rows, Scalings, Source, Task};
 use paribus::file::Experiment;
 use paribus::kernel::Precision;
 use paribus::nn;
 use paribus::number::Count;
-use paribus::optim::{Algorithm, Optimizer, Pacing};
+use paribus::optim::{Algorithm, LrSchedule, Optimizer};
 use paribus::plan::Plan;
-use paribus::record::{Moment, Moments, Record};
+use paribus::record::{Record, RecordedStep, RecordedSteps};
 use paribus::seed::Seed;
 use paribus::spec::NetworkRun;
 use paribus::train::{self, Ending};
@@ -76,13 +76,13 @@ fn rows(count: usize) -> Rows {
 fn record(loss_at: &str) -> Record {
     let json = r#"{"evaluate": {}, "histograms": {"of": ["activations", "weights", "gradients"]}, "layers": {}, "gradient_checks": {}}"#;
     let mut record: Record = serde_json::from_str(json).unwrap();
-    let at = Moments::try_from(vec![Moment::Start, Moment::After(7), Moment::End]).unwrap();
+    let at = RecordedSteps::try_from(vec![RecordedStep::Start, RecordedStep::After(7), RecordedStep::End]).unwrap();
     record.loss.at = serde_json::from_str(&format!("\"{loss_at}\"")).unwrap();
-    for moments in [
+    for recorded_steps in [
         record.histograms.as_mut().map(|histograms| &mut histograms.at),
         record.gradient_checks.as_mut().map(|checks| &mut checks.at),
     ] {
-        *moments.unwrap() = at.clone();
+        *recorded_steps.unwrap() = at.clone();
     }
     record
 }
@@ -121,7 +121,7 @@ fn a_step_allocates_nothing() {
         task: Task::Classification { classes: 3 },
         scalings: Scalings::default(),
     };
-    let network = |json| serde_json::from_str::<nn::Section>(json).unwrap().model(None).unwrap();
+    let network = |json| serde_json::from_str::<nn::NetworkSection>(json).unwrap().model(None).unwrap();
     let plain = network(r#"{"hidden": [10, 7]}"#);
     let regularized = network(r#"{"hidden": [10, 7], "activation": "gelu", "batch_norm": true, "dropout": 0.2}"#);
     let cases =
@@ -132,18 +132,18 @@ fn a_step_allocates_nothing() {
             for sampling in [Sampling::WithReplacement, Sampling::Shuffle] {
                 for moment in ["before-update", "after-update"] {
                     let algorithm: Algorithm = serde_json::from_str(&format!(r#"{{"{kind}": {{}}}}"#)).unwrap();
-                    let pacing = r#"{"schedule": {"one-cycle": {"over": 30}}, "warm_up": 5}"#;
-                    let pacing: Pacing = serde_json::from_str(pacing).unwrap();
+                    let lr_schedule = r#"{"schedule": {"one-cycle": {"over": 30}}, "warm_up": 5}"#;
+                    let lr_schedule: LrSchedule = serde_json::from_str(lr_schedule).unwrap();
                     let spec = NetworkRun {
                         seed: Seed::try_from(0).unwrap(),
                         script: None,
-                        data: Data(Limits::default(), Preparation::default(), Source::Mnist),
+                        data: Data::from(Source::Mnist),
                         info: Info::unsplit(ROWS as u64, 30, FEATURES, Task::Classification { classes: 3 }, ""),
                         model: network.clone(),
                         init: serde_json::from_str("{}").unwrap(),
                         regularization: serde_json::from_str(r#"{"weight_decay": 0.01, "l1": 0.01, "clip_norm": 0.1}"#)
                             .unwrap(),
-                        optimizer: Optimizer(algorithm, pacing),
+                        optimizer: Optimizer { algorithm, lr_schedule },
                         batch_size: Count::new(16).unwrap(),
                         steps: 40,
                         sampling,

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use super::experiment::Set;
+use super::experiment::SetArguments;
 use super::{Failure, counted, note, out, warn};
 use crate::plan::Plan;
 
@@ -14,7 +14,7 @@ pub struct Arguments {
     #[arg(required = true, value_name = "FILE")]
     files: Vec<PathBuf>,
     #[command(flatten)]
-    set: Set,
+    set: SetArguments,
     /// Take warnings for mistakes: exit with 2 where there are any.
     #[arg(long)]
     deny_warnings: bool,
@@ -34,21 +34,21 @@ Exit codes: 0 no mistakes, 2 mistakes (with --deny-warnings: or warnings).";
 
 /// Validates each file, with the same changes; the mistakes and warnings of all of them are shown.
 pub fn check(arguments: &Arguments) -> Result<ExitCode, Failure> {
-    let mut all_well = true;
+    let mut is_well = true;
     for path in &arguments.files {
         match arguments.set.read(path).and_then(Plan::new) {
             Ok(plan) => {
                 let warnings = warn(&plan);
-                all_well &= warnings == 0 || !arguments.deny_warnings;
+                is_well &= warnings == 0 || !arguments.deny_warnings;
                 let warned = if warnings == 0 { String::new() } else { format!(", {}", counted(warnings, "warning")) };
                 let runs = counted(plan.len(), "run");
                 out(&format!("{}: {runs}, no mistakes{warned}\n", path.display()));
             }
             Err(mistakes) => {
-                all_well = false;
+                is_well = false;
                 note(Failure::from(mistakes).to_string().trim_end());
             }
         }
     }
-    Ok(if all_well { ExitCode::SUCCESS } else { ExitCode::from(2) })
+    Ok(if is_well { ExitCode::SUCCESS } else { ExitCode::from(2) })
 }

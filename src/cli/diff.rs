@@ -7,12 +7,12 @@ use std::process::ExitCode;
 
 use serde::Serialize;
 
-use super::table::Table;
+use super::table::TextTable;
 use super::{Failure, counted, out, results};
 use crate::file::Experiment;
 use crate::plan::Plan;
 use crate::settings::{NUMERICS_VERSION, RunId, Scalar, differences};
-use crate::store::{Inventory, Known, Status, Summary, Survey};
+use crate::store::{Inventory, Status, StoredRun, Summary, Survey};
 
 #[derive(Debug, clap::Args)]
 #[command(after_long_help = HELP)]
@@ -125,7 +125,7 @@ impl Side {
 
 fn recorded(root: &Path, inventory: &Inventory, asked: &HashSet<RunId>) -> Result<Vec<Member>, Failure> {
     let identities = inventory.identities(root, |known| asked.contains(&known.run_id)).map_err(Failure::unreadable)?;
-    let member = |known: &Known| {
+    let member = |known: &StoredRun| {
         let identity = identities.get(&known.run_id)?;
         let mut settings = identity.settings.clone();
         add_rest(&mut settings, &identity.data_fingerprint, identity.numerics_version);
@@ -196,8 +196,8 @@ fn shown(value: Option<&Scalar>) -> String {
 /// In what two runs differ.
 #[derive(Debug, Serialize)]
 struct OfRuns {
-    a: Named,
-    b: Named,
+    a: ComparedRun,
+    b: ComparedRun,
     settings: Vec<Changed>,
     results: Vec<Changed>,
     /// Null where one of the two failed.
@@ -209,7 +209,7 @@ struct OfRuns {
 }
 
 #[derive(Debug, Serialize)]
-struct Named {
+struct ComparedRun {
     of: String,
     run_id: String,
     label: String,
@@ -226,7 +226,7 @@ struct Changed {
 
 impl OfRuns {
     fn new([(name_a, a), (name_b, b)]: [(&String, &Member); 2]) -> Self {
-        let named = |of: &str, run: &Member| Named {
+        let named = |of: &str, run: &Member| ComparedRun {
             of: of.to_owned(),
             run_id: run.run_id.to_string(),
             label: run.label.clone(),
@@ -255,7 +255,7 @@ impl OfRuns {
 
     fn in_words(&self) -> String {
         let mut text = String::new();
-        for (letter, Named { of, run_id, label, seed }) in [("A", &self.a), ("B", &self.b)] {
+        for (letter, ComparedRun { of, run_id, label, seed }) in [("A", &self.a), ("B", &self.b)] {
             let _ = writeln!(text, "{letter}  {of}: {label}, seed {seed} ({run_id})");
         }
         for (heading, changed) in [("setting", &self.settings), ("result", &self.results)] {
@@ -265,7 +265,7 @@ impl OfRuns {
             }
             let is_number =
                 changed.iter().all(|Changed { a, b, .. }| [a, b].iter().all(|value| is_number(value.as_ref())));
-            let mut table = Table::new([(heading, false), ("A", is_number), ("B", is_number)]);
+            let mut table = TextTable::new([(heading, false), ("A", is_number), ("B", is_number)]);
             for Changed { name, a, b } in changed {
                 table.row([name.clone(), shown(a.as_ref()), shown(b.as_ref())]);
             }
@@ -333,7 +333,7 @@ struct OfMany {
     /// Runs of both that recorded other values.
     other_bits: Vec<String>,
     /// The settings that are not the same ones on both sides, taken together.
-    settings: Vec<Values>,
+    settings: Vec<SettingValues>,
 }
 
 #[derive(Debug, Serialize)]
@@ -343,7 +343,7 @@ struct Counted {
 }
 
 #[derive(Debug, Serialize)]
-struct Values {
+struct SettingValues {
     name: String,
     a: Vec<String>,
     b: Vec<String>,
@@ -365,8 +365,8 @@ impl OfMany {
         let names: BTreeSet<&String> = a.iter().chain(b).flat_map(|run| run.settings.keys()).collect();
         let settings = names.into_iter().filter_map(|name| {
             let (a, b) = (values(a, name), values(b, name));
-            let same = a.iter().collect::<HashSet<_>>() == b.iter().collect::<HashSet<_>>();
-            (!same).then(|| Values { name: name.clone(), a, b })
+            let is_same = a.iter().collect::<HashSet<_>>() == b.iter().collect::<HashSet<_>>();
+            (!is_same).then(|| SettingValues { name: name.clone(), a, b })
         });
         Self {
             a: Counted { name: name_a.clone(), runs: a.len() },
@@ -389,8 +389,8 @@ impl OfMany {
             let _ = writeln!(text, "{letter}  {name}: {}", counted(*runs, "run"));
         }
         if !self.settings.is_empty() {
-            let mut table = Table::new([("setting", false), ("A", false), ("B", false)]);
-            for Values { name, a, b } in &self.settings {
+            let mut table = TextTable::new([("setting", false), ("A", false), ("B", false)]);
+            for SettingValues { name, a, b } in &self.settings {
                 table.row([name.clone(), listed(a), listed(b)]);
             }
             let _ = write!(text, "\n{}", table.render(0));

@@ -7,30 +7,30 @@ use crate::shell;
 
 /// The arguments that name one experiment.
 #[derive(Debug, clap::Args)]
-pub struct Asked {
+pub struct ExperimentArguments {
     /// The experiment file.
     file: PathBuf,
     #[command(flatten)]
-    set: Set,
+    set: SetArguments,
 }
 
 /// The arguments that change what a file says.
 #[derive(Debug, clap::Args)]
-pub struct Set {
+pub struct SetArguments {
     /// Set a key of the file to another value, in TOML: train.steps=100, 'optimizer.adam.lr=[0.1, 0.01]', +KEY=VALUE if the file
     /// does not have the key; repeat it for more keys.
     #[arg(long, value_name = "KEY=VALUE")]
     set: Vec<String>,
 }
 
-impl Asked {
+impl ExperimentArguments {
     /// Reads the experiment.
     pub fn read(&self) -> Result<Experiment, Mistakes> {
         self.set.read(&self.file)
     }
 }
 
-impl std::fmt::Display for Asked {
+impl std::fmt::Display for ExperimentArguments {
     /// As a command has it.
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str(&shell::word(&self.file.to_string_lossy()))?;
@@ -38,7 +38,7 @@ impl std::fmt::Display for Asked {
     }
 }
 
-impl Set {
+impl SetArguments {
     /// Reads the experiment at `path`, with the changes.
     pub fn read(&self, path: &Path) -> Result<Experiment, Mistakes> {
         Experiment::read_with(path, &self.set)

@@ -7,7 +7,7 @@ use std::process::ExitCode;
 
 use clap::builder::{PossibleValue, PossibleValuesParser};
 
-use super::table::Table;
+use super::table::TextTable;
 use super::{Failure, note, out};
 use crate::file::Name;
 
@@ -114,7 +114,7 @@ fn with_ending(path: &Path) -> PathBuf {
 }
 
 fn listing() -> String {
-    let mut table = Table::new([("", false), ("", false)]);
+    let mut table = TextTable::new([("", false), ("", false)]);
     for template in &TEMPLATES {
         table.row([template.name.to_owned(), template.subject().to_owned()]);
     }
@@ -135,7 +135,7 @@ impl Template {
         let mut text = String::new();
         for line in self.text.lines() {
             if line.starts_with(COMMAND) {
-                let mut next = Table::new([("", false), ("", false)]);
+                let mut next = TextTable::new([("", false), ("", false)]);
                 let path = path.display();
                 for (command, what) in [
                     ("check", "finds every mistake".to_owned()),

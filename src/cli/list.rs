@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 use serde_json::{Value, json};
 
-use super::table::Table;
+use super::table::TextTable;
 use super::{Failure, out};
 use crate::file::format::{Choice, Key, Shape, ShapeKind, Variant, format};
 use crate::value::problem::did_you_mean;
@@ -76,7 +76,7 @@ fn unknown(what: &str) -> Failure {
 
 /// What can be listed.
 fn topics(keys: &[Key]) -> String {
-    let mut table = Table::new([("", false), ("", true), ("", false)]);
+    let mut table = TextTable::new([("", false), ("", true), ("", false)]);
     for (name, _, meaning) in TOPICS {
         let count = variants(keys, name).map_or(0, |variants| variants.len());
         table.row([name.to_owned(), count.to_string(), meaning.to_owned()]);

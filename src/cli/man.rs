@@ -63,11 +63,11 @@ fn page(command: &Command) -> io::Result<Vec<u8>> {
     }
     if let Some(help) = command.get_after_long_help() {
         let help = help.to_string().replace('\\', "\\e").replace('-', "\\-");
-        let mut keeps_lines = false;
+        let mut is_verbatim = false;
         for line in help.lines() {
-            if line.starts_with("  ") != keeps_lines {
-                keeps_lines = !keeps_lines;
-                writeln!(page, "{}", if keeps_lines { ".nf" } else { ".fi" })?;
+            if line.starts_with("  ") != is_verbatim {
+                is_verbatim = !is_verbatim;
+                writeln!(page, "{}", if is_verbatim { ".nf" } else { ".fi" })?;
             }
             match line {
                 "" => writeln!(page, ".PP")?,
@@ -79,7 +79,7 @@ fn page(command: &Command) -> io::Result<Vec<u8>> {
                 },
             }
         }
-        if keeps_lines {
+        if is_verbatim {
             writeln!(page, ".fi")?;
         }
     }

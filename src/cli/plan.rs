@@ -8,17 +8,17 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Duration;
 
-use super::experiment::Asked;
+use super::experiment::ExperimentArguments;
 use super::training::default_jobs;
 use super::{Failure, out, results_folder, select, warn};
 use crate::plan::{Change, Estimate, Outlook, Plan, PlannedRun, State, estimate};
-use crate::store::{Inventory, Known};
+use crate::store::{Inventory, StoredRun};
 
 #[derive(Debug, clap::Args)]
 #[command(after_long_help = HELP)]
 pub struct Arguments {
     #[command(flatten)]
-    experiment: Asked,
+    experiment: ExperimentArguments,
     /// The folder to look for results in [default: results/NAME, with --set results/NAME@HASH]
     #[allow(rustdoc::broken_intra_doc_links, reason = "the help says it like this")]
     #[arg(long, value_name = "DIR")]
@@ -58,7 +58,7 @@ const LISTED: usize = 1000;
 const TIMING: Duration = Duration::from_millis(30);
 
 /// Everything there is to say about a plan.
-struct Report<'p> {
+struct PlanReport<'p> {
     plan: &'p Plan,
     results: &'p Path,
     /// The runs that were asked for.
@@ -70,7 +70,7 @@ struct Report<'p> {
     /// Runs that get another label.
     relabelled: u64,
     /// Runs that move to the archive.
-    leaving: Vec<&'p Known>,
+    leaving: Vec<&'p StoredRun>,
     /// Of what the next `run` trains; nothing where it trains nothing.
     estimate: Option<Estimate>,
     /// The runs that were asked for, one by one, where they are listed.
@@ -93,7 +93,7 @@ pub fn plan(arguments: &Arguments) -> Result<ExitCode, Failure> {
     let trained = runs.iter().zip(&states).filter(|(_, (state, _))| state.is_trained());
     let shapes = plan.shapes(trained.map(|(run, _)| *run));
     let is_listed = runs.len() <= LISTED || arguments.list || !arguments.only.is_empty();
-    let report = Report {
+    let report = PlanReport {
         plan: &plan,
         results: &results,
         runs: runs.len(),

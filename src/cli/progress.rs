@@ -13,7 +13,7 @@ use crate::runner::Progress;
 
 /// One run, as far as progress is concerned.
 #[derive(Debug, Clone)]
-pub struct Item {
+pub struct ProgressItem {
     /// `adam, seed 0`
     pub name: String,
     pub steps: u64,
@@ -23,7 +23,7 @@ pub struct Item {
 
 /// Shows how far the runs are.
 pub struct Reporter {
-    items: Vec<Item>,
+    items: Vec<ProgressItem>,
     total: Total,
     begin: Instant,
     ended: usize,
@@ -43,7 +43,7 @@ const MOST_NAMED: usize = 40;
 
 impl Reporter {
     /// Begins to show `items`, in the style that stderr asks for.
-    pub fn new(bars: &MultiProgress, quiet: bool, items: Vec<Item>) -> Self {
+    pub fn new(bars: &MultiProgress, quiet: bool, items: Vec<ProgressItem>) -> Self {
         let style = if quiet {
             Style::Quiet
         } else if std::io::stderr().is_terminal() {
@@ -134,7 +134,7 @@ struct Total {
 }
 
 impl Total {
-    fn new(items: &[Item]) -> Self {
+    fn new(items: &[ProgressItem]) -> Self {
         Self {
             runs: items.len(),
             steps: items.iter().map(|item| u128::from(item.steps)).sum(),
@@ -171,7 +171,7 @@ mod tests {
 
     #[test]
     fn the_overview_counts_cost_and_not_steps() {
-        let item = |cost| Item { name: String::new(), steps: 10, cost };
+        let item = |cost| ProgressItem { name: String::new(), steps: 10, cost };
         let progress = Progress::new(2);
         let total = Total::new(&[item(3.0), item(1.0)]);
         let at = |ended, seconds| total.overview(ended, &progress, Duration::from_secs(seconds));

@@ -16,7 +16,9 @@ use super::{Failure, counted, note, out, results, run, select};
 use crate::plan::{Plan, PlannedRun};
 use crate::runner::{self, Event, Progress};
 use crate::settings::{NUMERICS_VERSION, RunId, Scalar};
-use crate::store::{Context, Difference, DifferenceKind, Inventory, Origin, Recorded, RecordedRun, RunResult, Survey};
+use crate::store::{
+    Context, Difference, DifferenceKind, Inventory, Provenance, Recorded, RecordedRun, RunResult, Survey,
+};
 
 #[derive(Debug, clap::Args)]
 #[command(after_long_help = HELP)]
@@ -65,7 +67,7 @@ pub fn reproduce(arguments: &Arguments, bars: &MultiProgress) -> Result<ExitCode
     let stop = run::stop_on_signals()?;
     let recorded = recorded(arguments)?;
     let plans = Plans::of(&recorded, arguments)?;
-    let mut report = Report::default();
+    let mut report = ReproductionReport::default();
     let mut jobs: Vec<Job> = Vec::new();
     for (recorded, plan) in recorded.iter().zip(&plans.of_each) {
         for (&run_id, run) in &recorded.runs {
@@ -184,8 +186,8 @@ impl Replanned {
     }
 }
 
-fn other_numerics(origin: &Origin) -> String {
-    let Origin { numerics_version, context: Context { version, .. }, .. } = origin;
+fn other_numerics(origin: &Provenance) -> String {
+    let Provenance { numerics_version, context: Context { version, .. }, .. } = origin;
     let recorded = numerics_version.map_or_else(String::new, |version| version.to_string());
     format!(
         "it was recorded with numerics version {recorded}, and this program has {NUMERICS_VERSION}: other arithmetic, other bits; \
@@ -229,16 +231,16 @@ struct Job<'a> {
 
 /// What was found.
 #[derive(Debug, Default, Serialize)]
-struct Report {
+struct ReproductionReport {
     same: usize,
     different: usize,
     failed: usize,
     impossible: usize,
-    runs: Vec<Line>,
+    runs: Vec<ReproducedRun>,
 }
 
 #[derive(Debug, Serialize)]
-struct Line {
+struct ReproducedRun {
     run_id: String,
     label: String,
     seed: u64,
@@ -255,7 +257,7 @@ enum Verdict {
         rows: BTreeMap<&'static str, usize>,
     },
     Different {
-        differences: Vec<Part>,
+        differences: Vec<TableDifference>,
     },
     Failed {
         error: String,
@@ -267,7 +269,7 @@ enum Verdict {
 
 /// The first difference in a table.
 #[derive(Debug, Serialize)]
-struct Part {
+struct TableDifference {
     table: &'static str,
     step: Option<i64>,
     column: Option<String>,
@@ -275,7 +277,7 @@ struct Part {
     again: Option<Scalar>,
 }
 
-impl From<Difference> for Part {
+impl From<Difference> for TableDifference {
     fn from(Difference { table, kind }: Difference) -> Self {
         let table = table.name();
         match kind {
@@ -293,7 +295,7 @@ impl From<Difference> for Part {
     }
 }
 
-impl Part {
+impl TableDifference {
     fn in_words(&self) -> String {
         let value = |value: &Option<Scalar>| value.as_ref().map_or("nothing".to_owned(), Scalar::to_string);
         let (recorded, again) = (value(&self.recorded), value(&self.again));
@@ -307,7 +309,7 @@ impl Part {
     }
 }
 
-impl Report {
+impl ReproductionReport {
     fn add(&mut self, run_id: RunId, run: &RecordedRun, verdict: Verdict) {
         *match &verdict {
             Verdict::Same { .. } => &mut self.same,
@@ -315,7 +317,7 @@ impl Report {
             Verdict::Failed { .. } => &mut self.failed,
             Verdict::Impossible { .. } => &mut self.impossible,
         } += 1;
-        self.runs.push(Line { run_id: run_id.to_string(), label: run.label.clone(), seed: run.seed, verdict });
+        self.runs.push(ReproducedRun { run_id: run_id.to_string(), label: run.label.clone(), seed: run.seed, verdict });
     }
 
     fn trained(&self) -> usize {
@@ -352,9 +354,9 @@ impl Report {
                             let counts = recorded.counts(planned.id()).into_iter();
                             Verdict::Same { rows: counts.map(|(table, rows)| (table.name(), rows)).collect() }
                         }
-                        (RunResult::Trained(_), differences) => {
-                            Verdict::Different { differences: differences.into_iter().map(Part::from).collect() }
-                        }
+                        (RunResult::Trained(_), differences) => Verdict::Different {
+                            differences: differences.into_iter().map(TableDifference::from).collect(),
+                        },
                     };
                     reporter.ended(job, || format!("{}, {}", verdict.in_short(), duration(row.seconds)));
                     self.add(planned.id(), &recorded.runs[&planned.id()], verdict);
@@ -372,7 +374,7 @@ impl Report {
     fn in_words(&self, recorded: &[Recorded]) -> String {
         let mut text = String::new();
         for line in &self.runs {
-            let Line { run_id, label, seed, verdict } = line;
+            let ReproducedRun { run_id, label, seed, verdict } = line;
             let _ = writeln!(text, "{label}, seed {seed} ({run_id}): {}", verdict.in_words());
         }
         let counts = [
@@ -417,7 +419,7 @@ impl Verdict {
                 format!("every recorded bit is the same (rows: {})", rows.join(", "))
             }
             Self::Different { differences } => {
-                let parts: Vec<String> = differences.iter().map(Part::in_words).collect();
+                let parts: Vec<String> = differences.iter().map(TableDifference::in_words).collect();
                 format!("differs\n  {}", parts.join("\n  "))
             }
             Self::Failed { error } => format!("failed: {error}"),

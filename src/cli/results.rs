@@ -7,7 +7,7 @@ use super::Failure;
 use crate::file::{Experiment, Mistakes};
 use crate::plan::Plan;
 use crate::settings::RunId;
-use crate::store::{Context, Inventory, Known, Survey};
+use crate::store::{Context, Inventory, StoredRun, Survey};
 use crate::value::problem::did_you_mean;
 
 /// Where `run` puts results folders.
@@ -115,7 +115,7 @@ fn named(inventory: &Inventory, name: &str) -> HashSet<RunId> {
     let with_seed = with_seed(name);
     // The fewest digits of an id that name a run.
     const DIGITS: usize = 4;
-    let ways: [&dyn Fn(&Known) -> bool; 3] =
+    let ways: [&dyn Fn(&StoredRun) -> bool; 3] =
         [&|run| run.label == name, &|run| with_seed == Some((&run.label, run.seed)), &|run| {
             name.len() >= DIGITS && run.run_id.to_string().starts_with(name)
         }];

@@ -13,21 +13,21 @@ use std::time::Instant;
 use indicatif::MultiProgress;
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 
-use super::experiment::Asked;
+use super::experiment::ExperimentArguments;
 use super::progress::Reporter;
-use super::training::{self, Datasets, Trained, default_jobs, items};
+use super::training::{self, Datasets, TrainedRun, default_jobs, items};
 use super::units::duration;
 use super::{Failure, counted, note, out, results_folder, select, warn};
 use crate::kernel::Instructions;
 use crate::plan::{Plan, PlannedRun};
 use crate::runner::{self, Ended, Event, Progress};
-use crate::store::{self, Context, Inventory, Known, Reconciled, Results, RunResult, RunRow, Summary};
+use crate::store::{self, Context, Inventory, Reconciled, Results, RunResult, RunRow, StoredRun, Summary};
 
 #[derive(Debug, clap::Args)]
 #[command(after_long_help = HELP)]
 pub struct Arguments {
     #[command(flatten)]
-    experiment: Asked,
+    experiment: ExperimentArguments,
     /// How many runs train at the same time [default: one for each core]
     #[arg(short, long, value_name = "N", allow_negative_numbers = true, value_parser = clap::value_parser!(u32).range(1..=4096))]
     jobs: Option<u32>,
@@ -74,7 +74,7 @@ pub fn run(arguments: &Arguments, bars: &MultiProgress) -> Result<ExitCode, Fail
     let runs: Vec<PlannedRun> = chosen.iter().map(|&index| plan.run(index)).collect();
     // Data that cannot be had leaves the results as they are.
     let there = Inventory::look(&folder)?;
-    let is_kept = |run: &&PlannedRun| !arguments.fresh && there.keeps(run.id());
+    let is_kept = |run: &&PlannedRun| !arguments.fresh && there.has_result_of(run.id());
     let mut data = Datasets::default();
     data.load(plan.data(runs.iter().filter(|run| !is_kept(run)).copied()))?;
 
@@ -112,7 +112,7 @@ pub fn run(arguments: &Arguments, bars: &MultiProgress) -> Result<ExitCode, Fail
         comparison: Comparison::default(),
         failures: Vec::new(),
     };
-    if Instructions::in_use().emulates_fused_multiply_add() {
+    if Instructions::in_use().is_fused_multiply_add_emulated() {
         tracing::warn!(
             "the instructions in use have no fused multiply-add: it is emulated, with the same results and about 100 times slower"
         );
@@ -205,7 +205,7 @@ impl Session<'_> {
         jobs: usize,
         stop: &AtomicBool,
         reporter: Reporter,
-        work: impl Fn(PlannedRun, &mut dyn FnMut(u64) -> ControlFlow<()>) -> Trained + Sync,
+        work: impl Fn(PlannedRun, &mut dyn FnMut(u64) -> ControlFlow<()>) -> TrainedRun + Sync,
     ) -> Result<(), Failure> {
         let runs = self.runs;
         let costs: Vec<f64> = runs.iter().map(|run| run.cost().operations).collect();
@@ -219,7 +219,7 @@ impl Session<'_> {
         done
     }
 
-    fn handle(&mut self, event: Event<Trained>, progress: &Progress) -> Result<(), Failure> {
+    fn handle(&mut self, event: Event<TrainedRun>, progress: &Progress) -> Result<(), Failure> {
         match event {
             Event::Started { job } => {
                 tracing::debug!("{} ({}) begins", self.runs[job].name(), self.runs[job].id());
@@ -239,7 +239,7 @@ impl Session<'_> {
         }
     }
 
-    fn record(&mut self, job: usize, ended: Ended<Trained>) -> Result<(), Failure> {
+    fn record(&mut self, job: usize, ended: Ended<TrainedRun>) -> Result<(), Failure> {
         let run = self.runs[job];
         let Some(row) = training::row(run, ended) else { return Ok(()) };
         // Of thousands of small runs few are named, and most are new.
@@ -284,18 +284,18 @@ impl Comparison {
     }
 
     /// Notes how the run compares to what is there; true where it is the same to the last bit.
-    fn is_repetition(&mut self, run: PlannedRun, summary: &Summary, known: Option<&Known>) -> bool {
+    fn is_repetition(&mut self, run: PlannedRun, summary: &Summary, known: Option<&StoredRun>) -> bool {
         let Some(known) = known else {
             self.new += 1;
             return false;
         };
-        let same = known.summary.digest == summary.digest;
-        if same {
+        let is_same = known.summary.digest == summary.digest;
+        if is_same {
             self.same += 1;
         } else {
             self.changed.push(format!("{} ({})", run.name(), run.id()));
         }
-        same
+        is_same
     }
 }
 
@@ -384,7 +384,7 @@ mod tests {
         let mut session = Session { runs: &missing, results, reporter: None, fresh, comparison, failures: Vec::new() };
         let reporter = Reporter::new(&MultiProgress::new(), true, items(&missing));
         session
-            .execute(2, &AtomicBool::new(false), reporter, |run, _| Trained { spec: run.spec(), outcome: work(run) })
+            .execute(2, &AtomicBool::new(false), reporter, |run, _| TrainedRun { spec: run.spec(), outcome: work(run) })
             .unwrap();
         (session.results.finish().unwrap(), session.failures, session.comparison)
     }

@@ -2,7 +2,7 @@
 
 use std::process::ExitCode;
 
-use super::experiment::Asked;
+use super::experiment::ExperimentArguments;
 use super::{Failure, out};
 use crate::file::{Name, single};
 use crate::plan::{self, Plan, PlannedRun};
@@ -12,7 +12,7 @@ use crate::random::Rng;
 #[command(after_long_help = HELP)]
 pub struct Arguments {
     #[command(flatten)]
-    experiment: Asked,
+    experiment: ExperimentArguments,
     /// One run: its id, the first digits of it (4 or more), or its label, such as `adam` or, where it has several seeds, `adam, seed 3`.
     /// What is printed is a file that has this run alone, with the same id.
     run: Option<String>,

@@ -8,11 +8,11 @@ use std::time::SystemTime;
 use serde::Serialize;
 
 use super::run::summary;
-use super::table::Table;
+use super::table::TextTable;
 use super::units::{duration, size};
 use super::{Failure, counted, out, results};
 use crate::settings::{NUMERICS_VERSION, RunId};
-use crate::store::{Context, Holder, Inventory, Known, Origin, Status, Survey, Use};
+use crate::store::{Context, Holder, Inventory, Provenance, Status, StoredRun, Survey, Use};
 
 #[derive(Debug, clap::Args)]
 #[command(after_long_help = HELP)]
@@ -42,27 +42,27 @@ pub fn status(arguments: &Arguments) -> Result<ExitCode, Failure> {
     let inventory = Inventory::look(root).map_err(Failure::unreadable)?;
     Inventory::check_files(root).map_err(Failure::unreadable)?;
     let survey = Survey::of(root).map_err(Failure::unreadable)?;
-    let report = Report::new(root, &inventory, &survey);
+    let report = StatusReport::new(root, &inventory, &survey);
     out(&if arguments.json { super::as_json(&report) } else { report.in_words(&inventory) });
     Ok(ExitCode::SUCCESS)
 }
 
 /// Everything that is said about a folder. Numbers that are not finite are null in JSON.
 #[derive(Debug, Serialize)]
-struct Report<'a> {
+struct StatusReport<'a> {
     folder: PathBuf,
     experiment: String,
     description: Option<String>,
     runs: Counts,
     /// What the experiment that lies in the folder asks for; null where that cannot be told, for the reason beside it.
-    plan: Option<Asked>,
+    plan: Option<PlanCounts>,
     plan_problem: Option<String>,
     /// Null where no process writes to the folder, `{}` where it has not said yet who it is.
-    writer: Option<Writer>,
+    writer: Option<WriterProcess>,
     last_batch: Option<Age>,
     /// From the smallest mean final loss.
     best: Vec<summary::Best<'a>>,
-    tables: Vec<Size>,
+    tables: Vec<TableFiles>,
     written_by: Vec<Program>,
     next: String,
 }
@@ -76,7 +76,7 @@ struct Counts {
 }
 
 #[derive(Debug, Clone, Copy, Serialize)]
-struct Asked {
+struct PlanCounts {
     runs: usize,
     /// Of them there is nothing, or only a failure.
     missing: usize,
@@ -88,7 +88,7 @@ struct Asked {
 
 #[derive(Debug, Serialize)]
 #[serde(untagged)]
-enum Writer {
+enum WriterProcess {
     Known(Holder),
     Unknown {},
 }
@@ -101,7 +101,7 @@ struct Age {
 }
 
 #[derive(Debug, Serialize)]
-struct Size {
+struct TableFiles {
     table: &'static str,
     archived: bool,
     files: u64,
@@ -121,7 +121,7 @@ struct Program {
 /// So many labels are listed.
 const BEST: usize = 5;
 
-impl<'a> Report<'a> {
+impl<'a> StatusReport<'a> {
     fn new(root: &Path, inventory: &'a Inventory, survey: &Survey) -> Self {
         let text = std::fs::read_to_string(root.join("experiment.toml")).unwrap_or_default();
         let latest = latest(survey, &text);
@@ -142,8 +142,8 @@ impl<'a> Report<'a> {
         };
         let writer = match &survey.used {
             Use::Free(_) => None,
-            Use::Busy(None) => Some(Writer::Unknown {}),
-            Use::Busy(Some(holder)) => Some(Writer::Known(holder.clone())),
+            Use::Busy(None) => Some(WriterProcess::Unknown {}),
+            Use::Busy(Some(holder)) => Some(WriterProcess::Known(holder.clone())),
         };
         let (plan, plan_problem) = plan.map_or_else(|problem| (None, Some(problem)), |asked| (Some(asked), None));
         let next = next(root, &experiment, latest.map(|origin| &origin.context), &text, &runs, plan, &survey.used);
@@ -163,7 +163,7 @@ impl<'a> Report<'a> {
             tables: survey
                 .sizes
                 .iter()
-                .map(|size| Size {
+                .map(|size| TableFiles {
                     table: size.table.name(),
                     archived: size.is_archived,
                     files: size.files,
@@ -184,7 +184,7 @@ impl<'a> Report<'a> {
         }
         text += &format!("\n{}, {}\n\n", self.folder.display(), size(bytes));
 
-        let mut facts = Table::new([("", false), ("", false)]);
+        let mut facts = TextTable::new([("", false), ("", false)]);
         let mut fact = |name: &str, value: String| facts.row([name.to_owned(), value]);
         let parts = [(finished, "finished"), (diverged, "diverged"), (failed, "failed"), (archived, "archived")];
         let parts: Vec<String> =
@@ -197,8 +197,8 @@ impl<'a> Report<'a> {
         }
         match &self.writer {
             None => fact("at work", "nobody".to_owned()),
-            Some(Writer::Known(holder)) => fact("at work", holder.to_string()),
-            Some(Writer::Unknown {}) => fact("at work", "another process".to_owned()),
+            Some(WriterProcess::Known(holder)) => fact("at work", holder.to_string()),
+            Some(WriterProcess::Unknown {}) => fact("at work", "another process".to_owned()),
         }
         if let Some(age) = &self.last_batch {
             fact("last batch", format!("{} ago", duration(age.seconds_ago)));
@@ -208,7 +208,7 @@ impl<'a> Report<'a> {
         }
         text += &facts.render(0);
 
-        let known: Vec<&Known> = inventory.runs.values().collect();
+        let known: Vec<&StoredRun> = inventory.runs.values().collect();
         if !known.is_empty() {
             text += "\nbest by final loss\n";
             text += &summary::best_in_words(known.iter().map(|run| (run.label.as_str(), &run.summary)), BEST);
@@ -219,7 +219,7 @@ impl<'a> Report<'a> {
         text
     }
 
-    fn sizes(&self) -> Table {
+    fn sizes(&self) -> TextTable {
         let mut by_table: BTreeMap<usize, (&str, [u64; 2], u64)> = BTreeMap::new();
         for (index, of) in self.tables.iter().enumerate() {
             let place = self.tables.iter().position(|other| other.table == of.table).unwrap_or(index);
@@ -227,7 +227,7 @@ impl<'a> Report<'a> {
             bytes[usize::from(of.archived)] += of.bytes;
             *files += of.files;
         }
-        let mut table = Table::new([("table", false), ("files", true), ("size", true), ("in the archive", true)]);
+        let mut table = TextTable::new([("table", false), ("files", true), ("size", true), ("in the archive", true)]);
         for (name, [main, archive], files) in by_table.into_values() {
             let archive = if archive > 0 { size(archive) } else { String::new() };
             table.row([name.to_owned(), files.to_string(), size(main), archive]);
@@ -236,7 +236,7 @@ impl<'a> Report<'a> {
     }
 }
 
-impl Asked {
+impl PlanCounts {
     fn in_words(self) -> String {
         let Self { runs, missing, in_archive, others } = self;
         let mut text = match missing {
@@ -264,9 +264,9 @@ impl Age {
 }
 
 impl Program {
-    fn of(origin: &Origin) -> Self {
+    fn of(origin: &Provenance) -> Self {
         let Context { version, commit, host, cpu, .. } = origin.context.clone();
-        let Origin { numerics_version, format_version, .. } = *origin;
+        let Provenance { numerics_version, format_version, .. } = *origin;
         Self { version, commit, numerics_version, format_version, host, cpu }
     }
 
@@ -287,7 +287,7 @@ impl Program {
 }
 
 /// The origin of the latest batch of the experiment with this text; of the latest one where there is none.
-fn latest<'s>(survey: &'s Survey, text: &str) -> Option<&'s Origin> {
+fn latest<'s>(survey: &'s Survey, text: &str) -> Option<&'s Provenance> {
     let origins = || survey.batches.iter().rev().map(|batch| &batch.origin);
     origins().find(|origin| origin.context.text == text).or_else(|| origins().next())
 }
@@ -299,7 +299,7 @@ fn asked(
     experiment: &str,
     context: Option<&Context>,
     inventory: &Inventory,
-) -> (Option<String>, Result<Asked, String>) {
+) -> (Option<String>, Result<PlanCounts, String>) {
     let path = root.join("experiment.toml");
     if text.is_empty() {
         return (None, Err(format!("there is no `{}`", path.display())));
@@ -312,10 +312,10 @@ fn asked(
                 |id: &RunId| inventory.runs.get(id).is_none_or(|known| known.summary.status == Status::Failed);
             let missing: Vec<_> = plan.runs().map(|run| run.id()).filter(is_missing).collect();
             let there = plan.runs().filter(|run| inventory.runs.contains_key(&run.id())).count();
-            let asked = Asked {
+            let asked = PlanCounts {
                 runs: plan.len(),
                 missing: missing.len(),
-                in_archive: missing.iter().filter(|id| inventory.keeps(**id)).count(),
+                in_archive: missing.iter().filter(|id| inventory.has_result_of(**id)).count(),
                 others: inventory.runs.len() - there,
             };
             (plan.experiment.description, Ok(asked))
@@ -334,15 +334,15 @@ fn next(
     context: Option<&Context>,
     text: &str,
     runs: &Counts,
-    plan: Option<Asked>,
+    plan: Option<PlanCounts>,
     used: &Use,
 ) -> String {
     let shown = root.display();
     if matches!(used, Use::Busy(_)) {
         return format!("`paribus status {shown}` tells more when the next batch is written");
     }
-    let same = |a: &Path, b: &Path| a.canonicalize().ok().is_some_and(|a| b.canonicalize().is_ok_and(|b| a == b));
-    let is_usual = same(root, &Path::new(results::RESULTS).join(experiment));
+    let is_same = |a: &Path, b: &Path| a.canonicalize().ok().is_some_and(|a| b.canonicalize().is_ok_and(|b| a == b));
+    let is_usual = is_same(root, &Path::new(results::RESULTS).join(experiment));
     let results = if is_usual { String::new() } else { format!(" --results {shown}") };
     let file = context.and_then(|context| results::file(context, text));
     let run = |command: &str| match (&file, used) {
@@ -356,15 +356,15 @@ fn next(
     };
     match plan {
         None => format!("{} lists what is missing", run("plan")),
-        Some(Asked { missing: 0, .. }) if runs.finished + runs.diverged > 0 => {
+        Some(PlanCounts { missing: 0, .. }) if runs.finished + runs.diverged > 0 => {
             format!(
                 "the tables are complete, see `duckdb -c \"from '{shown}/runs/*.parquet'\"`; `paribus diff` compares two of the runs"
             )
         }
-        Some(Asked { missing, in_archive, .. }) if missing == in_archive => {
+        Some(PlanCounts { missing, in_archive, .. }) if missing == in_archive => {
             format!("{} takes {} back from the archive", run("run"), counted(missing, "run"))
         }
-        Some(Asked { missing, in_archive, .. }) => {
+        Some(PlanCounts { missing, in_archive, .. }) => {
             format!(
                 "{} trains the {} that {} missing",
                 run("run"),

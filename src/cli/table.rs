@@ -2,13 +2,13 @@
 
 /// Rows under headings, columns two spaces apart.
 #[derive(Debug)]
-pub struct Table {
+pub struct TextTable {
     /// Column headings and whether the column is of numbers, which stand to the right.
     columns: Vec<(String, bool)>,
     rows: Vec<Vec<String>>,
 }
 
-impl Table {
+impl TextTable {
     /// A table of these columns: `(heading, of numbers)`.
     pub fn new<'a>(columns: impl IntoIterator<Item = (&'a str, bool)>) -> Self {
         Self { columns: columns.into_iter().map(|(name, right)| (name.to_owned(), right)).collect(), rows: Vec::new() }
@@ -51,7 +51,7 @@ mod tests {
 
     #[test]
     fn numbers_stand_to_the_right_and_empty_columns_vanish() {
-        let mut table = Table::new([("label", false), ("loss", true), ("nothing", false)]);
+        let mut table = TextTable::new([("label", false), ("loss", true), ("nothing", false)]);
         table.row(["adam".to_owned(), "0.04".to_owned()]);
         table.row(["ä".to_owned(), "12.5".to_owned()]);
         assert_eq!(table.render(2), "  label  loss\n  adam   0.04\n  ä      12.5\n");

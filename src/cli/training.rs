@@ -5,7 +5,7 @@ use std::collections::hash_map::Entry;
 use std::ops::ControlFlow;
 use std::time::Instant;
 
-use super::progress::Item;
+use super::progress::ProgressItem;
 use super::units::duration;
 use crate::data::{self, Data, Dataset, Info, Limits, Source};
 use crate::plan::PlannedRun;
@@ -45,13 +45,13 @@ impl Datasets {
     }
 
     /// Trains `run`, whose data has been [loaded](Self::load). `watch` is told how many steps are done, and says whether to go on.
-    pub fn train(&self, run: PlannedRun, watch: &mut dyn FnMut(u64) -> ControlFlow<()>) -> Trained {
+    pub fn train(&self, run: PlannedRun, watch: &mut dyn FnMut(u64) -> ControlFlow<()>) -> TrainedRun {
         let spec = run.spec();
         let outcome = match &spec {
             RunSpec::Network(run) => train::network(run, &self.0[&rows(&run.data)], watch),
             RunSpec::Function(run) => train::function(run, watch),
         };
-        Trained { spec, outcome }
+        TrainedRun { spec, outcome }
     }
 }
 
@@ -63,16 +63,16 @@ fn rows(data: &Data) -> (Limits, Source) {
 
 /// A run that was trained.
 #[derive(Debug)]
-pub struct Trained {
+pub struct TrainedRun {
     pub spec: RunSpec,
     pub outcome: Outcome,
 }
 
 /// What is recorded of a run that ended; nothing where it was interrupted.
-pub fn row(run: PlannedRun, ended: Ended<Trained>) -> Option<RunRow> {
+pub fn row(run: PlannedRun, ended: Ended<TrainedRun>) -> Option<RunRow> {
     let (spec, result) = match ended.result {
-        Ok(Trained { outcome: Outcome { ending: Ending::Interrupted, .. }, .. }) => return None,
-        Ok(Trained { spec, outcome }) => (spec, RunResult::Trained(outcome)),
+        Ok(TrainedRun { outcome: Outcome { ending: Ending::Interrupted, .. }, .. }) => return None,
+        Ok(TrainedRun { spec, outcome }) => (spec, RunResult::Trained(outcome)),
         Err(error) => (run.spec(), RunResult::Failed { error }),
     };
     let settings = spec.settings();
@@ -91,8 +91,8 @@ pub fn row(run: PlannedRun, ended: Ended<Trained>) -> Option<RunRow> {
 }
 
 /// The runs, as far as progress is concerned.
-pub fn items(runs: &[PlannedRun]) -> Vec<Item> {
-    runs.iter().map(|run| Item { name: run.name(), steps: run.steps(), cost: run.cost().operations }).collect()
+pub fn items(runs: &[PlannedRun]) -> Vec<ProgressItem> {
+    runs.iter().map(|run| ProgressItem { name: run.name(), steps: run.steps(), cost: run.cost().operations }).collect()
 }
 
 /// One for each core.

@@ -13,7 +13,7 @@ use thiserror::Error;
 
 use super::dataset::Dataset;
 use super::rows::{Inputs, Rows};
-use super::target::{self, Column, Resolved, TargetError, TaskKind};
+use super::target::{self, Resolved, TargetColumn, TargetError, TaskKind};
 use super::{Info, MOST_NUMBERS, Scalings, counted, fingerprint};
 use crate::forms::forms;
 use crate::settings::Settings;
@@ -62,14 +62,14 @@ pub struct Columns {
 
 /// Where the chosen columns stand in a table.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Places {
+pub struct ColumnIndices {
     pub features: Vec<usize>,
     pub targets: Vec<usize>,
 }
 
-/// A part of the data, read: the chosen columns of a file.
+/// The chosen columns of a file, read.
 #[derive(Debug)]
-pub struct Part {
+pub struct LoadedTable {
     /// The setting that names the file.
     pub key: &'static str,
     pub path: PathBuf,
@@ -80,23 +80,23 @@ pub struct Part {
     /// [rows, features], row-major.
     pub inputs: Vec<f64>,
     /// One for each target, all of the same length.
-    pub targets: Vec<Column>,
+    pub targets: Vec<TargetColumn>,
 }
 
 /// A table that is not as it should be.
 #[derive(Debug, Error)]
-#[error("`{}`{place}: {fault}", path.display())]
+#[error("`{}`{position}: {fault}", path.display())]
 pub struct TableError {
     /// The setting that is to blame.
     pub key: &'static str,
     pub path: PathBuf,
-    pub place: Place,
-    pub fault: Box<Fault>,
+    pub position: TablePosition,
+    pub fault: Box<TableFault>,
 }
 
 /// Where in a table.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Place {
+pub struct TablePosition {
     /// Of a text, counted from 1.
     pub line: Option<u64>,
     /// Of anything else, counted from 0.
@@ -104,7 +104,7 @@ pub struct Place {
     pub column: Option<String>,
 }
 
-impl fmt::Display for Place {
+impl fmt::Display for TablePosition {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if let Some(line) = self.line {
             write!(f, ", line {line}")?;
@@ -121,7 +121,7 @@ impl fmt::Display for Place {
 
 /// What is wrong with a table.
 #[derive(Debug, Error)]
-pub enum Fault {
+pub enum TableFault {
     #[error("cannot be read: {0}")]
     Unreadable(io::Error),
     #[error("this is not a file, but the path of a file is expected")]
@@ -212,14 +212,14 @@ impl Columns {
         &self,
         key: &'static str,
         names: &[String],
-        train: Option<&Part>,
-    ) -> Result<Places, (&'static str, Fault)> {
+        train: Option<&LoadedTable>,
+    ) -> Result<ColumnIndices, (&'static str, TableFault)> {
         if names.is_empty() {
-            return Err((key, Fault::NoHeader));
+            return Err((key, TableFault::NoHeader));
         }
         let mut seen = HashSet::new();
         if let Some(name) = names.iter().find(|name| !seen.insert(*name)) {
-            return Err((key, Fault::SameName { name: name.clone() }));
+            return Err((key, TableFault::SameName { name: name.clone() }));
         }
         let used = self.feature_names(train.map_or(names, |train| &train.names));
         let find = |setting, wanted: &[String]| {
@@ -228,8 +228,10 @@ impl Columns {
                 None => {
                     let (name, there) = (name.clone(), names.to_vec());
                     Err(match train {
-                        Some(Part { path, .. }) => (key, Fault::OnlyInTraining { name, of: path.clone(), there }),
-                        None => (setting, Fault::NoColumn { name, there }),
+                        Some(LoadedTable { path, .. }) => {
+                            (key, TableFault::OnlyInTraining { name, of: path.clone(), there })
+                        }
+                        None => (setting, TableFault::NoColumn { name, there }),
                     })
                 }
             };
@@ -240,15 +242,15 @@ impl Columns {
         if let (Some(train), None) = (train, &self.features)
             && let Some(name) = names.iter().find(|name| !train.names.contains(name))
         {
-            return Err((key, Fault::OnlyInTest { name: name.clone(), of: train.path.clone(), used }));
+            return Err((key, TableFault::OnlyInTest { name: name.clone(), of: train.path.clone(), used }));
         }
         if let Some(&both) = features.iter().find(|place| targets.contains(place)) {
-            return Err(("features", Fault::TargetAsFeature { name: names[both].clone() }));
+            return Err(("features", TableFault::TargetAsFeature { name: names[both].clone() }));
         }
         if features.is_empty() {
-            return Err(("target", Fault::NoFeatures));
+            return Err(("target", TableFault::NoFeatures));
         }
-        Ok(Places { features, targets })
+        Ok(ColumnIndices { features, targets })
     }
 
     /// The features, of training data with all these columns.
@@ -269,24 +271,30 @@ impl Columns {
     }
 
     /// Whether all columns are features, and those of the test data stand in another order than those of the training data.
-    fn are_put_in_order(&self, train: &Part, test: &Part) -> bool {
+    fn are_put_in_order(&self, train: &LoadedTable, test: &LoadedTable) -> bool {
         self.are_all(&train.names) && !self.all_but_targets(&train.names).eq(self.all_but_targets(&test.names))
     }
 
-    /// What is fed and learned, made of the parts of a table. `reading` names the way in which the bytes were read, where there is more
+    /// What is fed and learned, made of the tables. `reading` names the way in which the bytes were read, where there is more
     /// than one.
-    pub fn dataset(&self, train: Part, test: Option<Part>, reading: &str) -> Result<(Dataset, Info), TableError> {
+    pub fn dataset(
+        &self,
+        train: LoadedTable,
+        test: Option<LoadedTable>,
+        reading: &str,
+    ) -> Result<(Dataset, Info), TableError> {
         let features = train.inputs.len() / train.rows();
         let resolved = target::resolve(&train.targets, test.as_ref().map(|test| test.targets.as_slice()), self.task);
         let Resolved { task, train: train_targets, test: test_targets, class_names } = resolved.map_err(|misfit| {
             let (key, path) = match &test {
-                Some(test) if misfit.of_test => (test.key, &test.path),
+                Some(test) if misfit.is_of_test => (test.key, &test.path),
                 _ => ("target", &train.path),
             };
             let names = self.target.get();
             let target = misfit.target.or((names.len() == 1).then_some(0));
-            let place = Place { column: target.map(|target| names[target].clone()), ..Place::default() };
-            TableError { key, path: path.clone(), place, fault: Box::new(misfit.error.into()) }
+            let position =
+                TablePosition { column: target.map(|target| names[target].clone()), ..TablePosition::default() };
+            TableError { key, path: path.clone(), position, fault: Box::new(misfit.error.into()) }
         })?;
         // Which columns are used stands in the settings, unless it is all of them.
         let hashes = [Some(train.hash), test.as_ref().map(|test| test.hash)];
@@ -294,13 +302,13 @@ impl Columns {
         let in_order = test.as_ref().is_some_and(|test| self.are_put_in_order(&train, test));
         let order = if in_order { "columns in the order of the training data" } else { "" };
         let fingerprint = fingerprint(&hashes, &format!("{reading}{order}"));
-        let all_columns = self.are_all(&train.names);
+        let has_all_columns = self.are_all(&train.names);
         let rows = |inputs, targets| Rows { inputs: Inputs::Numbers(inputs), targets };
         let test = test.zip(test_targets).map(|(test, targets)| rows(test.inputs, targets)).unwrap_or_default();
         let train = rows(train.inputs, train_targets);
         let info = Info {
             class_names,
-            all_columns,
+            has_all_columns,
             ..Info::unsplit(train.len() as u64, test.len() as u64, features, task, fingerprint)
         };
         Ok((Dataset { train, test, features, task, scalings: Scalings::default() }, info))
@@ -310,7 +318,7 @@ impl Columns {
     pub fn settings(&self, info: &Info, settings: &mut Settings) {
         settings.set("task", info.task.name());
         settings.set("target", written(self.target.get()));
-        if let (Some(features), false) = (&self.features, info.all_columns) {
+        if let (Some(features), false) = (&self.features, info.has_all_columns) {
             settings.set("columns", written(features.get()));
         }
     }
@@ -321,19 +329,19 @@ fn written(names: &[String]) -> String {
     names.iter().map(|name| name.replace('\\', "\\\\").replace(',', "\\,")).collect::<Vec<_>>().join(",")
 }
 
-impl Part {
-    /// How many rows the part has.
+impl LoadedTable {
+    /// How many rows the table has.
     pub fn rows(&self) -> usize {
-        self.targets.first().map_or(0, Column::len)
+        self.targets.first().map_or(0, TargetColumn::len)
     }
 }
 
 /// The bytes of the file at `path`. A folder cannot be read, a pipe only once, and a device may never end.
-pub fn read_file(path: &Path) -> Result<Vec<u8>, Fault> {
-    if !std::fs::metadata(path).map_err(Fault::Unreadable)?.is_file() {
-        return Err(Fault::NotAFile);
+pub fn read_file(path: &Path) -> Result<Vec<u8>, TableFault> {
+    if !std::fs::metadata(path).map_err(TableFault::Unreadable)?.is_file() {
+        return Err(TableFault::NotAFile);
     }
-    std::fs::read(path).map_err(Fault::Unreadable)
+    std::fs::read(path).map_err(TableFault::Unreadable)
 }
 
 #[cfg(test)]

@@ -8,16 +8,16 @@ use flate2::bufread::MultiGzDecoder;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::columns::{Columns, Fault, Names, Part, Place, Places, TableError, read_file};
+use super::columns::{ColumnIndices, Columns, LoadedTable, Names, TableError, TableFault, TablePosition, read_file};
 use super::dataset::Dataset;
-use super::target::{Column, TaskKind};
+use super::target::{TargetColumn, TaskKind};
 use super::{DataSource, Error, Info, Limits, are_too_many};
 use crate::number::shortest;
 use crate::settings::Settings;
 
 /// The settings of `source = "csv"`.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Deserialize, Serialize, JsonSchema)]
-#[serde(from = "Keys", into = "Keys")]
+#[serde(from = "CsvKeys", into = "CsvKeys")]
 pub struct Csv {
     path: PathBuf,
     test_path: Option<PathBuf>,
@@ -28,7 +28,7 @@ pub struct Csv {
 /// The settings as they are written.
 #[derive(Deserialize, Serialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-struct Keys {
+struct CsvKeys {
     /// The training data. A path is relative to the experiment file; whether a file is gzipped is seen from its content.
     path: PathBuf,
     /// The test data, with columns of the same names. Default: no test data but what `test_share` sets aside.
@@ -94,16 +94,16 @@ impl From<Delimiter> for &'static str {
     }
 }
 
-impl From<Csv> for Keys {
+impl From<Csv> for CsvKeys {
     fn from(csv: Csv) -> Self {
         let Csv { path, test_path, columns: Columns { target, features, task }, delimiter } = csv;
         Self { path, test_path, target, features, task, delimiter }
     }
 }
 
-impl From<Keys> for Csv {
-    fn from(keys: Keys) -> Self {
-        let Keys { path, test_path, target, features, task, delimiter } = keys;
+impl From<CsvKeys> for Csv {
+    fn from(keys: CsvKeys) -> Self {
+        let CsvKeys { path, test_path, target, features, task, delimiter } = keys;
         Self { path, test_path, columns: Columns { target, features, task }, delimiter }
     }
 }
@@ -131,21 +131,21 @@ impl Csv {
     /// # Errors
     /// The first thing that is wrong, in the training data before the test data.
     pub fn read(&self) -> Result<(Dataset, Info), TableError> {
-        let mut train = self.part("path", &self.path, None)?;
+        let mut train = self.load_table("path", &self.path, None)?;
         let mut test =
-            self.test_path.as_ref().map(|path| self.part("test_path", path, Some(&train.part))).transpose()?;
+            self.test_path.as_ref().map(|path| self.load_table("test_path", path, Some(&train.table))).transpose()?;
         for (target, name) in self.columns.target.get().iter().enumerate() {
-            let mut parts: Vec<&mut Cells> = std::iter::once(&mut train).chain(&mut test).collect();
-            type_target(&mut parts, target, name, self.columns.task)?;
+            let mut tables: Vec<&mut CsvTable> = std::iter::once(&mut train).chain(&mut test).collect();
+            type_target(&mut tables, target, name, self.columns.task)?;
         }
         let reading = if self.delimiter == Delimiter::Comma { "" } else { "another delimiter" };
-        self.columns.dataset(train.part, test.map(|test| test.part), reading)
+        self.columns.dataset(train.table, test.map(|test| test.table), reading)
     }
 
     /// The file that the setting `key` names: the training data, or the test data that belong to `train`.
-    fn part(&self, key: &'static str, path: &Path, train: Option<&Part>) -> Result<Cells, TableError> {
-        let error = |key, place, fault| TableError { key, path: path.to_owned(), place, fault: Box::new(fault) };
-        let of_file = |fault| error(key, Place::default(), fault);
+    fn load_table(&self, key: &'static str, path: &Path, train: Option<&LoadedTable>) -> Result<CsvTable, TableError> {
+        let error = |key, position, fault| TableError { key, path: path.to_owned(), position, fault: Box::new(fault) };
+        let of_file = |fault| error(key, TablePosition::default(), fault);
         let bytes = read_file(path).map_err(of_file)?;
         let hash = blake3::hash(&bytes);
         let text = unpacked(bytes, MOST_UNPACKED).map_err(of_file)?;
@@ -158,19 +158,19 @@ impl Csv {
             Ok(names) => names.iter().map(str::to_owned).collect(),
             Err(cause) => return Err(in_format(&cause, &of_file, &|line, fault| error(key, at(line, None), fault))),
         };
-        let Places { features, targets } = self
+        let ColumnIndices { features, targets } = self
             .columns
             .places(key, &names, train)
-            .map_err(|(blamed, fault)| error(blamed, Place::default(), fault))?;
-        let mut cells = Cells {
+            .map_err(|(blamed, fault)| error(blamed, TablePosition::default(), fault))?;
+        let mut csv_table = CsvTable {
             lines: Vec::new(),
-            part: Part {
+            table: LoadedTable {
                 key,
                 path: path.to_owned(),
                 hash,
                 names,
                 inputs: Vec::new(),
-                targets: vec![Column::Texts(Vec::new()); targets.len()],
+                targets: vec![TargetColumn::Texts(Vec::new()); targets.len()],
             },
         };
         let mut record = csv::StringRecord::new();
@@ -186,54 +186,55 @@ impl Csv {
             let wrong = |column: usize, fault| {
                 let blamed =
                     if features.contains(&column) && self.columns.features.is_some() { "features" } else { key };
-                error(blamed, at(line, Some(cells.part.names[column].clone())), fault)
+                error(blamed, at(line, Some(csv_table.table.names[column].clone())), fault)
             };
             for &column in &features {
                 let number = number(&record[column]).map_err(|fault| wrong(column, fault))?;
-                cells.part.inputs.push(number);
+                csv_table.table.inputs.push(number);
             }
-            for (&column, texts) in targets.iter().zip(&mut cells.part.targets) {
+            for (&column, texts) in targets.iter().zip(&mut csv_table.table.targets) {
                 if record[column].is_empty() {
-                    let place = at(line, Some(cells.part.names[column].clone()));
-                    return Err(error(key, place, Fault::Missing));
+                    let position = at(line, Some(csv_table.table.names[column].clone()));
+                    return Err(error(key, position, TableFault::Missing));
                 }
-                if let Column::Texts(texts) = texts {
+                if let TargetColumn::Texts(texts) = texts {
                     texts.push(record[column].to_owned());
                 }
             }
-            cells.lines.push(line);
-            if are_too_many(cells.lines.len() as u64, features.len() as u64) {
-                return Err(of_file(Fault::TooLarge));
+            csv_table.lines.push(line);
+            if are_too_many(csv_table.lines.len() as u64, features.len() as u64) {
+                return Err(of_file(TableFault::TooLarge));
             }
         }
-        if cells.lines.is_empty() { Err(of_file(Fault::NoRows)) } else { Ok(cells) }
+        if csv_table.lines.is_empty() { Err(of_file(TableFault::NoRows)) } else { Ok(csv_table) }
     }
 }
 
-/// A part whose targets are texts until all parts are read.
-struct Cells {
-    part: Part,
+/// A table whose targets are texts until all tables are read.
+struct CsvTable {
+    table: LoadedTable,
     /// Where each row begins.
     lines: Vec<u64>,
 }
 
-fn at(line: u64, column: Option<String>) -> Place {
-    Place { line: Some(line), column, ..Place::default() }
+fn at(line: u64, column: Option<String>) -> TablePosition {
+    TablePosition { line: Some(line), column, ..TablePosition::default() }
 }
 
 /// No more is unpacked than this: a small file can hold any number of equal bytes.
 const MOST_UNPACKED: u64 = 4 << 30;
 
 /// The bytes, unpacked where they are gzipped; what comes to more than `most` bytes is not.
-fn unpacked(bytes: Vec<u8>, most: u64) -> Result<Vec<u8>, Fault> {
+fn unpacked(bytes: Vec<u8>, most: u64) -> Result<Vec<u8>, TableFault> {
     if !bytes.starts_with(&[0x1f, 0x8b]) {
         return Ok(bytes);
     }
     let mut text = Vec::new();
-    let damaged = |cause| Fault::Format(format!("the gzip stream is damaged ({cause}); fetch or pack the file again"));
+    let damaged =
+        |cause| TableFault::Format(format!("the gzip stream is damaged ({cause}); fetch or pack the file again"));
     MultiGzDecoder::new(bytes.as_slice()).take(most + 1).read_to_end(&mut text).map_err(damaged)?;
     if text.len() as u64 > most {
-        return Err(Fault::Format(format!("there are more than {most} bytes packed in it; unpack it yourself")));
+        return Err(TableFault::Format(format!("there are more than {most} bytes packed in it; unpack it yourself")));
     }
     Ok(text)
 }
@@ -241,40 +242,40 @@ fn unpacked(bytes: Vec<u8>, most: u64) -> Result<Vec<u8>, Fault> {
 /// What the reader of the format has to say, in our words.
 fn in_format(
     cause: &csv::Error,
-    of_file: &dyn Fn(Fault) -> TableError,
-    in_line: &dyn Fn(u64, Fault) -> TableError,
+    of_file: &dyn Fn(TableFault) -> TableError,
+    in_line: &dyn Fn(u64, TableFault) -> TableError,
 ) -> TableError {
     match cause.kind() {
         csv::ErrorKind::UnequalLengths { pos: Some(pos), expected_len, len } => {
-            in_line(pos.line(), Fault::Ragged { found: *len, expected: *expected_len })
+            in_line(pos.line(), TableFault::Ragged { found: *len, expected: *expected_len })
         }
         csv::ErrorKind::Utf8 { pos: Some(pos), err } => {
             let field = err.field() + 1;
-            in_line(pos.line(), Fault::Format(format!("field {field} is not UTF-8 text; save the file as UTF-8")))
+            in_line(pos.line(), TableFault::Format(format!("field {field} is not UTF-8 text; save the file as UTF-8")))
         }
-        _ => of_file(Fault::Format(format!("this is not CSV: {cause}"))),
+        _ => of_file(TableFault::Format(format!("this is not CSV: {cause}"))),
     }
 }
 
 /// A field that is a feature.
-fn number(field: &str) -> Result<f64, Fault> {
+fn number(field: &str) -> Result<f64, TableFault> {
     match field.parse::<f64>() {
         Ok(number) if number.is_finite() => Ok(number),
         Ok(number) => Err(not_finite(field, number)),
-        Err(_) if field.is_empty() => Err(Fault::Missing),
+        Err(_) if field.is_empty() => Err(TableFault::Missing),
         Err(_) => match truth(field) {
             Some(truth) => Ok(f64::from(u8::from(truth))),
-            None => Err(Fault::NotANumber { found: field.to_owned() }),
+            None => Err(TableFault::NotANumber { found: field.to_owned() }),
         },
     }
 }
 
 /// What is wrong with a field that is read as no finite number: it says so, or its digits come to more than there is.
-fn not_finite(field: &str, number: f64) -> Fault {
+fn not_finite(field: &str, number: f64) -> TableFault {
     if field.contains(|c: char| c.is_ascii_digit()) {
-        Fault::TooLargeNumber { found: field.to_owned() }
+        TableFault::TooLargeNumber { found: field.to_owned() }
     } else {
-        Fault::NotFinite { found: shortest(number) }
+        TableFault::NotFinite { found: shortest(number) }
     }
 }
 
@@ -283,58 +284,65 @@ fn truth(field: &str) -> Option<bool> {
     if is("true") { Some(true) } else { is("false").then_some(false) }
 }
 
-/// Turns the texts of one target, in all parts, into what they all are: whole numbers, numbers, true and false; or leaves them texts.
-fn type_target(parts: &mut [&mut Cells], target: usize, name: &str, task: Option<TaskKind>) -> Result<(), TableError> {
+/// Turns the texts of one target, in all tables, into what they all are: whole numbers, numbers, true and false; or leaves them texts.
+fn type_target(
+    tables: &mut [&mut CsvTable],
+    target: usize,
+    name: &str,
+    task: Option<TaskKind>,
+) -> Result<(), TableError> {
     fn parsed<T>(texts: &[String], parse: impl Fn(&str) -> Option<T>) -> Vec<Option<T>> {
         texts.iter().map(|text| parse(text)).collect()
     }
     fn whole<T>(values: Vec<Option<T>>) -> Option<Vec<T>> {
         values.into_iter().collect()
     }
-    let texts: Vec<Vec<String>> = parts
+    let texts: Vec<Vec<String>> = tables
         .iter_mut()
-        .map(|cells| match std::mem::replace(&mut cells.part.targets[target], Column::Texts(Vec::new())) {
-            Column::Texts(texts) => texts,
-            other => unreachable!("targets are texts until they are typed, not {other:?}"),
+        .map(|csv_table| {
+            match std::mem::replace(&mut csv_table.table.targets[target], TargetColumn::Texts(Vec::new())) {
+                TargetColumn::Texts(texts) => texts,
+                other => unreachable!("targets are texts until they are typed, not {other:?}"),
+            }
         })
         .collect();
-    let typed = |make: &dyn Fn(&[String]) -> Option<Column>| -> Option<Vec<Column>> {
+    let typed = |make: &dyn Fn(&[String]) -> Option<TargetColumn>| -> Option<Vec<TargetColumn>> {
         texts.iter().map(|texts| make(texts)).collect()
     };
-    let integers = |texts: &[String]| whole(parsed(texts, |text| text.parse::<i64>().ok())).map(Column::Integers);
-    let floats = |texts: &[String]| whole(parsed(texts, |text| text.parse::<f64>().ok())).map(Column::Floats);
-    let truths = |texts: &[String]| whole(parsed(texts, truth)).map(Column::Bools);
+    let integers = |texts: &[String]| whole(parsed(texts, |text| text.parse::<i64>().ok())).map(TargetColumn::Integers);
+    let floats = |texts: &[String]| whole(parsed(texts, |text| text.parse::<f64>().ok())).map(TargetColumn::Floats);
+    let truths = |texts: &[String]| whole(parsed(texts, truth)).map(TargetColumn::Bools);
     let columns = match typed(&integers).or_else(|| typed(&truths)).or_else(|| typed(&floats)) {
         Some(columns) => columns,
         None => {
             // Names among numbers are a slip more often than they are names.
             let is_number = |text: &String| text.parse::<f64>().is_ok();
             if task != Some(TaskKind::Classification) && texts.iter().flatten().any(is_number) {
-                for (cells, texts) in parts.iter().zip(&texts) {
+                for (csv_table, texts) in tables.iter().zip(&texts) {
                     if let Some(row) = texts.iter().position(|text| !is_number(text)) {
-                        return Err(cells.wrong(name, row, Fault::MixedTarget { found: texts[row].clone() }));
+                        return Err(csv_table.wrong(name, row, TableFault::MixedTarget { found: texts[row].clone() }));
                     }
                 }
             }
-            texts.iter().map(|texts| Column::Texts(texts.clone())).collect()
+            texts.iter().map(|texts| TargetColumn::Texts(texts.clone())).collect()
         }
     };
-    for ((cells, column), texts) in parts.iter_mut().zip(columns).zip(&texts) {
-        if let Column::Floats(values) = &column
+    for ((csv_table, column), texts) in tables.iter_mut().zip(columns).zip(&texts) {
+        if let TargetColumn::Floats(values) = &column
             && let Some(row) = values.iter().position(|value| !value.is_finite())
         {
-            return Err(cells.wrong(name, row, not_finite(&texts[row], values[row])));
+            return Err(csv_table.wrong(name, row, not_finite(&texts[row], values[row])));
         }
-        cells.part.targets[target] = column;
+        csv_table.table.targets[target] = column;
     }
     Ok(())
 }
 
-impl Cells {
+impl CsvTable {
     /// The error of the value in `row` of the target `name`.
-    fn wrong(&self, name: &str, row: usize, fault: Fault) -> TableError {
-        let place = at(self.lines[row], Some(name.to_owned()));
-        TableError { key: self.part.key, path: self.part.path.clone(), place, fault: Box::new(fault) }
+    fn wrong(&self, name: &str, row: usize, fault: TableFault) -> TableError {
+        let position = at(self.lines[row], Some(name.to_owned()));
+        TableError { key: self.table.key, path: self.table.path.clone(), position, fault: Box::new(fault) }
     }
 }
 

@@ -46,14 +46,14 @@ impl Task {
 
 /// A part of the data as one run sees it: some of the shared rows, in an order of its own, perhaps scaled.
 #[derive(Debug, Clone, Copy)]
-pub struct View<'a> {
+pub struct SplitView<'a> {
     pub(super) rows: &'a Rows,
     /// Which of the rows; all of them, as they stand, where there is none.
     pub(super) order: Option<&'a [usize]>,
     pub(super) scaling: Option<&'a Scaling>,
 }
 
-impl<'a> View<'a> {
+impl<'a> SplitView<'a> {
     /// All `rows`, as they stand.
     pub fn of(rows: &'a Rows) -> Self {
         Self { rows, order: None, scaling: None }
@@ -176,19 +176,19 @@ mod tests {
     fn rows_are_gathered_in_any_order_as_shares_of_full_brightness() {
         let rows = Rows::of_images(vec![0, 255, 51, 102, 1, 2], &[7, 8, 9]);
         let (mut inputs, mut labels) = ([0.0_f64; 8], [0; 4]);
-        View::of(&rows).gather_inputs(&[1, 0, 1, 2], &mut inputs);
-        View::of(&rows).gather_classes(&[1, 0, 1, 2], &mut labels);
+        SplitView::of(&rows).gather_inputs(&[1, 0, 1, 2], &mut inputs);
+        SplitView::of(&rows).gather_classes(&[1, 0, 1, 2], &mut labels);
         let share = |byte: u8| f64::from(f32::from(byte) / 255.0);
         assert_eq!(inputs, [51, 102, 0, 255, 51, 102, 1, 2].map(share));
         assert_eq!(labels, [8, 7, 8, 9]);
-        View::of(&Rows::default()).gather_inputs(&[], &mut inputs);
+        SplitView::of(&Rows::default()).gather_inputs(&[], &mut inputs);
     }
 
     #[test]
     fn a_part_is_some_of_the_rows_in_its_own_order() {
         let targets = Targets::Values { values: vec![0.5, -0.5, 1.5, -1.5, 2.5, -2.5], targets: 2 };
         let rows = Rows { inputs: Inputs::Numbers(vec![10.0, 20.0, 30.0]), targets };
-        let part = View { order: Some(&[2, 0]), ..View::of(&rows) };
+        let part = SplitView { order: Some(&[2, 0]), ..SplitView::of(&rows) };
         assert_eq!((part.len(), rows.len()), (2, 3));
         let (mut inputs, mut values) = ([0.0_f32; 3], [0.0_f64; 6]);
         part.gather_inputs(&[0, 1, 0], &mut inputs);
@@ -201,19 +201,19 @@ mod tests {
     fn bytes_are_gathered_as_they_are() {
         let rows = Rows::of_images(vec![0, 255, 51, 0, 0, 2], &[7, 8, 9]);
         let mut bytes = [9; 4];
-        let part = View { order: Some(&[2, 0]), ..View::of(&rows) };
+        let part = SplitView { order: Some(&[2, 0]), ..SplitView::of(&rows) };
         part.gather_bytes(&[1, 0], &mut bytes);
         assert_eq!(bytes, [0, 255, 0, 2]);
         assert_eq!(part.bytes(), Some(255));
         assert!(!part.is_mostly_zero(), "half of them are not");
         let rows = Rows { inputs: Inputs::Numbers(vec![0.0, 0.0, 1.0]), ..rows };
-        assert_eq!(View::of(&rows).bytes(), None);
-        assert!(View::of(&rows).is_mostly_zero());
+        assert_eq!(SplitView::of(&rows).bytes(), None);
+        assert!(SplitView::of(&rows).is_mostly_zero());
     }
 
     #[test]
     #[should_panic(expected = "there is room for every row")]
     fn rows_are_not_gathered_into_less_room() {
-        View::of(&Rows::of_images(vec![1, 2], &[0])).gather_inputs(&[0, 0], &mut [0.0_f32; 3]);
+        SplitView::of(&Rows::of_images(vec![1, 2], &[0])).gather_inputs(&[0, 0], &mut [0.0_f32; 3]);
     }
 }

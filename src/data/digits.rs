@@ -61,7 +61,7 @@ mod tests {
     use flate2::bufread::GzDecoder;
 
     use super::*;
-    use crate::data::dataset::View;
+    use crate::data::dataset::SplitView;
     use crate::data::fingerprint;
 
     #[test]
@@ -79,7 +79,7 @@ mod tests {
         assert_eq!(counts, [178, 182, 177, 183, 181, 182, 181, 179, 174, 180]);
 
         let mut inputs = [0.0_f64; FEATURES];
-        View::of(&data.train).gather_inputs(&[0], &mut inputs);
+        SplitView::of(&data.train).gather_inputs(&[0], &mut inputs);
         assert_eq!(inputs[2..5], [5.0 / 16.0, 13.0 / 16.0, 9.0 / 16.0]);
     }
 

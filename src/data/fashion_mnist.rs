@@ -14,7 +14,7 @@ use serde::{Deserialize, Serialize};
 
 use super::dataset::{Dataset, Task};
 use super::fetch::{self, FetchError, Published};
-use super::{DataSource, Error, FileError, Idx, Info, Limits};
+use super::{DataSource, Error, Idx, IdxError, Info, Limits};
 
 /// The settings of `source = "fashion-mnist"`.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Default, Deserialize, Serialize, JsonSchema)]
@@ -66,7 +66,7 @@ pub enum FashionMnistError {
     )]
     NoCache,
     #[error(transparent)]
-    File(#[from] FileError),
+    File(#[from] IdxError),
 }
 
 fn names() -> String {

@@ -13,23 +13,25 @@ use flate2::bufread::MultiGzDecoder;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{DataSource, Dataset, Error, Info, Limits, Rows, Scalings, Task, are_too_many, counted, fingerprint};
+use super::{
+    DataSource, Dataset, Error, HalfOfTestData, Info, Limits, Rows, Scalings, Task, are_too_many, counted, fingerprint,
+};
 use crate::number::OutOfRange;
 use crate::settings::Settings;
 
 /// The settings of `source = "idx"`.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Deserialize, Serialize, JsonSchema)]
-#[serde(try_from = "Keys", into = "Keys")]
+#[serde(try_from = "IdxKeys", into = "IdxKeys")]
 pub struct Idx {
-    train: Pair,
-    test: Option<Pair>,
-    classes: Option<Classes>,
+    train: ImagesAndLabels,
+    test: Option<ImagesAndLabels>,
+    classes: Option<ByteClasses>,
 }
 
 /// The settings as they are written.
 #[derive(Deserialize, Serialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-struct Keys {
+struct IdxKeys {
     /// The training images: an IDX file of unsigned bytes with two dimensions or more, the first of which counts rows.
     /// A path is relative to the experiment file; whether a file is gzipped is seen from its content.
     train_images: PathBuf,
@@ -40,12 +42,12 @@ struct Keys {
     /// The test labels. Default: no test data.
     test_labels: Option<PathBuf>,
     /// The number of classes, 256 at most. Default: the largest label of the files + 1.
-    classes: Option<Classes>,
+    classes: Option<ByteClasses>,
 }
 
 /// Images and the labels that belong to them.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
-struct Pair {
+struct ImagesAndLabels {
     images: PathBuf,
     labels: PathBuf,
 }
@@ -54,9 +56,9 @@ struct Pair {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Deserialize, Serialize, JsonSchema)]
 #[serde(try_from = "i64")]
 #[schemars(extend("minimum" = 1, "maximum" = 256))]
-struct Classes(u16);
+struct ByteClasses(u16);
 
-impl TryFrom<i64> for Classes {
+impl TryFrom<i64> for ByteClasses {
     type Error = OutOfRange;
 
     fn try_from(value: i64) -> Result<Self, OutOfRange> {
@@ -67,30 +69,22 @@ impl TryFrom<i64> for Classes {
     }
 }
 
-/// One half of the test data without the other.
-#[derive(Debug, thiserror::Error)]
-#[error("`{given}` is given without `{missing}`: test data needs both")]
-struct HalfOfTestData {
-    given: &'static str,
-    missing: &'static str,
-}
-
-impl TryFrom<Keys> for Idx {
+impl TryFrom<IdxKeys> for Idx {
     type Error = HalfOfTestData;
 
-    fn try_from(keys: Keys) -> Result<Self, HalfOfTestData> {
+    fn try_from(keys: IdxKeys) -> Result<Self, HalfOfTestData> {
         let test = match (keys.test_images, keys.test_labels) {
-            (Some(images), Some(labels)) => Some(Pair { images, labels }),
+            (Some(images), Some(labels)) => Some(ImagesAndLabels { images, labels }),
             (None, None) => None,
             (Some(_), None) => return Err(HalfOfTestData { given: "test_images", missing: "test_labels" }),
             (None, Some(_)) => return Err(HalfOfTestData { given: "test_labels", missing: "test_images" }),
         };
-        let train = Pair { images: keys.train_images, labels: keys.train_labels };
+        let train = ImagesAndLabels { images: keys.train_images, labels: keys.train_labels };
         Ok(Self { train, test, classes: keys.classes })
     }
 }
 
-impl From<Idx> for Keys {
+impl From<Idx> for IdxKeys {
     fn from(Idx { train, test, classes }: Idx) -> Self {
         let (test_images, test_labels) = test.map(|test| (test.images, test.labels)).unzip();
         Self { train_images: train.images, train_labels: train.labels, test_images, test_labels, classes }
@@ -99,21 +93,21 @@ impl From<Idx> for Keys {
 
 /// A file that is not as it should be.
 #[derive(Debug, thiserror::Error)]
-#[error("`{}`{}: {fault}", path.display(), place(*offset, *gzipped))]
-pub struct FileError {
+#[error("`{}`{}: {fault}", path.display(), place(*offset, *is_gzipped))]
+pub struct IdxError {
     /// The setting that names the file.
     pub key: &'static str,
     pub path: PathBuf,
     /// Where, in bytes from the start: of what is unpacked, where the file is gzipped. None where it is not about a
     /// place.
     pub offset: Option<u64>,
-    pub gzipped: bool,
-    pub fault: Box<Fault>,
+    pub is_gzipped: bool,
+    pub fault: Box<IdxFault>,
 }
 
-fn place(offset: Option<u64>, gzipped: bool) -> String {
+fn place(offset: Option<u64>, is_gzipped: bool) -> String {
     match offset {
-        Some(offset) if gzipped => format!(" at byte {offset} of its unpacked content"),
+        Some(offset) if is_gzipped => format!(" at byte {offset} of its unpacked content"),
         Some(offset) => format!(" at byte {offset}"),
         None => String::new(),
     }
@@ -121,7 +115,7 @@ fn place(offset: Option<u64>, gzipped: bool) -> String {
 
 /// What is wrong with a file.
 #[derive(Debug, thiserror::Error)]
-pub enum Fault {
+pub enum IdxFault {
     #[error("cannot be read: {0}")]
     Unreadable(io::Error),
     #[error("this is not a file, but the path of an IDX file is expected")]
@@ -192,9 +186,9 @@ impl Idx {
     /// Training images, training labels, test images and test labels of ten classes.
     pub(super) fn of_ten_classes([train_images, train_labels, test_images, test_labels]: [PathBuf; 4]) -> Self {
         Self {
-            train: Pair { images: train_images, labels: train_labels },
-            test: Some(Pair { images: test_images, labels: test_labels }),
-            classes: Some(Classes(10)),
+            train: ImagesAndLabels { images: train_images, labels: train_labels },
+            test: Some(ImagesAndLabels { images: test_images, labels: test_labels }),
+            classes: Some(ByteClasses(10)),
         }
     }
 
@@ -202,7 +196,7 @@ impl Idx {
     ///
     /// # Errors
     /// The first thing that is wrong, in the order train before test, images before labels.
-    pub fn read(&self) -> Result<(Dataset, Info), FileError> {
+    pub fn read(&self) -> Result<(Dataset, Info), IdxError> {
         let (train, test) = rayon::join(
             || self.train.read("train_images", "train_labels"),
             || self.test.as_ref().map(|test| test.read("test_images", "test_labels")).transpose(),
@@ -213,7 +207,7 @@ impl Idx {
         {
             let (found, expected) = (test.images.row_shape().to_vec(), train.images.row_shape().to_vec());
             let of = train.images.path.clone();
-            return Err(test.images.fault(8, Fault::Shape { found, expected, of }));
+            return Err(test.images.fault(8, IdxFault::Shape { found, expected, of }));
         }
 
         let labels = || std::iter::once(&train.labels).chain(test.as_ref().map(|test| &test.labels));
@@ -221,7 +215,7 @@ impl Idx {
         let classes = self.classes.map_or(u16::from(largest) + 1, |classes| classes.0);
         for file in labels() {
             if let Some(index) = file.values.iter().position(|label| u16::from(*label) >= classes) {
-                let fault = Fault::Label { found: file.values[index], classes };
+                let fault = IdxFault::Label { found: file.values[index], classes };
                 return Err(file.fault(file.header() + index as u64, fault));
             }
         }
@@ -234,7 +228,7 @@ impl Idx {
         ];
         let fingerprint = fingerprint(&hashes, "");
         let features = train.images.row_shape().iter().map(|size| *size as usize).product();
-        let (train, test) = (train.into_rows(), test.map(Files::into_rows).unwrap_or_default());
+        let (train, test) = (train.into_rows(), test.map(IdxFiles::into_rows).unwrap_or_default());
         let (train_rows, test_rows) = (train.len() as u64, test.len() as u64);
         let task = Task::Classification { classes: classes.into() };
         let info = Info::unsplit(train_rows, test_rows, features, task, fingerprint);
@@ -242,26 +236,26 @@ impl Idx {
     }
 }
 
-impl Pair {
-    fn read(&self, images_key: &'static str, labels_key: &'static str) -> Result<Files, FileError> {
-        let images = File::read(images_key, &self.images, Role::Images)?;
-        let labels = File::read(labels_key, &self.labels, Role::Labels)?;
+impl ImagesAndLabels {
+    fn read(&self, images_key: &'static str, labels_key: &'static str) -> Result<IdxFiles, IdxError> {
+        let images = IdxFile::read(images_key, &self.images, IdxRole::Images)?;
+        let labels = IdxFile::read(labels_key, &self.labels, IdxRole::Labels)?;
         if images.sizes[0] != labels.sizes[0] {
             let of = images.path.clone();
             return Err(
-                labels.fault(4, Fault::Count { labels: labels.values.len(), images: images.sizes[0] as usize, of })
+                labels.fault(4, IdxFault::Count { labels: labels.values.len(), images: images.sizes[0] as usize, of })
             );
         }
-        Ok(Files { images, labels })
+        Ok(IdxFiles { images, labels })
     }
 }
 
-struct Files {
-    images: File,
-    labels: File,
+struct IdxFiles {
+    images: IdxFile,
+    labels: IdxFile,
 }
 
-impl Files {
+impl IdxFiles {
     fn into_rows(self) -> Rows {
         Rows::of_images(self.images.values, &self.labels.values)
     }
@@ -269,36 +263,41 @@ impl Files {
 
 /// What a file is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Role {
+enum IdxRole {
     Images,
     Labels,
 }
 
 /// A file, read.
 #[derive(Debug)]
-struct File {
+struct IdxFile {
     key: &'static str,
     path: PathBuf,
-    gzipped: bool,
+    is_gzipped: bool,
     /// blake3 of the bytes on disk.
     hash: blake3::Hash,
     sizes: Vec<u32>,
     values: Vec<u8>,
 }
 
-impl File {
-    fn read(key: &'static str, path: &Path, role: Role) -> Result<Self, FileError> {
-        let error =
-            |offset, gzipped, fault| FileError { key, path: path.to_owned(), offset, gzipped, fault: Box::new(fault) };
-        let unreadable = |cause| error(None, false, Fault::Unreadable(cause));
+impl IdxFile {
+    fn read(key: &'static str, path: &Path, role: IdxRole) -> Result<Self, IdxError> {
+        let error = |offset, is_gzipped, fault| IdxError {
+            key,
+            path: path.to_owned(),
+            offset,
+            is_gzipped,
+            fault: Box::new(fault),
+        };
+        let unreadable = |cause| error(None, false, IdxFault::Unreadable(cause));
         // A folder cannot be read, a pipe only once, and a device may never end.
         if !fs::metadata(path).map_err(unreadable)?.is_file() {
-            return Err(error(None, false, Fault::NotAFile));
+            return Err(error(None, false, IdxFault::NotAFile));
         }
         let bytes = fs::read(path).map_err(unreadable)?;
-        let gzipped = bytes.starts_with(&[0x1f, 0x8b]);
-        let (sizes, values) = parse(&bytes, role).map_err(|(offset, fault)| error(Some(offset), gzipped, fault))?;
-        Ok(Self { key, path: path.to_owned(), gzipped, hash: blake3::hash(&bytes), sizes, values })
+        let is_gzipped = bytes.starts_with(&[0x1f, 0x8b]);
+        let (sizes, values) = parse(&bytes, role).map_err(|(offset, fault)| error(Some(offset), is_gzipped, fault))?;
+        Ok(Self { key, path: path.to_owned(), is_gzipped, hash: blake3::hash(&bytes), sizes, values })
     }
 
     /// The sizes of a row's dimensions.
@@ -311,12 +310,12 @@ impl File {
         4 + 4 * self.sizes.len() as u64
     }
 
-    fn fault(&self, offset: u64, fault: Fault) -> FileError {
-        FileError {
+    fn fault(&self, offset: u64, fault: IdxFault) -> IdxError {
+        IdxError {
             key: self.key,
             path: self.path.clone(),
             offset: Some(offset),
-            gzipped: self.gzipped,
+            is_gzipped: self.is_gzipped,
             fault: Box::new(fault),
         }
     }
@@ -324,7 +323,7 @@ impl File {
 
 /// The sizes and values in a file's bytes, unpacked if they are gzipped; or what is wrong, and at which byte of the
 /// content.
-fn parse(file: &[u8], role: Role) -> Result<(Vec<u32>, Vec<u8>), (u64, Fault)> {
+fn parse(file: &[u8], role: IdxRole) -> Result<(Vec<u32>, Vec<u8>), (u64, IdxFault)> {
     if file.starts_with(&[0x1f, 0x8b]) {
         // Deflate makes at most 1032 bytes of one (zlib's technical details), so no header can ask for more than that.
         parse_content(MultiGzDecoder::new(file), file.len().saturating_mul(1032), role)
@@ -334,67 +333,69 @@ fn parse(file: &[u8], role: Role) -> Result<(Vec<u32>, Vec<u8>), (u64, Fault)> {
 }
 
 /// As [`parse`], for content of which there are at most `most` bytes.
-fn parse_content(mut content: impl Read, most: usize, role: Role) -> Result<(Vec<u32>, Vec<u8>), (u64, Fault)> {
+fn parse_content(mut content: impl Read, most: usize, role: IdxRole) -> Result<(Vec<u32>, Vec<u8>), (u64, IdxFault)> {
     let mut header = Vec::new();
     read_header(&mut content, &mut header, 4)?;
     let (magic, value_type, dimensions) = ([header[0], header[1]], header[2], header[3]);
     if magic != [0, 0] {
-        return Err((0, Fault::Magic { found: magic }));
+        return Err((0, IdxFault::Magic { found: magic }));
     }
     if value_type != 0x08 {
-        return Err((2, Fault::ValueType { found: value_type }));
+        return Err((2, IdxFault::ValueType { found: value_type }));
     }
     match (role, dimensions) {
-        (Role::Images, 2..) | (Role::Labels, 1) => {}
-        (Role::Images, found) => {
+        (IdxRole::Images, 2..) | (IdxRole::Labels, 1) => {}
+        (IdxRole::Images, found) => {
             let expected = "2 at least: the images, and what one image is made of";
-            return Err((3, Fault::Dimensions { found, expected }));
+            return Err((3, IdxFault::Dimensions { found, expected }));
         }
-        (Role::Labels, found) => return Err((3, Fault::Dimensions { found, expected: "1: labels are a plain list" })),
+        (IdxRole::Labels, found) => {
+            return Err((3, IdxFault::Dimensions { found, expected: "1: labels are a plain list" }));
+        }
     }
     read_header(&mut content, &mut header, 4 + 4 * usize::from(dimensions))?;
     let sizes: Vec<u32> =
         header[4..].chunks_exact(4).map(|bytes| u32::from_be_bytes([bytes[0], bytes[1], bytes[2], bytes[3]])).collect();
     if let Some(dimension) = sizes.iter().position(|size| *size == 0) {
-        return Err((4 + 4 * dimension as u64, Fault::Empty { dimension: dimension + 1 }));
+        return Err((4 + 4 * dimension as u64, IdxFault::Empty { dimension: dimension + 1 }));
     }
     let length = sizes.iter().try_fold(1_usize, |product, size| product.checked_mul(*size as usize));
     let mut values = Vec::new();
     // Bytes stay bytes: eight of them take the room of a number.
     let has_room = |length: usize| !are_too_many(length as u64 / 8, 1);
-    let fits = |length: &usize| has_room(*length) && values.try_reserve_exact((*length).min(most)).is_ok();
-    let Some(length) = length.filter(fits) else {
-        return Err((4, Fault::TooLarge { sizes }));
+    let is_possible = |length: &usize| has_room(*length) && values.try_reserve_exact((*length).min(most)).is_ok();
+    let Some(length) = length.filter(is_possible) else {
+        return Err((4, IdxFault::TooLarge { sizes }));
     };
 
     let start = header.len() as u64;
     let end = start + length as u64;
     read_until(&mut content, &mut values, length).map_err(|(offset, fault)| (start + offset, fault))?;
     if values.len() < length {
-        return Err((start + values.len() as u64, Fault::TooShort { expected: end, sizes }));
+        return Err((start + values.len() as u64, IdxFault::TooShort { expected: end, sizes }));
     }
     // One byte more says whether the content ends here; at its end, a gzip stream checks its sum, too.
     match content.read(&mut [0]) {
         Ok(0) => Ok((sizes, values)),
-        Ok(_) => Err((end, Fault::TooLong { sizes })),
-        Err(error) => Err((end, Fault::Gzip(error))),
+        Ok(_) => Err((end, IdxFault::TooLong { sizes })),
+        Err(error) => Err((end, IdxFault::Gzip(error))),
     }
 }
 
 /// Appends to `header` until there are `end` bytes.
-fn read_header(content: &mut dyn Read, header: &mut Vec<u8>, end: usize) -> Result<(), (u64, Fault)> {
+fn read_header(content: &mut dyn Read, header: &mut Vec<u8>, end: usize) -> Result<(), (u64, IdxFault)> {
     read_until(content, header, end)?;
     if header.len() < end {
-        return Err((header.len() as u64, Fault::HeaderEnds { expected: end as u64 }));
+        return Err((header.len() as u64, IdxFault::HeaderEnds { expected: end as u64 }));
     }
     Ok(())
 }
 
 /// Appends to `bytes` until there are `length`, or fewer where the content ends.
-fn read_until(content: &mut dyn Read, bytes: &mut Vec<u8>, length: usize) -> Result<(), (u64, Fault)> {
+fn read_until(content: &mut dyn Read, bytes: &mut Vec<u8>, length: usize) -> Result<(), (u64, IdxFault)> {
     // Bytes in memory cannot fail to be read: what fails is the unpacking.
     let result = content.take((length - bytes.len()) as u64).read_to_end(bytes);
-    result.map(|_| ()).map_err(|error| (bytes.len() as u64, Fault::Gzip(error)))
+    result.map(|_| ()).map_err(|error| (bytes.len() as u64, IdxFault::Gzip(error)))
 }
 
 #[cfg(test)]

@@ -8,6 +8,7 @@ pub mod dataset;
 mod digits;
 pub mod fashion_mnist;
 pub mod fetch;
+pub mod holdout;
 mod idx;
 mod mnist;
 pub mod moons;
@@ -18,7 +19,6 @@ pub mod parquet;
 pub mod rows;
 pub mod sine;
 pub mod spiral;
-pub mod split;
 pub mod synthetic;
 pub mod target;
 
@@ -28,31 +28,38 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
-pub use dataset::{Dataset, Task, View};
-pub use idx::{Fault, FileError, Idx};
+pub use dataset::{Dataset, SplitView, Task};
+pub use holdout::{Holdout, HoldoutError, Partition, Preparation};
+pub use idx::{Idx, IdxError, IdxFault};
 pub use normalize::{Normalize, Scalings};
 pub use rows::{Inputs, Rows, Targets};
-pub use split::{Partition, Preparation, Split, SplitError};
 
 use self::blobs::Blobs;
-use self::columns::TableError;
+use self::columns::{TableError, TableFault};
 use self::csv::Csv;
 use self::digits::Digits;
 use self::fashion_mnist::{FashionMnist, FashionMnistError};
 use self::mnist::Mnist;
 use self::moons::Moons;
 use self::normal::Normal;
-use self::npy::{Npy, NpyError};
+use self::npy::{Npy, NpyError, NpyFault};
 use self::parquet::Parquet;
 use self::sine::Sine;
 use self::spiral::Spiral;
 use crate::number::Count;
+use crate::one_table::one_table;
 use crate::seed::Seed;
 use crate::settings::Settings;
 
 /// The `[data]` section: a source, how much of it, and what each run does with the rows before it trains on them.
-#[derive(Debug, Clone, PartialEq, Eq, Hash, Deserialize, Serialize, JsonSchema)]
-pub struct Data(pub Limits, pub Preparation, pub Source);
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct Data {
+    pub limits: Limits,
+    pub preparation: Preparation,
+    pub source: Source,
+}
+
+one_table! { Data { limits: Limits, preparation: Preparation, source: Source } }
 
 /// How much of a source is used. Limits come first: what is cut off here is as if it were not there.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Default, Deserialize, Serialize, JsonSchema)]
@@ -171,18 +178,18 @@ pub trait DataSource {
 /// What the plan needs to know of the data.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Info {
-    /// Rows that are trained on, after limits and splits.
+    /// Rows that are trained on, after limits and holdout.
     pub train_rows: u64,
     /// Rows set aside for validation; 0 where there are none.
     pub validation_rows: u64,
-    /// After limits and splits; 0 where there is no test data.
+    /// After limits and holdout; 0 where there is no test data.
     pub test_rows: u64,
     pub features: usize,
     pub task: Task,
     /// What the classes are called, in the order of their numbers; empty where they have no names but their numbers.
     pub class_names: Vec<String>,
     /// Whether all columns of a table but the target are used, in their order; true for all other sources.
-    pub all_columns: bool,
+    pub has_all_columns: bool,
     /// blake3 of the files' bytes, or a constant for what is built in; 16 hexadecimal digits.
     pub fingerprint: String,
 }
@@ -198,7 +205,16 @@ impl Info {
     ) -> Self {
         let fingerprint = fingerprint.into();
         let class_names = Vec::new();
-        Self { train_rows, validation_rows: 0, test_rows, features, task, class_names, all_columns: true, fingerprint }
+        Self {
+            train_rows,
+            validation_rows: 0,
+            test_rows,
+            features,
+            task,
+            class_names,
+            has_all_columns: true,
+            fingerprint,
+        }
     }
 
     /// `0 = setosa, 1 = versicolor`, where the names are no numbers from 0 on themselves; the first ones where they are many.
@@ -221,7 +237,7 @@ impl Info {
 #[derive(Debug, Error)]
 pub enum Error {
     #[error(transparent)]
-    File(#[from] FileError),
+    File(#[from] IdxError),
     #[error(transparent)]
     Table(#[from] TableError),
     #[error(transparent)]
@@ -229,7 +245,7 @@ pub enum Error {
     #[error(transparent)]
     FashionMnist(#[from] FashionMnistError),
     #[error(transparent)]
-    Split(#[from] SplitError),
+    Holdout(#[from] HoldoutError),
     #[error("`{key}` is {asked}, but {}", there_are(*there, "row"))]
     TooFewRows { key: &'static str, asked: u64, there: u64 },
     #[error("`test_rows` is given, but there is no test data")]
@@ -249,7 +265,7 @@ impl Error {
             Self::File(error) => error.key,
             Self::Table(error) => error.key,
             Self::Npy(error) => error.key,
-            Self::Split(error) => error.key(),
+            Self::Holdout(error) => error.key(),
             Self::TooFewRows { key, .. } => key,
             Self::NoTestData => "test_rows",
             Self::TooLarge { rows, features } if *features as u64 > *rows => "features",
@@ -263,9 +279,9 @@ impl Error {
     /// Whether the file that [`key`](Self::key) names cannot be had, whatever else the section says.
     pub fn is_of_the_file(&self) -> bool {
         match self {
-            Self::File(error) => matches!(*error.fault, idx::Fault::Unreadable(_) | idx::Fault::NotAFile),
-            Self::Table(error) => matches!(*error.fault, columns::Fault::Unreadable(_) | columns::Fault::NotAFile),
-            Self::Npy(error) => matches!(*error.fault, npy::Fault::File(_)),
+            Self::File(error) => matches!(*error.fault, IdxFault::Unreadable(_) | IdxFault::NotAFile),
+            Self::Table(error) => matches!(*error.fault, TableFault::Unreadable(_) | TableFault::NotAFile),
+            Self::Npy(error) => matches!(*error.fault, NpyFault::File(_)),
             Self::FashionMnist(_) => true,
             _ => false,
         }
@@ -274,7 +290,7 @@ impl Error {
     /// What to do, where the error itself does not say it.
     pub fn help(&self) -> Option<&'static str> {
         match self {
-            Self::Split(error) => Some(error.help()),
+            Self::Holdout(error) => Some(error.help()),
             Self::NoTestData => Some("to set some of the rows aside as test data, take `test_share`"),
             Self::TooLarge { .. } => Some("take fewer `rows` or `features`"),
             Self::TooManyCenters { .. } => Some("take fewer `classes` or `features`"),
@@ -287,28 +303,43 @@ impl Error {
     }
 }
 
+/// One half of the test data without the other.
+#[derive(Debug, Error)]
+#[error("`{given}` is given without `{missing}`: test data needs both")]
+struct HalfOfTestData {
+    given: &'static str,
+    missing: &'static str,
+}
+
 /// More numbers than this are neither made nor read: 16 GiB.
 const MOST_NUMBERS: u64 = 1 << 31;
+
+impl From<Source> for Data {
+    /// All rows as the source has them.
+    fn from(source: Source) -> Self {
+        Self { limits: Limits::default(), preparation: Preparation::default(), source }
+    }
+}
 
 impl Data {
     /// Makes relative paths start at `folder`.
     pub fn resolve(&mut self, folder: &Path) {
-        with_source!(&mut self.2, source => source.resolve(folder));
+        with_source!(&mut self.source, source => source.resolve(folder));
     }
 
     /// The same data, saying how many rows it has where it says nothing of that. `info` is what is known of it.
     pub fn with_limits(mut self, info: &Info) -> Self {
-        let made_test_rows = if self.1.split.makes_test_data() { info.test_rows } else { 0 };
+        let made_test_rows = if self.preparation.holdout.has_test_rows() { info.test_rows } else { 0 };
         let train_rows = Count::new(info.train_rows + info.validation_rows + made_test_rows);
         let test_rows = Count::new(info.test_rows - made_test_rows);
-        let Limits { train_rows: train, test_rows: test } = self.0;
-        self.0 = Limits { train_rows: train.or(train_rows.ok()), test_rows: test.or(test_rows.ok()) };
+        let Limits { train_rows: train, test_rows: test } = self.limits;
+        self.limits = Limits { train_rows: train.or(train_rows.ok()), test_rows: test.or(test_rows.ok()) };
         self
     }
 
     /// What names the rows that are loaded: data that differ in nothing but what runs do with the rows have them in common.
     pub fn rows(&self) -> (&Limits, &Source) {
-        (&self.0, &self.2)
+        (&self.limits, &self.source)
     }
 
     /// How many bytes a number takes in memory.
@@ -316,21 +347,21 @@ impl Data {
         fn of<S: DataSource>(_: &S) -> u64 {
             S::BYTES_PER_VALUE
         }
-        with_source!(&self.2, source => of(source))
+        with_source!(&self.source, source => of(source))
     }
 
     /// What the plan needs to know. Nothing is unpacked, computed or fetched for what the program knows; the user's own files
     /// are read and checked.
     ///
     /// # Errors
-    /// [`enum@Error`], for files that are not as they should be, and for limits and splits beyond what is there.
+    /// [`enum@Error`], for files that are not as they should be, and for limits and holdout beyond what is there.
     pub fn info(&self) -> Result<Info, Error> {
-        let whole = with_source!(&self.2, source => source.info())?;
-        let (train_rows, test_rows) = self.0.apply(&whole)?;
-        Ok(self.1.split.apply(Info { train_rows, test_rows, ..whole })?)
+        let whole = with_source!(&self.source, source => source.info())?;
+        let (train_rows, test_rows) = self.limits.apply(&whole)?;
+        Ok(self.preparation.holdout.apply(Info { train_rows, test_rows, ..whole })?)
     }
 
-    /// The rows themselves, limits applied; splits are the business of each run.
+    /// The rows themselves, limits applied; the holdout is the business of each run.
     ///
     /// # Errors
     /// As [`info`](Self::info), and where files cannot be fetched.
@@ -350,8 +381,8 @@ impl Data {
     }
 
     fn read(&self) -> Result<(Dataset, String), Error> {
-        let (mut dataset, whole) = with_source!(&self.2, source => source.load(&self.0))?;
-        let (train_rows, test_rows) = self.0.apply(&whole)?;
+        let (mut dataset, whole) = with_source!(&self.source, source => source.load(&self.limits))?;
+        let (train_rows, test_rows) = self.limits.apply(&whole)?;
         dataset.train.truncate(train_rows as usize);
         dataset.test.truncate(test_rows as usize);
         Ok((dataset, whole.fingerprint))
@@ -359,7 +390,7 @@ impl Data {
 
     /// How many rows are put in a random order to set some of them aside; 0 where none are.
     pub fn rows_in_order(&self, info: &Info) -> u64 {
-        let set_aside_for_test = if self.1.split.makes_test_data() { info.test_rows } else { 0 };
+        let set_aside_for_test = if self.preparation.holdout.has_test_rows() { info.test_rows } else { 0 };
         match info.validation_rows + set_aside_for_test {
             0 => 0,
             set_aside => info.train_rows + set_aside,
@@ -368,29 +399,29 @@ impl Data {
 
     /// How many Gaussians a NumPy script draws for the data: those of noise, which [`draw_in_script`](Self::draw_in_script) makes the script's.
     pub fn drawn_by_scripts(&self) -> u64 {
-        with_source!(&self.2, source => DataSource::drawn_by_scripts(source))
+        with_source!(&self.source, source => DataSource::drawn_by_scripts(source))
     }
 
     /// Makes noise what a NumPy script with this seed draws first. Other data stays what it is.
     pub fn draw_in_script(&mut self, seed: Seed) {
-        with_source!(&mut self.2, source => DataSource::draw_in_script(source, seed));
+        with_source!(&mut self.source, source => DataSource::draw_in_script(source, seed));
     }
 
-    /// Writes `data`, the numbers of rows that limits and splits come to, `normalize`, and what a source has settings for and
+    /// Writes `data`, the numbers of rows that limits and holdout come to, `normalize`, and what a source has settings for and
     /// the fingerprint says nothing of.
     pub fn settings(&self, info: &Info, settings: &mut Settings) {
         fn name<S: DataSource>(_: &S) -> &'static str {
             S::NAME
         }
-        settings.set("data", with_source!(&self.2, source => name(source)));
-        with_source!(&self.2, source => source.settings(info, settings));
+        settings.set("data", with_source!(&self.source, source => name(source)));
+        with_source!(&self.source, source => source.settings(info, settings));
         settings.set("train_rows", info.train_rows);
         settings.set("test_rows", info.test_rows);
         if info.validation_rows > 0 {
             settings.set("validation_rows", info.validation_rows);
         }
-        if self.1.normalize != Normalize::None {
-            settings.set_written("normalize", &self.1.normalize, |word| word);
+        if self.preparation.normalize != Normalize::None {
+            settings.set_written("normalize", &self.preparation.normalize, |word| word);
         }
     }
 }

@@ -58,7 +58,7 @@ impl Synthetic for Normal {
     }
 
     fn draw(&self) -> Rows {
-        match self.script.and_then(numpy::seed).map(numpy::Generator::new) {
+        match self.script.and_then(numpy::seed).map(numpy::NumpyGenerator::new) {
             Some(mut generator) => self.from_gaussians(|| generator.gaussian()),
             None => {
                 let mut generator = self.seed.stream(Purpose::Data(0)).at(0);

@@ -77,10 +77,10 @@ fn each_value(rows: &Rows, order: Option<&[usize]>, mut visit: impl FnMut(usize,
 
 /// What was measured of the rows of a dataset: runs that train on the same ones share it.
 #[derive(Debug, Default)]
-pub struct Scalings(Mutex<HashMap<Key, Arc<OnceLock<Arc<Scaling>>>>>);
+pub struct Scalings(Mutex<HashMap<ScalingKey, Arc<OnceLock<Arc<Scaling>>>>>);
 
 /// What a scaling was measured for, and on which rows: all, or those of an order with this hash.
-type Key = (Normalize, Option<blake3::Hash>);
+type ScalingKey = (Normalize, Option<blake3::Hash>);
 
 /// Bytes of scalings that are kept, about; then all are forgotten. A thousand splits of MNIST take 13 MB.
 const MOST_KEPT: usize = 16 << 20;
@@ -163,7 +163,7 @@ impl Scaling {
 
 #[cfg(test)]
 mod tests {
-    use super::super::dataset::View;
+    use super::super::dataset::SplitView;
     use super::super::rows::Targets;
     use super::*;
 
@@ -177,7 +177,7 @@ mod tests {
         let rows = rows();
         let scaling = Scalings::default().measured_on(normalize, &rows, order);
         let mut inputs = vec![0.0; 3 * picked.len()];
-        View { scaling: scaling.as_deref(), ..View::of(&rows) }.gather_inputs(picked, &mut inputs);
+        SplitView { scaling: scaling.as_deref(), ..SplitView::of(&rows) }.gather_inputs(picked, &mut inputs);
         inputs
     }
 

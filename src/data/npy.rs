@@ -11,24 +11,24 @@ use serde::{Deserialize, Serialize};
 
 use super::dataset::Dataset;
 use super::rows::{Inputs, Rows};
-use super::target::{self, Column, Resolved, TargetError, TaskKind};
-use super::{DataSource, Error, Info, Limits, Scalings, are_too_many, counted, fingerprint};
+use super::target::{self, Resolved, TargetColumn, TargetError, TaskKind};
+use super::{DataSource, Error, HalfOfTestData, Info, Limits, Scalings, are_too_many, counted, fingerprint};
 use crate::number::shortest;
 use crate::settings::Settings;
 
 /// The settings of `source = "npy"`.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Deserialize, Serialize, JsonSchema)]
-#[serde(try_from = "Keys", into = "Keys")]
+#[serde(try_from = "NpyKeys", into = "NpyKeys")]
 pub struct Npy {
-    train: Pair,
-    test: Option<Pair>,
+    train: InputsAndTargets,
+    test: Option<InputsAndTargets>,
     task: Option<TaskKind>,
 }
 
 /// The settings as they are written.
 #[derive(Deserialize, Serialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-struct Keys {
+struct NpyKeys {
     /// The training inputs: an array of numbers, [rows, ...]; what belongs to a row is fed in C order. A path is relative to the
     /// experiment file.
     features: PathBuf,
@@ -45,34 +45,26 @@ struct Keys {
 
 /// Inputs and the targets that belong to them.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
-struct Pair {
+struct InputsAndTargets {
     features: PathBuf,
     targets: PathBuf,
 }
 
-/// One half of the test data without the other.
-#[derive(Debug, thiserror::Error)]
-#[error("`{given}` is given without `{missing}`: test data needs both")]
-struct HalfOfTestData {
-    given: &'static str,
-    missing: &'static str,
-}
-
-impl TryFrom<Keys> for Npy {
+impl TryFrom<NpyKeys> for Npy {
     type Error = HalfOfTestData;
 
-    fn try_from(keys: Keys) -> Result<Self, HalfOfTestData> {
+    fn try_from(keys: NpyKeys) -> Result<Self, HalfOfTestData> {
         let test = match (keys.test_features, keys.test_targets) {
-            (Some(features), Some(targets)) => Some(Pair { features, targets }),
+            (Some(features), Some(targets)) => Some(InputsAndTargets { features, targets }),
             (None, None) => None,
             (Some(_), None) => return Err(HalfOfTestData { given: "test_features", missing: "test_targets" }),
             (None, Some(_)) => return Err(HalfOfTestData { given: "test_targets", missing: "test_features" }),
         };
-        Ok(Self { train: Pair { features: keys.features, targets: keys.targets }, test, task: keys.task })
+        Ok(Self { train: InputsAndTargets { features: keys.features, targets: keys.targets }, test, task: keys.task })
     }
 }
 
-impl From<Npy> for Keys {
+impl From<Npy> for NpyKeys {
     fn from(Npy { train, test, task }: Npy) -> Self {
         let (test_features, test_targets) = test.map(|test| (test.features, test.targets)).unzip();
         Self { features: train.features, targets: train.targets, test_features, test_targets, task }
@@ -86,14 +78,14 @@ pub struct NpyError {
     /// The setting that is to blame.
     pub key: &'static str,
     pub path: PathBuf,
-    pub fault: Box<Fault>,
+    pub fault: Box<NpyFault>,
 }
 
 /// What is wrong with an array.
 #[derive(Debug, thiserror::Error)]
-pub enum Fault {
+pub enum NpyFault {
     #[error(transparent)]
-    File(super::columns::Fault),
+    File(super::columns::TableFault),
     #[error("this is no .npy file: it does not begin with the bytes 93 4e 55 4d 50 59 (`numpy.save` writes them)")]
     Magic,
     #[error("the file is of version {0} of the format, and 1 to 3 are read")]
@@ -155,18 +147,18 @@ impl Npy {
         {
             let (of, rows_of) = (shape(&train.shape), self.train.features.display());
             let expected = format!("{of} as in `{rows_of}`, whatever the number of rows");
-            let fault = Box::new(Fault::Shape { found: test.shape.clone(), expected });
+            let fault = Box::new(NpyFault::Shape { found: test.shape.clone(), expected });
             return Err(NpyError { key: "test_features", path: pair.features.clone(), fault });
         }
         let resolved = target::resolve(&train.targets, test.as_ref().map(|test| test.targets.as_slice()), self.task);
         let Resolved { task, train: train_targets, test: test_targets, class_names } = resolved.map_err(|misfit| {
             let (key, path) = match &self.test {
-                Some(test) if misfit.of_test => ("test_targets", &test.targets),
+                Some(test) if misfit.is_of_test => ("test_targets", &test.targets),
                 _ => ("targets", &self.train.targets),
             };
             NpyError { key, path: path.clone(), fault: Box::new(misfit.error.into()) }
         })?;
-        let hashes = |part: Option<&Part>| [part.map(|part| part.hashes[0]), part.map(|part| part.hashes[1])];
+        let hashes = |arrays: Option<&LoadedArrays>| [0, 1].map(|index| arrays.map(|arrays| arrays.hashes[index]));
         let fingerprint = fingerprint([hashes(Some(&train)), hashes(test.as_ref())].as_flattened(), "");
         let features = train.features;
         let test =
@@ -177,18 +169,18 @@ impl Npy {
     }
 }
 
-/// A part of the data, read.
-struct Part {
+/// The arrays of a split, read.
+struct LoadedArrays {
     /// blake3 of the bytes on disk, inputs and targets.
     hashes: [blake3::Hash; 2],
     features: usize,
     shape: Vec<usize>,
     inputs: Inputs,
-    targets: Vec<Column>,
+    targets: Vec<TargetColumn>,
 }
 
-impl Pair {
-    fn read(&self, features_key: &'static str, targets_key: &'static str) -> Result<Part, NpyError> {
+impl InputsAndTargets {
+    fn read(&self, features_key: &'static str, targets_key: &'static str) -> Result<LoadedArrays, NpyError> {
         let wrong = |key, path: &Path, fault| NpyError { key, path: path.to_owned(), fault: Box::new(fault) };
         let of_features = |fault| wrong(features_key, &self.features, fault);
         let of_targets = |fault| wrong(targets_key, &self.targets, fault);
@@ -201,7 +193,7 @@ impl Pair {
             }
             _ => {
                 let expected = "two dimensions or more, rows first, and none of size 0".to_owned();
-                return Err(of_features(Fault::Shape { found: shape, expected }));
+                return Err(of_features(NpyFault::Shape { found: shape, expected }));
             }
         };
         let inputs = array.into_inputs().map_err(of_features)?;
@@ -209,14 +201,14 @@ impl Pair {
         let (array, targets_hash) = Array::read(&self.targets).map_err(of_targets)?;
         if !matches!(array.shape.as_slice(), [_] | [_, _]) || array.shape.contains(&0) {
             let expected = "one dimension, or two (rows and targets), and none of size 0".to_owned();
-            return Err(of_targets(Fault::Shape { found: array.shape, expected }));
+            return Err(of_targets(NpyFault::Shape { found: array.shape, expected }));
         }
         if array.shape[0] != rows {
             let (targets, of) = (array.shape[0], self.features.clone());
-            return Err(of_targets(Fault::Count { targets, features: rows, of }));
+            return Err(of_targets(NpyFault::Count { targets, features: rows, of }));
         }
         let targets = array.into_columns().map_err(of_targets)?;
-        Ok(Part { hashes: [features_hash, targets_hash], features, shape, inputs, targets })
+        Ok(LoadedArrays { hashes: [features_hash, targets_hash], features, shape, inputs, targets })
     }
 }
 
@@ -224,11 +216,11 @@ impl Pair {
 #[derive(Debug, PartialEq)]
 struct Array {
     shape: Vec<usize>,
-    values: Values,
+    values: ArrayValues,
 }
 
 #[derive(Debug, PartialEq)]
-enum Values {
+enum ArrayValues {
     Bools(Vec<bool>),
     Bytes(Vec<u8>),
     Integers(Vec<i64>),
@@ -239,31 +231,31 @@ enum Values {
 #[derive(Debug, PartialEq)]
 struct Header {
     descr: String,
-    fortran_order: bool,
+    is_fortran_order: bool,
     shape: Vec<usize>,
 }
 
 impl Array {
-    fn read(path: &Path) -> Result<(Self, blake3::Hash), Fault> {
-        let bytes = super::columns::read_file(path).map_err(Fault::File)?;
+    fn read(path: &Path) -> Result<(Self, blake3::Hash), NpyFault> {
+        let bytes = super::columns::read_file(path).map_err(NpyFault::File)?;
         Ok((Self::parse(&bytes)?, blake3::hash(&bytes)))
     }
 
-    fn parse(bytes: &[u8]) -> Result<Self, Fault> {
+    fn parse(bytes: &[u8]) -> Result<Self, NpyFault> {
         let (header, begin) = header(bytes)?;
-        let Header { descr, fortran_order, shape } = header;
+        let Header { descr, is_fortran_order, shape } = header;
         let (order, code) = descr.split_at_checked(1).unwrap_or_default();
         let is_big = match order {
             "<" | "|" => false,
             ">" => true,
-            _ => return Err(Fault::ValueType(descr)),
+            _ => return Err(NpyFault::ValueType(descr)),
         };
         let width = match code {
             "b1" | "i1" | "u1" => 1,
             "i2" | "u2" => 2,
             "i4" | "u4" | "f4" => 4,
             "i8" | "u8" | "f8" => 8,
-            _ => return Err(Fault::ValueType(descr)),
+            _ => return Err(NpyFault::ValueType(descr)),
         };
         let values = shape.iter().try_fold(width as u128, |product, &size| product.checked_mul(size as u128));
         let content = &bytes[begin..];
@@ -271,15 +263,15 @@ impl Array {
             Some(length) if length == content.len() as u128 => {}
             length => {
                 let expected = length.unwrap_or(u128::MAX).saturating_add(begin as u128);
-                return Err(Fault::Length { found: bytes.len(), expected, sizes: shape, header: begin });
+                return Err(NpyFault::Length { found: bytes.len(), expected, sizes: shape, header: begin });
             }
         }
         if are_too_many((content.len() / width) as u64, 1) {
-            return Err(Fault::File(super::columns::Fault::TooLarge));
+            return Err(NpyFault::File(super::columns::TableFault::TooLarge));
         }
         // A value's bytes, the least significant one first.
         let each = |visit: &mut dyn FnMut([u8; 8])| {
-            for place in Places::new(&shape, fortran_order) {
+            for place in ValueOffsets::new(&shape, is_fortran_order) {
                 let mut word = [0; 8];
                 word[..width].copy_from_slice(&content[place * width..][..width]);
                 if is_big {
@@ -293,12 +285,12 @@ impl Array {
             "b1" => {
                 let mut values = Vec::with_capacity(count);
                 each(&mut |word| values.push(word[0] != 0));
-                Values::Bools(values)
+                ArrayValues::Bools(values)
             }
             "u1" => {
                 let mut values = Vec::with_capacity(count);
                 each(&mut |word| values.push(word[0]));
-                Values::Bytes(values)
+                ArrayValues::Bytes(values)
             }
             "f4" | "f8" => {
                 let mut values = Vec::with_capacity(count);
@@ -306,7 +298,7 @@ impl Array {
                     let bits = u64::from_le_bytes(word);
                     values.push(if width == 4 { f64::from(f32::from_bits(bits as u32)) } else { f64::from_bits(bits) });
                 });
-                Values::Floats(values)
+                ArrayValues::Floats(values)
             }
             _ => {
                 let (unused, signed) = (64 - 8 * width as u32, code.starts_with('i'));
@@ -317,44 +309,46 @@ impl Array {
                     values.push(if signed { (bits << unused) as i64 >> unused } else { bits as i64 });
                 });
                 if too_large {
-                    return Err(Fault::Large);
+                    return Err(NpyFault::Large);
                 }
-                Values::Integers(values)
+                ArrayValues::Integers(values)
             }
         };
         Ok(Self { shape, values })
     }
 
     /// As what goes in. Bytes stay bytes; whole numbers beyond 2^53 are rounded.
-    fn into_inputs(self) -> Result<Inputs, Fault> {
+    fn into_inputs(self) -> Result<Inputs, NpyFault> {
         Ok(match self.values {
-            Values::Bytes(values) => Inputs::Bytes { values, full: 1 },
-            Values::Bools(values) => Inputs::Bytes { values: values.into_iter().map(u8::from).collect(), full: 1 },
-            Values::Integers(values) => Inputs::Numbers(values.into_iter().map(|value| value as f64).collect()),
-            Values::Floats(values) => Inputs::Numbers(finite(values, &self.shape)?),
+            ArrayValues::Bytes(values) => Inputs::Bytes { values, full: 1 },
+            ArrayValues::Bools(values) => Inputs::Bytes { values: values.into_iter().map(u8::from).collect(), full: 1 },
+            ArrayValues::Integers(values) => Inputs::Numbers(values.into_iter().map(|value| value as f64).collect()),
+            ArrayValues::Floats(values) => Inputs::Numbers(finite(values, &self.shape)?),
         })
     }
 
     /// As targets, one column for each: `[rows]` or `[rows, targets]`.
-    fn into_columns(self) -> Result<Vec<Column>, Fault> {
+    fn into_columns(self) -> Result<Vec<TargetColumn>, NpyFault> {
         fn columns<T: Clone>(values: &[T], targets: usize) -> impl Iterator<Item = Vec<T>> {
             (0..targets).map(move |target| values.iter().skip(target).step_by(targets).cloned().collect())
         }
         let targets = self.shape.get(1).copied().unwrap_or(1);
         Ok(match self.values {
-            Values::Bools(values) => columns(&values, targets).map(Column::Bools).collect(),
-            Values::Bytes(values) => {
+            ArrayValues::Bools(values) => columns(&values, targets).map(TargetColumn::Bools).collect(),
+            ArrayValues::Bytes(values) => {
                 let values: Vec<i64> = values.into_iter().map(i64::from).collect();
-                columns(&values, targets).map(Column::Integers).collect()
+                columns(&values, targets).map(TargetColumn::Integers).collect()
             }
-            Values::Integers(values) => columns(&values, targets).map(Column::Integers).collect(),
-            Values::Floats(values) => columns(&finite(values, &self.shape)?, targets).map(Column::Floats).collect(),
+            ArrayValues::Integers(values) => columns(&values, targets).map(TargetColumn::Integers).collect(),
+            ArrayValues::Floats(values) => {
+                columns(&finite(values, &self.shape)?, targets).map(TargetColumn::Floats).collect()
+            }
         })
     }
 }
 
 /// The values, where all are finite; the first that is not, and its index.
-fn finite(values: Vec<f64>, shape: &[usize]) -> Result<Vec<f64>, Fault> {
+fn finite(values: Vec<f64>, shape: &[usize]) -> Result<Vec<f64>, NpyFault> {
     let Some(mut place) = values.iter().position(|value| !value.is_finite()) else { return Ok(values) };
     let found = shortest(values[place]);
     let mut index = vec![0; shape.len()];
@@ -362,11 +356,11 @@ fn finite(values: Vec<f64>, shape: &[usize]) -> Result<Vec<f64>, Fault> {
         *index = place % size;
         place /= size;
     }
-    Err(Fault::NotFinite { found, index })
+    Err(NpyFault::NotFinite { found, index })
 }
 
 /// Where the values of an array stand in the file, in C order: the last index runs fastest.
-struct Places<'a> {
+struct ValueOffsets<'a> {
     shape: &'a [usize],
     /// How far apart two values are that differ by one in an index.
     strides: Vec<usize>,
@@ -374,8 +368,8 @@ struct Places<'a> {
     next: Option<usize>,
 }
 
-impl<'a> Places<'a> {
-    fn new(shape: &'a [usize], fortran_order: bool) -> Self {
+impl<'a> ValueOffsets<'a> {
+    fn new(shape: &'a [usize], is_fortran_order: bool) -> Self {
         let mut strides = vec![1; shape.len()];
         let mut stride = 1;
         let mut set = |(size, of): (&usize, &mut usize)| {
@@ -383,7 +377,7 @@ impl<'a> Places<'a> {
             // No product of sizes is too large but that of an array without values.
             stride = stride.wrapping_mul(*size);
         };
-        if fortran_order {
+        if is_fortran_order {
             shape.iter().zip(&mut strides).for_each(&mut set);
         } else {
             shape.iter().zip(&mut strides).rev().for_each(&mut set);
@@ -393,7 +387,7 @@ impl<'a> Places<'a> {
     }
 }
 
-impl Iterator for Places<'_> {
+impl Iterator for ValueOffsets<'_> {
     type Item = usize;
 
     fn next(&mut self) -> Option<usize> {
@@ -415,11 +409,11 @@ impl Iterator for Places<'_> {
 }
 
 /// The header, and where the values begin.
-fn header(bytes: &[u8]) -> Result<(Header, usize), Fault> {
+fn header(bytes: &[u8]) -> Result<(Header, usize), NpyFault> {
     if !bytes.starts_with(b"\x93NUMPY") {
-        return Err(Fault::Magic);
+        return Err(NpyFault::Magic);
     }
-    let ends = || Fault::Header("the file ends within it".to_owned());
+    let ends = || NpyFault::Header("the file ends within it".to_owned());
     let (length, begin) = match *bytes.get(6).ok_or_else(ends)? {
         1 => {
             let length = bytes.get(8..10).ok_or_else(ends)?;
@@ -429,17 +423,17 @@ fn header(bytes: &[u8]) -> Result<(Header, usize), Fault> {
             let length = bytes.get(8..12).ok_or_else(ends)?;
             (u32::from_le_bytes([length[0], length[1], length[2], length[3]]), 12)
         }
-        version => return Err(Fault::Version(version)),
+        version => return Err(NpyFault::Version(version)),
     };
     let end = begin + length as usize;
     let text = std::str::from_utf8(bytes.get(begin..end).ok_or_else(ends)?);
-    let text = text.map_err(|_| Fault::Header("it is not text".to_owned()))?;
-    Ok((dictionary(text).map_err(Fault::Header)?, end))
+    let text = text.map_err(|_| NpyFault::Header("it is not text".to_owned()))?;
+    Ok((dictionary(text).map_err(NpyFault::Header)?, end))
 }
 
 /// Reads `{'descr': '<f8', 'fortran_order': False, 'shape': (3, 4), }`, the keys in any order.
 fn dictionary(text: &str) -> Result<Header, String> {
-    let (mut descr, mut fortran_order, mut shape) = (None, None, None);
+    let (mut descr, mut is_fortran_order, mut shape) = (None, None, None);
     let mut rest = text.trim().strip_prefix('{').ok_or("it does not begin with `{`")?.trim_start();
     while !rest.starts_with('}') {
         let (key, after) = quoted(rest).ok_or_else(|| format!("expected a key at `{rest}`"))?;
@@ -455,7 +449,7 @@ fn dictionary(text: &str) -> Result<Header, String> {
                     .into_iter()
                     .find_map(|(word, truth)| rest.strip_prefix(word).map(|after| (truth, after)));
                 let (truth, after) = truth.ok_or_else(|| unknown(rest))?;
-                (fortran_order, rest) = (Some(truth), after);
+                (is_fortran_order, rest) = (Some(truth), after);
             }
             "shape" => {
                 let (sizes, after) =
@@ -472,7 +466,7 @@ fn dictionary(text: &str) -> Result<Header, String> {
     let lacks = |key: &str| format!("it lacks the key `{key}`");
     Ok(Header {
         descr: descr.ok_or_else(|| lacks("descr"))?,
-        fortran_order: fortran_order.ok_or_else(|| lacks("fortran_order"))?,
+        is_fortran_order: is_fortran_order.ok_or_else(|| lacks("fortran_order"))?,
         shape: shape.ok_or_else(|| lacks("shape"))?,
     })
 }

@@ -17,16 +17,16 @@ use parquet::file::metadata::ParquetMetaData;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::columns::{Columns, Fault, Names, Part, Place, Places, TableError};
+use super::columns::{ColumnIndices, Columns, LoadedTable, Names, TableError, TableFault, TablePosition};
 use super::dataset::Dataset;
-use super::target::{Column, TaskKind};
+use super::target::{TargetColumn, TaskKind};
 use super::{DataSource, Error, Info, Limits, are_too_many};
 use crate::number::shortest;
 use crate::settings::Settings;
 
 /// The settings of `source = "parquet"`.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Deserialize, Serialize, JsonSchema)]
-#[serde(from = "Keys", into = "Keys")]
+#[serde(from = "ParquetKeys", into = "ParquetKeys")]
 pub struct Parquet {
     path: PathBuf,
     test_path: Option<PathBuf>,
@@ -36,7 +36,7 @@ pub struct Parquet {
 /// The settings as they are written.
 #[derive(Deserialize, Serialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-struct Keys {
+struct ParquetKeys {
     /// The training data. A path is relative to the experiment file.
     path: PathBuf,
     /// The test data, with columns of the same names. Default: no test data but what `test_share` sets aside.
@@ -50,13 +50,13 @@ struct Keys {
     task: Option<TaskKind>,
 }
 
-impl From<Keys> for Parquet {
-    fn from(Keys { path, test_path, target, features, task }: Keys) -> Self {
+impl From<ParquetKeys> for Parquet {
+    fn from(ParquetKeys { path, test_path, target, features, task }: ParquetKeys) -> Self {
         Self { path, test_path, columns: Columns { target, features, task } }
     }
 }
 
-impl From<Parquet> for Keys {
+impl From<Parquet> for ParquetKeys {
     fn from(Parquet { path, test_path, columns: Columns { target, features, task } }: Parquet) -> Self {
         Self { path, test_path, target, features, task }
     }
@@ -85,103 +85,109 @@ impl Parquet {
     /// # Errors
     /// The first thing that is wrong, in the training data before the test data.
     pub fn read(&self) -> Result<(Dataset, Info), TableError> {
-        let train = self.part("path", &self.path, None)?;
-        let test = self.test_path.as_ref().map(|path| self.part("test_path", path, Some(&train))).transpose()?;
+        let train = self.load_table("path", &self.path, None)?;
+        let test = self.test_path.as_ref().map(|path| self.load_table("test_path", path, Some(&train))).transpose()?;
         self.columns.dataset(train, test, "")
     }
 
     /// The file that the setting `key` names: the training data, or the test data that belong to `train`.
-    fn part(&self, key: &'static str, path: &Path, train: Option<&Part>) -> Result<Part, TableError> {
-        let error = |key, place, fault| TableError { key, path: path.to_owned(), place, fault: Box::new(fault) };
-        let of_file = |fault| error(key, Place::default(), fault);
+    fn load_table(
+        &self,
+        key: &'static str,
+        path: &Path,
+        train: Option<&LoadedTable>,
+    ) -> Result<LoadedTable, TableError> {
+        let error = |key, position, fault| TableError { key, path: path.to_owned(), position, fault: Box::new(fault) };
+        let of_file = |fault| error(key, TablePosition::default(), fault);
         let (file, hash) = open(path).map_err(of_file)?;
         let not_parquet =
-            |cause: &dyn std::fmt::Display| of_file(Fault::Format(format!("this is not Parquet: {cause}")));
+            |cause: &dyn std::fmt::Display| of_file(TableFault::Format(format!("this is not Parquet: {cause}")));
         let builder = ParquetRecordBatchReaderBuilder::try_new(file).map_err(|cause| not_parquet(&cause))?;
         let schema = builder.schema().clone();
         let names: Vec<String> = schema.fields().iter().map(|field| field.name().clone()).collect();
-        let Places { features, targets } = self
+        let ColumnIndices { features, targets } = self
             .columns
             .places(key, &names, train)
-            .map_err(|(blamed, fault)| error(blamed, Place::default(), fault))?;
+            .map_err(|(blamed, fault)| error(blamed, TablePosition::default(), fault))?;
         for &column in &features {
             let found = schema.field(column).data_type();
             if !is_number(found) {
-                let fault = Fault::ColumnType { found: type_name(found), expected: NUMBERS };
-                let place = Place { column: Some(names[column].clone()), ..Place::default() };
-                return Err(error(if self.columns.features.is_some() { "features" } else { key }, place, fault));
+                let fault = TableFault::ColumnType { found: type_name(found), expected: NUMBERS };
+                let position = TablePosition { column: Some(names[column].clone()), ..TablePosition::default() };
+                return Err(error(if self.columns.features.is_some() { "features" } else { key }, position, fault));
             }
         }
         // A few bytes can stand for any number of equal values: what the file says of itself comes before what it holds.
         let declared = builder.metadata().file_metadata().num_rows();
         if are_too_many(u64::try_from(declared).unwrap_or_default(), (features.len() + targets.len()) as u64) {
-            return Err(of_file(Fault::TooLarge));
+            return Err(of_file(TableFault::TooLarge));
         }
         let mut typed =
             targets.iter().map(|&column| column_of(&schema, column)).collect::<Result<Vec<_>, _>>().map_err(
                 |(column, fault)| {
-                    let place = Place { column: Some(names[column].clone()), ..Place::default() };
-                    error("target", place, fault)
+                    let position = TablePosition { column: Some(names[column].clone()), ..TablePosition::default() };
+                    error("target", position, fault)
                 },
             )?;
 
         let used: Vec<usize> = features.iter().chain(&targets).copied().collect();
         if let Some((column, found)) = unknown_compression(builder.metadata(), &used) {
-            let place = Place { column: Some(names[column].clone()), ..Place::default() };
-            return Err(error(key, place, Fault::Compression { found }));
+            let position = TablePosition { column: Some(names[column].clone()), ..TablePosition::default() };
+            return Err(error(key, position, TableFault::Compression { found }));
         }
         let mask = ProjectionMask::roots(builder.parquet_schema(), used.iter().copied());
         let reader = builder.with_projection(mask).build().map_err(|cause| not_parquet(&cause))?;
         let (mut inputs, mut rows) = (Vec::new(), 0);
         for batch in reader {
-            let batch = batch.map_err(|cause| of_file(Fault::Format(format!("the file is damaged: {cause}"))))?;
+            let batch = batch.map_err(|cause| of_file(TableFault::Format(format!("the file is damaged: {cause}"))))?;
             // What is read stands in the order of the file, whatever was asked for.
-            let column = |place: usize| {
-                let before = used.iter().filter(|&&other| other < place).count();
+            let column = |index: usize| {
+                let before = used.iter().filter(|&&other| other < index).count();
                 batch.column(before)
             };
-            let wrong = |place: usize, row: usize, fault| {
-                let place = Place { row: Some(rows + row as u64), column: Some(names[place].clone()), line: None };
-                error(key, place, fault)
+            let wrong = |index: usize, row: usize, fault| {
+                let position =
+                    TablePosition { row: Some(rows + row as u64), column: Some(names[index].clone()), line: None };
+                error(key, position, fault)
             };
             let mut numbers = Vec::with_capacity(features.len());
-            for &place in &features {
-                numbers.push(finite(column(place)).map_err(|(row, fault)| wrong(place, row, fault))?);
+            for &index in &features {
+                numbers.push(finite(column(index)).map_err(|(row, fault)| wrong(index, row, fault))?);
             }
             for row in 0..batch.num_rows() {
                 inputs.extend(numbers.iter().map(|numbers| numbers[row]));
             }
-            for (&place, typed) in targets.iter().zip(&mut typed) {
-                extend(typed, column(place)).map_err(|(row, fault)| wrong(place, row, fault))?;
+            for (&index, typed) in targets.iter().zip(&mut typed) {
+                extend(typed, column(index)).map_err(|(row, fault)| wrong(index, row, fault))?;
             }
             rows += batch.num_rows() as u64;
         }
         if rows == 0 {
-            return Err(of_file(Fault::NoRows));
+            return Err(of_file(TableFault::NoRows));
         }
-        Ok(Part { key, path: path.to_owned(), hash, names, inputs, targets: typed })
+        Ok(LoadedTable { key, path: path.to_owned(), hash, names, inputs, targets: typed })
     }
 }
 
 const NUMBERS: &str = "numbers, or true and false; `features` lists the columns that are used";
 
 /// The file, and the hash of its bytes.
-fn open(path: &Path) -> Result<(File, blake3::Hash), Fault> {
+fn open(path: &Path) -> Result<(File, blake3::Hash), TableFault> {
     // A folder cannot be read, a pipe only once, and a device may never end.
-    if !std::fs::metadata(path).map_err(Fault::Unreadable)?.is_file() {
-        return Err(Fault::NotAFile);
+    if !std::fs::metadata(path).map_err(TableFault::Unreadable)?.is_file() {
+        return Err(TableFault::NotAFile);
     }
-    let file = File::open(path).map_err(Fault::Unreadable)?;
+    let file = File::open(path).map_err(TableFault::Unreadable)?;
     let mut hasher = blake3::Hasher::new();
-    hasher.update_reader(&file).map_err(Fault::Unreadable)?;
+    hasher.update_reader(&file).map_err(TableFault::Unreadable)?;
     Ok((file, hasher.finalize()))
 }
 
 /// The first of the `used` columns that is compressed in a way that is not read, and how.
 fn unknown_compression(metadata: &ParquetMetaData, used: &[usize]) -> Option<(usize, &'static str)> {
     let schema = metadata.file_metadata().schema_descr();
-    let parts = metadata.row_groups().iter().flat_map(|group| group.columns().iter().enumerate());
-    let mut columns = parts.map(|(leaf, part)| (schema.get_column_root_idx(leaf), part.compression()));
+    let chunks = metadata.row_groups().iter().flat_map(|group| group.columns().iter().enumerate());
+    let mut columns = chunks.map(|(leaf, chunk)| (schema.get_column_root_idx(leaf), chunk.compression()));
     columns.find_map(|(column, compression)| {
         let found = match compression {
             Compression::UNCOMPRESSED | Compression::SNAPPY | Compression::GZIP(_) | Compression::ZSTD(_) => {
@@ -212,19 +218,19 @@ fn type_name(of: &DataType) -> String {
 }
 
 /// The target in this column of `schema`, no rows yet; or the column, and why it cannot be a target.
-fn column_of(schema: &Schema, column: usize) -> Result<Column, (usize, Fault)> {
-    fn of(data_type: &DataType) -> Option<Column> {
+fn column_of(schema: &Schema, column: usize) -> Result<TargetColumn, (usize, TableFault)> {
+    fn of(data_type: &DataType) -> Option<TargetColumn> {
         match data_type {
-            DataType::Boolean => Some(Column::Bools(Vec::new())),
-            integer if integer.is_integer() => Some(Column::Integers(Vec::new())),
-            number if number.is_numeric() => Some(Column::Floats(Vec::new())),
-            DataType::Utf8 | DataType::LargeUtf8 | DataType::Utf8View => Some(Column::Texts(Vec::new())),
+            DataType::Boolean => Some(TargetColumn::Bools(Vec::new())),
+            integer if integer.is_integer() => Some(TargetColumn::Integers(Vec::new())),
+            number if number.is_numeric() => Some(TargetColumn::Floats(Vec::new())),
+            DataType::Utf8 | DataType::LargeUtf8 | DataType::Utf8View => Some(TargetColumn::Texts(Vec::new())),
             DataType::Dictionary(_, values) => of(values),
             _ => None,
         }
     }
     let found = schema.field(column).data_type();
-    let fault = || Fault::ColumnType { found: type_name(found), expected: "texts, numbers, or true and false" };
+    let fault = || TableFault::ColumnType { found: type_name(found), expected: "texts, numbers, or true and false" };
     of(found).ok_or_else(|| (column, fault()))
 }
 
@@ -235,42 +241,44 @@ fn missing(array: &dyn Array) -> Option<usize> {
 }
 
 /// `array` as another type, where every value has its place there.
-fn converted(array: &ArrayRef, to: &DataType) -> Result<ArrayRef, (usize, Fault)> {
-    let format = |cause: ArrowError| (0, Fault::Format(cause.to_string()));
+fn converted(array: &ArrayRef, to: &DataType) -> Result<ArrayRef, (usize, TableFault)> {
+    let format = |cause: ArrowError| (0, TableFault::Format(cause.to_string()));
     if let Some(row) = missing(array) {
-        return Err((row, Fault::Missing));
+        return Err((row, TableFault::Missing));
     }
     let converted = cast(array, to).map_err(format)?;
     // What has no place in the other type becomes missing.
     match missing(&converted) {
-        Some(row) => Err((row, Fault::TooLargeValue { found: array_value_to_string(array, row).map_err(format)? })),
+        Some(row) => {
+            Err((row, TableFault::TooLargeValue { found: array_value_to_string(array, row).map_err(format)? }))
+        }
         None => Ok(converted),
     }
 }
 
 /// The values as finite numbers; or the row where that is not so, and why.
-fn finite(array: &ArrayRef) -> Result<Vec<f64>, (usize, Fault)> {
+fn finite(array: &ArrayRef) -> Result<Vec<f64>, (usize, TableFault)> {
     let numbers = converted(array, &DataType::Float64)?;
     let numbers = numbers.as_primitive::<Float64Type>().values();
     match numbers.iter().position(|number| !number.is_finite()) {
-        Some(row) => Err((row, Fault::NotFinite { found: shortest(numbers[row]) })),
+        Some(row) => Err((row, TableFault::NotFinite { found: shortest(numbers[row]) })),
         None => Ok(numbers.to_vec()),
     }
 }
 
 /// Appends the values of `array` to a target of its type.
-fn extend(target: &mut Column, array: &ArrayRef) -> Result<(), (usize, Fault)> {
+fn extend(target: &mut TargetColumn, array: &ArrayRef) -> Result<(), (usize, TableFault)> {
     match target {
-        Column::Bools(values) => {
+        TargetColumn::Bools(values) => {
             let array = converted(array, &DataType::Boolean)?;
             values.extend(array.as_boolean().iter().flatten());
         }
-        Column::Integers(values) => {
+        TargetColumn::Integers(values) => {
             let array = converted(array, &DataType::Int64)?;
             values.extend(array.as_primitive::<Int64Type>().values());
         }
-        Column::Floats(values) => values.extend(finite(array)?),
-        Column::Texts(values) => {
+        TargetColumn::Floats(values) => values.extend(finite(array)?),
+        TargetColumn::Texts(values) => {
             let array = converted(array, &DataType::Utf8)?;
             values.extend(array.as_string::<i32>().iter().flatten().map(str::to_owned));
         }

@@ -17,7 +17,7 @@ use crate::seed::{Purpose, Seed};
 /// radius r = i / n and the angle θ = 4j + 4r + σ·(a standard Gaussian), and stands at (r sin θ, r cos θ). The book has 3 arms of 100 points
 /// and σ = 0.2, as the defaults here, and draws the Gaussians with NumPy.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Deserialize, Serialize, JsonSchema)]
-#[serde(try_from = "Keys", into = "Keys")]
+#[serde(try_from = "SpiralKeys", into = "SpiralKeys")]
 pub struct Spiral {
     rows: Count,
     classes: Classes,
@@ -28,7 +28,7 @@ pub struct Spiral {
 /// The settings as they are written.
 #[derive(Deserialize, Serialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
-struct Keys {
+struct SpiralKeys {
     /// How many points there are on all arms together: a multiple of `classes`. Default: 300.
     rows: Count,
     /// How many arms there are, each one a class. Default: 3.
@@ -39,7 +39,7 @@ struct Keys {
     seed: Seed,
 }
 
-impl Default for Keys {
+impl Default for SpiralKeys {
     fn default() -> Self {
         Self { rows: in_range(300_i64), classes: in_range(3_i64), noise: in_range(0.2), seed: Seed::default() }
     }
@@ -53,10 +53,10 @@ struct Uneven {
     classes: usize,
 }
 
-impl TryFrom<Keys> for Spiral {
+impl TryFrom<SpiralKeys> for Spiral {
     type Error = Uneven;
 
-    fn try_from(Keys { rows, classes, noise, seed }: Keys) -> Result<Self, Uneven> {
+    fn try_from(SpiralKeys { rows, classes, noise, seed }: SpiralKeys) -> Result<Self, Uneven> {
         if !rows.get().is_multiple_of(classes.get() as u64) {
             return Err(Uneven { rows: rows.get(), classes: classes.get() });
         }
@@ -64,7 +64,7 @@ impl TryFrom<Keys> for Spiral {
     }
 }
 
-impl From<Spiral> for Keys {
+impl From<Spiral> for SpiralKeys {
     fn from(Spiral { rows, classes, noise, seed }: Spiral) -> Self {
         Self { rows, classes, noise, seed }
     }

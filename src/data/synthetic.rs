@@ -1,7 +1,7 @@
 //! Data that is computed, not read: points whose shape and noise the file decides. The same settings give the same rows, to
 //! the last bit, on any machine.
 //!
-//! Random numbers hang on the data's own `seed`, not on a run's: all runs of an experiment see the same points. There are no test
+//! Random numbers depend on the data's own `seed`, not on a run's: all runs of an experiment see the same points. There are no test
 //! rows but those that `test_share` sets aside.
 
 use schemars::JsonSchema;

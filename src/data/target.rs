@@ -21,16 +21,16 @@ pub enum TaskKind {
     Regression,
 }
 
-/// The values of one target column; which of these it is does not hang on a row.
+/// The values of one target column; which of these it is does not depend on a row.
 #[derive(Debug, Clone, PartialEq)]
-pub enum Column {
+pub enum TargetColumn {
     Bools(Vec<bool>),
     Integers(Vec<i64>),
     Floats(Vec<f64>),
     Texts(Vec<String>),
 }
 
-impl Column {
+impl TargetColumn {
     /// How many rows there are.
     pub fn len(&self) -> usize {
         match self {
@@ -81,12 +81,12 @@ fn whole(value: f64) -> Option<i64> {
     (value.trunc() == value && (-(2.0_f64.powi(63))..2.0_f64.powi(63)).contains(&value)).then_some(value as i64)
 }
 
-/// The targets of both parts.
+/// The targets of both splits.
 #[derive(Debug, PartialEq)]
 pub struct Resolved {
     pub task: Task,
     pub train: Targets,
-    /// None where there is no test part.
+    /// None where there is no test data.
     pub test: Option<Targets>,
     /// What the classes are called, in the order of their numbers; empty in a regression.
     pub class_names: Vec<String>,
@@ -123,7 +123,7 @@ pub enum TargetError {
 #[derive(Debug, PartialEq)]
 pub struct Misfit {
     /// Whether it is the test data that is to blame.
-    pub of_test: bool,
+    pub is_of_test: bool,
     /// The target's place, where one is to blame.
     pub target: Option<usize>,
     pub error: TargetError,
@@ -131,11 +131,11 @@ pub struct Misfit {
 
 impl Misfit {
     fn of_train(error: TargetError) -> Self {
-        Self { of_test: false, target: None, error }
+        Self { is_of_test: false, target: None, error }
     }
 
     fn of_test(error: TargetError) -> Self {
-        Self { of_test: true, target: None, error }
+        Self { is_of_test: true, target: None, error }
     }
 }
 
@@ -144,19 +144,24 @@ impl Misfit {
 ///
 /// # Errors
 /// The first [`Misfit`], in the training data before the test data.
-pub fn resolve(train: &[Column], test: Option<&[Column]>, task: Option<TaskKind>) -> Result<Resolved, Misfit> {
+pub fn resolve(
+    train: &[TargetColumn],
+    test: Option<&[TargetColumn]>,
+    task: Option<TaskKind>,
+) -> Result<Resolved, Misfit> {
     if let Some(test) = test.filter(|test| test.len() != train.len()) {
         return Err(Misfit::of_test(TargetError::DifferentNumber { train: train.len(), test: test.len() }));
     }
     let kind = task.unwrap_or(match train {
-        [Column::Bools(_) | Column::Integers(_) | Column::Texts(_)] => TaskKind::Classification,
+        [TargetColumn::Bools(_) | TargetColumn::Integers(_) | TargetColumn::Texts(_)] => TaskKind::Classification,
         _ => TaskKind::Regression,
     });
     match (kind, train) {
         (TaskKind::Classification, [train]) => {
-            let test = test.and_then(<[Column]>::first);
-            let different =
-                |test: &Column| Misfit::of_test(TargetError::Different { train: train.kind(), test: test.kind() });
+            let test = test.and_then(<[TargetColumn]>::first);
+            let different = |test: &TargetColumn| {
+                Misfit::of_test(TargetError::Different { train: train.kind(), test: test.kind() })
+            };
             // Only who says that numbers name classes may write them in two ways.
             if let (None, Some(test)) = (task, test)
                 && std::mem::discriminant(train) != std::mem::discriminant(test)
@@ -164,14 +169,14 @@ pub fn resolve(train: &[Column], test: Option<&[Column]>, task: Option<TaskKind>
                 return Err(different(test));
             }
             let train_names = train.names().map_err(Misfit::of_train)?;
-            let test_names = test.map(Column::names).transpose().map_err(Misfit::of_test)?;
+            let test_names = test.map(TargetColumn::names).transpose().map_err(Misfit::of_test)?;
             match (train_names.as_ref(), test_names.as_deref()) {
-                (Column::Bools(train), None) => classes(train, None),
-                (Column::Bools(train), Some(Column::Bools(test))) => classes(train, Some(test)),
-                (Column::Integers(train), None) => classes(train, None),
-                (Column::Integers(train), Some(Column::Integers(test))) => classes(train, Some(test)),
-                (Column::Texts(train), None) => classes(train, None),
-                (Column::Texts(train), Some(Column::Texts(test))) => classes(train, Some(test)),
+                (TargetColumn::Bools(train), None) => classes(train, None),
+                (TargetColumn::Bools(train), Some(TargetColumn::Bools(test))) => classes(train, Some(test)),
+                (TargetColumn::Integers(train), None) => classes(train, None),
+                (TargetColumn::Integers(train), Some(TargetColumn::Integers(test))) => classes(train, Some(test)),
+                (TargetColumn::Texts(train), None) => classes(train, None),
+                (TargetColumn::Texts(train), Some(TargetColumn::Texts(test))) => classes(train, Some(test)),
                 _ => Err(different(test.unwrap_or(train))),
             }
         }
@@ -209,13 +214,13 @@ fn classes<T: Ord + ToString>(train: &[T], test: Option<&[T]>) -> Result<Resolve
     })
 }
 
-fn values(columns: &[Column], of_test: bool) -> Result<Targets, Misfit> {
-    let numbers = |(target, column): (usize, &Column)| {
+fn values(columns: &[TargetColumn], is_of_test: bool) -> Result<Targets, Misfit> {
+    let numbers = |(target, column): (usize, &TargetColumn)| {
         let error = || TargetError::NotNumbers { kind: column.kind() };
-        column.numbers().ok_or_else(|| Misfit { of_test, target: Some(target), error: error() })
+        column.numbers().ok_or_else(|| Misfit { is_of_test, target: Some(target), error: error() })
     };
     let numbers: Vec<Vec<f64>> = columns.iter().enumerate().map(numbers).collect::<Result<_, _>>()?;
-    let rows = columns.first().map_or(0, Column::len);
+    let rows = columns.first().map_or(0, TargetColumn::len);
     let values = (0..rows).flat_map(|row| numbers.iter().map(move |column| column[row])).collect();
     Ok(Targets::Values { values, targets: columns.len() })
 }
@@ -224,8 +229,8 @@ fn values(columns: &[Column], of_test: bool) -> Result<Targets, Misfit> {
 mod tests {
     use super::*;
 
-    fn texts(values: &[&str]) -> Column {
-        Column::Texts(values.iter().map(|&value| value.to_owned()).collect())
+    fn texts(values: &[&str]) -> TargetColumn {
+        TargetColumn::Texts(values.iter().map(|&value| value.to_owned()).collect())
     }
 
     #[test]
@@ -235,38 +240,39 @@ mod tests {
         assert_eq!(resolved.train, Targets::Classes(vec![1, 0, 1]));
         assert_eq!(resolved.test, Some(Targets::Classes(vec![0])));
         assert_eq!(resolved.class_names, ["a", "b"]);
-        let numbers = resolve(&[Column::Integers(vec![10, -1, 9])], None, None).unwrap();
+        let numbers = resolve(&[TargetColumn::Integers(vec![10, -1, 9])], None, None).unwrap();
         assert_eq!(numbers.train, Targets::Classes(vec![2, 0, 1]));
         assert_eq!(numbers.class_names, ["-1", "9", "10"]);
-        let truths = resolve(&[Column::Bools(vec![true, false])], None, None).unwrap();
+        let truths = resolve(&[TargetColumn::Bools(vec![true, false])], None, None).unwrap();
         assert_eq!(truths.train, Targets::Classes(vec![1, 0]));
     }
 
     #[test]
     fn fractions_and_several_columns_are_a_regression() {
-        let floats = Column::Floats(vec![0.5, 1.5]);
+        let floats = TargetColumn::Floats(vec![0.5, 1.5]);
         let one = resolve(std::slice::from_ref(&floats), None, None).unwrap();
         assert_eq!(one.task, Task::Regression { targets: 1 });
-        let two = resolve(&[floats, Column::Integers(vec![7, 8])], None, None).unwrap();
+        let two = resolve(&[floats, TargetColumn::Integers(vec![7, 8])], None, None).unwrap();
         assert_eq!(two.task, Task::Regression { targets: 2 });
         assert_eq!(two.train, Targets::Values { values: vec![0.5, 7.0, 1.5, 8.0], targets: 2 });
-        let counts = resolve(&[Column::Integers(vec![7, 8])], None, Some(TaskKind::Regression)).unwrap();
+        let counts = resolve(&[TargetColumn::Integers(vec![7, 8])], None, Some(TaskKind::Regression)).unwrap();
         assert_eq!(counts.train, Targets::Values { values: vec![7.0, 8.0], targets: 1 });
     }
 
     #[test]
     fn whole_floats_name_classes_where_the_file_says_so() {
         let classify = Some(TaskKind::Classification);
-        let floats = |values: &[f64]| Column::Floats(values.to_vec());
-        let resolved = resolve(&[floats(&[3.0, -0.0, 3.0])], Some(&[Column::Integers(vec![0])]), classify).unwrap();
+        let floats = |values: &[f64]| TargetColumn::Floats(values.to_vec());
+        let resolved =
+            resolve(&[floats(&[3.0, -0.0, 3.0])], Some(&[TargetColumn::Integers(vec![0])]), classify).unwrap();
         assert_eq!(resolved.train, Targets::Classes(vec![1, 0, 1]));
         assert_eq!(resolved.test, Some(Targets::Classes(vec![0])));
         assert_eq!(resolved.class_names, ["0", "3"]);
-        let other_way = resolve(&[Column::Integers(vec![0, 3])], Some(&[floats(&[3.0])]), classify).unwrap();
+        let other_way = resolve(&[TargetColumn::Integers(vec![0, 3])], Some(&[floats(&[3.0])]), classify).unwrap();
         assert_eq!(other_way.test, Some(Targets::Classes(vec![1])));
         // Nobody has said what they are: numbers.
         assert_eq!(resolve(&[floats(&[3.0, 0.0])], None, None).unwrap().task, Task::Regression { targets: 1 });
-        let refused = |train: Column, test: Column| resolve(&[train], Some(&[test]), classify).unwrap_err();
+        let refused = |train: TargetColumn, test: TargetColumn| resolve(&[train], Some(&[test]), classify).unwrap_err();
         let no_classes = |found: &str| TargetError::NoClasses { found: found.to_owned() };
         assert_eq!(refused(floats(&[1.0, 0.5]), floats(&[1.0])), Misfit::of_train(no_classes("0.5")));
         assert_eq!(refused(floats(&[1.0]), floats(&[2e19])), Misfit::of_test(no_classes("2e19")));
@@ -278,24 +284,25 @@ mod tests {
 
     #[test]
     fn test_data_has_as_many_targets_and_numbers_where_numbers_are_learned() {
-        let numbers = || Column::Integers(vec![1, 2]);
+        let numbers = || TargetColumn::Integers(vec![1, 2]);
         let too_few = resolve(&[numbers(), numbers()], Some(&[numbers()]), None);
         assert_eq!(too_few, Err(Misfit::of_test(TargetError::DifferentNumber { train: 2, test: 1 })));
         let too_many = resolve(&[numbers()], Some(&[numbers(), numbers()]), None);
         assert_eq!(too_many, Err(Misfit::of_test(TargetError::DifferentNumber { train: 1, test: 2 })));
-        let mixed = resolve(&[numbers(), numbers()], Some(&[numbers(), Column::Floats(vec![0.5, 1.5])]), None);
+        let mixed = resolve(&[numbers(), numbers()], Some(&[numbers(), TargetColumn::Floats(vec![0.5, 1.5])]), None);
         assert!(mixed.is_ok(), "{mixed:?}");
         let unlike = resolve(&[numbers(), numbers()], Some(&[numbers(), texts(&["a"])]), None);
         let error = TargetError::NotNumbers { kind: "texts" };
-        assert_eq!(unlike, Err(Misfit { of_test: true, target: Some(1), error }));
+        assert_eq!(unlike, Err(Misfit { is_of_test: true, target: Some(1), error }));
     }
 
     #[test]
     fn what_cannot_be_learned_is_refused() {
-        let floats = || Column::Floats(vec![0.5]);
+        let floats = || TargetColumn::Floats(vec![0.5]);
         let classify = Some(TaskKind::Classification);
-        let resolve =
-            |train: &[Column], test: Option<&[Column]>, task| resolve(train, test, task).map_err(|misfit| misfit.error);
+        let resolve = |train: &[TargetColumn], test: Option<&[TargetColumn]>, task| {
+            resolve(train, test, task).map_err(|misfit| misfit.error)
+        };
         assert_eq!(resolve(&[floats(), floats()], None, classify), Err(TargetError::SeveralTargets { targets: 2 }));
         let regress = resolve(&[texts(&["a"])], None, Some(TaskKind::Regression));
         assert_eq!(regress, Err(TargetError::NotNumbers { kind: "texts" }));
@@ -303,7 +310,7 @@ mod tests {
         assert_eq!(unknown, Err(TargetError::UnknownClass { class: "c".to_owned() }));
         let different = resolve(&[texts(&["a"])], Some(&[floats()]), None);
         assert!(matches!(different, Err(TargetError::Different { train: "texts", .. })));
-        let many = resolve(&[Column::Integers((0..70_000).collect())], None, None);
+        let many = resolve(&[TargetColumn::Integers((0..70_000).collect())], None, None);
         assert_eq!(many, Err(TargetError::TooManyClasses { classes: 70_000 }));
     }
 }

@@ -11,7 +11,7 @@ fn count(rows: u64) -> Count {
 
 fn mnist(train_rows: Option<u64>, test_rows: Option<u64>) -> Data {
     let limits = Limits { train_rows: train_rows.map(count), test_rows: test_rows.map(count) };
-    Data(limits, Preparation::default(), Source::Mnist)
+    Data { limits, ..Source::Mnist.into() }
 }
 
 /// The settings that the section comes to, as text.
@@ -22,7 +22,7 @@ fn written(data: &Data) -> Vec<String> {
 }
 
 fn prepared(settings: &str, source: Source) -> Data {
-    Data(Limits::default(), toml::from_str(settings).unwrap(), source)
+    Data { preparation: toml::from_str(settings).unwrap(), ..source.into() }
 }
 
 /// The section that consists of these lines.
@@ -60,12 +60,12 @@ fn settings_hold_counts_and_no_paths() {
 
 #[test]
 fn what_is_set_aside_stands_in_the_settings_and_shares_the_rows() {
-    let split = prepared("validation_share = 0.1\nnormalize = \"standard\"", Source::Mnist);
+    let holdout = prepared("validation_share = 0.1\nnormalize = \"standard\"", Source::Mnist);
     assert_eq!(
-        written(&split),
+        written(&holdout),
         ["data=mnist", "normalize=standard", "test_rows=10000", "train_rows=54000", "validation_rows=6000"]
     );
-    assert_eq!(split.rows(), mnist(None, None).rows());
+    assert_eq!(holdout.rows(), mnist(None, None).rows());
     // A share and a count that come to the same are the same; none at all is no setting.
     assert_eq!(
         written(&prepared("validation_share = 0.1", Source::Mnist)),

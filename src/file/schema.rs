@@ -76,7 +76,7 @@ fn whole(keys: &[Key]) -> Value {
         .into_iter()
         .flat_map(|table| &table.keys)
         .map(|key| key.name.as_str())
-        .filter(|name| !train::Section::OF_A_NETWORK.contains(name))
+        .filter(|name| !train::TrainSection::OF_A_NETWORK.contains(name))
         .collect();
     let mut beside_a_function = json!({
         "function": required_in("function"),

@@ -118,6 +118,8 @@ mod tests {
         assert_eq!(known, keys.chain([VARIANT]).collect());
         assert!(KEYS.is_sorted_by_key(|key| key.is_section), "sections are last");
         let train = format.iter().find(|key| key.name == "train").and_then(|train| train.shape.table()).unwrap();
-        assert!(crate::train::Section::OF_A_NETWORK.iter().all(|name| train.keys.iter().any(|key| key.name == *name)));
+        assert!(
+            crate::train::TrainSection::OF_A_NETWORK.iter().all(|name| train.keys.iter().any(|key| key.name == *name))
+        );
     }
 }

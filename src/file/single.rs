@@ -73,7 +73,10 @@ impl File {
             init: None,
             regularization: None,
             optimizer: spec.optimizer().clone(),
-            train: train::Section { steps: Whole::try_from(spec.steps() as i64).ok(), ..train::Section::default() },
+            train: train::TrainSection {
+                steps: Whole::try_from(spec.steps() as i64).ok(),
+                ..train::TrainSection::default()
+            },
             record: None,
             sweep: super::Sweep::default(),
             variant: None,
@@ -88,7 +91,7 @@ impl File {
 
     fn with_network(mut self, run: &NetworkRun) -> Self {
         self.data = Some(run.data.clone().with_limits(&run.info));
-        self.network = Some(model::Section::of(&run.model));
+        self.network = Some(model::NetworkSection::of(&run.model));
         self.init = Some(run.init);
         self.regularization = Some(run.regularization);
         self.train.batch_size = Some(run.batch_size);

@@ -10,7 +10,7 @@ use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use crate::seed::sobol::{DIMENSIONS, Sobol};
-use crate::seed::{Purpose, Seed, Stream};
+use crate::seed::{Purpose, RandomStream, Seed};
 use crate::value::distribution::Distribution;
 use crate::value::{AxisId, Choice, Draw, Form, Kind, Node, Tree};
 
@@ -29,7 +29,7 @@ pub struct Draws {
 #[derive(Debug, Clone)]
 enum Numbers {
     /// A stream for each key.
-    Random(Vec<Stream>),
+    Random(Vec<RandomStream>),
     /// A dimension for each key.
     Sobol(Vec<Sobol>),
     /// Known one by one: all keys of a trial, then those of the next.

@@ -99,12 +99,12 @@ impl SectionSet {
 pub struct Sections {
     /// Paths resolved.
     pub data: Option<Data>,
-    pub network: Option<nn::Section>,
+    pub network: Option<nn::NetworkSection>,
     pub function: Option<Function>,
     pub init: Option<Init>,
     pub regularization: Option<Regularization>,
     pub optimizer: Option<Optimizer>,
-    pub train: Option<train::Section>,
+    pub train: Option<train::TrainSection>,
     pub record: Option<Record>,
 }
 

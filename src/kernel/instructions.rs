@@ -23,10 +23,10 @@ impl std::error::Error for NotAvailable {}
 
 /// A set of instructions that this processor has.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Instructions(pub(super) Set);
+pub struct Instructions(pub(super) InstructionSet);
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Set {
+pub(super) enum InstructionSet {
     Portable,
     #[cfg(target_arch = "x86_64")]
     Avx2,
@@ -38,16 +38,16 @@ impl Instructions {
     /// All that this processor has, the fastest last. They differ in speed only.
     pub fn available() -> Vec<Self> {
         #[cfg_attr(not(target_arch = "x86_64"), expect(unused_mut, reason = "other processors have one set"))]
-        let mut sets = vec![Self(Set::Portable)];
+        let mut sets = vec![Self(InstructionSet::Portable)];
         #[cfg(target_arch = "x86_64")]
         if is_x86_feature_detected!("avx2")
             && is_x86_feature_detected!("fma")
             && is_x86_feature_detected!("bmi1")
             && is_x86_feature_detected!("bmi2")
         {
-            sets.push(Self(Set::Avx2));
+            sets.push(Self(InstructionSet::Avx2));
             if is_x86_feature_detected!("avx512f") {
-                sets.push(Self(Set::Avx512));
+                sets.push(Self(InstructionSet::Avx512));
             }
         }
         sets
@@ -81,32 +81,32 @@ impl Instructions {
     /// As the environment variable has it.
     const fn name(self) -> &'static str {
         match self.0 {
-            Set::Portable => "portable",
+            InstructionSet::Portable => "portable",
             #[cfg(target_arch = "x86_64")]
-            Set::Avx2 => "avx2",
+            InstructionSet::Avx2 => "avx2",
             #[cfg(target_arch = "x86_64")]
-            Set::Avx512 => "avx512",
+            InstructionSet::Avx512 => "avx512",
         }
     }
 
     /// Whether a fused multiply-add is a function call here instead of an instruction: products are right, and very slow.
-    pub fn emulates_fused_multiply_add(self) -> bool {
-        self.0 == Set::Portable && !cfg!(any(target_feature = "fma", target_arch = "aarch64"))
+    pub fn is_fused_multiply_add_emulated(self) -> bool {
+        self.0 == InstructionSet::Portable && !cfg!(any(target_feature = "fma", target_arch = "aarch64"))
     }
 
     /// Whether a product that is `width` wide is faster where it skips the zeros of its left factor: it is wide enough that the
     /// chains of one row do not wait for each other.
-    pub fn skips_zeros<R: Element>(self, width: usize) -> bool {
+    pub fn is_faster_skipping_zeros<R: Element>(self, width: usize) -> bool {
         const fn least<R, V: Lanes<R>>() -> usize {
             (V::FEWEST - 1) * V::LANES
         }
         width
             > match self.0 {
-                Set::Portable => least::<R, [R; 4]>(),
+                InstructionSet::Portable => least::<R, [R; 4]>(),
                 #[cfg(target_arch = "x86_64")]
-                Set::Avx2 => least::<R, R::Narrow>(),
+                InstructionSet::Avx2 => least::<R, R::Vector256>(),
                 #[cfg(target_arch = "x86_64")]
-                Set::Avx512 => least::<R, R::Wide>(),
+                InstructionSet::Avx512 => least::<R, R::Vector512>(),
             }
     }
 
@@ -117,13 +117,13 @@ impl Instructions {
     #[inline]
     pub fn run<T>(self, work: impl FnOnce() -> T) -> T {
         match self.0 {
-            Set::Portable => work(),
+            InstructionSet::Portable => work(),
             // SAFETY: `Instructions` holds these sets only where the processor has been found to have them.
             #[cfg(target_arch = "x86_64")]
-            Set::Avx2 => unsafe { avx2(work) },
+            InstructionSet::Avx2 => unsafe { avx2(work) },
             // SAFETY: as above.
             #[cfg(target_arch = "x86_64")]
-            Set::Avx512 => unsafe { avx512(work) },
+            InstructionSet::Avx512 => unsafe { avx512(work) },
         }
     }
 }
@@ -143,11 +143,11 @@ fn avx512<T>(work: impl FnOnce() -> T) -> T {
 impl fmt::Display for Instructions {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self.0 {
-            Set::Portable => "portable",
+            InstructionSet::Portable => "portable",
             #[cfg(target_arch = "x86_64")]
-            Set::Avx2 => "AVX2",
+            InstructionSet::Avx2 => "AVX2",
             #[cfg(target_arch = "x86_64")]
-            Set::Avx512 => "AVX-512",
+            InstructionSet::Avx512 => "AVX-512",
         })
     }
 }

@@ -27,11 +27,11 @@ mod slices;
 mod tile;
 mod walk;
 
-use instructions::Set;
+use instructions::InstructionSet;
 pub use instructions::{Instructions, NotAvailable, VARIABLE};
 use lanes::Lanes;
 pub use nonzeros::Nonzeros;
-pub use slices::{add_bias, all_finite, column_sums, sum_by};
+pub use slices::{add_bias, are_finite, column_sums, sum_by};
 use walk::{Left, Shares};
 
 /// The numbers that a training computes with.
@@ -67,10 +67,10 @@ impl Precision {
 pub trait Element: Real {
     /// 512 bits of numbers.
     #[cfg(target_arch = "x86_64")]
-    type Wide: Lanes<Self>;
+    type Vector512: Lanes<Self>;
     /// 256 bits of numbers.
     #[cfg(target_arch = "x86_64")]
-    type Narrow: Lanes<Self>;
+    type Vector256: Lanes<Self>;
 
     /// `self · b + c`, rounded once.
     fn mul_add(self, b: Self, c: Self) -> Self;
@@ -81,9 +81,9 @@ pub trait Element: Real {
 
 impl Element for f32 {
     #[cfg(target_arch = "x86_64")]
-    type Wide = std::arch::x86_64::__m512;
+    type Vector512 = std::arch::x86_64::__m512;
     #[cfg(target_arch = "x86_64")]
-    type Narrow = std::arch::x86_64::__m256;
+    type Vector256 = std::arch::x86_64::__m256;
 
     #[inline(always)]
     fn mul_add(self, b: Self, c: Self) -> Self {
@@ -97,9 +97,9 @@ impl Element for f32 {
 
 impl Element for f64 {
     #[cfg(target_arch = "x86_64")]
-    type Wide = std::arch::x86_64::__m512d;
+    type Vector512 = std::arch::x86_64::__m512d;
     #[cfg(target_arch = "x86_64")]
-    type Narrow = std::arch::x86_64::__m256d;
+    type Vector256 = std::arch::x86_64::__m256d;
 
     #[inline(always)]
     fn mul_add(self, b: Self, c: Self) -> Self {
@@ -125,23 +125,23 @@ struct Matrix<'a, R> {
     values: &'a [R],
     rows: usize,
     columns: usize,
-    transposed: bool,
+    is_transposed: bool,
 }
 
 impl<'a, R> Matrix<'a, R> {
     fn new(view: ArrayView2<'a, R>) -> Self {
         let (rows, columns) = view.dim();
         let straight = view.to_slice().map(|values| (values, false));
-        let (values, transposed) = straight
+        let (values, is_transposed) = straight
             .or_else(|| view.reversed_axes().to_slice().map(|values| (values, true)))
             .expect("the rows of a matrix, or its columns, lie one after the other");
-        Self { values, rows, columns, transposed }
+        Self { values, rows, columns, is_transposed }
     }
 }
 
 /// What a matrix is made of, row after row.
 #[derive(Debug, Clone, Copy)]
-pub enum Values<'a, R> {
+pub enum MatrixValues<'a, R> {
     Numbers(&'a [R]),
     /// Bytes that stand for the numbers of a table, the byte 0 for 0.
     Bytes {
@@ -150,7 +150,7 @@ pub enum Values<'a, R> {
     },
 }
 
-impl<'a, R> Values<'a, R> {
+impl<'a, R> MatrixValues<'a, R> {
     /// How many there are.
     pub fn len(self) -> usize {
         match self {
@@ -174,7 +174,7 @@ impl<'a, R> Values<'a, R> {
     }
 }
 
-impl<'a, R> From<&'a [R]> for Values<'a, R> {
+impl<'a, R> From<&'a [R]> for MatrixValues<'a, R> {
     fn from(numbers: &'a [R]) -> Self {
         Self::Numbers(numbers)
     }
@@ -193,27 +193,27 @@ pub fn product<R: Element>(instructions: Instructions, a: ArrayView2<R>, b: Arra
         return out.fill(R::zero());
     }
     match instructions.0 {
-        Set::Portable => tile::portable(a, b, out),
+        InstructionSet::Portable => tile::portable(a, b, out),
         // SAFETY: `Instructions` holds these sets only where the processor has been found to have them.
         #[cfg(target_arch = "x86_64")]
-        Set::Avx2 => unsafe { tile::avx2(a, b, out) },
+        InstructionSet::Avx2 => unsafe { tile::avx2(a, b, out) },
         // SAFETY: as above.
         #[cfg(target_arch = "x86_64")]
-        Set::Avx512 => unsafe { tile::avx512(a, b, out) },
+        InstructionSet::Avx512 => unsafe { tile::avx512(a, b, out) },
     }
 }
 
 /// [`product`], where only the `nonzeros` of `a` are multiplied. `values` are those of `a: [m, k]`, or, where that is told by
-/// `transposed`, of its transpose.
+/// `is_transposed`, of its transpose.
 ///
 /// The bits are those of the whole product where `b` is finite: a product with zero adds nothing then.
 ///
 /// # Panics
-/// Where the shapes do not fit, or the product is too narrow ([`Instructions::skips_zeros`]).
+/// Where the shapes do not fit, or the product is too narrow ([`Instructions::is_faster_skipping_zeros`]).
 pub fn sparse_product<R: Element>(
     instructions: Instructions,
-    values: Values<R>,
-    transposed: bool,
+    values: MatrixValues<R>,
+    is_transposed: bool,
     nonzeros: &Nonzeros,
     b: ArrayView2<R>,
     out: &mut [R],
@@ -222,16 +222,16 @@ pub fn sparse_product<R: Element>(
     assert_eq!(values.len(), rows * columns, "the left factor and its bits");
     assert_eq!(columns, b.rows, "the inner dimensions of a product");
     assert_eq!(out.len(), rows * b.columns, "the output of a product of {rows} by {}", b.columns);
-    assert!(instructions.skips_zeros::<R>(b.columns), "a product that is wide enough");
+    assert!(instructions.is_faster_skipping_zeros::<R>(b.columns), "a product that is wide enough");
     if columns == 0 {
         return out.fill(R::zero());
     }
-    let (across, along) = if transposed { (1, rows) } else { (columns, 1) };
+    let (across, along) = if is_transposed { (1, rows) } else { (columns, 1) };
     match values {
-        Values::Numbers(numbers) => {
+        MatrixValues::Numbers(numbers) => {
             walk::product(instructions, Left { values: numbers, across, along }, nonzeros, b, out)
         }
-        Values::Bytes { bytes, table } => {
+        MatrixValues::Bytes { bytes, table } => {
             walk::product(instructions, Left { values: Shares { bytes, table }, across, along }, nonzeros, b, out)
         }
     }
@@ -293,9 +293,9 @@ mod tests {
                 for instructions in Instructions::available() {
                     let mut out = vec![R::from_f64(f64::NAN); m * n];
                     product(instructions, a, b, &mut out);
-                    let same = out.iter().zip(&expected).all(|(x, y)| x.to_f64().to_bits() == y.to_f64().to_bits());
+                    let is_same = out.iter().zip(&expected).all(|(x, y)| x.to_f64().to_bits() == y.to_f64().to_bits());
                     assert!(
-                        same,
+                        is_same,
                         "{instructions}: [{m}, {k}] · [{k}, {n}], strides {:?} {:?}",
                         a.strides(),
                         b.strides()
@@ -328,11 +328,13 @@ mod tests {
             }
             let shares: Vec<R> = bytes.iter().map(|byte| table[usize::from(*byte)]).collect();
             for (values, left) in
-                [(Values::Numbers(&left), &left), (Values::Bytes { bytes: &bytes, table: &table }, &shares)]
+                [(MatrixValues::Numbers(&left), &left), (MatrixValues::Bytes { bytes: &bytes, table: &table }, &shares)]
             {
-                for instructions in Instructions::available().into_iter().filter(|set| set.skips_zeros::<R>(n)) {
-                    let check = |transposed: bool, nonzeros: &Nonzeros| {
-                        let a = match transposed {
+                for instructions in
+                    Instructions::available().into_iter().filter(|set| set.is_faster_skipping_zeros::<R>(n))
+                {
+                    let check = |is_transposed: bool, nonzeros: &Nonzeros| {
+                        let a = match is_transposed {
                             false => matrix(left, m, k),
                             true => matrix(left, k, m).reversed_axes(),
                         };
@@ -340,11 +342,11 @@ mod tests {
                             [(matrix(&right, k, n), "as it is"), (matrix(&right, n, k).reversed_axes(), "transposed")]
                         {
                             let mut out = vec![R::from_f64(f64::NAN); m * n];
-                            sparse_product(instructions, values, transposed, nonzeros, b, &mut out);
+                            sparse_product(instructions, values, is_transposed, nonzeros, b, &mut out);
                             let expected = reference(a, b);
-                            let same =
+                            let is_same =
                                 out.iter().zip(&expected).all(|(x, y)| x.to_f64().to_bits() == y.to_f64().to_bits());
-                            assert!(same, "{instructions}: [{m}, {k}] · [{k}, {n}], {transposed}, b {order}");
+                            assert!(is_same, "{instructions}: [{m}, {k}] · [{k}, {n}], {is_transposed}, b {order}");
                         }
                     };
                     let (mut stored, mut other) = (Nonzeros::default(), Nonzeros::default());
@@ -367,7 +369,7 @@ mod tests {
         for (m, k, n) in sparse_shapes(N) {
             let (left, right) = (numbers::<f32>(m * k, 1), numbers::<f32>(k * n, 2));
             let mut nonzeros = Nonzeros::default();
-            nonzeros.note(Instructions::fastest(), Values::Numbers(&left), k);
+            nonzeros.note(Instructions::fastest(), MatrixValues::Numbers(&left), k);
             for b in [matrix(&right, k, n), matrix(&right, n, k).reversed_axes()] {
                 let expected = reference(matrix(&left, m, k), b);
                 let mut out = vec![f32::NAN; m * n];

@@ -1,6 +1,6 @@
 //! Where a matrix is not zero: a bit for each element.
 
-use super::{Element, Instructions, Lanes, Set, Values};
+use super::{Element, InstructionSet, Instructions, Lanes, MatrixValues};
 use crate::sample;
 
 /// Elements that one word of bits tells of.
@@ -29,35 +29,45 @@ impl Nonzeros {
 
     /// Looks at the left factor of a product, `values: [rows, columns]`, with one that is `width` wide; in vain where its zeros are
     /// too few to be worth it, or the product too narrow.
-    pub fn look<R: Element>(&mut self, instructions: Instructions, values: Values<R>, columns: usize, width: usize) {
+    pub fn look<R: Element>(
+        &mut self,
+        instructions: Instructions,
+        values: MatrixValues<R>,
+        columns: usize,
+        width: usize,
+    ) {
         (self.rows, self.columns) = (0, 0);
         let is_sparse = || match values {
-            Values::Numbers(numbers) => sample::share(numbers, SAMPLE, |value| *value != R::zero()) <= MOST,
+            MatrixValues::Numbers(numbers) => sample::share(numbers, SAMPLE, |value| *value != R::zero()) <= MOST,
             // Nobody would keep others.
-            Values::Bytes { .. } => true,
+            MatrixValues::Bytes { .. } => true,
         };
-        if instructions.skips_zeros::<R>(width) && is_sparse() {
+        if instructions.is_faster_skipping_zeros::<R>(width) && is_sparse() {
             self.note(instructions, values, columns);
         }
     }
 
     /// Looks at `values: [rows, columns]`.
-    pub fn note<R: Element>(&mut self, instructions: Instructions, values: Values<R>, columns: usize) {
+    pub fn note<R: Element>(&mut self, instructions: Instructions, values: MatrixValues<R>, columns: usize) {
         (self.rows, self.columns) = (values.len() / columns, columns);
         self.words.resize(self.rows * columns.div_ceil(WORD), 0);
         match (values, instructions.0) {
-            (Values::Bytes { bytes, .. }, _) => note_bytes(bytes, columns, &mut self.words),
-            (Values::Numbers(numbers), Set::Portable) => {
+            (MatrixValues::Bytes { bytes, .. }, _) => note_bytes(bytes, columns, &mut self.words),
+            (MatrixValues::Numbers(numbers), InstructionSet::Portable) => {
                 // SAFETY: arrays need no instructions beyond the baseline.
                 let zero = unsafe { <[R; 4] as Lanes<R>>::zero() };
                 note(zero, numbers, columns, &mut self.words);
             }
             // SAFETY: `Instructions` holds these sets only where the processor has been found to have them.
             #[cfg(target_arch = "x86_64")]
-            (Values::Numbers(numbers), Set::Avx2) => unsafe { avx2(numbers, columns, &mut self.words) },
+            (MatrixValues::Numbers(numbers), InstructionSet::Avx2) => unsafe {
+                avx2(numbers, columns, &mut self.words)
+            },
             // SAFETY: as above.
             #[cfg(target_arch = "x86_64")]
-            (Values::Numbers(numbers), Set::Avx512) => unsafe { avx512(numbers, columns, &mut self.words) },
+            (MatrixValues::Numbers(numbers), InstructionSet::Avx512) => unsafe {
+                avx512(numbers, columns, &mut self.words)
+            },
         }
     }
 
@@ -112,14 +122,14 @@ impl Nonzeros {
 #[target_feature(enable = "avx2,fma")]
 fn avx2<R: Element>(values: &[R], columns: usize, words: &mut [u64]) {
     // SAFETY: this function is compiled for these instructions.
-    note(unsafe { R::Narrow::zero() }, values, columns, words)
+    note(unsafe { R::Vector256::zero() }, values, columns, words)
 }
 
 #[cfg(target_arch = "x86_64")]
 #[target_feature(enable = "avx512f,avx2,fma")]
 fn avx512<R: Element>(values: &[R], columns: usize, words: &mut [u64]) {
     // SAFETY: this function is compiled for these instructions.
-    note(unsafe { R::Wide::zero() }, values, columns, words)
+    note(unsafe { R::Vector512::zero() }, values, columns, words)
 }
 
 #[inline(always)]
@@ -240,13 +250,17 @@ mod tests {
             for instructions in Instructions::available() {
                 let mut nonzeros = Nonzeros::default();
                 nonzeros.fill(300, 300);
-                nonzeros.note(instructions, Values::Numbers(&numbers), columns);
+                nonzeros.note(instructions, MatrixValues::Numbers(&numbers), columns);
                 assert_eq!(bits(&nonzeros), expected, "{instructions}");
                 assert!(words_end_with_zeros(&nonzeros));
             }
             let bytes: Vec<u8> = expected.iter().map(|bit| if *bit { 128 } else { 0 }).collect();
             let mut nonzeros = Nonzeros::default();
-            nonzeros.note(Instructions::fastest(), Values::Bytes { bytes: &bytes, table: &[0.0_f32; 256] }, columns);
+            nonzeros.note(
+                Instructions::fastest(),
+                MatrixValues::Bytes { bytes: &bytes, table: &[0.0_f32; 256] },
+                columns,
+            );
             assert_eq!(bits(&nonzeros), expected);
             assert!(words_end_with_zeros(&nonzeros));
         }
@@ -256,7 +270,7 @@ mod tests {
     fn rows_become_columns() {
         for (rows, columns) in [(1, 1), (1, 130), (64, 64), (65, 63), (100, 784)] {
             let (mut nonzeros, mut transposed) = (Nonzeros::default(), Nonzeros::default());
-            nonzeros.note(Instructions::fastest(), Values::Numbers(&numbers(rows * columns)), columns);
+            nonzeros.note(Instructions::fastest(), MatrixValues::Numbers(&numbers(rows * columns)), columns);
             transposed.fill(300, 300);
             transposed.transpose(&nonzeros);
             let (straight, across) = (bits(&nonzeros), bits(&transposed));
@@ -274,7 +288,7 @@ mod tests {
     fn few_zeros_and_narrow_products_are_not_looked_at() {
         let mut nonzeros = Nonzeros::default();
         let mut look = |values: &[f32], width| {
-            nonzeros.look(Instructions::fastest(), Values::Numbers(values), 10, width);
+            nonzeros.look(Instructions::fastest(), MatrixValues::Numbers(values), 10, width);
             nonzeros.is_empty()
         };
         assert!(look(&[1.0; 100], 500));

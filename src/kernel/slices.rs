@@ -49,7 +49,7 @@ pub fn add_bias<R: Real>(row: &mut [R], bias: &[R]) -> bool {
 
 /// Whether no number is infinite or NaN.
 #[inline(always)]
-pub fn all_finite<R: Real>(values: &[R]) -> bool {
+pub fn are_finite<R: Real>(values: &[R]) -> bool {
     // Without an early way out, which would keep the loop from running on vectors: nearly always all are finite.
     let mut finite = true;
     for value in values {
@@ -95,9 +95,9 @@ mod tests {
             for bad in [f32::NAN, f32::INFINITY, f32::NEG_INFINITY] {
                 let mut values = [1.0; 100];
                 values[place] = bad;
-                assert!(!all_finite(&values));
+                assert!(!are_finite(&values));
             }
         }
-        assert!(all_finite(&[f32::MAX, -f32::MAX, 0.0]));
+        assert!(are_finite(&[f32::MAX, -f32::MAX, 0.0]));
     }
 }

@@ -44,10 +44,10 @@ pub fn portable<R: Element>(a: Matrix<R>, b: Matrix<R>, out: &mut [R]) {
 #[target_feature(enable = "avx2,fma")]
 pub fn avx2<R: Element>(a: Matrix<R>, b: Matrix<R>, out: &mut [R]) {
     // SAFETY: this function is compiled for these instructions.
-    let zero = unsafe { R::Narrow::zero() };
-    let width = 2 * R::Narrow::LANES;
+    let zero = unsafe { R::Vector256::zero() };
+    let width = 2 * R::Vector256::LANES;
     let rest = b.columns % width;
-    let wide = if rest <= R::Narrow::LANES { b.columns - rest } else { b.columns };
+    let wide = if rest <= R::Vector256::LANES { b.columns - rest } else { b.columns };
     columns::<R, _, 6, 2>(zero, a, b, out, 0..wide);
     columns::<R, _, 6, 1>(zero, a, b, out, wide..b.columns);
 }
@@ -58,12 +58,12 @@ pub fn avx2<R: Element>(a: Matrix<R>, b: Matrix<R>, out: &mut [R]) {
 #[target_feature(enable = "avx512f,avx2,fma")]
 pub fn avx512<R: Element>(a: Matrix<R>, b: Matrix<R>, out: &mut [R]) {
     // SAFETY: this function is compiled for these instructions.
-    let (wide, narrow) = unsafe { (R::Wide::zero(), R::Narrow::zero()) };
-    let width = 3 * R::Wide::LANES;
+    let (wide, narrow) = unsafe { (R::Vector512::zero(), R::Vector256::zero()) };
+    let width = 3 * R::Vector512::LANES;
     let full = b.columns / width * width;
     let rest = b.columns - full;
-    let few = rest % R::Wide::LANES;
-    let split = if few <= R::Narrow::LANES { b.columns - few } else { b.columns };
+    let few = rest % R::Vector512::LANES;
+    let split = if few <= R::Vector256::LANES { b.columns - few } else { b.columns };
     columns::<R, _, 6, 3>(wide, a, b, out, 0..full);
     columns::<R, _, 6, 1>(wide, a, b, out, full..split);
     columns::<R, _, 6, 1>(narrow, a, b, out, split..b.columns);
@@ -87,7 +87,7 @@ fn columns<R: Element, V: Lanes<R>, const ROWS: usize, const VECTORS: usize>(
     for first in (0..inner).step_by(depth) {
         let panel = &mut panel[..depth.min(inner - first)];
         for column in range.clone().step_by(VECTORS * V::LANES) {
-            let place = Place { first, column, width: (range.end - column).min(VECTORS * V::LANES) };
+            let place = PanelBounds { first, column, width: (range.end - column).min(VECTORS * V::LANES) };
             let panel = pack(zero, b, place, panel);
             let mut row = 0;
             while row + ROWS <= a.rows {
@@ -107,7 +107,7 @@ fn columns<R: Element, V: Lanes<R>, const ROWS: usize, const VECTORS: usize>(
 
 /// Where a panel lies in `b`.
 #[derive(Clone, Copy)]
-struct Place {
+struct PanelBounds {
     /// Its first row.
     first: usize,
     /// Its first column.
@@ -121,12 +121,12 @@ struct Place {
 fn pack<'p, R: Element, V: Lanes<R>, const VECTORS: usize>(
     zero: V,
     b: Matrix<R>,
-    place: Place,
+    place: PanelBounds,
     panel: &'p mut [MaybeUninit<[V; VECTORS]>],
 ) -> &'p [[V; VECTORS]] {
     let mut buffer = [R::zero(); LONGEST_ROW];
     for (k, packed) in panel.iter_mut().enumerate() {
-        let row = if b.transposed {
+        let row = if b.is_transposed {
             let column = b.values[place.column * b.rows + place.first + k..].iter().step_by(b.rows);
             buffer[..place.width].iter_mut().zip(column).for_each(|(out, value)| *out = *value);
             &buffer
@@ -151,7 +151,7 @@ fn tile<R: Element, V: Lanes<R>, const ROWS: usize, const VECTORS: usize>(
     panel: &[[V; VECTORS]],
     out: &mut [R],
     out_columns: usize,
-    place: Place,
+    place: PanelBounds,
     row: usize,
 ) {
     let mut sums = [[zero; VECTORS]; ROWS];
@@ -163,7 +163,7 @@ fn tile<R: Element, V: Lanes<R>, const ROWS: usize, const VECTORS: usize>(
             });
         });
     }
-    if a.transposed {
+    if a.is_transposed {
         for (a, b) in a.values[place.first * a.rows + row..].chunks(a.rows).zip(panel) {
             let a = &a[..ROWS];
             unroll!(r in ROWS {

@@ -7,7 +7,7 @@
 use std::mem::MaybeUninit;
 use std::ops::Range;
 
-use super::instructions::Set;
+use super::instructions::InstructionSet;
 use super::nonzeros::{Nonzeros, WORD};
 use super::{Element, Instructions, Lanes, Matrix};
 
@@ -23,11 +23,11 @@ pub struct Left<S> {
 }
 
 /// Numbers by their places.
-pub trait Source<R>: Copy {
+pub trait ElementSource<R>: Copy {
     fn get(self, place: usize) -> R;
 }
 
-impl<R: Element> Source<R> for &[R] {
+impl<R: Element> ElementSource<R> for &[R] {
     #[inline(always)]
     fn get(self, place: usize) -> R {
         self[place]
@@ -41,7 +41,7 @@ pub struct Shares<'a, R> {
     pub table: &'a [R; 256],
 }
 
-impl<R: Element> Source<R> for Shares<'_, R> {
+impl<R: Element> ElementSource<R> for Shares<'_, R> {
     #[inline(always)]
     fn get(self, place: usize) -> R {
         self.table[usize::from(self.bytes[place])]
@@ -49,7 +49,7 @@ impl<R: Element> Source<R> for Shares<'_, R> {
 }
 
 /// See [`super::sparse_product`], which has checked the shapes.
-pub fn product<R: Element, S: Source<R>>(
+pub fn product<R: Element, S: ElementSource<R>>(
     instructions: Instructions,
     a: Left<S>,
     nonzeros: &Nonzeros,
@@ -58,33 +58,33 @@ pub fn product<R: Element, S: Source<R>>(
 ) {
     match instructions.0 {
         // SAFETY: arrays need no instructions beyond the baseline.
-        Set::Portable => columns(unsafe { <[R; 4] as Lanes<R>>::zero() }, a, nonzeros, b, out),
+        InstructionSet::Portable => columns(unsafe { <[R; 4] as Lanes<R>>::zero() }, a, nonzeros, b, out),
         // SAFETY: `Instructions` holds these sets only where the processor has been found to have them.
         #[cfg(target_arch = "x86_64")]
-        Set::Avx2 => unsafe { avx2(a, nonzeros, b, out) },
+        InstructionSet::Avx2 => unsafe { avx2(a, nonzeros, b, out) },
         // SAFETY: as above.
         #[cfg(target_arch = "x86_64")]
-        Set::Avx512 => unsafe { avx512(a, nonzeros, b, out) },
+        InstructionSet::Avx512 => unsafe { avx512(a, nonzeros, b, out) },
     }
 }
 
 #[cfg(target_arch = "x86_64")]
 #[target_feature(enable = "avx2,fma,bmi1,bmi2")]
-fn avx2<R: Element, S: Source<R>>(a: Left<S>, nonzeros: &Nonzeros, b: Matrix<R>, out: &mut [R]) {
+fn avx2<R: Element, S: ElementSource<R>>(a: Left<S>, nonzeros: &Nonzeros, b: Matrix<R>, out: &mut [R]) {
     // SAFETY: this function is compiled for these instructions.
-    columns(unsafe { R::Narrow::zero() }, a, nonzeros, b, out);
+    columns(unsafe { R::Vector256::zero() }, a, nonzeros, b, out);
 }
 
 #[cfg(target_arch = "x86_64")]
 #[target_feature(enable = "avx512f,avx2,fma,bmi1,bmi2")]
-fn avx512<R: Element, S: Source<R>>(a: Left<S>, nonzeros: &Nonzeros, b: Matrix<R>, out: &mut [R]) {
+fn avx512<R: Element, S: ElementSource<R>>(a: Left<S>, nonzeros: &Nonzeros, b: Matrix<R>, out: &mut [R]) {
     // SAFETY: this function is compiled for these instructions.
-    columns(unsafe { R::Wide::zero() }, a, nonzeros, b, out);
+    columns(unsafe { R::Vector512::zero() }, a, nonzeros, b, out);
 }
 
 /// All columns, in as few panels as can be, as equal as can be.
 #[inline(always)]
-pub fn columns<R: Element, V: Lanes<R>, S: Source<R>>(
+pub fn columns<R: Element, V: Lanes<R>, S: ElementSource<R>>(
     zero: V,
     a: Left<S>,
     nonzeros: &Nonzeros,
@@ -120,7 +120,7 @@ pub fn columns<R: Element, V: Lanes<R>, S: Source<R>>(
 /// The last vector ends where the range does: it begins inside the one before where the width is no multiple of a vector's.
 /// What both hold is computed twice, the same bits.
 #[inline(always)]
-fn rows<R: Element, V: Lanes<R>, S: Source<R>, const VECTORS: usize>(
+fn rows<R: Element, V: Lanes<R>, S: ElementSource<R>, const VECTORS: usize>(
     zero: V,
     a: Left<S>,
     nonzeros: &Nonzeros,
@@ -184,7 +184,7 @@ fn pack<R: Element, V: Lanes<R>, const VECTORS: usize>(
     let mut buffer = [R::zero(); LONGEST_ROW];
     let buffer = &mut buffer[..range.len()];
     for (k, packed) in (first..).zip(panel) {
-        let row = if b.transposed {
+        let row = if b.is_transposed {
             let column = b.values[range.start * b.rows + k..].iter().step_by(b.rows);
             buffer.iter_mut().zip(column).for_each(|(out, value)| *out = *value);
             &*buffer

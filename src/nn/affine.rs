@@ -5,8 +5,8 @@ use std::ops::Range;
 use ndarray::ArrayView2;
 
 use super::activation::Activation;
-use super::parameters::{Layout, Role};
-use crate::kernel::{self, Element, Instructions, Nonzeros, Values, matrix};
+use super::parameters::{ParameterLayout, ParameterRole};
+use crate::kernel::{self, Element, Instructions, MatrixValues, Nonzeros, matrix};
 
 /// Every output is a weighted sum of every input: `x: [rows, inputs]`, `y: [rows, outputs]`, with `W: [inputs, outputs]` and,
 /// where the layer has one, `b: [outputs]`.
@@ -26,9 +26,16 @@ pub struct Affine {
 
 impl Affine {
     /// A layer for at most `rows` rows whose parameters follow those that `layout` has.
-    pub fn new(name: &str, inputs: usize, outputs: usize, bias: bool, rows: usize, layout: &mut Layout) -> Self {
-        let weight = layout.add(name, Role::Weight, &[inputs, outputs]);
-        let bias = bias.then(|| layout.add(name, Role::Bias, &[outputs]));
+    pub fn new(
+        name: &str,
+        inputs: usize,
+        outputs: usize,
+        bias: bool,
+        rows: usize,
+        layout: &mut ParameterLayout,
+    ) -> Self {
+        let weight = layout.add(name, ParameterRole::Weight, &[inputs, outputs]);
+        let bias = bias.then(|| layout.add(name, ParameterRole::Bias, &[outputs]));
         Self {
             inputs,
             outputs,
@@ -45,7 +52,7 @@ impl Affine {
         &mut self,
         instructions: Instructions,
         parameters: &[R],
-        x: Values<R>,
+        x: MatrixValues<R>,
         y: &mut [R],
         activation: Option<Activation>,
     ) -> bool {
@@ -65,7 +72,7 @@ impl Affine {
                 for row in y.chunks_exact_mut(self.outputs) {
                     finite &= match bias {
                         Some(bias) => kernel::add_bias(row, bias),
-                        None => kernel::all_finite(row),
+                        None => kernel::are_finite(row),
                     };
                     if let Some(activation) = activation {
                         activation.forward(row);
@@ -81,7 +88,7 @@ impl Affine {
     pub fn parameter_gradients<R: Element>(
         &mut self,
         instructions: Instructions,
-        x: Values<R>,
+        x: MatrixValues<R>,
         dy: &[R],
         gradients: &mut [R],
     ) {
@@ -94,7 +101,7 @@ impl Affine {
         } else {
             let finite = instructions.run(
                 #[inline(always)]
-                || kernel::all_finite(dy),
+                || kernel::are_finite(dy),
             );
             match finite {
                 true => self.x_transposed.transpose(&self.x),
@@ -135,7 +142,7 @@ mod tests {
 
     #[test]
     fn two_rows_by_hand() {
-        let mut layout = Layout::default();
+        let mut layout = ParameterLayout::default();
         let mut affine = Affine::new("affine1", 2, 3, true, 2, &mut layout);
         let fastest = Instructions::fastest();
         // W = [[1, 2, 3], [4, 5, 6]], b = [10, 20, 30]

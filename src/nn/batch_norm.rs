@@ -3,7 +3,7 @@
 
 use std::ops::Range;
 
-use super::parameters::{Layout, Role};
+use super::parameters::{ParameterLayout, ParameterRole};
 use crate::kernel;
 use crate::real::Real;
 
@@ -46,14 +46,20 @@ struct Statistics<R> {
 
 impl<R: Real> BatchNorm<R> {
     /// A layer for at most `rows` rows whose parameters and running statistics follow those that the layouts have.
-    pub fn new(name: &str, width: usize, rows: usize, parameters: &mut Layout, state: &mut Layout) -> Self {
+    pub fn new(
+        name: &str,
+        width: usize,
+        rows: usize,
+        parameters: &mut ParameterLayout,
+        state: &mut ParameterLayout,
+    ) -> Self {
         let column = || vec![R::zero(); width];
         Self {
             width,
-            gamma: parameters.add(name, Role::Gamma, &[width]),
-            beta: parameters.add(name, Role::Beta, &[width]),
-            mean: state.add(name, Role::RunningMean, &[width]),
-            variance: state.add(name, Role::RunningVariance, &[width]),
+            gamma: parameters.add(name, ParameterRole::Gamma, &[width]),
+            beta: parameters.add(name, ParameterRole::Beta, &[width]),
+            mean: state.add(name, ParameterRole::RunningMean, &[width]),
+            variance: state.add(name, ParameterRole::RunningVariance, &[width]),
             statistics: Statistics { mean: column(), variance: column(), deviation: column() },
             centered: vec![R::zero(); rows.checked_mul(width).expect("a batch fits into memory")],
             sums: [column(), column()],
@@ -87,7 +93,7 @@ impl<R: Real> BatchNorm<R> {
         };
         average(&self.mean, mean);
         average(&self.variance, variance);
-        let is_finite = kernel::all_finite(variance);
+        let is_finite = kernel::are_finite(variance);
         self.normalize(parameters, y);
         is_finite
     }
@@ -182,7 +188,7 @@ mod tests {
 
     /// One column, γ = 3, β = 10.
     fn layer() -> (BatchNorm<f64>, [f64; 2], Vec<f64>) {
-        let (mut parameters, mut state) = (Layout::default(), Layout::default());
+        let (mut parameters, mut state) = (ParameterLayout::default(), ParameterLayout::default());
         let layer = BatchNorm::new("batch_norm1", 1, 8, &mut parameters, &mut state);
         (layer, [3.0, 10.0], vec![0.0; state.len()])
     }

@@ -17,13 +17,13 @@ pub struct Dropout {
     /// How probable it is that a unit is silent. At 0, the default, nothing is drawn, as if the layer were not there.
     pub ratio: Ratio,
     /// What makes up for the silent units: `"inference"` (the default) or `"inverted"`.
-    pub scaling: Scaling,
+    pub scaling: DropoutScaling,
 }
 
 /// What makes up for the units that are silent in training and not in an evaluation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize, Serialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
-pub enum Scaling {
+pub enum DropoutScaling {
     /// The book's: an evaluation multiplies by 1 − ratio.
     #[default]
     Inference,
@@ -41,8 +41,8 @@ impl Dropout {
     #[inline(always)]
     pub fn mask<R: Real>(self, uniforms: &[f64], mask: &mut [R]) {
         let kept = match self.scaling {
-            Scaling::Inference => R::one(),
-            Scaling::Inverted => R::from_f64(1.0 / (1.0 - self.ratio.get())),
+            DropoutScaling::Inference => R::one(),
+            DropoutScaling::Inverted => R::from_f64(1.0 / (1.0 - self.ratio.get())),
         };
         let ratio = self.ratio.get();
         for (mask, u) in mask.iter_mut().zip(uniforms) {
@@ -70,13 +70,13 @@ impl Dropout {
     #[inline(always)]
     pub fn evaluate<R: Real>(self, x: &[R], y: &mut [R]) {
         match self.scaling {
-            Scaling::Inference => {
+            DropoutScaling::Inference => {
                 let share = R::from_f64(1.0 - self.ratio.get());
                 for (y, x) in y.iter_mut().zip(x) {
                     *y = *x * share;
                 }
             }
-            Scaling::Inverted => y.copy_from_slice(x),
+            DropoutScaling::Inverted => y.copy_from_slice(x),
         }
     }
 }
@@ -101,7 +101,7 @@ forms! {
 mod tests {
     use super::*;
 
-    fn dropout(ratio: f64, scaling: Scaling) -> Dropout {
+    fn dropout(ratio: f64, scaling: DropoutScaling) -> Dropout {
         Dropout { ratio: Ratio::new(ratio).unwrap(), scaling }
     }
 
@@ -110,19 +110,19 @@ mod tests {
     #[test]
     fn a_unit_is_kept_where_its_uniform_number_is_above_the_ratio() {
         let mut mask = [f64::NAN; 4];
-        dropout(0.2, Scaling::Inference).mask(&UNIFORMS, &mut mask);
+        dropout(0.2, DropoutScaling::Inference).mask(&UNIFORMS, &mut mask);
         assert_eq!(mask, [0.0, 0.0, 1.0, 1.0]);
-        dropout(0.2, Scaling::Inverted).mask(&UNIFORMS, &mut mask);
+        dropout(0.2, DropoutScaling::Inverted).mask(&UNIFORMS, &mut mask);
         assert_eq!(mask, [0.0, 0.0, 1.25, 1.25]);
     }
 
     #[test]
     fn what_a_ratio_keeps_a_smaller_one_keeps_too_in_either_precision() {
         let (mut wide, mut narrow) = ([0.0_f64; 4], [0.0_f32; 4]);
-        dropout(0.1, Scaling::Inference).mask(&UNIFORMS, &mut wide);
-        dropout(0.2, Scaling::Inference).mask(&UNIFORMS, &mut narrow);
+        dropout(0.1, DropoutScaling::Inference).mask(&UNIFORMS, &mut wide);
+        dropout(0.2, DropoutScaling::Inference).mask(&UNIFORMS, &mut narrow);
         assert!(wide.iter().zip(narrow).all(|(wide, narrow)| f64::from(narrow) <= *wide));
-        dropout(0.1, Scaling::Inference).mask(&UNIFORMS, &mut narrow);
+        dropout(0.1, DropoutScaling::Inference).mask(&UNIFORMS, &mut narrow);
         assert_eq!(narrow.map(f64::from), wide);
     }
 
@@ -140,19 +140,19 @@ mod tests {
     #[test]
     fn an_evaluation_makes_up_for_what_training_left_out() {
         let mut y = [f64::NAN; 2];
-        dropout(0.25, Scaling::Inference).evaluate(&[4.0, -8.0], &mut y);
+        dropout(0.25, DropoutScaling::Inference).evaluate(&[4.0, -8.0], &mut y);
         assert_eq!(y, [3.0, -6.0]);
-        dropout(0.25, Scaling::Inverted).evaluate(&[4.0, -8.0], &mut y);
+        dropout(0.25, DropoutScaling::Inverted).evaluate(&[4.0, -8.0], &mut y);
         assert_eq!(y, [4.0, -8.0]);
     }
 
     #[test]
     fn a_number_is_a_ratio() {
         let read = |json| serde_json::from_str::<Dropout>(json);
-        assert_eq!(read("0.5").unwrap(), dropout(0.5, Scaling::Inference));
+        assert_eq!(read("0.5").unwrap(), dropout(0.5, DropoutScaling::Inference));
         assert_eq!(read("0").unwrap(), Dropout::default());
         assert!(Dropout::default().is_off());
-        assert_eq!(read(r#"{"ratio": 0.5, "scaling": "inverted"}"#).unwrap(), dropout(0.5, Scaling::Inverted));
+        assert_eq!(read(r#"{"ratio": 0.5, "scaling": "inverted"}"#).unwrap(), dropout(0.5, DropoutScaling::Inverted));
         let said = |json| read(json).unwrap_err().to_string();
         assert!(said("1").starts_with("`1` is out of range, expected a ratio from 0 to below 1"), "{}", said("1"));
         assert!(said(r#"{"ratio": -0.1}"#).contains("a ratio from 0 to below 1"));

@@ -6,10 +6,10 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize, Serializer};
 
 use self::orthogonal::orthogonalize;
-use super::parameters::{Layout, Role};
+use super::parameters::{ParameterLayout, ParameterRole};
 use crate::forms::forms;
 use crate::number::{Finite, OutOfRange, Positive};
-use crate::random::{self, Draws, Random};
+use crate::random::{self, Random, ScriptDraws};
 use crate::real::Real;
 use crate::settings::Settings;
 use crate::value::schema::or;
@@ -54,15 +54,15 @@ pub enum Weights {
     /// All weights are zero, so all units of a layer stay equal: the book's example of what not to do.
     Zeros,
     /// Gaussian with a given standard deviation. A plain number means the same.
-    Normal(Normal),
+    Normal(NormalWeights),
     /// Uniform in [−bound, bound). PyTorch's linear layers begin so, with the bound √(1/inputs).
-    Uniform(Uniform),
+    Uniform(UniformWeights),
 }
 
 /// The numbers of `"normal"`.
 #[derive(Debug, Clone, Copy, PartialEq, Deserialize, Serialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-pub struct Normal {
+pub struct NormalWeights {
     /// The standard deviation.
     pub std: Positive,
 }
@@ -70,7 +70,7 @@ pub struct Normal {
 /// The numbers of `"uniform"`.
 #[derive(Debug, Clone, Copy, PartialEq, Deserialize, Serialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-pub struct Uniform {
+pub struct UniformWeights {
     /// Weights lie between −bound and bound.
     pub bound: Positive,
 }
@@ -88,15 +88,17 @@ impl Init {
 
     /// Fills `parameters` as `layout` says: γ with 1 and β with 0, whatever the section says. The k-th weight matrix is drawn from `random.weights(k)`, row by row, in
     /// `f64`, scaled there and rounded once.
-    pub fn fill<R: Real>(&self, random: &mut Random, layout: &Layout, parameters: &mut [R]) {
+    pub fn fill<R: Real>(&self, random: &mut Random, layout: &ParameterLayout, parameters: &mut [R]) {
         let mut matrix = 0;
         for view in layout.views() {
             let values = &mut parameters[view.range.clone()];
             match view.role {
-                Role::Bias => values.fill(R::from_f64(self.bias.get())),
-                Role::Gamma => values.fill(R::one()),
-                Role::Beta | Role::RunningMean | Role::RunningVariance => values.fill(R::zero()),
-                Role::Weight => {
+                ParameterRole::Bias => values.fill(R::from_f64(self.bias.get())),
+                ParameterRole::Gamma => values.fill(R::one()),
+                ParameterRole::Beta | ParameterRole::RunningMean | ParameterRole::RunningVariance => {
+                    values.fill(R::zero())
+                }
+                ParameterRole::Weight => {
                     self.weights.fill(random.weights(matrix), view.shape[0], view.shape[1], values);
                     matrix += 1;
                 }
@@ -109,18 +111,18 @@ impl Weights {
     const KINDS: [&'static str; 8] = ["he", "xavier", "glorot", "lecun", "orthogonal", "zeros", "normal", "uniform"];
 
     /// What a NumPy script draws for a matrix of [inputs, outputs].
-    pub fn draws(self, inputs: usize, outputs: usize) -> Draws {
+    pub fn draws(self, inputs: usize, outputs: usize) -> ScriptDraws {
         let count = inputs as u64 * outputs as u64;
         match self {
             Self::He | Self::Xavier | Self::Glorot | Self::Lecun | Self::Orthogonal | Self::Normal(_) => {
-                Draws::gaussians(count)
+                ScriptDraws::gaussians(count)
             }
-            Self::Uniform(_) => Draws::uniforms(count),
-            Self::Zeros => Draws::default(),
+            Self::Uniform(_) => ScriptDraws::uniforms(count),
+            Self::Zeros => ScriptDraws::default(),
         }
     }
 
-    fn fill<R: Real>(self, mut drawn: random::Weights, inputs: usize, outputs: usize, values: &mut [R]) {
+    fn fill<R: Real>(self, mut drawn: random::WeightGenerator, inputs: usize, outputs: usize, values: &mut [R]) {
         let standard_deviation = match self {
             Self::He => (2.0 / inputs as f64).sqrt(),
             Self::Xavier | Self::Lecun => (1.0 / inputs as f64).sqrt(),
@@ -149,7 +151,7 @@ impl Serialize for Weights {
 forms! {
     Weights[Weights::KINDS], "the name of an initialization, or a number: a standard deviation",
     number: |std| match Positive::new(std) {
-        Ok(std) => Ok(Weights::Normal(Normal { std })),
+        Ok(std) => Ok(Weights::Normal(NormalWeights { std })),
         Err(_) => Err(OutOfRange::new(std, "a finite number above 0 (a standard deviation), or \"zeros\"")),
     },
     word: Weights::deserialize,
@@ -169,10 +171,10 @@ mod tests {
 
     /// The weights of a layer with 300 inputs and 100 outputs, the second in its network.
     fn drawn<R: Real>(weights: Weights) -> Vec<R> {
-        let mut layout = Layout::default();
-        layout.add("affine1", Role::Weight, &[2, 300]);
-        layout.add("affine1", Role::Bias, &[300]);
-        let range = layout.add("affine2", Role::Weight, &[300, 100]);
+        let mut layout = ParameterLayout::default();
+        layout.add("affine1", ParameterRole::Weight, &[2, 300]);
+        layout.add("affine1", ParameterRole::Bias, &[300]);
+        let range = layout.add("affine2", ParameterRole::Weight, &[300, 100]);
         let mut parameters = vec![R::from_f64(f64::NAN); layout.len()];
         let init = Init { weights, bias: Finite::new(0.25).unwrap() };
         init.fill(&mut random(), &layout, &mut parameters);
@@ -181,7 +183,7 @@ mod tests {
     }
 
     fn normal(std: f64) -> Weights {
-        Weights::Normal(Normal { std: Positive::new(std).unwrap() })
+        Weights::Normal(NormalWeights { std: Positive::new(std).unwrap() })
     }
 
     #[test]
@@ -205,7 +207,7 @@ mod tests {
 
     #[test]
     fn uniform_fills_its_interval() {
-        let values = drawn::<f64>(Weights::Uniform(Uniform { bound: Positive::new(0.1).unwrap() }));
+        let values = drawn::<f64>(Weights::Uniform(UniformWeights { bound: Positive::new(0.1).unwrap() }));
         assert!(values.iter().all(|x| (-0.1..0.1).contains(x)));
         assert!(values.iter().copied().fold(f64::MAX, f64::min) < -0.0999);
         assert!(values.iter().copied().fold(f64::MIN, f64::max) > 0.0999);
@@ -234,7 +236,7 @@ mod tests {
             Weights::He,
             normal(0.3),
             Weights::Orthogonal,
-            Weights::Uniform(Uniform { bound: Positive::new(0.1).unwrap() }),
+            Weights::Uniform(UniformWeights { bound: Positive::new(0.1).unwrap() }),
         ] {
             let rounded: Vec<f32> = drawn::<f64>(weights).iter().map(|x| *x as f32).collect();
             assert_eq!(drawn::<f32>(weights), rounded);
@@ -250,9 +252,9 @@ mod tests {
 
     #[test]
     fn a_layers_draws_do_not_depend_on_the_layers_before_it() {
-        let mut layout = Layout::default();
-        layout.add("affine1", Role::Weight, &[7, 300]);
-        let range = layout.add("affine2", Role::Weight, &[300, 100]);
+        let mut layout = ParameterLayout::default();
+        layout.add("affine1", ParameterRole::Weight, &[7, 300]);
+        let range = layout.add("affine2", ParameterRole::Weight, &[300, 100]);
         let mut parameters = vec![0.0; layout.len()];
         Init::default().fill(&mut random(), &layout, &mut parameters);
         assert_eq!(parameters[range], drawn::<f64>(Weights::He));
@@ -295,7 +297,7 @@ mod tests {
         };
         assert_eq!(written(Weights::He), ["init_bias=0", "weights=he"]);
         assert_eq!(written(normal(0.01)), ["init_bias=0", "weight_std=0.01", "weights=normal"]);
-        let uniform = Weights::Uniform(Uniform { bound: Positive::new(0.5).unwrap() });
+        let uniform = Weights::Uniform(UniformWeights { bound: Positive::new(0.5).unwrap() });
         assert_eq!(written(uniform), ["init_bias=0", "weight_bound=0.5", "weights=uniform"]);
     }
 }

@@ -23,7 +23,7 @@ pub enum Objective {
 
 /// What rows should come out as.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub enum Targets<'a, R> {
+pub enum BatchTargets<'a, R> {
     /// The class of each row: `[rows]`.
     Classes(&'a [u16]),
     /// [rows, outputs], row-major.
@@ -44,7 +44,7 @@ impl Objective {
 
     /// What loss and gradient are made of, from the network's `outputs: [rows, width]`: the softmax, or y − t.
     #[inline(always)]
-    pub fn compare<R: Real>(self, outputs: &[R], width: usize, targets: Targets<R>, comparison: &mut [R]) {
+    pub fn compare<R: Real>(self, outputs: &[R], width: usize, targets: BatchTargets<R>, comparison: &mut [R]) {
         match self {
             Self::CrossEntropy => softmax(outputs, width, comparison),
             Self::Mse => differences(outputs, width, targets, comparison),
@@ -53,7 +53,7 @@ impl Objective {
 
     /// `before` + Σ loss over the rows, added one after the other in `f64`: a sum over many rows has the same bits however it is
     /// cut. `comparison` is what [`compare`](Self::compare) has written.
-    pub fn add_losses<R: Real>(self, before: f64, comparison: &[R], width: usize, targets: Targets<R>) -> f64 {
+    pub fn add_losses<R: Real>(self, before: f64, comparison: &[R], width: usize, targets: BatchTargets<R>) -> f64 {
         match self {
             Self::CrossEntropy => cross_entropy(before, comparison, width, targets.classes()),
             Self::Mse => squared_error(before, comparison, width),
@@ -62,7 +62,7 @@ impl Objective {
 
     /// Turns what [`compare`](Self::compare) has written into the gradient of the mean loss by the network's outputs.
     #[inline(always)]
-    pub fn gradient<R: Real>(self, comparison: &mut [R], width: usize, targets: Targets<R>) {
+    pub fn gradient<R: Real>(self, comparison: &mut [R], width: usize, targets: BatchTargets<R>) {
         match self {
             Self::CrossEntropy => cross_entropy_gradient(comparison, width, targets.classes()),
             Self::Mse => squared_error_gradient(comparison),
@@ -70,7 +70,7 @@ impl Objective {
     }
 }
 
-impl<'a, R> Targets<'a, R> {
+impl<'a, R> BatchTargets<'a, R> {
     /// # Panics
     /// Where the targets are no classes: a plan does not let cross-entropy meet others.
     fn classes(self) -> &'a [u16] {
@@ -83,15 +83,15 @@ impl<'a, R> Targets<'a, R> {
 
 /// y − t. `outputs`, `differences`: [rows, width].
 #[inline(always)]
-fn differences<R: Real>(outputs: &[R], width: usize, targets: Targets<R>, differences: &mut [R]) {
+fn differences<R: Real>(outputs: &[R], width: usize, targets: BatchTargets<R>, differences: &mut [R]) {
     match targets {
-        Targets::Classes(labels) => {
+        BatchTargets::Classes(labels) => {
             differences.copy_from_slice(outputs);
             for (difference, label) in differences.chunks_exact_mut(width).zip(labels) {
                 difference[usize::from(*label)] -= R::one();
             }
         }
-        Targets::Values(values) => {
+        BatchTargets::Values(values) => {
             for ((difference, y), t) in differences.iter_mut().zip(outputs).zip(values) {
                 *difference = *y - *t;
             }
@@ -243,8 +243,8 @@ mod tests {
             Objective::Mse.gradient(&mut comparison, 2, targets);
             assert_eq!(comparison, differences.map(|x| x / 2.0));
         };
-        check(Targets::Values(&[0.0, 2.0, 1.0, 6.0]), [1.0, 0.0, 2.0, -1.0]);
-        check(Targets::Classes(&[1, 0]), [1.0, 1.0, 2.0, 5.0]);
+        check(BatchTargets::Values(&[0.0, 2.0, 1.0, 6.0]), [1.0, 0.0, 2.0, -1.0]);
+        check(BatchTargets::Classes(&[1, 0]), [1.0, 1.0, 2.0, 5.0]);
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! Networks: what they are made of ([`Section`], the `[network]` section, and the [`Model`] that it comes to) and how they compute
+//! Networks: what they are made of ([`NetworkSection`], the `[network]` section, and the [`Model`] that it comes to) and how they compute
 //! ([`Network`]).
 
 pub mod activation;
@@ -16,12 +16,12 @@ mod tests;
 use self::activation::Activation;
 use self::affine::Affine;
 use self::batch_norm::BatchNorm;
-use self::dropout::{Dropout, Scaling};
+use self::dropout::{Dropout, DropoutScaling};
 pub use self::init::Init;
-pub use self::model::{Model, Section};
-use self::parameters::Layout;
+pub use self::model::{Model, NetworkSection};
+use self::parameters::ParameterLayout;
 pub use self::penalty::Regularization;
-use crate::kernel::{self, Element, Instructions, Values};
+use crate::kernel::{self, Element, Instructions, MatrixValues};
 
 /// One layer of the list that a [`Model`] stands for.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -105,8 +105,8 @@ pub enum Phase<'a, R> {
 pub struct Network<R> {
     instructions: Instructions,
     inputs: usize,
-    layout: Layout,
-    state_layout: Layout,
+    layout: ParameterLayout,
+    state_layout: ParameterLayout,
     stages: Vec<Stage<R>>,
     /// The first stage that has parameters: no gradient is needed in front of it.
     first_trained: usize,
@@ -157,7 +157,7 @@ impl<R: Element> Network<R> {
     pub fn new(instructions: Instructions, layers: &[LayerSpec], inputs: usize, rows: usize) -> Self {
         let length = |width: usize| rows.checked_mul(width).expect("a batch fits into memory");
         let buffer = |width: usize| vec![R::zero(); length(width)];
-        let (mut layout, mut state_layout) = (Layout::default(), Layout::default());
+        let (mut layout, mut state_layout) = (ParameterLayout::default(), ParameterLayout::default());
         let mut stages: Vec<Stage<R>> = Vec::with_capacity(layers.len());
         let (mut widest, mut widest_dropout, mut first_trained) = (0, 0, None);
         for (index, spec) in layers.iter().enumerate() {
@@ -205,7 +205,7 @@ impl<R: Element> Network<R> {
     }
 
     /// How parameters and gradients lie in their buffers.
-    pub fn layout(&self) -> &Layout {
+    pub fn layout(&self) -> &ParameterLayout {
         &self.layout
     }
 
@@ -213,12 +213,12 @@ impl<R: Element> Network<R> {
     pub fn takes_bytes(&self) -> bool {
         let first = self.stages.first();
         first.is_some_and(|stage| {
-            matches!(stage.layer, Layer::Affine(_)) && self.instructions.skips_zeros::<R>(stage.width)
+            matches!(stage.layer, Layer::Affine(_)) && self.instructions.is_faster_skipping_zeros::<R>(stage.width)
         })
     }
 
     /// How running statistics lie in their buffer. It begins with zeros, and is empty without batch normalization.
-    pub fn state_layout(&self) -> &Layout {
+    pub fn state_layout(&self) -> &ParameterLayout {
         &self.state_layout
     }
 
@@ -236,7 +236,7 @@ impl<R: Element> Network<R> {
         &mut self,
         mut phase: Phase<'_, R>,
         parameters: &[R],
-        x: impl Into<Values<'x, R>>,
+        x: impl Into<MatrixValues<'x, R>>,
     ) -> Result<(), NotFinite>
     where
         R: 'x,
@@ -247,7 +247,7 @@ impl<R: Element> Network<R> {
             let (before, rest) = self.stages.split_at_mut(index);
             let Stage { name, layer, activation, width, output } = &mut rest[0];
             let activation = activation.as_ref().map(|(_, activation)| *activation);
-            let input = before.last().map_or(x, |stage| Values::Numbers(&stage.output[..rows * stage.width]));
+            let input = before.last().map_or(x, |stage| MatrixValues::Numbers(&stage.output[..rows * stage.width]));
             let output = &mut output[..rows * *width];
             // Activations and shares of finite numbers are finite.
             let is_finite = match (layer, &mut phase) {
@@ -269,7 +269,7 @@ impl<R: Element> Network<R> {
                                 norm.evaluate(parameters, state, input.numbers(), output);
                                 true
                             }
-                        } && kernel::all_finite(output);
+                        } && kernel::are_finite(output);
                         if let Some(activation) = activation {
                             activation.forward(output);
                         }
@@ -286,7 +286,7 @@ impl<R: Element> Network<R> {
                             dropout.mask(uniforms, mask);
                             Dropout::forward(mask, input, output);
                             // What is scaled up can overflow.
-                            dropout.scaling == Scaling::Inference || kernel::all_finite(output)
+                            dropout.scaling == DropoutScaling::Inference || kernel::are_finite(output)
                         },
                     )
                 }
@@ -328,7 +328,7 @@ impl<R: Element> Network<R> {
 
     /// Writes the loss's gradient by every parameter to `gradients`, from the gradient by the [`output`](Self::output) of the
     /// `x: [rows, inputs]` that went forward last, in training.
-    pub fn backward<'x>(&mut self, parameters: &[R], x: impl Into<Values<'x, R>>, gradients: &mut [R])
+    pub fn backward<'x>(&mut self, parameters: &[R], x: impl Into<MatrixValues<'x, R>>, gradients: &mut [R])
     where
         R: 'x,
     {
@@ -339,7 +339,7 @@ impl<R: Element> Network<R> {
             let (before, rest) = self.stages.split_at_mut(index);
             let Stage { layer, activation, width, output, .. } = &mut rest[0];
             let output = &output[..rows * *width];
-            let input = before.last().map_or(x, |stage| Values::Numbers(&stage.output[..rows * stage.width]));
+            let input = before.last().map_or(x, |stage| MatrixValues::Numbers(&stage.output[..rows * stage.width]));
             let dy_stage = &mut dy[..rows * *width];
             if let Some((_, activation)) = activation {
                 instructions.run(

@@ -9,7 +9,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use super::LayerSpec;
 use super::activation::Activation;
-use super::dropout::{Dropout, Scaling};
+use super::dropout::{Dropout, DropoutScaling};
 use crate::forms::forms;
 use crate::number::{Count, Ratio, shortest};
 use crate::settings::Settings;
@@ -18,7 +18,7 @@ use crate::value::schema::or;
 /// The `[network]` section, as it is written: hidden layers that are all alike, or a list of any layers.
 #[derive(Debug, Clone, PartialEq, Default, Deserialize, Serialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
-pub struct Section {
+pub struct NetworkSection {
     /// The widths of the hidden layers, from input to output: `[100, 100]`; `[]` is a linear classifier. No
     /// default: this or `layers` is needed.
     pub hidden: Option<Vec<Count>>,
@@ -40,14 +40,14 @@ pub struct Section {
     #[schemars(extend("default" = Activation::Identity.name()))]
     pub output: Option<Activation>,
     /// All layers, in forward order, in the place of everything above. Default: those of `hidden`.
-    pub layers: Option<Vec<Item>>,
+    pub layers: Option<Vec<LayerItem>>,
 }
 
 /// One layer of a list: its name, or a table with its `kind`.
 #[derive(Debug, Clone, Copy, PartialEq, Deserialize, Serialize, JsonSchema)]
 #[serde(remote = "Self", rename_all = "kebab-case")]
 #[schemars(transform = or::<Activation>)]
-pub enum Item {
+pub enum LayerItem {
     /// y = xW + b, where W is [inputs, outputs]. PyTorch's `Linear` has W transposed.
     Affine(AffineItem),
     /// Each feature to mean 0 and variance 1 over the batch, then y = γx̂ + β (Ioffe & Szegedy 2015, "Batch Normalization: Accelerating
@@ -85,7 +85,7 @@ struct DropoutItem {
     ratio: Ratio,
     /// What makes up for the silent units: `"inference"` (the default) or `"inverted"`.
     #[serde(default)]
-    scaling: Scaling,
+    scaling: DropoutScaling,
 }
 
 /// The layers of a network whose outputs are as many as the data asks for.
@@ -94,7 +94,7 @@ pub enum Model {
     /// Hidden layers that are all alike.
     Stack(Stack),
     /// Layers that no [`Stack`] is. The last affine one has no width.
-    List(Vec<Item>),
+    List(Vec<LayerItem>),
 }
 
 /// For each width an affine layer, a batch normalization if there is one, an activation and a dropout if there is one; then an
@@ -118,7 +118,7 @@ pub struct Mistake {
     pub help: &'static str,
 }
 
-impl Section {
+impl NetworkSection {
     /// The model. A list that says what `hidden` and its company can say is that; what does nothing is left out.
     ///
     /// `outputs` is how many the data asks for, where that is known.
@@ -188,12 +188,12 @@ impl Section {
 }
 
 /// What is wrong with the widths of a list's affine layers.
-fn widths_mistake(layers: &[Item], outputs: Option<usize>) -> Option<Mistake> {
+fn widths_mistake(layers: &[LayerItem], outputs: Option<usize>) -> Option<Mistake> {
     let mistake = |message: String, help| Some(Mistake { key: Some("layers"), message, help });
     let widths: Vec<Option<Count>> = layers
         .iter()
         .filter_map(|item| match item {
-            Item::Affine(AffineItem { width, .. }) => Some(*width),
+            LayerItem::Affine(AffineItem { width, .. }) => Some(*width),
             _ => None,
         })
         .collect();
@@ -221,13 +221,13 @@ fn widths_mistake(layers: &[Item], outputs: Option<usize>) -> Option<Mistake> {
 impl Model {
     /// An output layer alone.
     pub fn linear() -> Self {
-        Self::Stack(Section::default().stack(Vec::new()))
+        Self::Stack(NetworkSection::default().stack(Vec::new()))
     }
 
-    fn of_list(layers: &[Item]) -> Self {
-        let mut items: Vec<Item> = layers.iter().copied().filter(|item| !item.does_nothing()).collect();
+    fn of_list(layers: &[LayerItem]) -> Self {
+        let mut items: Vec<LayerItem> = layers.iter().copied().filter(|item| !item.does_nothing()).collect();
         let last = items.iter_mut().rev().find_map(|item| match item {
-            Item::Affine(AffineItem { width, .. }) => Some(width),
+            LayerItem::Affine(AffineItem { width, .. }) => Some(width),
             _ => None,
         });
         if let Some(width) = last {
@@ -246,22 +246,22 @@ impl Model {
             }
             Self::List(items) => items,
         };
-        let layer = |item: &Item| match *item {
-            Item::Affine(AffineItem { width, bias }) => {
+        let layer = |item: &LayerItem| match *item {
+            LayerItem::Affine(AffineItem { width, bias }) => {
                 LayerSpec::Affine { outputs: width.map_or(outputs, Count::as_usize), bias }
             }
-            Item::BatchNorm => LayerSpec::BatchNorm,
-            Item::Activation(activation) => LayerSpec::Activation(activation),
-            Item::Dropout(dropout) => LayerSpec::Dropout(dropout),
+            LayerItem::BatchNorm => LayerSpec::BatchNorm,
+            LayerItem::Activation(activation) => LayerSpec::Activation(activation),
+            LayerItem::Dropout(dropout) => LayerSpec::Dropout(dropout),
         };
         items.iter().map(layer).collect()
     }
 
     /// Whether a row's output in training depends on the rows beside it.
-    pub fn normalizes_batches(&self) -> bool {
+    pub fn has_batch_norm(&self) -> bool {
         match self {
             Self::Stack(stack) => stack.batch_norm,
-            Self::List(items) => items.contains(&Item::BatchNorm),
+            Self::List(items) => items.contains(&LayerItem::BatchNorm),
         }
     }
 
@@ -271,7 +271,7 @@ impl Model {
         let stack = match self {
             Self::Stack(stack) => stack,
             Self::List(items) => {
-                let layers: Vec<_> = items.iter().map(Item::to_string).collect();
+                let layers: Vec<_> = items.iter().map(LayerItem::to_string).collect();
                 return settings.set("layers", layers.join(", "));
             }
         };
@@ -297,57 +297,57 @@ impl Model {
 }
 
 impl Stack {
-    fn items(&self) -> Vec<Item> {
+    fn items(&self) -> Vec<LayerItem> {
         let mut items = Vec::with_capacity(4 * self.hidden.len() + 2);
         for width in &self.hidden {
-            items.push(Item::Affine(AffineItem { width: Some(*width), bias: self.bias }));
+            items.push(LayerItem::Affine(AffineItem { width: Some(*width), bias: self.bias }));
             items.extend(self.between());
         }
-        items.push(Item::Affine(AffineItem { width: None, bias: self.bias }));
-        items.push(Item::Activation(self.output));
+        items.push(LayerItem::Affine(AffineItem { width: None, bias: self.bias }));
+        items.push(LayerItem::Activation(self.output));
         items.retain(|item| !item.does_nothing());
         items
     }
 
     /// What follows each hidden affine layer.
-    fn between(&self) -> impl Iterator<Item = Item> {
+    fn between(&self) -> impl Iterator<Item = LayerItem> {
         let items = [
-            self.batch_norm.then_some(Item::BatchNorm),
-            Some(Item::Activation(self.activation)),
-            Some(Item::Dropout(self.dropout)),
+            self.batch_norm.then_some(LayerItem::BatchNorm),
+            Some(LayerItem::Activation(self.activation)),
+            Some(LayerItem::Dropout(self.dropout)),
         ];
         items.into_iter().flatten()
     }
 
     /// The stack that is these layers, if there is one. No layer does nothing, and the last affine one has no width.
-    fn of_list(items: &[Item]) -> Option<Self> {
+    fn of_list(items: &[LayerItem]) -> Option<Self> {
         let mut affine = items.iter().filter_map(|item| match item {
-            Item::Affine(AffineItem { width, bias }) => Some((*width, *bias)),
+            LayerItem::Affine(AffineItem { width, bias }) => Some((*width, *bias)),
             _ => None,
         });
         let bias = affine.clone().next()?.1;
         let hidden: Vec<Count> = affine.by_ref().map_while(|(width, _)| width).collect();
-        let section = Section { bias: Some(bias), ..Section::default() };
+        let section = NetworkSection { bias: Some(bias), ..NetworkSection::default() };
         let mut stack = section.stack(hidden);
         stack.activation = if stack.hidden.is_empty() { Activation::default() } else { Activation::Identity };
         // What stands between the first two affine layers stands between all, or else these are not the stack's layers.
-        let first_block = items.iter().skip(1).take_while(|item| !matches!(item, Item::Affine(_)));
+        let first_block = items.iter().skip(1).take_while(|item| !matches!(item, LayerItem::Affine(_)));
         for item in first_block.filter(|_| !stack.hidden.is_empty()) {
             match item {
-                Item::BatchNorm => stack.batch_norm = true,
-                Item::Activation(activation) => stack.activation = *activation,
-                Item::Dropout(dropout) => stack.dropout = *dropout,
+                LayerItem::BatchNorm => stack.batch_norm = true,
+                LayerItem::Activation(activation) => stack.activation = *activation,
+                LayerItem::Dropout(dropout) => stack.dropout = *dropout,
                 _ => {}
             }
         }
-        if let Some(Item::Activation(activation)) = items.last() {
+        if let Some(LayerItem::Activation(activation)) = items.last() {
             stack.output = *activation;
         }
         (stack.items() == items).then_some(stack)
     }
 }
 
-impl Item {
+impl LayerItem {
     fn does_nothing(&self) -> bool {
         match self {
             Self::Activation(activation) => *activation == Activation::Identity,
@@ -357,7 +357,7 @@ impl Item {
     }
 }
 
-impl fmt::Display for Item {
+impl fmt::Display for LayerItem {
     /// As the setting `layers` has it: `affine 100`, `dropout 0.5`.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -374,14 +374,14 @@ impl fmt::Display for Item {
                 activation.number().map_or(Ok(()), |(_, number)| write!(f, " {}", shortest(number)))
             }
             Self::Dropout(Dropout { ratio, scaling }) => {
-                let inverted = if *scaling == Scaling::Inverted { "inverted " } else { "" };
+                let inverted = if *scaling == DropoutScaling::Inverted { "inverted " } else { "" };
                 write!(f, "{inverted}dropout {}", shortest(ratio.get()))
             }
         }
     }
 }
 
-impl Item {
+impl LayerItem {
     const OTHER_NAMES: &[&'static str] = &["affine", "batch-norm", "dropout"];
     /// The names of all layers.
     pub const NAMES: [&'static str; Self::OTHER_NAMES.len() + Activation::NAMES.len()] = {
@@ -395,38 +395,38 @@ impl Item {
     };
 }
 
-impl Serialize for Item {
+impl Serialize for LayerItem {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         match self {
             Self::Activation(activation) => activation.serialize(serializer),
-            _ => Item::serialize(self, serializer),
+            _ => LayerItem::serialize(self, serializer),
         }
     }
 }
 
 forms! {
-    Item[Item::NAMES], "the name of a layer, or a table such as { kind = \"affine\", width = 100 }",
-    variant: Item::named,
+    LayerItem[LayerItem::NAMES], "the name of a layer, or a table such as { kind = \"affine\", width = 100 }",
+    variant: LayerItem::named,
 }
 
-impl Item {
+impl LayerItem {
     /// Whichever has that name.
     fn named<'de, A: EnumAccess<'de>>(item: A) -> Result<Self, A::Error> {
-        /// One of [`Item::NAMES`].
-        struct Name(&'static str);
+        /// One of [`LayerItem::NAMES`].
+        struct LayerName(&'static str);
 
-        impl<'de> Deserialize<'de> for Name {
+        impl<'de> Deserialize<'de> for LayerName {
             fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
                 let name = String::deserialize(deserializer)?;
-                let known = Item::NAMES.into_iter().find(|known| *known == name);
-                known.map(Self).ok_or_else(|| D::Error::unknown_variant(&name, &Item::NAMES))
+                let known = LayerItem::NAMES.into_iter().find(|known| *known == name);
+                known.map(Self).ok_or_else(|| D::Error::unknown_variant(&name, &LayerItem::NAMES))
             }
         }
 
         /// A layer whose name has been read, for the type that knows what else it has.
-        struct Named<V>(&'static str, V);
+        struct NamedLayer<V>(&'static str, V);
 
-        impl<'de, E: serde::de::Error, V: serde::de::VariantAccess<'de, Error = E>> EnumAccess<'de> for Named<V> {
+        impl<'de, E: serde::de::Error, V: serde::de::VariantAccess<'de, Error = E>> EnumAccess<'de> for NamedLayer<V> {
             type Error = E;
             type Variant = V;
 
@@ -435,11 +435,11 @@ impl Item {
             }
         }
 
-        let (Name(name), content) = item.variant::<Name>()?;
-        let named = EnumAccessDeserializer::new(Named(name, content));
+        let (LayerName(name), content) = item.variant::<LayerName>()?;
+        let named = EnumAccessDeserializer::new(NamedLayer(name, content));
         match Self::OTHER_NAMES.contains(&name) {
-            true => Item::deserialize(named),
-            false => Activation::deserialize(named).map(Item::Activation),
+            true => LayerItem::deserialize(named),
+            false => Activation::deserialize(named).map(LayerItem::Activation),
         }
     }
 }
@@ -448,7 +448,7 @@ impl Item {
 mod tests;
 
 #[cfg(test)]
-impl Section {
+impl NetworkSection {
     /// What an experiment file reads from these lines of `[network]`.
     pub fn read(toml: &str) -> Self {
         use crate::value::{Sources, deserialize::deserialize, parse::parse};
@@ -463,6 +463,6 @@ impl Section {
 impl Model {
     /// What these lines of `[network]` come to.
     pub fn read(toml: &str) -> Self {
-        Section::read(toml).model(None).unwrap()
+        NetworkSection::read(toml).model(None).unwrap()
     }
 }

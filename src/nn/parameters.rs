@@ -7,7 +7,7 @@ use crate::kernel::{self, Element};
 
 /// What a number is for. Penalties act on weights only.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Role {
+pub enum ParameterRole {
     Weight,
     Bias,
     /// What batch normalization multiplies by.
@@ -20,7 +20,7 @@ pub enum Role {
     RunningVariance,
 }
 
-impl Role {
+impl ParameterRole {
     const fn name(self) -> &'static str {
         match self {
             Self::Weight => "weight",
@@ -36,16 +36,16 @@ impl Role {
 /// A named range of a flat buffer: of parameters, of their gradients, of one of an optimizer's accumulators, or of running
 /// statistics.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct View {
+pub struct ParameterView {
     /// Layer and role: `affine1.weight`.
     pub name: String,
     pub range: Range<usize>,
     /// `[inputs, outputs]` of a weight, row-major; `[outputs]` of all else.
     pub shape: Vec<usize>,
-    pub role: Role,
+    pub role: ParameterRole,
 }
 
-impl View {
+impl ParameterView {
     /// The layer that the range belongs to: `affine1`.
     pub fn layer(&self) -> &str {
         self.name.split_once('.').map_or(&self.name, |(layer, _)| layer)
@@ -54,21 +54,21 @@ impl View {
 
 /// How a network's parameters, or its running statistics, lie in a flat buffer, layer after layer.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Layout {
-    views: Vec<View>,
+pub struct ParameterLayout {
+    views: Vec<ParameterView>,
 }
 
-impl Layout {
+impl ParameterLayout {
     /// Makes room for a layer's numbers of one role behind what is there.
     ///
     /// # Panics
     /// Where the buffer would be longer than memory can be addressed.
-    pub fn add(&mut self, layer: &str, role: Role, shape: &[usize]) -> Range<usize> {
+    pub fn add(&mut self, layer: &str, role: ParameterRole, shape: &[usize]) -> Range<usize> {
         let length = shape.iter().try_fold(1, |product: usize, n| product.checked_mul(*n));
         let end = length.and_then(|length| self.len().checked_add(length));
         let range = self.len()..end.expect("a network's parameters fit into memory");
         let name = format!("{layer}.{}", role.name());
-        self.views.push(View { name, range: range.clone(), shape: shape.to_vec(), role });
+        self.views.push(ParameterView { name, range: range.clone(), shape: shape.to_vec(), role });
         range
     }
 
@@ -83,26 +83,26 @@ impl Layout {
     }
 
     /// All ranges, in the order of the buffer, which they fill without a gap.
-    pub fn views(&self) -> &[View] {
+    pub fn views(&self) -> &[ParameterView] {
         &self.views
     }
 
     /// The ranges that penalties act on.
-    pub fn weights(&self) -> impl Iterator<Item = &View> {
-        self.views.iter().filter(|view| view.role == Role::Weight)
+    pub fn weights(&self) -> impl Iterator<Item = &ParameterView> {
+        self.views.iter().filter(|view| view.role == ParameterRole::Weight)
     }
 
     /// The range that holds the `place`-th number.
     ///
     /// # Panics
     /// Where the buffer is not that long.
-    pub fn view_of(&self, place: usize) -> &View {
+    pub fn view_of(&self, place: usize) -> &ParameterView {
         self.views.iter().find(|view| view.range.contains(&place)).expect("the place is in the buffer")
     }
 
     /// The first range of `values` that holds an infinity or a NaN.
-    pub fn first_not_finite<R: Element>(&self, values: &[R]) -> Option<&View> {
-        self.views.iter().find(|view| !kernel::all_finite(&values[view.range.clone()]))
+    pub fn first_not_finite<R: Element>(&self, values: &[R]) -> Option<&ParameterView> {
+        self.views.iter().find(|view| !kernel::are_finite(&values[view.range.clone()]))
     }
 }
 
@@ -130,11 +130,11 @@ pub fn hash<R: Element>(buffers: &[&[R]]) -> String {
 mod tests {
     use super::*;
 
-    fn layout() -> Layout {
-        let mut layout = Layout::default();
-        layout.add("affine1", Role::Weight, &[3, 2]);
-        layout.add("affine1", Role::Bias, &[2]);
-        layout.add("affine2", Role::Weight, &[2, 4]);
+    fn layout() -> ParameterLayout {
+        let mut layout = ParameterLayout::default();
+        layout.add("affine1", ParameterRole::Weight, &[3, 2]);
+        layout.add("affine1", ParameterRole::Bias, &[2]);
+        layout.add("affine2", ParameterRole::Weight, &[2, 4]);
         layout
     }
 
@@ -144,7 +144,7 @@ mod tests {
         let ranges: Vec<_> = layout.views().iter().map(|view| (view.name.as_str(), view.range.clone())).collect();
         assert_eq!(ranges, [("affine1.weight", 0..6), ("affine1.bias", 6..8), ("affine2.weight", 8..16)]);
         assert_eq!(layout.len(), 16);
-        assert_eq!(layout.weights().map(View::layer).collect::<Vec<_>>(), ["affine1", "affine2"]);
+        assert_eq!(layout.weights().map(ParameterView::layer).collect::<Vec<_>>(), ["affine1", "affine2"]);
     }
 
     #[test]

@@ -5,7 +5,7 @@ use serde::de::Error as _;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use super::NotFinite;
-use super::parameters::Layout;
+use super::parameters::ParameterLayout;
 use crate::kernel::{self, Element};
 use crate::number::{NonNegative, OutOfRange, Positive, shortest};
 use crate::real::{Real, sign};
@@ -73,7 +73,7 @@ impl Regularization {
     /// Squares and magnitudes are summed in `f64` by [`kernel::sum_by`], matrix after matrix, so an `f32` run's penalty is as
     /// good as its loss.
     #[inline(always)]
-    pub fn penalty<R: Real>(&self, layout: &Layout, parameters: &[R]) -> f64 {
+    pub fn penalty<R: Real>(&self, layout: &ParameterLayout, parameters: &[R]) -> f64 {
         let sum = |strength: f64, term: fn(f64) -> f64| {
             if strength == 0.0 {
                 return 0.0;
@@ -86,7 +86,7 @@ impl Regularization {
 
     /// Adds the penalties' gradients to those of the loss: + λW, then + λ sign(W), each λ rounded once.
     #[inline(always)]
-    pub fn add_gradients<R: Real>(&self, layout: &Layout, parameters: &[R], gradients: &mut [R]) {
+    pub fn add_gradients<R: Real>(&self, layout: &ParameterLayout, parameters: &[R], gradients: &mut [R]) {
         let add = |strength: f64, gradients: &mut [R], slope: fn(R) -> R| {
             if strength == 0.0 {
                 return;
@@ -112,7 +112,7 @@ impl Regularization {
     /// Where the norm is not finite, which would scale all gradients down to 0: in the first layer with such a gradient, or, where the
     /// gradients are finite and their squares are not, in `clip_norm`.
     #[inline(always)]
-    pub fn clip<R: Element>(&self, layout: &Layout, gradients: &mut [R]) -> Result<(), NotFinite> {
+    pub fn clip<R: Element>(&self, layout: &ParameterLayout, gradients: &mut [R]) -> Result<(), NotFinite> {
         let Some(largest) = self.clip_norm else { return Ok(()) };
         let square = |g: R| g.to_f64() * g.to_f64();
         let squares = layout.views().iter().map(|view| kernel::sum_by(&gradients[view.range.clone()], square));
@@ -135,13 +135,13 @@ impl Regularization {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::nn::parameters::Role;
+    use crate::nn::parameters::ParameterRole;
 
-    fn layout() -> Layout {
-        let mut layout = Layout::default();
-        layout.add("affine1", Role::Weight, &[1, 2]);
-        layout.add("affine1", Role::Bias, &[2]);
-        layout.add("affine2", Role::Weight, &[2, 1]);
+    fn layout() -> ParameterLayout {
+        let mut layout = ParameterLayout::default();
+        layout.add("affine1", ParameterRole::Weight, &[1, 2]);
+        layout.add("affine1", ParameterRole::Bias, &[2]);
+        layout.add("affine2", ParameterRole::Weight, &[2, 1]);
         layout
     }
 

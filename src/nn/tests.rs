@@ -3,9 +3,9 @@
 use std::collections::BTreeSet;
 
 use super::activation::{self, LeakyRelu};
-use super::loss::{Objective, Targets};
-use super::model::Item;
-use super::parameters::Role;
+use super::loss::{BatchTargets, Objective};
+use super::model::LayerItem;
+use super::parameters::ParameterRole;
 use super::*;
 use crate::number::{Finite, Fraction, NonNegative, Ratio};
 use crate::random::Random;
@@ -25,7 +25,7 @@ fn affine(outputs: usize) -> LayerSpec {
     LayerSpec::Affine { outputs, bias: true }
 }
 
-fn dropout(ratio: f64, scaling: Scaling) -> LayerSpec {
+fn dropout(ratio: f64, scaling: DropoutScaling) -> LayerSpec {
     LayerSpec::Dropout(Dropout { ratio: Ratio::new(ratio).unwrap(), scaling })
 }
 
@@ -54,7 +54,7 @@ fn evaluate<R: Element>(network: &mut Network<R>, parameters: &[R], x: &[R]) -> 
 struct Case {
     layers: Vec<LayerSpec>,
     objective: Objective,
-    targets: Targets<'static, f64>,
+    targets: BatchTargets<'static, f64>,
     regularization: Regularization,
 }
 
@@ -69,7 +69,7 @@ impl Case {
         Self {
             layers,
             objective: Objective::CrossEntropy,
-            targets: Targets::Classes(&LABELS),
+            targets: BatchTargets::Classes(&LABELS),
             regularization: Regularization::default(),
         }
     }
@@ -96,7 +96,12 @@ impl Case {
         let init = Init { bias: Finite::new(0.05).unwrap(), ..Init::default() };
         init.fill(&mut Random::new(seed(), None), network.layout(), &mut parameters);
         // γ = 1 and β = 0 would hide what is multiplied and added.
-        for view in network.layout().views().iter().filter(|view| matches!(view.role, Role::Gamma | Role::Beta)) {
+        for view in network
+            .layout()
+            .views()
+            .iter()
+            .filter(|view| matches!(view.role, ParameterRole::Gamma | ParameterRole::Beta))
+        {
             for (index, value) in parameters[view.range.clone()].iter_mut().enumerate() {
                 *value += 0.1 * index as f64 - 0.15;
             }
@@ -155,9 +160,9 @@ fn table() -> Vec<Case> {
         cases.push(Case::new(vec![layer, affine(4), layer, layer, affine(OUTPUTS)]));
         cases.push(Case::new(vec![affine(6), norm, layer, affine(4), layer, norm, affine(OUTPUTS)]));
         for (objective, targets) in [
-            (Objective::CrossEntropy, Targets::Classes(&LABELS)),
-            (Objective::Mse, Targets::Classes(&LABELS)),
-            (Objective::Mse, Targets::Values(&VALUES)),
+            (Objective::CrossEntropy, BatchTargets::Classes(&LABELS)),
+            (Objective::Mse, BatchTargets::Classes(&LABELS)),
+            (Objective::Mse, BatchTargets::Values(&VALUES)),
         ] {
             let layers = vec![affine(4), layer, affine(OUTPUTS), layer];
             cases.push(Case { objective, targets, ..Case::new(layers) });
@@ -165,7 +170,7 @@ fn table() -> Vec<Case> {
     }
     let (norm, tanh) = (LayerSpec::BatchNorm, LayerSpec::Activation(Activation::Tanh));
     let leaky = Activation::LeakyRelu(LeakyRelu { slope: Fraction::new(0.3).unwrap() });
-    for scaling in [Scaling::Inference, Scaling::Inverted] {
+    for scaling in [DropoutScaling::Inference, DropoutScaling::Inverted] {
         let drop = dropout(0.3, scaling);
         for layers in [
             layers("hidden = [6, 5]\nbatch_norm = true\ndropout = 0.3"),
@@ -197,7 +202,7 @@ fn no_layer_and_no_objective_is_missing_from_the_table() {
         layers.extend(case.layers.iter().map(|layer| layer.name().replace('_', "-")));
         objectives.insert(case.objective.name());
     }
-    assert_eq!(layers, Item::NAMES.map(str::to_owned).into());
+    assert_eq!(layers, LayerItem::NAMES.map(str::to_owned).into());
     assert_eq!(objectives, Objective::NAMES.into());
 }
 
@@ -205,7 +210,7 @@ fn no_layer_and_no_objective_is_missing_from_the_table() {
 fn parameters_are_named_by_layer_and_role() {
     let layers = [affine(4), LayerSpec::BatchNorm, LayerSpec::Affine { outputs: 3, bias: false }, affine(2)];
     let network = Network::<f32>::new(Instructions::fastest(), &layers, 5, 1);
-    let views = |layout: &Layout| -> Vec<_> {
+    let views = |layout: &ParameterLayout| -> Vec<_> {
         layout.views().iter().map(|view| (view.name.clone(), view.shape.clone())).collect()
     };
     let expected = |views: &[(&str, &[usize])]| -> Vec<_> {
@@ -247,7 +252,7 @@ fn the_first_layer_that_is_not_finite_is_named() {
     assert_eq!(forward(&mut norm, &[1.0, 0.0], &[-1e30, 1e30]), not_finite("batch_norm1"), "the variance");
     assert_eq!(evaluate(&mut norm, &[f32::MAX, 0.0], &[1e3, -1e3]), not_finite("batch_norm1"));
 
-    let mut scaled = Network::<f32>::new(Instructions::fastest(), &[dropout(0.5, Scaling::Inverted)], 8, 1);
+    let mut scaled = Network::<f32>::new(Instructions::fastest(), &[dropout(0.5, DropoutScaling::Inverted)], 8, 1);
     assert_eq!(forward(&mut scaled, &[], &[f32::MAX; 8]), not_finite("dropout1"));
     assert_eq!(evaluate(&mut scaled, &[], &[f32::MAX; 8]), Ok(()));
 }
@@ -280,7 +285,7 @@ fn fewer_rows_than_there_is_room_for_give_the_same_bits() {
 
 #[test]
 fn dropout_layers_are_counted_and_draw_what_they_need() {
-    let drop = dropout(0.5, Scaling::Inference);
+    let drop = dropout(0.5, DropoutScaling::Inference);
     let layers = [drop, affine(4), LayerSpec::Activation(Activation::Relu), drop, affine(2)];
     let mut network = Network::<f64>::new(Instructions::fastest(), &layers, 3, 8);
     let parameters = vec![0.5; network.layout().len()];

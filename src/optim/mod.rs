@@ -29,18 +29,24 @@ pub use self::amsgrad::AmsGrad;
 pub use self::lion::Lion;
 pub use self::momentum::Momentum;
 pub use self::nadam::NAdam;
-pub use self::nesterov::{Form, Nesterov};
+pub use self::nesterov::{Nesterov, NesterovForm};
 pub use self::rmsprop::RmsProp;
-pub use self::schedule::{Cosine, Exponential, Misfit, OneCycle, Pacing, Schedule, Step};
+pub use self::schedule::{Cosine, Exponential, LrSchedule, OneCycle, Schedule, ScheduleError, StepDecay};
 pub use self::sgd::Sgd;
 use crate::kernel::{self, Instructions};
 use crate::number::in_range;
+use crate::one_table::one_table;
 use crate::real::Real;
 use crate::settings::Settings;
 
 /// An optimizer with its hyperparameters, and how its learning rate changes: a table of the `[optimizer]` section.
-#[derive(Debug, Clone, PartialEq, Deserialize, Serialize, JsonSchema)]
-pub struct Optimizer(pub Algorithm, pub Pacing);
+#[derive(Debug, Clone, PartialEq)]
+pub struct Optimizer {
+    pub algorithm: Algorithm,
+    pub lr_schedule: LrSchedule,
+}
+
+one_table! { Optimizer { algorithm: Algorithm, lr_schedule: LrSchedule } }
 
 /// Makes of the table of optimizers, each with its name in the experiment file, all that goes over all of them.
 macro_rules! algorithms {
@@ -122,27 +128,27 @@ pub const BLOCK: usize = 8192;
 impl From<Algorithm> for Optimizer {
     /// With a learning rate that stays the same.
     fn from(algorithm: Algorithm) -> Self {
-        Self(algorithm, Pacing::default())
+        Self { algorithm, lr_schedule: LrSchedule::default() }
     }
 }
 
 impl Optimizer {
     /// The optimizer's name in the experiment file: `"sgd"`, `"adam"`.
     pub fn kind(&self) -> &'static str {
-        self.0.kind()
+        self.algorithm.kind()
     }
 
     /// Fits a schedule that lasts as long as the run to one of `steps` steps.
     ///
     /// # Errors
     /// Where the schedule does not suit the run or the learning rate.
-    pub fn fit(&mut self, steps: u64) -> Result<(), Misfit> {
-        self.1.fit(self.base_lr(), steps)
+    pub fn fit(&mut self, steps: u64) -> Result<(), ScheduleError> {
+        self.lr_schedule.fit(self.base_lr(), steps)
     }
 
     /// The learning rate η that the file gives, which a schedule changes.
     pub fn base_lr(&self) -> f64 {
-        with_rule!(&self.0, rule => rule.lr.get())
+        with_rule!(&self.algorithm, rule => rule.lr.get())
     }
 
     /// Between which learning rates the optimizer learns small networks on data of ordinary size.
@@ -150,12 +156,12 @@ impl Optimizer {
         fn of<R: Rule>(_: &R) -> [f64; 2] {
             R::USUAL_LR
         }
-        with_rule!(&self.0, rule => of(rule))
+        with_rule!(&self.algorithm, rule => of(rule))
     }
 
     /// The strength λ of a decay that is no part of the gradient; 0 for optimizers without one.
     pub fn decoupled_decay_strength(&self) -> f64 {
-        with_rule!(&self.0, rule => rule.decoupled_weight_decay())
+        with_rule!(&self.algorithm, rule => rule.decoupled_weight_decay())
     }
 
     /// The learning rate of the 0-based `step`.
@@ -163,7 +169,7 @@ impl Optimizer {
     /// # Panics
     /// Where the schedule lasts as long as the run and was not [fitted](Self::fit) to it.
     pub fn lr(&self, step: u64) -> f64 {
-        self.1.lr(self.base_lr(), step)
+        self.lr_schedule.lr(self.base_lr(), step)
     }
 
     /// The share of themselves that weights lose before the update of the 0-based `step`, beside what its gradients do: the
@@ -176,7 +182,7 @@ impl Optimizer {
 
     /// How many zeroed accumulators the optimizer keeps for each parameter.
     pub fn slots(&self) -> usize {
-        with_rule!(&self.0, rule => rule.slots())
+        with_rule!(&self.algorithm, rule => rule.slots())
     }
 
     /// One update, in place, at the learning rate of the 0-based `step`; nothing is allocated. The decoupled decay is no part
@@ -207,11 +213,11 @@ impl Optimizer {
         for (block, (parameters, gradients)) in parameters.chunks_mut(BLOCK).zip(gradients.chunks(BLOCK)).enumerate() {
             let (accumulators, rest) = slots.split_at_mut(self.slots() * parameters.len());
             slots = rest;
-            let is_finite = with_rule!(&self.0, rule => {
+            let is_finite = with_rule!(&self.algorithm, rule => {
                 instructions.run(#[inline(always)] || {
                     rule.update(lr, step, parameters, gradients, accumulators);
                     // While they are near.
-                    kernel::all_finite(parameters) & kernel::all_finite(accumulators)
+                    kernel::are_finite(parameters) & kernel::are_finite(accumulators)
                 })
             });
             if !is_finite && outcome.is_ok() {
@@ -228,8 +234,8 @@ impl Optimizer {
 
     /// Writes `optimizer`, the hyperparameters, and the schedule where there is one.
     pub fn settings(&self, settings: &mut Settings) {
-        settings.set_written("optimizer", &self.0, |field| field);
-        self.1.settings(settings);
+        settings.set_written("optimizer", &self.algorithm, |field| field);
+        self.lr_schedule.settings(settings);
     }
 }
 
@@ -265,8 +271,8 @@ mod tests {
         vec![
             Contract { optimizer: Sgd { lr: in_range(0.95) }.into(), slots: 0, steps: 100 },
             Contract { optimizer: Momentum { lr: in_range(0.1), ..Momentum::default() }.into(), slots: 1, steps: 150 },
-            Contract { optimizer: nesterov(Form::Lookahead), slots: 1, steps: 100 },
-            Contract { optimizer: nesterov(Form::Memo), slots: 1, steps: 100 },
+            Contract { optimizer: nesterov(NesterovForm::Lookahead), slots: 1, steps: 100 },
+            Contract { optimizer: nesterov(NesterovForm::Memo), slots: 1, steps: 100 },
             Contract { optimizer: AdaGrad { lr: in_range(1.5), ..AdaGrad::default() }.into(), slots: 1, steps: 100 },
             Contract { optimizer: RmsProp { lr: in_range(0.02), ..RmsProp::default() }.into(), slots: 1, steps: 500 },
             Contract { optimizer: Adam { lr: in_range(0.3), ..Adam::default() }.into(), slots: 2, steps: 200 },
@@ -465,7 +471,7 @@ mod tests {
     struct Trajectory {
         algorithm: Algorithm,
         #[serde(default)]
-        pacing: Pacing,
+        lr_schedule: LrSchedule,
         points: Vec<Vec<f64>>,
     }
 
@@ -480,7 +486,8 @@ mod tests {
 
         /// Where the optimizer of `trajectory` comes to, step by step; a decoupled decay acts on all parameters.
         fn retrace(&self, trajectory: &Trajectory) -> Vec<Vec<f64>> {
-            let optimizer = Optimizer(trajectory.algorithm.clone(), trajectory.pacing.clone());
+            let optimizer =
+                Optimizer { algorithm: trajectory.algorithm.clone(), lr_schedule: trajectory.lr_schedule.clone() };
             let mut parameters = self.start.clone();
             let mut slots = vec![0.0; optimizer.slots() * parameters.len()];
             let mut points = Vec::new();

@@ -28,13 +28,13 @@ pub struct Nesterov {
     pub momentum: Fraction,
     /// Whether the parameters move by the velocity from before its update, `"lookahead"`, or from after it, `"memo"`.
     /// Default: `"lookahead"`.
-    pub form: Form,
+    pub form: NesterovForm,
 }
 
 /// Which velocity moves the parameters.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize, Serialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
-pub enum Form {
+pub enum NesterovForm {
     /// The velocity from before its update: Nesterov's rule, as Bengio et al. and PyTorch have it.
     #[default]
     Lookahead,
@@ -44,7 +44,7 @@ pub enum Form {
 
 impl Default for Nesterov {
     fn default() -> Self {
-        Self { lr: in_range(0.01), momentum: in_range(0.9), form: Form::default() }
+        Self { lr: in_range(0.01), momentum: in_range(0.9), form: NesterovForm::default() }
     }
 }
 
@@ -64,14 +64,14 @@ impl Rule for Nesterov {
         let (lr, momentum) = (R::from_f64(lr), R::from_f64(momentum));
         let elements = parameters.iter_mut().zip(gradients).zip(slots);
         match self.form {
-            Form::Lookahead => {
+            NesterovForm::Lookahead => {
                 for ((w, &g), v) in elements {
                     *w += ahead * *v;
                     *w -= lr_ahead * g;
                     *v = momentum * *v - lr * g;
                 }
             }
-            Form::Memo => {
+            NesterovForm::Memo => {
                 for ((w, &g), v) in elements {
                     *v = momentum * *v - lr * g;
                     *w += ahead * *v;
@@ -105,7 +105,7 @@ mod tests {
             .collect()
     }
 
-    fn assert_looks_ahead(form: Form, reach: f64) {
+    fn assert_looks_ahead(form: NesterovForm, reach: f64) {
         let rule = Optimizer::from(Nesterov { lr: in_range(0.1), momentum: in_range(0.9), form });
         let (mut parameter, mut velocity) = ([0.0], [0.0]);
         for (step, (w, v)) in classical(reach, 40).into_iter().enumerate() {
@@ -118,11 +118,11 @@ mod tests {
 
     #[test]
     fn the_lookahead_form_takes_the_gradient_one_step_ahead() {
-        assert_looks_ahead(Form::Lookahead, 0.9);
+        assert_looks_ahead(NesterovForm::Lookahead, 0.9);
     }
 
     #[test]
     fn the_memo_form_takes_the_gradient_two_steps_ahead() {
-        assert_looks_ahead(Form::Memo, 0.9 + 0.9 * 0.9);
+        assert_looks_ahead(NesterovForm::Memo, 0.9 + 0.9 * 0.9);
     }
 }

@@ -28,7 +28,7 @@ use crate::settings::Settings;
 /// How the learning rate changes from step to step: the keys that every optimizer has.
 #[derive(Debug, Clone, Default, PartialEq, Deserialize, Serialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
-pub struct Pacing {
+pub struct LrSchedule {
     /// What becomes of the learning rate: a name or, with settings, `{ kind = "step", every = 500 }`. Default: `"constant"`.
     pub schedule: Schedule,
     /// How many steps the learning rate climbs before the schedule begins: step t has the share (t + 1) / (`warm_up` + 1) of
@@ -44,7 +44,7 @@ pub enum Schedule {
     #[default]
     Constant,
     /// η · factor^⌊t / every⌋: it changes every so many steps. PyTorch's `StepLR`.
-    Step(Step),
+    Step(StepDecay),
     /// η · factorᵗ: it changes at every step. PyTorch's `ExponentialLR`.
     Exponential(Exponential),
     /// From η to `min_lr` along half a cosine wave, over `over` steps (Loshchilov & Hutter 2017, "SGDR: Stochastic Gradient Descent with Warm
@@ -58,7 +58,7 @@ pub enum Schedule {
 /// A factor every so many steps.
 #[derive(Debug, Clone, PartialEq, Deserialize, Serialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-pub struct Step {
+pub struct StepDecay {
     /// Steps between two changes.
     pub every: Count,
     /// What the learning rate is multiplied by, above 0. Default: 0.1, as in PyTorch, which calls it `gamma`.
@@ -111,29 +111,29 @@ fn tenth() -> Positive {
 
 /// A schedule that does not suit its run.
 #[derive(Debug, Clone, PartialEq, Error)]
-pub enum Misfit {
+pub enum ScheduleError {
     #[error("a warm-up of {warm_up} steps leaves none of the run's {steps} for the {schedule} schedule")]
     NothingLeft { warm_up: u64, steps: u64, schedule: &'static str },
     #[error("the schedule falls from the learning rate {lr} to `min_lr` {min_lr}, which is higher")]
     Rises { lr: String, min_lr: String },
 }
 
-impl Pacing {
+impl LrSchedule {
     /// Fits a schedule that lasts as long as the run to one of `steps` steps, where the optimizer's learning rate is `lr`.
     ///
     /// # Errors
     /// Where the warm-up is as long as the run, or the lowest learning rate above the highest.
-    pub fn fit(&mut self, lr: f64, steps: u64) -> Result<(), Misfit> {
+    pub fn fit(&mut self, lr: f64, steps: u64) -> Result<(), ScheduleError> {
         let (warm_up, schedule) = (self.warm_up.get(), self.schedule.name());
         if let Schedule::Cosine(Cosine { over: over @ None, .. })
         | Schedule::OneCycle(OneCycle { over: over @ None, .. }) = &mut self.schedule
         {
             let left = Count::new(steps.saturating_sub(warm_up));
-            *over = Some(left.map_err(|_| Misfit::NothingLeft { warm_up, steps, schedule })?);
+            *over = Some(left.map_err(|_| ScheduleError::NothingLeft { warm_up, steps, schedule })?);
         }
         match &self.schedule {
             Schedule::Cosine(Cosine { min_lr, .. }) if min_lr.get() > lr => {
-                Err(Misfit::Rises { lr: shortest(lr), min_lr: shortest(min_lr.get()) })
+                Err(ScheduleError::Rises { lr: shortest(lr), min_lr: shortest(min_lr.get()) })
             }
             _ => Ok(()),
         }
@@ -186,7 +186,7 @@ impl Schedule {
     fn lr(&self, lr: f64, step: u64) -> f64 {
         match self {
             Self::Constant => lr,
-            Self::Step(Step { every, factor }) => lr * power(factor.get(), step / every.get()),
+            Self::Step(StepDecay { every, factor }) => lr * power(factor.get(), step / every.get()),
             Self::Exponential(Exponential { factor }) => lr * power(factor.get(), step),
             Self::Cosine(Cosine { over, min_lr }) => half_wave(lr, min_lr.get(), step as f64 / length(*over)),
             Self::OneCycle(cycle) => cycle.lr(lr, step),
@@ -225,14 +225,14 @@ fn half_wave(from: f64, to: f64, part: f64) -> f64 {
 mod tests {
     use super::*;
 
-    fn pacing(json: &str) -> Pacing {
+    fn lr_schedule(json: &str) -> LrSchedule {
         serde_json::from_str(json).unwrap()
     }
 
     fn rates(json: &str, steps: u64) -> Vec<f64> {
-        let mut pacing = pacing(json);
-        pacing.fit(1.0, steps).unwrap();
-        (0..steps).map(|step| pacing.lr(1.0, step)).collect()
+        let mut lr_schedule = lr_schedule(json);
+        lr_schedule.fit(1.0, steps).unwrap();
+        (0..steps).map(|step| lr_schedule.lr(1.0, step)).collect()
     }
 
     #[test]
@@ -282,18 +282,18 @@ mod tests {
 
     #[test]
     fn a_warm_up_leaves_something_of_the_run() {
-        let mut whole = pacing(r#"{"schedule": {"cosine": {}}, "warm_up": 50}"#);
+        let mut whole = lr_schedule(r#"{"schedule": {"cosine": {}}, "warm_up": 50}"#);
         let message = whole.fit(1.0, 50).unwrap_err().to_string();
         assert_eq!(message, "a warm-up of 50 steps leaves none of the run's 50 for the cosine schedule");
         assert_eq!(whole.fit(1.0, 51), Ok(()));
         // What the run's length does not change does not depend on it.
-        assert_eq!(pacing(r#"{"schedule": {"cosine": {"over": 7}}, "warm_up": 50}"#).fit(1.0, 50), Ok(()));
-        assert_eq!(pacing(r#"{"warm_up": 50}"#).fit(1.0, 50), Ok(()));
+        assert_eq!(lr_schedule(r#"{"schedule": {"cosine": {"over": 7}}, "warm_up": 50}"#).fit(1.0, 50), Ok(()));
+        assert_eq!(lr_schedule(r#"{"warm_up": 50}"#).fit(1.0, 50), Ok(()));
     }
 
     #[test]
     fn a_cosine_schedule_does_not_rise() {
-        let mut rising = pacing(r#"{"schedule": {"cosine": {"min_lr": 0.01}}}"#);
+        let mut rising = lr_schedule(r#"{"schedule": {"cosine": {"min_lr": 0.01}}}"#);
         let message = rising.fit(0.001, 50).unwrap_err().to_string();
         assert_eq!(message, "the schedule falls from the learning rate 0.001 to `min_lr` 0.01, which is higher");
         assert_eq!(rising.fit(0.01, 50), Ok(()));
@@ -303,7 +303,7 @@ mod tests {
     fn a_constant_learning_rate_is_no_setting() {
         let settings = |json| {
             let mut settings = Settings::default();
-            pacing(json).settings(&mut settings);
+            lr_schedule(json).settings(&mut settings);
             settings
         };
         assert_eq!(settings("{}"), Settings::default());
@@ -325,16 +325,16 @@ mod tests {
         #[derive(Deserialize)]
         struct Golden {
             lr: f64,
-            pacing: Pacing,
+            lr_schedule: LrSchedule,
             rates: Vec<f64>,
         }
         let goldens: Goldens = toml::from_str(include_str!("../../tests/goldens/pytorch.toml")).unwrap();
         assert_eq!(goldens.schedule.len(), 10);
-        for Golden { lr, pacing, rates } in goldens.schedule {
+        for Golden { lr, lr_schedule, rates } in goldens.schedule {
             assert_eq!(rates.len(), 60);
             for (step, theirs) in rates.into_iter().enumerate() {
-                let ours = pacing.lr(lr, step as u64);
-                assert!((ours - theirs).abs() <= 1e-13 * theirs, "step {step} of {pacing:?}: {ours} and {theirs}");
+                let ours = lr_schedule.lr(lr, step as u64);
+                assert!((ours - theirs).abs() <= 1e-13 * theirs, "step {step} of {lr_schedule:?}: {ours} and {theirs}");
             }
         }
     }

@@ -9,7 +9,7 @@ use super::space::Space;
 use super::stream::{Found, Stream, Streamed};
 use crate::data::Data;
 use crate::file::Experiment;
-use crate::random::{Draws, Rng, Script};
+use crate::random::{Rng, Script, ScriptDraws};
 use crate::settings::RunId;
 use crate::spec::RunSpec;
 use crate::value::problem::Problem;
@@ -52,7 +52,7 @@ impl Content {
         experiment: &Experiment,
         space: &Space,
         known: &Known,
-        drawn: Option<&Draws>,
+        drawn: Option<&ScriptDraws>,
     ) -> Result<Self, Vec<Problem>> {
         let seeds = experiment.seeds.get();
         let is_script = matches!(experiment.rng, Rng::Numpy(_));

@@ -4,7 +4,7 @@ use std::panic::Location;
 
 use crate::data;
 use crate::file::{Experiment, short_name};
-use crate::optim::Misfit;
+use crate::optim::ScheduleError;
 use crate::value::problem::Problem;
 use crate::value::{Choice, Node, Origin};
 
@@ -78,16 +78,16 @@ impl Contradiction {
     }
 
     /// A schedule that does not suit its run.
-    pub fn of_schedule(misfit: &Misfit) -> Self {
-        let (setting, help) = match misfit {
-            Misfit::NothingLeft { .. } => {
+    pub fn of_schedule(error: &ScheduleError) -> Self {
+        let (setting, help) = match error {
+            ScheduleError::NothingLeft { .. } => {
                 ("warm_up", "take a shorter `warm_up`, more `steps`, or say `over` how many steps")
             }
-            Misfit::Rises { .. } => {
+            ScheduleError::Rises { .. } => {
                 ("schedule_min_lr", "take a lower `min_lr`: a share of the lowest `lr` of the file")
             }
         };
-        Self::of_setting(setting, misfit.to_string()).help(help).reads(&[OPTIMIZER, TRAIN])
+        Self::of_setting(setting, error.to_string()).help(help).reads(&[OPTIMIZER, TRAIN])
     }
 
     /// At the place in the file; nothing where a part of what it comes of was rejected, which may be why.

@@ -2,8 +2,8 @@
 
 use crate::nn::LayerSpec;
 use crate::nn::activation::Activation;
-use crate::optim::Pacing;
-use crate::record::{Part, Subject};
+use crate::optim::LrSchedule;
+use crate::record::{Split, Subject};
 use crate::spec::{FunctionRun, NetworkRun, RunSpec};
 
 /// An estimate.
@@ -41,27 +41,27 @@ impl Cost {
     pub fn of_network(spec: &NetworkRun) -> Self {
         let Layers { weights, first, elementwise, values, drawn } = Layers::of(spec);
         let (batch, steps) = (spec.batch_size.get() as f64, spec.steps as f64);
-        let passes = if spec.record.loss_after_update() { 2.0 } else { 1.0 };
+        let passes = if spec.record.is_loss_after_update() { 2.0 } else { 1.0 };
         // Forward, both gradients; the data's own gradient is not needed. Going back costs an element about what going forward does.
         let step = 2.0 * batch * (passes * weights + 2.0 * weights - first)
             + batch * ((passes + 1.0) * elementwise + DRAW * drawn);
         let update = UPDATE * weights * (2.0 + spec.optimizer.slots() as f64);
-        let rows = |part| match part {
-            Part::Train => spec.info.train_rows as f64,
-            Part::Validation => spec.info.validation_rows as f64,
-            Part::Test => spec.info.test_rows as f64,
+        let rows = |split| match split {
+            Split::Train => spec.info.train_rows as f64,
+            Split::Validation => spec.info.validation_rows as f64,
+            Split::Test => spec.info.test_rows as f64,
         };
-        let evaluated: f64 = spec.record.parts().iter().map(|&part| rows(part)).sum();
+        let evaluated: f64 = spec.record.splits().iter().map(|&split| rows(split)).sum();
         let evaluations = spec.evaluations() as f64;
         let values = weights * (2.0 + spec.optimizer.slots() as f64) + spec.rows_at_once() as f64 * values;
         let looks = Looks::of(spec);
         let losses = spec.record.rows(spec.steps) as f64;
-        let evaluation_rows = evaluations * spec.record.parts().len() as f64;
+        let evaluation_rows = evaluations * spec.record.splits().len() as f64;
         let recorded = losses * 40.0 + (evaluation_rows + looks.rows) * 64.0;
         // Columns that hold one number take no room.
         let column = |varies: bool| if varies { ON_DISK.number } else { 0.0 };
         let penalty = column(spec.regularization.weight_decay.get() > 0.0 || spec.regularization.l1.get() > 0.0);
-        let lr = column(spec.optimizer.1 != Pacing::default());
+        let lr = column(spec.optimizer.lr_schedule != LrSchedule::default());
         let evaluated = evaluations * evaluated + looks.evaluated;
         Self {
             operations: steps * (step + update) + evaluated * (2.0 * weights + elementwise),
@@ -138,11 +138,11 @@ impl Looks {
         let (record, layers) = (&spec.record, spec.layer_counts());
         let mut looks = Self {
             evaluated: 0.0,
-            rows: record.layer_rows(spec.steps, spec.pace(), layers.affine, layers.relu) as f64,
+            rows: record.layer_rows(spec.steps, spec.epoch_counter(), layers.affine, layers.relu) as f64,
         };
         if let Some(histograms) = &record.histograms {
             looks.rows += histograms.count(spec.steps, layers.activation, layers.affine) as f64;
-            if histograms.of.contain(Subject::Activations) {
+            if histograms.of.has(Subject::Activations) {
                 let passes = if histograms.range.is_some() { 1.0 } else { 2.0 };
                 let rows = histograms.rows(spec.info.train_rows) as f64;
                 looks.evaluated += histograms.at.count(spec.steps) as f64 * passes * rows;

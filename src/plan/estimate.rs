@@ -12,10 +12,10 @@ use super::planned::Plan;
 use super::shapes::Shape;
 use crate::data::{Dataset, Inputs, Rows, Scalings, Targets, Task};
 use crate::nn::Init;
-use crate::nn::init::{Uniform, Weights};
+use crate::nn::init::{UniformWeights, Weights};
 use crate::number::Positive;
 use crate::spec::{FunctionRun, NetworkRun, RunSpec};
-use crate::store::{self, Pace};
+use crate::store::{self, FlushTimer};
 use crate::train;
 
 /// What is expected of a plan.
@@ -49,14 +49,14 @@ pub fn estimate(plan: &Plan, shapes: &[Shape], jobs: usize, budget: Duration) ->
         disk += *cells as f64 * cost.disk;
     }
     // The share of all rows that comes between two flushes.
-    let wait = if seconds > 0.0 { Pace::longest(seconds) / seconds } else { 1.0 };
+    let wait = if seconds > 0.0 { FlushTimer::longest(seconds) / seconds } else { 1.0 };
     let planned = count as f64 * BYTES_PER_RUN;
     Estimate {
         jobs,
         seconds,
         memory: memory(plan, shapes, jobs) + planned + WRITING * (waiting * wait).min(store::FULL as f64),
         // What waits is written together, so nothing is written more often than there are runs.
-        disk: disk + FILES * Pace::flushes(seconds).min(count) as f64,
+        disk: disk + FILES * FlushTimer::flushes(seconds).min(count) as f64,
         timed: rates.timed,
         shapes: rates.distinct,
     }
@@ -185,8 +185,8 @@ fn time_network(run: &NetworkRun, budget: Duration) -> Option<f64> {
     run.steps = STEPS;
     // Around zero, so that about half of the units are silent, whose zeros a product skips.
     let bound = Positive::new(0.1).expect("0.1 is positive");
-    run.init = Init { weights: Weights::Uniform(Uniform { bound }), ..Init::default() };
-    run.data.1 = Default::default();
+    run.init = Init { weights: Weights::Uniform(UniformWeights { bound }), ..Init::default() };
+    run.data.preparation = Default::default();
     run.info.train_rows = rows;
     (run.info.validation_rows, run.info.test_rows) = (0, 0);
     let data = blank(&run, rows as usize);

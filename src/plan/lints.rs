@@ -16,7 +16,7 @@ use crate::nn::init::Weights;
 use crate::number::shortest;
 use crate::optim::Algorithm;
 use crate::random::Rng;
-use crate::record::{Every, Part};
+use crate::record::{Every, Split};
 use crate::spec::{NetworkRun, RunSpec};
 use crate::value::problem::Problem;
 use crate::value::write::value;
@@ -45,7 +45,7 @@ impl<'e> Warnings<'e> {
     pub fn look(&mut self, spec: &RunSpec, choice: &Choice) {
         let RunSpec::Network(run) = spec else { return };
         self.is_random |= run.steps > 0 && matches!(self.experiment.rng, Rng::Paribus);
-        self.is_judged_by_test |= run.steps > 0 && run.record.evaluates(Part::Test) && run.info.validation_rows == 0;
+        self.is_judged_by_test |= run.steps > 0 && run.record.has_split(Split::Test) && run.info.validation_rows == 0;
         for (lint, look) in OF_A_CELL {
             if self.is_of_interest(lint)
                 && let Some(found) = look(run)
@@ -208,7 +208,7 @@ fn weight_scale(run: &NetworkRun) -> Option<Found> {
     /// fades so far is lost.
     const MOST: f64 = 100.0;
     const LEAST: f64 = 1e-3;
-    let std = spread(run.init.weights).filter(|_| run.steps > 0 && !run.model.normalizes_batches())?;
+    let std = spread(run.init.weights).filter(|_| run.steps > 0 && !run.model.has_batch_norm())?;
     let growth = growth(run, std);
     let what = match growth {
         _ if growth > MOST => format!("grows {} fold", rounded(growth)),
@@ -280,17 +280,17 @@ fn batch_beyond_rows(run: &NetworkRun) -> Option<Found> {
 
 fn unused_validation(run: &NetworkRun) -> Option<Found> {
     let rows = run.info.validation_rows;
-    if rows == 0 || run.steps == 0 || run.record.evaluates(Part::Validation) {
+    if rows == 0 || run.steps == 0 || run.record.has_split(Split::Validation) {
         return None;
     }
-    let key = run.data.1.split.key(rows, 0)?;
+    let key = run.data.preparation.holdout.key(rows, 0)?;
     let message = format!("{rows} rows are kept for validation, and nothing is evaluated on them");
     let help = "write `evaluate = { on = [\"train\", \"validation\"] }` in [record], or train on these rows, too";
     Some(Found::new(Contradiction::new(["data", key], message).help(help)))
 }
 
 fn long_memory(run: &NetworkRun) -> Option<Found> {
-    let momentum = match &run.optimizer.0 {
+    let momentum = match &run.optimizer.algorithm {
         Algorithm::Momentum(rule) => rule.momentum.get(),
         Algorithm::Nesterov(rule) => rule.momentum.get(),
         _ => return None,
@@ -354,12 +354,12 @@ fn costly_evaluation(run: &NetworkRun) -> Option<Found> {
     const MOST: f64 = 30.0;
     /// Forward, and both gradients.
     const PASSES: f64 = 3.0;
-    let rows = |part| match part {
-        Part::Train => run.info.train_rows,
-        Part::Validation => run.info.validation_rows,
-        Part::Test => run.info.test_rows,
+    let rows = |split| match split {
+        Split::Train => run.info.train_rows,
+        Split::Validation => run.info.validation_rows,
+        Split::Test => run.info.test_rows,
     };
-    let at_once: u64 = run.record.parts().iter().map(|&part| rows(part)).sum();
+    let at_once: u64 = run.record.splits().iter().map(|&split| rows(split)).sum();
     let evaluated = run.evaluations() as f64 * at_once as f64;
     let trained = run.steps as f64 * run.batch_size.get() as f64 * PASSES;
     if run.steps < 2 || evaluated <= MOST * trained {

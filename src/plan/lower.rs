@@ -231,9 +231,9 @@ impl Lowered {
 #[derive(Clone, Copy)]
 struct Needed<'s> {
     data: &'s Data,
-    network: &'s nn::Section,
+    network: &'s nn::NetworkSection,
     optimizer: &'s Optimizer,
-    train: &'s train::Section,
+    train: &'s train::TrainSection,
     info: &'s Info,
 }
 
@@ -258,7 +258,7 @@ fn blank(needed: Needed) -> NetworkRun {
     }
 }
 
-fn model(network: &nn::Section, info: &Info, contradictions: &mut Vec<Contradiction>) -> Model {
+fn model(network: &nn::NetworkSection, info: &Info, contradictions: &mut Vec<Contradiction>) -> Model {
     // Data that could not be read asks for nothing.
     let outputs = (!info.fingerprint.is_empty()).then(|| info.task.outputs());
     network.model(outputs).unwrap_or_else(|mistakes| {
@@ -270,7 +270,7 @@ fn model(network: &nn::Section, info: &Info, contradictions: &mut Vec<Contradict
     })
 }
 
-fn steps(train: &train::Section, rows: u64, contradictions: &mut Vec<Contradiction>) -> u64 {
+fn steps(train: &train::TrainSection, rows: u64, contradictions: &mut Vec<Contradiction>) -> u64 {
     train.steps(rows).unwrap_or_else(|error| {
         contradictions.push(match error {
             StepsError::Neither => Contradiction::new(TRAIN, error.to_string()),

@@ -6,7 +6,7 @@ use std::path::Path;
 
 use super::planned::PlannedRun;
 use crate::settings::{NUMERICS_VERSION, RunId, Scalar, differences};
-use crate::store::{Error, Identity, Inventory, Known, Status};
+use crate::store::{Error, Identity, Inventory, Status, StoredRun};
 
 /// What a planned run is before the next `run`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -100,7 +100,7 @@ pub struct Outlook<'i> {
     /// How many runs that are there have another label by now.
     pub relabelled: u64,
     /// The runs that the next `run` moves to the archive.
-    pub leaving: Vec<&'i Known>,
+    pub leaving: Vec<&'i StoredRun>,
 }
 
 impl<'i> Outlook<'i> {
@@ -117,7 +117,7 @@ impl<'i> Outlook<'i> {
         root: &Path,
     ) -> Result<Self, Error> {
         let ids: HashSet<RunId> = wanted.map(PlannedRun::id).collect();
-        let others: Vec<&Known> = inventory
+        let others: Vec<&StoredRun> = inventory
             .runs
             .values()
             .chain(inventory.archived.values())
@@ -153,7 +153,7 @@ impl<'i> Outlook<'i> {
             State::New => (state, changes(run)),
             _ => (state, Vec::new()),
         });
-        let leaves = |known: &&Known| inventory.runs.contains_key(&known.run_id);
+        let leaves = |known: &&StoredRun| inventory.runs.contains_key(&known.run_id);
         let leaving = if others_leave { others.into_iter().filter(leaves).collect() } else { Vec::new() };
         Ok(Self { runs: runs.collect(), relabelled, leaving })
     }

@@ -9,7 +9,7 @@ use crate::kernel::Precision;
 use crate::nn::loss::Objective;
 use crate::nn::{LayerSpec, Model};
 use crate::number::{Count, Whole, shortest};
-use crate::record::{Moments, Part, Subject};
+use crate::record::{RecordedSteps, Split, Subject};
 use crate::spec::NetworkRun;
 
 /// More recorded rows than this in one run are refused: they would take gigabytes of memory.
@@ -56,7 +56,7 @@ pub fn within_a_network(spec: &NetworkRun) -> Vec<Contradiction> {
     // Drawn with replacement, few rows can make a large batch; that most of the data is set aside for it cannot be meant.
     let is_too_little = info.train_rows < set_aside && info.train_rows < batch_size && batch_size <= whole;
     let is_drawn = spec.steps > 0 && spec.sampling == Sampling::WithReplacement;
-    let key = spec.data.1.split.key(info.validation_rows, set_aside - info.validation_rows.min(set_aside));
+    let key = spec.data.preparation.holdout.key(info.validation_rows, set_aside - info.validation_rows.min(set_aside));
     if let Some(key) = key.filter(|_| is_too_little && is_drawn) {
         let message = format!("`{key}` leaves {} of {whole} rows to train on, not even a batch", info.train_rows);
         contradictions.push(
@@ -88,7 +88,7 @@ pub fn within_a_network(spec: &NetworkRun) -> Vec<Contradiction> {
             Contradiction::new(["network", "layers"], message).help(IN_SINGLE_PRECISION).reads(&[PRECISION])
         }));
     }
-    if batch_size == 1 && spec.model.normalizes_batches() {
+    if batch_size == 1 && spec.model.has_batch_norm() {
         contradictions.push(
             Contradiction::new(["train", "batch_size"], "batch normalization needs batches of two rows at least")
                 .help("a single row is its own mean, and nothing of it would be left: take a larger `batch_size`")
@@ -96,7 +96,7 @@ pub fn within_a_network(spec: &NetworkRun) -> Vec<Contradiction> {
         );
     }
     let checked = spec.record.gradient_checks.as_ref().map(|checks| checks.rows(info.train_rows));
-    if checked == Some(1) && spec.model.normalizes_batches() {
+    if checked == Some(1) && spec.model.has_batch_norm() {
         contradictions.push(
             Contradiction::new(
                 ["record", "gradient_checks", "rows"],
@@ -113,10 +113,10 @@ pub fn within_a_network(spec: &NetworkRun) -> Vec<Contradiction> {
                 .reads(&[DATA]),
         );
     }
-    if info.test_rows == 0 && spec.record.evaluates(Part::Test) {
+    if info.test_rows == 0 && spec.record.has_split(Split::Test) {
         contradictions.push(
             Contradiction::new(["record", "evaluate"], "there is no test data to evaluate on")
-                .help(match spec.data.2 {
+                .help(match spec.data.source {
                     Source::Idx(_) => {
                         "name `test_images` and `test_labels` in [data], or evaluate on = [\"train\"] alone"
                     }
@@ -125,7 +125,7 @@ pub fn within_a_network(spec: &NetworkRun) -> Vec<Contradiction> {
                 .reads(&[DATA]),
         );
     }
-    if info.validation_rows == 0 && spec.record.evaluates(Part::Validation) {
+    if info.validation_rows == 0 && spec.record.has_split(Split::Validation) {
         contradictions.push(
             Contradiction::new(["record", "evaluate"], "there is no validation data to evaluate on")
                 .help("set rows aside with `validation_rows` or `validation_share` in [data]")
@@ -169,13 +169,13 @@ fn recorded_apart(spec: &NetworkRun) -> Vec<Contradiction> {
             contradictions.push(Contradiction::new(["record", key], message).help(help).reads(&[DATA, NETWORK, TRAIN]));
         }
     };
-    let rows = record.layer_rows(steps, spec.pace(), layers.affine, layers.relu);
+    let rows = record.layer_rows(steps, spec.epoch_counter(), layers.affine, layers.relu);
     too_many("layers", rows, "numbers about layers", "write `every = 100` in `layers`");
     if let Some(histograms) = &record.histograms {
         let rows = histograms.count(steps, layers.activation, layers.affine);
         too_many("histograms", rows, "bins", "take fewer `bins`, or fewer moments in `at`");
     }
-    let mut apart = |key: &'static str, at: &Moments, rows: Option<Count>| {
+    let mut apart = |key: &'static str, at: &RecordedSteps, rows: Option<Count>| {
         if let Some(step) = at.beyond(steps) {
             let message = format!("there is no step {step}: {steps} steps are made, the first one is step 0");
             let help = "take a smaller number, more `steps`, or \"end\", the last step";

@@ -13,8 +13,8 @@ use super::stream::Stream;
 use crate::batches::Sampling;
 use crate::file::Experiment;
 use crate::nn::LayerSpec;
-use crate::random::{Arrangement, Draws, Earlier, Rng, Script};
-use crate::seed::numpy::{self, Generator};
+use crate::random::{Arrangement, Earlier, Rng, Script, ScriptDraws};
+use crate::seed::numpy::{self, NumpyGenerator};
 use crate::spec::{NetworkRun, RunSpec};
 use crate::value::Origin;
 use crate::value::problem::{Problem, did_you_mean, listed};
@@ -43,7 +43,7 @@ impl Cell<'_> {
 pub struct Drawn {
     pub experiment: Experiment,
     /// What the networks of each trial were taken to draw.
-    pub block: Draws,
+    pub block: ScriptDraws,
 }
 
 /// The file with the values that its script draws for its trials; none where no script draws them.
@@ -98,7 +98,7 @@ pub fn with_drawn_trials(experiment: &Experiment, known: &Known) -> Result<Optio
     let [block] = script.as_slice() else { return not_the_same() };
     let block = block_draws(block.iter().filter_map(|&cell| cells.get(cell)));
 
-    let mut generator = Generator::new(seed);
+    let mut generator = NumpyGenerator::new(seed);
     if let Some(first) = cells.first().and_then(Cell::network) {
         data_draws(first).skip(&mut generator);
         generator.permutation(first.data.rows_in_order(&first.info) as usize);
@@ -147,7 +147,7 @@ pub fn assign(
     experiment: &Experiment,
     space: &Space,
     cells: &mut [Cell],
-    drawn: Option<&Draws>,
+    drawn: Option<&ScriptDraws>,
 ) -> Result<(), Vec<Problem>> {
     let Rng::Numpy(arrangement) = &experiment.rng else { return Ok(()) };
     check_names(experiment, arrangement, cells, space)?;
@@ -156,12 +156,12 @@ pub fn assign(
         return Err(problems);
     }
     let values = match &experiment.draws {
-        Some(draws) if chains_trials(arrangement) => Draws::uniforms(draws.keys().len() as u64),
-        _ => Draws::default(),
+        Some(draws) if chains_trials(arrangement) => ScriptDraws::uniforms(draws.keys().len() as u64),
+        _ => ScriptDraws::default(),
     };
     for script in scripts(cells, arrangement) {
         check_together(experiment, &script, cells)?;
-        let blocks: Vec<Draws> =
+        let blocks: Vec<ScriptDraws> =
             script.iter().map(|block| block_draws(block.iter().map(|&cell| &cells[cell]))).collect();
         if drawn.is_some_and(|drawn| blocks.iter().any(|block| block != drawn)) {
             return refuse(
@@ -170,15 +170,15 @@ pub fn assign(
                 "leave the network's shape, its dropout and the batch size out of the distributions, or `\"trial\"` out of `chain`",
             );
         }
-        let blocks: Arc<[Draws]> = blocks.into_iter().map(|block| values.clone().then(block)).collect();
+        let blocks: Arc<[ScriptDraws]> = blocks.into_iter().map(|block| values.clone().then(block)).collect();
         for (earlier, block) in script.iter().enumerate() {
-            let parts: Vec<(Draws, Draws)> = block
+            let parts: Vec<(ScriptDraws, ScriptDraws)> = block
                 .iter()
                 .filter_map(|&cell| cells[cell].network())
                 .map(|run| (weight_draws(run), mask_draws(run)))
                 .collect();
-            let all = |parts: &[(Draws, Draws)], part: fn(&(Draws, Draws)) -> &Draws| {
-                parts.iter().map(part).fold(Draws::default(), |all, draws| all.then(draws.clone()))
+            let all = |parts: &[(ScriptDraws, ScriptDraws)], part: fn(&(ScriptDraws, ScriptDraws)) -> &ScriptDraws| {
+                parts.iter().map(part).fold(ScriptDraws::default(), |all, draws| all.then(draws.clone()))
             };
             for (place, &cell) in block.iter().enumerate() {
                 let (before, after) = (&parts[..place], &parts[place + 1..]);
@@ -223,11 +223,11 @@ fn scripts<'p>(cells: &[Cell<'p>], arrangement: &Arrangement) -> Vec<Vec<Vec<usi
 }
 
 /// What the networks of a block draw: all weights, then in each step a batch and all dropout.
-fn block_draws<'a, 'p: 'a>(block: impl Iterator<Item = &'a Cell<'p>>) -> Draws {
-    let (mut weights, mut step, mut steps) = (Draws::default(), None, 0);
+fn block_draws<'a, 'p: 'a>(block: impl Iterator<Item = &'a Cell<'p>>) -> ScriptDraws {
+    let (mut weights, mut step, mut steps) = (ScriptDraws::default(), None, 0);
     for run in block.filter_map(Cell::network) {
         weights = weights.then(weight_draws(run));
-        let batch = || Draws::choice(run.info.train_rows, run.batch_size.get());
+        let batch = || ScriptDraws::choice(run.info.train_rows, run.batch_size.get());
         step = Some(step.unwrap_or_else(batch).then(mask_draws(run)));
         steps = run.steps;
     }
@@ -235,14 +235,14 @@ fn block_draws<'a, 'p: 'a>(block: impl Iterator<Item = &'a Cell<'p>>) -> Draws {
 }
 
 /// The data, where it is drawn by the script.
-fn data_draws(run: &NetworkRun) -> Draws {
-    Draws::gaussians(run.data.drawn_by_scripts())
+fn data_draws(run: &NetworkRun) -> ScriptDraws {
+    ScriptDraws::gaussians(run.data.drawn_by_scripts())
 }
 
 /// The initial weights of a run.
-fn weight_draws(run: &NetworkRun) -> Draws {
+fn weight_draws(run: &NetworkRun) -> ScriptDraws {
     let mut inputs = run.info.features;
-    let mut draws = Draws::default();
+    let mut draws = ScriptDraws::default();
     for layer in run.model.layers(run.info.task.outputs()) {
         if let LayerSpec::Affine { outputs, .. } = layer {
             draws = draws.then(run.init.weights.draws(inputs, outputs));
@@ -253,13 +253,13 @@ fn weight_draws(run: &NetworkRun) -> Draws {
 }
 
 /// The dropout of one step of a run.
-fn mask_draws(run: &NetworkRun) -> Draws {
+fn mask_draws(run: &NetworkRun) -> ScriptDraws {
     let mut width = run.info.features;
-    let mut draws = Draws::default();
+    let mut draws = ScriptDraws::default();
     for layer in run.model.layers(run.info.task.outputs()) {
         match layer {
             LayerSpec::Affine { outputs, .. } => width = outputs,
-            LayerSpec::Dropout(_) => draws = draws.then(Draws::uniforms(run.batch_size.get() * width as u64)),
+            LayerSpec::Dropout(_) => draws = draws.then(ScriptDraws::uniforms(run.batch_size.get() * width as u64)),
             _ => {}
         }
     }

@@ -128,7 +128,7 @@ pub fn rate(spec: &RunSpec) -> u64 {
             for layer in run.layers() {
                 format!("{layer:?}").hash(&mut hasher);
             }
-            (info.features, batch_size.get(), record.loss_after_update()).hash(&mut hasher);
+            (info.features, batch_size.get(), record.is_loss_after_update()).hash(&mut hasher);
             (*precision as u8, *objective as u8).hash(&mut hasher);
         }
         RunSpec::Function(run) => (run.precision as u8).hash(&mut hasher),

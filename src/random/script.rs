@@ -3,7 +3,7 @@
 use std::fmt;
 use std::sync::Arc;
 
-use crate::seed::numpy::Generator;
+use crate::seed::numpy::NumpyGenerator;
 use crate::settings::Settings;
 
 /// The rest of the script that a run is a part of: everything that is drawn before and between the run's own draws.
@@ -13,31 +13,31 @@ use crate::settings::Settings;
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Script {
     /// The data.
-    pub data: Draws,
+    pub data: ScriptDraws,
     /// The blocks before the run's own.
     pub earlier: Earlier,
     /// The values of the run's trial, and the weights of networks of its block that are listed before it.
-    pub before_weights: Draws,
+    pub before_weights: ScriptDraws,
     /// The weights of networks of its block that are listed after it.
-    pub after_weights: Draws,
+    pub after_weights: ScriptDraws,
     /// In every step, the dropout of networks listed before it, and after it.
-    pub before_masks: Draws,
-    pub after_masks: Draws,
+    pub before_masks: ScriptDraws,
+    pub after_masks: ScriptDraws,
 }
 
 /// The first blocks of a script: runs share the list of all of them.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Earlier {
-    blocks: Arc<[Draws]>,
+    blocks: Arc<[ScriptDraws]>,
     count: usize,
 }
 
 /// Numbers that are drawn one after the other.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Draws(Vec<Draw>);
+pub struct ScriptDraws(Vec<ScriptDraw>);
 
 #[derive(Debug, Clone, PartialEq, Eq)]
-enum Draw {
+enum ScriptDraw {
     /// `rand(n)`
     Uniforms(u64),
     /// `randn(n)`
@@ -49,7 +49,7 @@ enum Draw {
     },
     Repeat {
         times: u64,
-        draws: Draws,
+        draws: ScriptDraws,
     },
 }
 
@@ -58,13 +58,13 @@ impl Earlier {
     ///
     /// # Panics
     /// Where there are fewer.
-    pub fn of(blocks: &Arc<[Draws]>, count: usize) -> Self {
+    pub fn of(blocks: &Arc<[ScriptDraws]>, count: usize) -> Self {
         assert!(count <= blocks.len(), "a run's block is one of its script");
         Self { blocks: Arc::clone(blocks), count }
     }
 
     /// One after the other.
-    pub fn blocks(&self) -> &[Draws] {
+    pub fn blocks(&self) -> &[ScriptDraws] {
         &self.blocks[..self.count]
     }
 }
@@ -84,23 +84,23 @@ impl Script {
     }
 }
 
-impl Draws {
+impl ScriptDraws {
     /// `rand(count)`
     pub fn uniforms(count: u64) -> Self {
-        Self::of(Draw::Uniforms(count), count)
+        Self::of(ScriptDraw::Uniforms(count), count)
     }
 
     /// `randn(count)`
     pub fn gaussians(count: u64) -> Self {
-        Self::of(Draw::Gaussians(count), count)
+        Self::of(ScriptDraw::Gaussians(count), count)
     }
 
     /// `choice(bound, count)`
     pub fn choice(bound: u64, count: u64) -> Self {
-        Self::of(Draw::Choice { bound, count }, count)
+        Self::of(ScriptDraw::Choice { bound, count }, count)
     }
 
-    fn of(draw: Draw, count: u64) -> Self {
+    fn of(draw: ScriptDraw, count: u64) -> Self {
         Self(if count == 0 { Vec::new() } else { vec![draw] })
     }
 
@@ -108,8 +108,8 @@ impl Draws {
     pub fn then(mut self, more: Self) -> Self {
         for draw in more.0 {
             match (self.0.last_mut(), draw) {
-                (Some(Draw::Uniforms(count)), Draw::Uniforms(more)) => *count += more,
-                (Some(Draw::Gaussians(count)), Draw::Gaussians(more)) => *count += more,
+                (Some(ScriptDraw::Uniforms(count)), ScriptDraw::Uniforms(more)) => *count += more,
+                (Some(ScriptDraw::Gaussians(count)), ScriptDraw::Gaussians(more)) => *count += more,
                 (_, draw) => self.0.push(draw),
             }
         }
@@ -118,23 +118,27 @@ impl Draws {
 
     /// These, so many times.
     pub fn repeated(self, times: u64) -> Self {
-        if self.0.is_empty() || times == 0 { Self::default() } else { Self(vec![Draw::Repeat { times, draws: self }]) }
+        if self.0.is_empty() || times == 0 {
+            Self::default()
+        } else {
+            Self(vec![ScriptDraw::Repeat { times, draws: self }])
+        }
     }
 
     /// Draws them and throws them away.
-    pub fn skip(&self, generator: &mut Generator) {
+    pub fn skip(&self, generator: &mut NumpyGenerator) {
         for draw in &self.0 {
             match *draw {
-                Draw::Uniforms(count) => (0..count).for_each(|_| _ = generator.uniform()),
-                Draw::Gaussians(count) => generator.skip_gaussians(count),
-                Draw::Choice { bound, count } => (0..count).for_each(|_| _ = generator.below(bound)),
-                Draw::Repeat { times, ref draws } => (0..times).for_each(|_| draws.skip(generator)),
+                ScriptDraw::Uniforms(count) => (0..count).for_each(|_| _ = generator.uniform()),
+                ScriptDraw::Gaussians(count) => generator.skip_gaussians(count),
+                ScriptDraw::Choice { bound, count } => (0..count).for_each(|_| _ = generator.below(bound)),
+                ScriptDraw::Repeat { times, ref draws } => (0..times).for_each(|_| draws.skip(generator)),
             }
         }
     }
 }
 
-impl fmt::Display for Draws {
+impl fmt::Display for ScriptDraws {
     /// `randn(78400) 2000x(choice(60000,128))`
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for (index, draw) in self.0.iter().enumerate() {
@@ -142,10 +146,10 @@ impl fmt::Display for Draws {
                 f.write_str(" ")?;
             }
             match draw {
-                Draw::Uniforms(count) => write!(f, "rand({count})")?,
-                Draw::Gaussians(count) => write!(f, "randn({count})")?,
-                Draw::Choice { bound, count } => write!(f, "choice({bound},{count})")?,
-                Draw::Repeat { times, draws } => write!(f, "{times}x({draws})")?,
+                ScriptDraw::Uniforms(count) => write!(f, "rand({count})")?,
+                ScriptDraw::Gaussians(count) => write!(f, "randn({count})")?,
+                ScriptDraw::Choice { bound, count } => write!(f, "choice({bound},{count})")?,
+                ScriptDraw::Repeat { times, draws } => write!(f, "{times}x({draws})")?,
             }
         }
         Ok(())
@@ -166,12 +170,12 @@ mod tests {
     #[test]
     fn a_script_of_one_run_has_no_transcript() {
         assert_eq!(transcript(&Script::default()), None);
-        assert_eq!(transcript(&Script { data: Draws::gaussians(3), ..Script::default() }), None);
+        assert_eq!(transcript(&Script { data: ScriptDraws::gaussians(3), ..Script::default() }), None);
     }
 
     #[test]
     fn every_draw_of_others_is_in_the_transcript() {
-        let draws = || Draws::gaussians(3);
+        let draws = || ScriptDraws::gaussians(3);
         let chain = |blocks: usize, count| {
             let earlier = Earlier::of(&vec![draws(); blocks].into(), count);
             Script { earlier, ..Script::default() }
@@ -181,7 +185,7 @@ mod tests {
             Script { after_weights: draws(), ..Script::default() },
             Script { before_masks: draws(), ..Script::default() },
             Script { after_masks: draws(), ..Script::default() },
-            Script { after_masks: Draws::gaussians(4), ..Script::default() },
+            Script { after_masks: ScriptDraws::gaussians(4), ..Script::default() },
             chain(3, 1),
             chain(3, 2),
         ];
@@ -196,10 +200,10 @@ mod tests {
 
     #[test]
     fn draws_read_as_numpy_writes_them() {
-        let draws = Draws::gaussians(4)
-            .then(Draws::gaussians(6))
-            .then(Draws::choice(9, 2).then(Draws::uniforms(1)).repeated(5));
+        let draws = ScriptDraws::gaussians(4)
+            .then(ScriptDraws::gaussians(6))
+            .then(ScriptDraws::choice(9, 2).then(ScriptDraws::uniforms(1)).repeated(5));
         assert_eq!(draws.to_string(), "randn(10) 5x(choice(9,2) rand(1))");
-        assert_eq!(Draws::gaussians(0).then(Draws::uniforms(3).repeated(0)), Draws::default());
+        assert_eq!(ScriptDraws::gaussians(0).then(ScriptDraws::uniforms(3).repeated(0)), ScriptDraws::default());
     }
 }

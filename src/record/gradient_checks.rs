@@ -3,7 +3,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::moments::Moments;
+use super::recorded_steps::RecordedSteps;
 use crate::number::{Count, Positive};
 use crate::settings::Settings;
 
@@ -14,7 +14,7 @@ use crate::settings::Settings;
 #[serde(deny_unknown_fields, default)]
 pub struct GradientChecks {
     /// When: `"start"` (the default), `"end"`, numbers of steps.
-    pub at: Moments,
+    pub at: RecordedSteps,
     /// A parameter w is moved to w + h and w − h. Default: 10⁻⁴, as in the book.
     pub h: Positive,
     /// How many of the first training rows the loss is of. Default: 10, or all where there are fewer.
@@ -45,7 +45,7 @@ impl GradientChecks {
 impl Default for GradientChecks {
     fn default() -> Self {
         Self {
-            at: Moments::start(),
+            at: RecordedSteps::start(),
             h: Positive::new(1e-4).expect("this is above 0"),
             rows: None,
             parameters: Count::new(1000).expect("1000 is a count"),

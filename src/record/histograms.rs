@@ -1,9 +1,9 @@
-//! Histograms of what is in a network, at single moments of a run.
+//! Histograms of what is in a network, after single steps of a run.
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::moments::Moments;
+use super::recorded_steps::RecordedSteps;
 use super::words::{Word, Words};
 use crate::number::{Count, Finite};
 use crate::settings::Settings;
@@ -15,7 +15,7 @@ pub struct Histograms {
     /// Whose values: `"activations"` (the default), `"weights"`, `"gradients"`, or several of them.
     pub of: Words<Subject>,
     /// When: `"start"`, `"end"`, numbers of steps. Default: `["start", "end"]`.
-    pub at: Moments,
+    pub at: RecordedSteps,
     /// How many bins there are. Default: 30, as in the book.
     pub bins: Count,
     /// From where to where they go; what lies outside is not counted. Default: from the smallest value of the layer to the largest.
@@ -90,7 +90,7 @@ impl Histograms {
             settings.set("histograms_low", low);
             settings.set("histograms_high", high);
         }
-        if self.of.contain(Subject::Activations) {
+        if self.of.has(Subject::Activations) {
             settings.set("histograms_rows", self.rows.map_or(Self::ROWS, Count::get));
         }
     }
@@ -100,7 +100,7 @@ impl Default for Histograms {
     fn default() -> Self {
         Self {
             of: Words::of(&[Subject::Activations]),
-            at: Moments::start_and_end(),
+            at: RecordedSteps::start_and_end(),
             bins: Count::new(30).expect("30 is a count"),
             range: None,
             rows: None,

@@ -12,7 +12,7 @@ use crate::settings::Settings;
 #[serde(deny_unknown_fields, default)]
 pub struct Layers {
     /// Which numbers. Default: all.
-    pub what: Words<Number>,
+    pub what: Words<LayerMetric>,
     /// How often, as for evaluations: `"epoch"` (the default) or a number of steps.
     pub every: Every,
 }
@@ -20,7 +20,7 @@ pub struct Layers {
 /// A number about a layer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Deserialize, Serialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
-pub enum Number {
+pub enum LayerMetric {
     /// Of an affine layer: the Euclidean norm of its weights after the update.
     WeightNorm,
     /// The norm of the gradients by them that the update was made from, penalties included.
@@ -31,7 +31,7 @@ pub enum Number {
     DeadShare,
 }
 
-impl Word for Number {
+impl Word for LayerMetric {
     const ALL: &'static [Self] = &[Self::WeightNorm, Self::GradientNorm, Self::UpdateRatio, Self::DeadShare];
 
     fn name(self) -> &'static str {
@@ -53,7 +53,7 @@ impl Default for Layers {
 impl Layers {
     /// How many rows one step gives, for a network with so many affine and ReLU layers.
     pub fn rows(&self, affine: u64, relu: u64) -> u64 {
-        self.what.get().iter().map(|number| if *number == Number::DeadShare { relu } else { affine }).sum()
+        self.what.get().iter().map(|metric| if *metric == LayerMetric::DeadShare { relu } else { affine }).sum()
     }
 
     /// Writes `layers_what` (`"weight-norm_update-ratio"`) and `layers_every` (`"epoch"` or a number, as text).
@@ -72,7 +72,7 @@ mod tests {
         let read = |json| serde_json::from_str::<Layers>(json);
         assert_eq!(read("{}").unwrap(), Layers::default());
         let some = read(r#"{"what": ["dead-share", "weight-norm"]}"#).unwrap();
-        assert!(some.what.contain(Number::DeadShare) && !some.what.contain(Number::UpdateRatio));
+        assert!(some.what.has(LayerMetric::DeadShare) && !some.what.has(LayerMetric::UpdateRatio));
         assert_eq!((some.rows(3, 2), Layers::default().rows(3, 2)), (5, 11));
         let error = |json| read(json).unwrap_err().to_string();
         assert!(error(r#"{"what": []}"#).starts_with("at least one is needed of \"weight-norm\","));

@@ -40,7 +40,7 @@ impl<W: Word> Words<W> {
     }
 
     /// Whether `word` is among them.
-    pub fn contain(&self, word: W) -> bool {
+    pub fn has(&self, word: W) -> bool {
         self.0.contains(&word)
     }
 }

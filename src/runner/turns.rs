@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 /// Places to compute at. Who waits longest gets the next one.
 #[derive(Debug)]
 pub struct Turns {
-    places: Mutex<Places>,
+    places: Mutex<FreePlaces>,
     /// How many wait, to be looked at without the lock.
     waiting: AtomicUsize,
     /// How long a turn lasts if others wait.
@@ -17,15 +17,15 @@ pub struct Turns {
 }
 
 #[derive(Debug)]
-struct Places {
+struct FreePlaces {
     /// None is free while somebody waits.
     free: usize,
-    queue: VecDeque<Waiting>,
+    queue: VecDeque<WaitingThread>,
 }
 
 /// A thread that sleeps until it is called.
 #[derive(Debug)]
-struct Waiting {
+struct WaitingThread {
     thread: Thread,
     called: Arc<AtomicBool>,
 }
@@ -34,16 +34,16 @@ impl Turns {
     /// So many places, all free.
     pub fn new(places: usize) -> Self {
         Self {
-            places: Mutex::new(Places { free: places, queue: VecDeque::new() }),
+            places: Mutex::new(FreePlaces { free: places, queue: VecDeque::new() }),
             waiting: AtomicUsize::new(0),
             length: LENGTH,
         }
     }
 
     /// Waits for a place, and takes it until the turn is dropped.
-    pub fn take(&self) -> Turn<'_> {
+    pub fn take(&self) -> JobTurn<'_> {
         self.wait();
-        Turn { turns: self, since: Instant::now(), waited: Duration::ZERO }
+        JobTurn { turns: self, since: Instant::now(), waited: Duration::ZERO }
     }
 
     fn wait(&self) {
@@ -53,7 +53,7 @@ impl Turns {
             return;
         }
         let called = Arc::new(AtomicBool::new(false));
-        places.queue.push_back(Waiting { thread: thread::current(), called: called.clone() });
+        places.queue.push_back(WaitingThread { thread: thread::current(), called: called.clone() });
         self.waiting.store(places.queue.len(), Ordering::Relaxed);
         drop(places);
         // A sleep may also end for no reason.
@@ -76,7 +76,7 @@ impl Turns {
         }
     }
 
-    fn lock(&self) -> MutexGuard<'_, Places> {
+    fn lock(&self) -> MutexGuard<'_, FreePlaces> {
         // Nothing that is done under the lock can panic half-way.
         self.places.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -84,7 +84,7 @@ impl Turns {
 
 /// A place that is taken.
 #[derive(Debug)]
-pub struct Turn<'a> {
+pub struct JobTurn<'a> {
     turns: &'a Turns,
     since: Instant,
     waited: Duration,
@@ -93,7 +93,7 @@ pub struct Turn<'a> {
 /// Long beside what it takes to bring a job's numbers back into the caches, short beside a job.
 const LENGTH: Duration = Duration::from_millis(20);
 
-impl Turn<'_> {
+impl JobTurn<'_> {
     /// Lets another one compute, where one waits and this turn has lasted long enough; comes back when it is this one's turn again.
     pub fn share(&mut self) {
         if self.turns.waiting.load(Ordering::Relaxed) > 0 && self.since.elapsed() >= self.turns.length {
@@ -111,7 +111,7 @@ impl Turn<'_> {
     }
 }
 
-impl Drop for Turn<'_> {
+impl Drop for JobTurn<'_> {
     fn drop(&mut self) {
         self.turns.give_back();
     }

@@ -15,13 +15,13 @@ use crate::real;
 
 /// Draws what `numpy.random` draws.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Generator {
+pub struct NumpyGenerator {
     words: Mt,
     /// The second Gaussian of a pair, by its bits, until it is asked for.
     spare: Option<u64>,
 }
 
-impl Generator {
+impl NumpyGenerator {
     /// `numpy.random.seed(seed)`
     pub fn new(seed: u32) -> Self {
         Self { words: Mt::new(seed), spare: None }
@@ -137,7 +137,7 @@ mod tests {
     fn every_draw_is_numpys() {
         let near = |found: f64, expected: f64| (found - expected).abs() <= 2.0 * f64::EPSILON * expected.abs();
         for golden in goldens() {
-            let mut generator = Generator::new(golden.seed);
+            let mut generator = NumpyGenerator::new(golden.seed);
             for expected in golden.uniforms {
                 assert_eq!(generator.uniform(), expected, "seed {}", golden.seed);
             }
@@ -171,7 +171,7 @@ mod tests {
     fn skipping_gaussians_leaves_the_generator_where_drawing_them_does() {
         for before in 0..3 {
             for count in [0, 1, 2, 7, 1000] {
-                let mut drawn = Generator::new(5);
+                let mut drawn = NumpyGenerator::new(5);
                 (0..before).for_each(|_| _ = drawn.gaussian());
                 let mut skipped = drawn.clone();
                 (0..count).for_each(|_| _ = drawn.gaussian());

@@ -7,7 +7,7 @@ use serde::ser::{Impossible, Serialize, SerializeStruct, Serializer};
 use super::{Scalar, Settings};
 
 /// Sets a scalar, or one field after the other.
-pub(super) struct Fields<'a> {
+pub(super) struct SettingsSerializer<'a> {
     pub settings: &'a mut Settings,
     /// What a setting is called, by the name of its field.
     pub called: fn(&'static str) -> &'static str,
@@ -15,20 +15,20 @@ pub(super) struct Fields<'a> {
     pub name: &'static str,
 }
 
-impl Fields<'_> {
+impl SettingsSerializer<'_> {
     fn set(self, value: impl Into<Scalar>) -> Result {
         self.settings.set(self.name, value);
         Ok(())
     }
 }
 
-impl SerializeStruct for Fields<'_> {
+impl SerializeStruct for SettingsSerializer<'_> {
     type Ok = ();
     type Error = Error;
 
     fn serialize_field<T: Serialize + ?Sized>(&mut self, field: &'static str, value: &T) -> Result {
         let Self { called, .. } = *self;
-        value.serialize(Fields { settings: self.settings, called, name: called(field) })
+        value.serialize(SettingsSerializer { settings: self.settings, called, name: called(field) })
     }
 
     fn end(self) -> Result {
@@ -55,7 +55,7 @@ macro_rules! refused {
 type No = Impossible<(), Error>;
 
 /// Scalars are set, what is `None` is no setting, and all else is refused.
-impl<'a> Serializer for Fields<'a> {
+impl<'a> Serializer for SettingsSerializer<'a> {
     type Ok = ();
     type Error = Error;
     type SerializeSeq = No;

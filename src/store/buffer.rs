@@ -7,9 +7,9 @@ use super::batch::{BatchName, Contents};
 use super::context::Context;
 use super::error::Error;
 use super::file::Footer;
-use super::inventory::Known;
+use super::inventory::StoredRun;
 use super::row::{RunResult, RunRow, Summary};
-use super::schema::{self, Cells, Table};
+use super::schema::{self, RunCells, Table};
 use super::tables::{self, Trained};
 use crate::settings::RunId;
 use crate::train::{Ending, Outcome};
@@ -17,23 +17,23 @@ use crate::train::{Ending, Outcome};
 /// Runs, in the order in which they came. Their rows become columns when all of them are written.
 #[derive(Debug, Default)]
 pub struct Buffer {
-    runs: Vec<Waiting>,
+    runs: Vec<WaitingRun>,
     ids: BTreeSet<RunId>,
     bytes: usize,
 }
 
 #[derive(Debug)]
-struct Waiting {
+struct WaitingRun {
     run_id: RunId,
     label: String,
     seed: u64,
     summary: Summary,
-    cells: Cells,
+    cells: RunCells,
     /// What it came to; none where it failed.
     outcome: Option<Outcome>,
 }
 
-impl Waiting {
+impl WaitingRun {
     fn trained(&self) -> Option<Trained<'_>> {
         let Self { run_id, label, seed, .. } = self;
         self.outcome.as_ref().map(|outcome| Trained { run_id: *run_id, label, seed: *seed, outcome })
@@ -64,7 +64,7 @@ impl Buffer {
         let rows = |outcome| Table::DATA.into_iter().map(|table| tables::bytes(table, outcome)).sum::<usize>();
         self.bytes += outcome.map_or(0, rows) + CELLS_BYTES;
         let (run_id, label, seed) = (run.run_id, run.label.clone(), run.seed);
-        self.runs.push(Waiting { run_id, label, seed, summary, cells, outcome: outcome.cloned() });
+        self.runs.push(WaitingRun { run_id, label, seed, summary, cells, outcome: outcome.cloned() });
         Ok(())
     }
 
@@ -80,9 +80,9 @@ impl Buffer {
 
     /// All rows, as one batch.
     pub fn contents(&self, footer: Footer) -> Result<Contents, Error> {
-        let cells: Vec<&Cells> = self.runs.iter().map(|waiting| &waiting.cells).collect();
+        let cells: Vec<&RunCells> = self.runs.iter().map(|waiting| &waiting.cells).collect();
         let mut tables = BTreeMap::from([(Table::Runs, vec![schema::runs(&cells)?])]);
-        let trained: Vec<Trained> = self.runs.iter().filter_map(Waiting::trained).collect();
+        let trained: Vec<Trained> = self.runs.iter().filter_map(WaitingRun::trained).collect();
         for table in Table::DATA {
             tables.insert(table, tables::rows(table, &trained)?);
         }
@@ -90,8 +90,8 @@ impl Buffer {
     }
 
     /// The runs that wait, as known once they are in `batch`.
-    pub fn known_in(&self, batch: &BatchName) -> impl Iterator<Item = Known> {
-        self.runs.iter().map(|waiting| Known {
+    pub fn known_in(&self, batch: &BatchName) -> impl Iterator<Item = StoredRun> {
+        self.runs.iter().map(|waiting| StoredRun {
             run_id: waiting.run_id,
             label: waiting.label.clone(),
             seed: waiting.seed,
@@ -107,16 +107,16 @@ pub const CELLS_BYTES: usize = 4096;
 /// When the next flush is due: soon after the start, so that little is lost if the process dies early, then ever less
 /// often, so that a long experiment has few files.
 #[derive(Debug)]
-pub struct Pace {
+pub struct FlushTimer {
     last: Instant,
     interval: Duration,
 }
 
-impl Pace {
+impl FlushTimer {
     const FIRST: Duration = Duration::from_secs(1);
     const LONGEST: Duration = Duration::from_secs(60);
 
-    /// A pace that begins at `now`.
+    /// A timer that begins at `now`.
     pub fn from(now: Instant) -> Self {
         Self { last: now, interval: Self::FIRST }
     }
@@ -164,21 +164,21 @@ mod tests {
     fn flushes_come_ever_less_often_up_to_a_minute() {
         let start = Instant::now();
         let mut now = start;
-        let mut pace = Pace::from(start);
+        let mut flush_timer = FlushTimer::from(start);
         let mut flushes = Vec::new();
         while flushes.len() < 9 {
             now += Duration::from_millis(500);
-            if pace.is_due(now) {
+            if flush_timer.is_due(now) {
                 flushes.push((now - start).as_secs());
-                pace.flushed(now);
+                flush_timer.flushed(now);
             }
         }
         assert_eq!(flushes, [1, 3, 7, 15, 31, 63, 123, 183, 243]);
         for (earlier, end) in (1..).zip(flushes) {
-            assert_eq!(Pace::flushes(end as f64 - 0.5), earlier);
-            assert_eq!(Pace::flushes(end as f64 + 0.5), earlier + 1);
+            assert_eq!(FlushTimer::flushes(end as f64 - 0.5), earlier);
+            assert_eq!(FlushTimer::flushes(end as f64 + 0.5), earlier + 1);
         }
-        let longest = [0.0, 0.5, 1.5, 3.5, 13.0, 63.0, 80.0, 123.0, 1e9].map(Pace::longest);
+        let longest = [0.0, 0.5, 1.5, 3.5, 13.0, 63.0, 80.0, 123.0, 1e9].map(FlushTimer::longest);
         assert_eq!(longest, [0.0, 0.5, 1.0, 2.0, 6.0, 32.0, 32.0, 60.0, 60.0]);
     }
 

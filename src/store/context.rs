@@ -26,7 +26,7 @@ pub struct Context {
 
 /// Where rows come from, as the footer of their file says.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Origin {
+pub struct Provenance {
     pub context: Context,
     /// That of the program that trained the runs.
     pub numerics_version: Option<u32>,

@@ -15,7 +15,7 @@ use parquet::file::metadata::{KeyValue, ParquetMetaData, ParquetMetaDataReader};
 use parquet::file::properties::WriterProperties;
 use parquet::schema::types::ColumnPath;
 
-use super::context::{Context, Origin};
+use super::context::{Context, Provenance};
 use super::error::Error;
 use super::schema::Table;
 use crate::settings::NUMERICS_VERSION;
@@ -83,10 +83,10 @@ impl Footer {
     }
 
     /// Where the rows come from.
-    pub fn origin(&self) -> Origin {
+    pub fn origin(&self) -> Provenance {
         let text = |key: &str| self.0.get(&format!("paribus.{key}")).cloned();
         let known = |key| text(key).unwrap_or_default();
-        Origin {
+        Provenance {
             context: Context {
                 experiment: known("experiment"),
                 text: known("experiment_text"),

@@ -9,7 +9,7 @@ use arrow_schema::{Schema, SchemaRef};
 use super::batch::BatchName;
 use super::error::Error;
 use super::file;
-use super::inventory::{Area, Cells, Inventory, Known};
+use super::inventory::{Area, Inventory, RowCells, StoredRun};
 use super::schema::Table;
 use super::upgrade;
 use crate::settings::{InvalidRunId, RunId, Scalar};
@@ -37,7 +37,7 @@ impl Inventory {
     pub fn identities(
         &self,
         root: &Path,
-        is_asked: impl Fn(&Known) -> bool,
+        is_asked: impl Fn(&StoredRun) -> bool,
     ) -> Result<BTreeMap<RunId, Identity>, Error> {
         let mut identities = BTreeMap::new();
         for (area, batch, runs) in self.batches_of(is_asked) {
@@ -51,7 +51,7 @@ impl Inventory {
     }
 
     /// The batches that hold runs which `is_asked` picks, with these runs.
-    pub(super) fn batches_of(&self, is_asked: impl Fn(&Known) -> bool) -> Vec<(Area, &BatchName, BTreeSet<RunId>)> {
+    pub(super) fn batches_of(&self, is_asked: impl Fn(&StoredRun) -> bool) -> Vec<(Area, &BatchName, BTreeSet<RunId>)> {
         let mut batches: BTreeMap<(Area, &BatchName), BTreeSet<RunId>> = BTreeMap::new();
         for (area, runs) in [(Area::Main, &self.runs), (Area::Archive, &self.archived)] {
             for run in runs.values().filter(|run| is_asked(run)) {
@@ -78,7 +78,7 @@ fn read(area: &Path, batch: &BatchName, runs: &BTreeSet<RunId>) -> Result<Vec<(R
     for rows in rows {
         let rows = upgrade::conform(&rows, &SCHEMA).map_err(|problem| damaged(problem.to_string()))?;
         for row in 0..rows.num_rows() {
-            let cells = Cells { rows: &rows, row };
+            let cells = RowCells { rows: &rows, row };
             let run_id = id(&cells, "run_id").map_err(damaged)?;
             if runs.contains(&run_id) {
                 identities.push((run_id, identity(&cells).map_err(damaged)?));
@@ -88,7 +88,7 @@ fn read(area: &Path, batch: &BatchName, runs: &BTreeSet<RunId>) -> Result<Vec<(R
     Ok(identities)
 }
 
-pub(super) fn identity(cells: &Cells) -> Result<Identity, String> {
+pub(super) fn identity(cells: &RowCells) -> Result<Identity, String> {
     let settings = cells.document("settings")?;
     Ok(Identity {
         trajectory_id: id(cells, "trajectory_id")?,
@@ -99,6 +99,6 @@ pub(super) fn identity(cells: &Cells) -> Result<Identity, String> {
 }
 
 /// The id in a column.
-pub(super) fn id(cells: &Cells, column: &str) -> Result<RunId, String> {
+pub(super) fn id(cells: &RowCells, column: &str) -> Result<RunId, String> {
     cells.text(column)?.parse().map_err(|problem: InvalidRunId| problem.to_string())
 }

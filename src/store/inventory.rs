@@ -25,14 +25,14 @@ use crate::settings::{InvalidRunId, RunId};
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Inventory {
     /// Those that the tables show.
-    pub runs: BTreeMap<RunId, Known>,
+    pub runs: BTreeMap<RunId, StoredRun>,
     /// Those set aside in the archive, without what is in [`runs`](Self::runs) as well.
-    pub archived: BTreeMap<RunId, Known>,
+    pub archived: BTreeMap<RunId, StoredRun>,
 }
 
 /// A run that is there.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Known {
+pub struct StoredRun {
     pub run_id: RunId,
     pub label: String,
     pub seed: u64,
@@ -115,7 +115,7 @@ impl Inventory {
     }
 
     /// Whether a result of the run is there, in either area, that the next `run` does not train again.
-    pub fn keeps(&self, run_id: RunId) -> bool {
+    pub fn has_result_of(&self, run_id: RunId) -> bool {
         let known = self.runs.get(&run_id).or_else(|| self.archived.get(&run_id));
         known.is_some_and(|known| known.summary.status != Status::Failed)
     }
@@ -140,7 +140,7 @@ fn stamps(root: &Path) -> Result<Vec<(PathBuf, SystemTime, u64)>, Error> {
     Ok(stamps)
 }
 
-fn read_area(root: &Path, area: Area) -> Result<BTreeMap<RunId, Known>, Error> {
+fn read_area(root: &Path, area: Area) -> Result<BTreeMap<RunId, StoredRun>, Error> {
     let folder = area.folder(root);
     let mut runs = BTreeMap::new();
     for name in batch::list(&folder, Table::Runs)? {
@@ -153,7 +153,7 @@ fn read_area(root: &Path, area: Area) -> Result<BTreeMap<RunId, Known>, Error> {
             match runs.entry(run.run_id) {
                 Entry::Vacant(entry) => entry.insert(run),
                 Entry::Occupied(entry) => {
-                    let first: &Known = entry.get();
+                    let first: &StoredRun = entry.get();
                     return Err(Error::Twice { run_id: run.run_id, folder, first: first.batch.clone(), second: name });
                 }
             };
@@ -195,19 +195,19 @@ static SCHEMA: LazyLock<SchemaRef> = LazyLock::new(|| {
 });
 
 /// The runs of a batch, in the order of its rows.
-pub fn read_batch(area: &Path, name: &BatchName) -> Result<Vec<Known>, Error> {
+pub fn read_batch(area: &Path, name: &BatchName) -> Result<Vec<StoredRun>, Error> {
     let path = name.path(area, Table::Runs);
     let (_, rows) = file::read(&path, Some(&COLUMNS))?;
     let rows = rows.iter().map(|rows| upgrade::conform(rows, &SCHEMA)).collect::<Result<Vec<_>, _>>();
     let rows = rows.map_err(|problem| Error::damaged(&path, problem))?;
-    let cells = rows.iter().flat_map(|rows| (0..rows.num_rows()).map(move |row| Cells { rows, row }));
+    let cells = rows.iter().flat_map(|rows| (0..rows.num_rows()).map(move |row| RowCells { rows, row }));
     cells
         .map(|cells| known(&cells, name.clone()))
         .collect::<Result<_, _>>()
         .map_err(|problem| Error::damaged(&path, problem))
 }
 
-fn known(cells: &Cells, batch: BatchName) -> Result<Known, String> {
+fn known(cells: &RowCells, batch: BatchName) -> Result<StoredRun, String> {
     let summary = Summary {
         status: cells.text("status")?.parse()?,
         final_loss: cells.maybe_float("final_loss")?,
@@ -229,7 +229,7 @@ fn known(cells: &Cells, batch: BatchName) -> Result<Known, String> {
         digest: cells.text("digest")?.to_owned(),
         seconds: required("seconds", cells.maybe_float("seconds")?)?,
     };
-    Ok(Known {
+    Ok(StoredRun {
         run_id: cells.text("run_id")?.parse().map_err(|problem: InvalidRunId| problem.to_string())?,
         label: cells.text("label")?.to_owned(),
         seed: cells.count("seed")?,
@@ -239,12 +239,12 @@ fn known(cells: &Cells, batch: BatchName) -> Result<Known, String> {
 }
 
 /// The cells of one row, by column.
-pub(super) struct Cells<'a> {
+pub(super) struct RowCells<'a> {
     pub rows: &'a RecordBatch,
     pub row: usize,
 }
 
-impl<'a> Cells<'a> {
+impl<'a> RowCells<'a> {
     pub fn text(&self, name: &str) -> Result<&'a str, String> {
         required(name, self.maybe_text(name)?)
     }

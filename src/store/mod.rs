@@ -55,17 +55,17 @@ mod upgrade;
 mod tests;
 
 pub use batch::BatchName;
-pub use buffer::{CELLS_BYTES, Pace};
-pub use context::{Context, Origin};
+pub use buffer::{CELLS_BYTES, FlushTimer};
+pub use context::{Context, Provenance};
 pub use error::Error;
 pub use file::FORMAT_VERSION;
 pub use identity::Identity;
-pub use inventory::{Inventory, Known};
+pub use inventory::{Inventory, StoredRun};
 pub use lock::{Holder, Use};
 pub use recorded::{Difference, DifferenceKind, Recorded, RecordedRun};
 pub use row::{RunResult, RunRow, Status, Summary};
-pub use schema::{Kind, SETTING_COLUMNS, Table};
-pub use survey::{Batch, Size, Survey};
+pub use schema::{ColumnKind, SETTING_COLUMNS, Table};
+pub use survey::{Batch, Survey, TableSize};
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -91,9 +91,9 @@ pub struct Results {
     context: Context,
     inventory: Inventory,
     buffer: Buffer,
-    pace: Pace,
+    flush_timer: FlushTimer,
     /// A change began and did not end.
-    torn: bool,
+    is_torn: bool,
     _lock: Lock,
 }
 
@@ -131,14 +131,14 @@ impl Results {
             disk::write(&draft, context.text.as_bytes())?;
             disk::replace(&draft, &experiment)?;
         }
-        let pace = Pace::from(Instant::now());
+        let flush_timer = FlushTimer::from(Instant::now());
         Ok(Self {
             root: root.to_owned(),
             context,
             inventory,
             buffer: Buffer::default(),
-            pace,
-            torn: false,
+            flush_timer,
+            is_torn: false,
             _lock: lock,
         })
     }
@@ -194,7 +194,7 @@ impl Results {
 
     /// Writes the runs that wait, if there are many or they have waited long. For callers that have no run to push.
     pub fn flush_if_due(&mut self) -> Result<(), Error> {
-        if self.buffer.bytes() >= FULL || self.pace.is_due(Instant::now()) { self.flush() } else { Ok(()) }
+        if self.buffer.bytes() >= FULL || self.flush_timer.is_due(Instant::now()) { self.flush() } else { Ok(()) }
     }
 
     /// Writes the runs that wait, as one batch.
@@ -203,7 +203,7 @@ impl Results {
             return Ok(());
         }
         self.change(Self::write_buffer)?;
-        self.pace.flushed(Instant::now());
+        self.flush_timer.flushed(Instant::now());
         Ok(())
     }
 
@@ -232,12 +232,12 @@ impl Results {
 
     /// Brings the folder in order if the last change did not end, then makes this one.
     fn change<T>(&mut self, change: impl FnOnce(&mut Self) -> Result<T, Error>) -> Result<T, Error> {
-        if self.torn {
+        if self.is_torn {
             self.inventory = rewrite::recover(&self.root)?;
         }
-        self.torn = true;
+        self.is_torn = true;
         let done = change(self)?;
-        self.torn = false;
+        self.is_torn = false;
         Ok(done)
     }
 }

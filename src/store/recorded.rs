@@ -13,11 +13,11 @@ use arrow_select::concat::concat_batches;
 
 use super::batch::BatchName;
 use super::buffer::Buffer;
-use super::context::{Context, Origin};
+use super::context::{Context, Provenance};
 use super::error::Error;
 use super::file::{self, Footer};
 use super::identity::{self, Identity};
-use super::inventory::{Cells, Inventory, Known};
+use super::inventory::{Inventory, RowCells, StoredRun};
 use super::row::RunRow;
 use super::schema::Table;
 use crate::settings::{RunId, Scalar};
@@ -25,7 +25,7 @@ use crate::settings::{RunId, Scalar};
 /// Runs of one batch, with their rows in all tables that are at hand.
 #[derive(Debug)]
 pub struct Recorded {
-    pub origin: Origin,
+    pub origin: Provenance,
     pub runs: BTreeMap<RunId, RecordedRun>,
     /// The tables at hand; others may hold rows, too, where only one file is.
     pub tables: BTreeSet<Table>,
@@ -88,7 +88,7 @@ impl Recorded {
             Error::Missing { .. } => not_ours("there is no such file".to_owned()),
             error => error,
         })?;
-        let table = rows.first().and_then(|rows| Table::all().find(|table| fits(&rows.schema(), *table)));
+        let table = rows.first().and_then(|rows| Table::all().find(|table| is_of_table(&rows.schema(), *table)));
         let table = table.ok_or_else(|| not_ours("it has the columns of no table".to_owned()))?;
         let mut recorded = Self { origin: footer.origin(), runs: BTreeMap::new(), tables: BTreeSet::new() };
         recorded.add(table, &rows).map_err(not_ours)?;
@@ -127,7 +127,7 @@ impl Recorded {
             let keys = keys.filter(|_| run_ids.null_count() == 0).ok_or("a row has no `run_id`")?;
             let mut begin = 0;
             for of_one_run in keys.chunk_by(|a, b| a == b) {
-                let run_id = identity::id(&Cells { rows: &rows, row: begin }, "run_id")?;
+                let run_id = identity::id(&RowCells { rows: &rows, row: begin }, "run_id")?;
                 parts.entry(run_id).or_default().push(rows.slice(begin, of_one_run.len()));
                 begin += of_one_run.len();
             }
@@ -135,7 +135,7 @@ impl Recorded {
         for (run_id, parts) in parts {
             let schema = parts[0].schema();
             let rows = concat_batches(&schema, &parts).map_err(|problem| problem.to_string())?;
-            let cells = Cells { rows: &rows, row: 0 };
+            let cells = RowCells { rows: &rows, row: 0 };
             let (label, seed) = (cells.text("label")?.to_owned(), cells.count("seed")?);
             let run = RecordedRun { label, seed, identity: None, rows: BTreeMap::new() };
             let run = self.runs.entry(run_id).or_insert(run);
@@ -194,7 +194,7 @@ impl Inventory {
     ///
     /// # Errors
     /// Where a file is damaged, or of a newer version.
-    pub fn recorded(&self, root: &Path, is_asked: impl Fn(&Known) -> bool) -> Result<Vec<Recorded>, Error> {
+    pub fn recorded(&self, root: &Path, is_asked: impl Fn(&StoredRun) -> bool) -> Result<Vec<Recorded>, Error> {
         let mut all = Vec::new();
         for (area, batch, runs) in self.batches_of(is_asked) {
             match Recorded::of_batch(&area.folder(root), batch) {
@@ -211,7 +211,7 @@ impl Inventory {
 }
 
 /// Whether a file with these columns can be one of `table`; an older one may lack some.
-fn fits(file: &Schema, table: Table) -> bool {
+fn is_of_table(file: &Schema, table: Table) -> bool {
     let schema = table.schema();
     file.fields().iter().all(|field| schema.field_with_name(field.name()).is_ok())
 }

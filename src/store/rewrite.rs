@@ -8,7 +8,7 @@ use super::batch::{self, BatchName, Contents, DRAFTS};
 use super::disk;
 use super::error::Error;
 use super::file::{FORMAT_VERSION, Footer};
-use super::inventory::{self, Area, Inventory, Known};
+use super::inventory::{self, Area, Inventory, StoredRun};
 use super::schema::Table;
 use crate::settings::RunId;
 
@@ -50,12 +50,12 @@ pub struct Settled {
 pub fn settle(
     root: &Path,
     area: Area,
-    runs: &BTreeMap<RunId, Known>,
-    fate: impl Fn(&Known) -> Fate,
+    runs: &BTreeMap<RunId, StoredRun>,
+    fate: impl Fn(&StoredRun) -> Fate,
 ) -> Result<Settled, Error> {
     let mut settled = Settled::default();
     for (batch, runs) in by_batch(runs) {
-        let fates: Vec<(&Known, Fate)> = runs.into_iter().map(|run| (run, fate(run))).collect();
+        let fates: Vec<(&StoredRun, Fate)> = runs.into_iter().map(|run| (run, fate(run))).collect();
         let before = settled;
         for (run, fate) in &fates {
             match fate {
@@ -71,7 +71,7 @@ pub fn settle(
     Ok(settled)
 }
 
-fn by_batch(runs: &BTreeMap<RunId, Known>) -> BTreeMap<&BatchName, Vec<&Known>> {
+fn by_batch(runs: &BTreeMap<RunId, StoredRun>) -> BTreeMap<&BatchName, Vec<&StoredRun>> {
     let mut batches: BTreeMap<_, Vec<_>> = BTreeMap::new();
     for run in runs.values() {
         batches.entry(&run.batch).or_default().push(run);
@@ -79,7 +79,7 @@ fn by_batch(runs: &BTreeMap<RunId, Known>) -> BTreeMap<&BatchName, Vec<&Known>> 
     batches
 }
 
-fn settle_batch(root: &Path, area: Area, name: &BatchName, fates: &[(&Known, Fate)]) -> Result<(), Error> {
+fn settle_batch(root: &Path, area: Area, name: &BatchName, fates: &[(&StoredRun, Fate)]) -> Result<(), Error> {
     let folder = area.folder(root);
     let contents = Contents::read(&folder, name)?;
     let moving = contents.select(&labels(fates, Fate::label_there))?;
@@ -90,7 +90,7 @@ fn settle_batch(root: &Path, area: Area, name: &BatchName, fates: &[(&Known, Fat
     batch::rewrite(&folder, name, &staying)
 }
 
-fn labels(fates: &[(&Known, Fate)], label: impl Fn(&Fate) -> Option<&String>) -> BTreeMap<RunId, String> {
+fn labels(fates: &[(&StoredRun, Fate)], label: impl Fn(&Fate) -> Option<&String>) -> BTreeMap<RunId, String> {
     fates.iter().filter_map(|(run, fate)| Some((run.run_id, label(fate)?.clone()))).collect()
 }
 

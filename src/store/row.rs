@@ -6,7 +6,7 @@ use std::time::SystemTime;
 
 use super::schema::Table;
 use super::tables;
-use crate::record::{EvaluationRow, LossRow, Part, Word};
+use crate::record::{EvaluationRow, LossRow, Split, Word};
 use crate::settings::{RunId, Scalar, Settings};
 use crate::train::{Ending, Outcome};
 
@@ -126,8 +126,8 @@ impl Summary {
 
     fn of_outcome(outcome: &Outcome, settings: &Settings, seconds: f64) -> Self {
         let best = best(outcome);
-        let last = |part| outcome.evaluations.iter().rfind(|row| row.part == part);
-        let (train, validation, test) = (last(Part::Train), last(Part::Validation), last(Part::Test));
+        let last = |split| outcome.evaluations.iter().rfind(|row| row.split == split);
+        let (train, validation, test) = (last(Split::Train), last(Split::Validation), last(Split::Test));
         let summary = Self {
             final_loss: mean_of_last(&outcome.history).or_else(|| outcome.trajectory.last().map(|row| row.value)),
             best_loss: best.map(|(loss, _)| loss),
@@ -217,11 +217,11 @@ fn digest(outcome: &Outcome) -> String {
         hasher.update(words([step, epoch.to_bits(), loss.to_bits(), penalty.to_bits()]).as_flattened());
     }
     hasher.update(&length(outcome.evaluations.len()));
-    for &EvaluationRow { step, epoch, part, loss, accuracy, rmse } in &outcome.evaluations {
+    for &EvaluationRow { step, epoch, split, loss, accuracy, rmse } in &outcome.evaluations {
         // A row has one of the two.
         let quality = accuracy.or(rmse).unwrap_or_default();
         let row = words([step, epoch.to_bits(), loss.to_bits(), quality.to_bits()]);
-        hasher.update(part.name().as_bytes()).update(row.as_flattened());
+        hasher.update(split.name().as_bytes()).update(row.as_flattened());
     }
     for table in Table::DATA {
         let counted_above = matches!(table, Table::History | Table::Evaluations);
@@ -295,8 +295,8 @@ pub(super) mod tests {
         RunRow { result: RunResult::Failed { error: "index out of bounds".to_owned() }, ..run(number, &[]) }
     }
 
-    pub fn evaluation(step: u64, part: Part, loss: f64, accuracy: f64) -> EvaluationRow {
-        EvaluationRow { step, epoch: step as f64, part, loss, accuracy: Some(accuracy), rmse: None }
+    pub fn evaluation(step: u64, split: Split, loss: f64, accuracy: f64) -> EvaluationRow {
+        EvaluationRow { step, epoch: step as f64, split, loss, accuracy: Some(accuracy), rmse: None }
     }
 
     pub fn layer(step: u64, value: f64) -> LayerRow {
@@ -342,9 +342,9 @@ pub(super) mod tests {
     fn the_last_evaluation_of_each_part_counts() {
         let summary = Summary::of(&run_with(1, &[1.0], |outcome| {
             outcome.evaluations = vec![
-                evaluation(0, Part::Train, 2.0, 0.1),
-                evaluation(0, Part::Test, 2.5, 0.2),
-                evaluation(9, Part::Train, 0.5, 0.9),
+                evaluation(0, Split::Train, 2.0, 0.1),
+                evaluation(0, Split::Test, 2.5, 0.2),
+                evaluation(9, Split::Train, 0.5, 0.9),
             ];
         }));
         assert_eq!((summary.final_train_loss, summary.train_accuracy), (Some(0.5), Some(0.9)));
@@ -375,7 +375,7 @@ pub(super) mod tests {
     fn the_digest_sees_every_recorded_bit_and_nothing_else() {
         let digest = |change: fn(&mut Outcome)| {
             Summary::of(&run_with(1, &[1.0, 2.0], |outcome| {
-                outcome.evaluations.push(evaluation(1, Part::Train, 1.0, 0.5));
+                outcome.evaluations.push(evaluation(1, Split::Train, 1.0, 0.5));
                 change(outcome);
             }))
             .digest
@@ -386,7 +386,7 @@ pub(super) mod tests {
             |outcome| outcome.history[1].epoch = 0.25,
             |outcome| outcome.history[1].loss = f64::from_bits(2.0f64.to_bits() + 1),
             |outcome| outcome.history[1].penalty = -0.0,
-            |outcome| outcome.evaluations[0].part = Part::Test,
+            |outcome| outcome.evaluations[0].split = Split::Test,
             |outcome| outcome.evaluations[0].accuracy = Some(0.75),
             |outcome| outcome.evaluations.clear(),
             |outcome| outcome.layers.push(layer(1, 0.5)),

@@ -71,17 +71,17 @@ impl Table {
 }
 
 fn schema(table: Table) -> SchemaRef {
-    let columns: Vec<(&str, Kind, bool)> = match table {
+    let columns: Vec<(&str, ColumnKind, bool)> = match table {
         Table::Runs => run_columns().collect(),
         data => tables::columns(data),
     };
-    let field = |(name, kind, nullable): (&str, Kind, bool)| Field::new(name, kind.data_type(), nullable);
+    let field = |(name, kind, is_nullable): (&str, ColumnKind, bool)| Field::new(name, kind.data_type(), is_nullable);
     Arc::new(Schema::new(columns.into_iter().map(field).collect::<Vec<_>>()))
 }
 
 /// What a column holds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Kind {
+pub enum ColumnKind {
     Bool,
     Int,
     Float,
@@ -93,7 +93,7 @@ pub enum Kind {
     Time,
 }
 
-impl Kind {
+impl ColumnKind {
     fn data_type(self) -> DataType {
         match self {
             Self::Bool => DataType::Boolean,
@@ -135,153 +135,153 @@ impl Kind {
 }
 
 /// A column of `runs` that every program version knows: the settings stand between [`IDENTITY`] and [`RESULT`].
-struct Column {
+struct RunsColumn {
     name: &'static str,
-    kind: Kind,
-    nullable: bool,
-    value: fn(&Source) -> Option<Scalar>,
+    kind: ColumnKind,
+    is_nullable: bool,
+    value: fn(&RowSource) -> Option<Scalar>,
 }
 
 /// Where the cells of a row of `runs` come from.
-struct Source<'a> {
+struct RowSource<'a> {
     run: &'a RunRow,
     summary: &'a Summary,
     context: &'a Context,
 }
 
-const fn always(name: &'static str, kind: Kind, value: fn(&Source) -> Option<Scalar>) -> Column {
-    Column { name, kind, nullable: false, value }
+const fn always(name: &'static str, kind: ColumnKind, value: fn(&RowSource) -> Option<Scalar>) -> RunsColumn {
+    RunsColumn { name, kind, is_nullable: false, value }
 }
 
-const fn maybe(name: &'static str, kind: Kind, value: fn(&Source) -> Option<Scalar>) -> Column {
-    Column { name, kind, nullable: true, value }
+const fn maybe(name: &'static str, kind: ColumnKind, value: fn(&RowSource) -> Option<Scalar>) -> RunsColumn {
+    RunsColumn { name, kind, is_nullable: true, value }
 }
 
-const IDENTITY: [Column; 6] = [
-    always("run_id", Kind::Text, |source| Some(source.run.run_id.to_string().into())),
-    always("trajectory_id", Kind::Text, |source| Some(source.run.trajectory_id.to_string().into())),
-    always("experiment", Kind::Text, |source| Some(source.context.experiment.as_str().into())),
-    always("label", Kind::Text, |source| Some(source.run.label.as_str().into())),
-    always("seed", Kind::Int, |source| Some(source.run.seed.into())),
-    always("status", Kind::Text, |source| Some(source.summary.status.name().into())),
+const IDENTITY: [RunsColumn; 6] = [
+    always("run_id", ColumnKind::Text, |source| Some(source.run.run_id.to_string().into())),
+    always("trajectory_id", ColumnKind::Text, |source| Some(source.run.trajectory_id.to_string().into())),
+    always("experiment", ColumnKind::Text, |source| Some(source.context.experiment.as_str().into())),
+    always("label", ColumnKind::Text, |source| Some(source.run.label.as_str().into())),
+    always("seed", ColumnKind::Int, |source| Some(source.run.seed.into())),
+    always("status", ColumnKind::Text, |source| Some(source.summary.status.name().into())),
 ];
 
 /// The columns of `runs` that are settings, null where a run has no such setting. The setting `seed` has its own column.
-pub const SETTING_COLUMNS: &[(&str, Kind)] = &[
-    ("data", Kind::Text),
-    ("train_rows", Kind::Int),
-    ("validation_rows", Kind::Int),
-    ("test_rows", Kind::Int),
-    ("normalize", Kind::Text),
-    ("task", Kind::Text),
-    ("target", Kind::Text),
-    ("columns", Kind::Text),
-    ("features", Kind::Int),
-    ("rows", Kind::Int),
-    ("classes", Kind::Int),
-    ("noise", Kind::Float),
-    ("data_seed", Kind::Int),
-    ("function", Kind::Text),
-    ("start", Kind::Text),
-    ("coefficients", Kind::Text),
-    ("a", Kind::Float),
-    ("b", Kind::Float),
-    ("hidden", Kind::Text),
-    ("activation", Kind::Text),
-    ("slope", Kind::Float),
-    ("alpha", Kind::Float),
-    ("batch_norm", Kind::Bool),
-    ("dropout", Kind::Float),
-    ("dropout_scaling", Kind::Text),
-    ("bias", Kind::Bool),
-    ("output", Kind::Text),
-    ("output_slope", Kind::Float),
-    ("output_alpha", Kind::Float),
-    ("layers", Kind::Text),
-    ("weights", Kind::Text),
-    ("weight_std", Kind::Float),
-    ("weight_bound", Kind::Float),
-    ("init_bias", Kind::Float),
-    ("weight_decay", Kind::Float),
-    ("l1", Kind::Float),
-    ("clip_norm", Kind::Float),
-    ("optimizer", Kind::Text),
-    ("lr", Kind::Float),
-    ("momentum", Kind::Float),
-    ("form", Kind::Text),
-    ("decay", Kind::Float),
-    ("beta1", Kind::Float),
-    ("beta2", Kind::Float),
-    ("eps", Kind::Float),
-    ("decoupled_weight_decay", Kind::Float),
-    ("schedule", Kind::Text),
-    ("schedule_every", Kind::Int),
-    ("schedule_factor", Kind::Float),
-    ("schedule_over", Kind::Int),
-    ("schedule_min_lr", Kind::Float),
-    ("schedule_rise", Kind::Float),
-    ("schedule_start_divisor", Kind::Float),
-    ("schedule_end_divisor", Kind::Float),
-    ("warm_up", Kind::Int),
-    ("batch_size", Kind::Int),
-    ("steps", Kind::Int),
-    ("sampling", Kind::Text),
-    ("objective", Kind::Text),
-    ("precision", Kind::Text),
-    ("rng", Kind::Text),
-    ("transcript", Kind::Text),
-    ("loss_at", Kind::Text),
-    ("loss_every", Kind::Int),
-    ("evaluate_on", Kind::Text),
-    ("evaluate_every", Kind::Text),
-    ("histograms_of", Kind::Text),
-    ("histograms_at", Kind::Text),
-    ("histograms_bins", Kind::Int),
-    ("histograms_low", Kind::Float),
-    ("histograms_high", Kind::Float),
-    ("histograms_rows", Kind::Int),
-    ("layers_what", Kind::Text),
-    ("layers_every", Kind::Text),
-    ("gradient_checks_at", Kind::Text),
-    ("gradient_checks_h", Kind::Float),
-    ("gradient_checks_rows", Kind::Int),
-    ("gradient_checks_parameters", Kind::Int),
+pub const SETTING_COLUMNS: &[(&str, ColumnKind)] = &[
+    ("data", ColumnKind::Text),
+    ("train_rows", ColumnKind::Int),
+    ("validation_rows", ColumnKind::Int),
+    ("test_rows", ColumnKind::Int),
+    ("normalize", ColumnKind::Text),
+    ("task", ColumnKind::Text),
+    ("target", ColumnKind::Text),
+    ("columns", ColumnKind::Text),
+    ("features", ColumnKind::Int),
+    ("rows", ColumnKind::Int),
+    ("classes", ColumnKind::Int),
+    ("noise", ColumnKind::Float),
+    ("data_seed", ColumnKind::Int),
+    ("function", ColumnKind::Text),
+    ("start", ColumnKind::Text),
+    ("coefficients", ColumnKind::Text),
+    ("a", ColumnKind::Float),
+    ("b", ColumnKind::Float),
+    ("hidden", ColumnKind::Text),
+    ("activation", ColumnKind::Text),
+    ("slope", ColumnKind::Float),
+    ("alpha", ColumnKind::Float),
+    ("batch_norm", ColumnKind::Bool),
+    ("dropout", ColumnKind::Float),
+    ("dropout_scaling", ColumnKind::Text),
+    ("bias", ColumnKind::Bool),
+    ("output", ColumnKind::Text),
+    ("output_slope", ColumnKind::Float),
+    ("output_alpha", ColumnKind::Float),
+    ("layers", ColumnKind::Text),
+    ("weights", ColumnKind::Text),
+    ("weight_std", ColumnKind::Float),
+    ("weight_bound", ColumnKind::Float),
+    ("init_bias", ColumnKind::Float),
+    ("weight_decay", ColumnKind::Float),
+    ("l1", ColumnKind::Float),
+    ("clip_norm", ColumnKind::Float),
+    ("optimizer", ColumnKind::Text),
+    ("lr", ColumnKind::Float),
+    ("momentum", ColumnKind::Float),
+    ("form", ColumnKind::Text),
+    ("decay", ColumnKind::Float),
+    ("beta1", ColumnKind::Float),
+    ("beta2", ColumnKind::Float),
+    ("eps", ColumnKind::Float),
+    ("decoupled_weight_decay", ColumnKind::Float),
+    ("schedule", ColumnKind::Text),
+    ("schedule_every", ColumnKind::Int),
+    ("schedule_factor", ColumnKind::Float),
+    ("schedule_over", ColumnKind::Int),
+    ("schedule_min_lr", ColumnKind::Float),
+    ("schedule_rise", ColumnKind::Float),
+    ("schedule_start_divisor", ColumnKind::Float),
+    ("schedule_end_divisor", ColumnKind::Float),
+    ("warm_up", ColumnKind::Int),
+    ("batch_size", ColumnKind::Int),
+    ("steps", ColumnKind::Int),
+    ("sampling", ColumnKind::Text),
+    ("objective", ColumnKind::Text),
+    ("precision", ColumnKind::Text),
+    ("rng", ColumnKind::Text),
+    ("transcript", ColumnKind::Text),
+    ("loss_at", ColumnKind::Text),
+    ("loss_every", ColumnKind::Int),
+    ("evaluate_on", ColumnKind::Text),
+    ("evaluate_every", ColumnKind::Text),
+    ("histograms_of", ColumnKind::Text),
+    ("histograms_at", ColumnKind::Text),
+    ("histograms_bins", ColumnKind::Int),
+    ("histograms_low", ColumnKind::Float),
+    ("histograms_high", ColumnKind::Float),
+    ("histograms_rows", ColumnKind::Int),
+    ("layers_what", ColumnKind::Text),
+    ("layers_every", ColumnKind::Text),
+    ("gradient_checks_at", ColumnKind::Text),
+    ("gradient_checks_h", ColumnKind::Float),
+    ("gradient_checks_rows", ColumnKind::Int),
+    ("gradient_checks_parameters", ColumnKind::Int),
 ];
 
-const RESULT: [Column; 25] = [
-    always("settings", Kind::Document, |source| Some(settings_as_json(source.run).into())),
-    always("data_fingerprint", Kind::Text, |source| Some(source.run.data_fingerprint.as_str().into())),
-    always("numerics_version", Kind::Int, |_| Some(u64::from(NUMERICS_VERSION).into())),
-    always("parameters", Kind::Int, |source| Some(source.run.parameters.into())),
-    maybe("parameters_hash", Kind::Text, |source| match &source.run.result {
+const RESULT: [RunsColumn; 25] = [
+    always("settings", ColumnKind::Document, |source| Some(settings_as_json(source.run).into())),
+    always("data_fingerprint", ColumnKind::Text, |source| Some(source.run.data_fingerprint.as_str().into())),
+    always("numerics_version", ColumnKind::Int, |_| Some(u64::from(NUMERICS_VERSION).into())),
+    always("parameters", ColumnKind::Int, |source| Some(source.run.parameters.into())),
+    maybe("parameters_hash", ColumnKind::Text, |source| match &source.run.result {
         RunResult::Trained(outcome) => Some(outcome.parameters_hash.as_str().into()),
         RunResult::Failed { .. } => None,
     }),
-    maybe("final_loss", Kind::Float, |source| source.summary.final_loss.map(Scalar::from)),
-    maybe("best_loss", Kind::Float, |source| source.summary.best_loss.map(Scalar::from)),
-    maybe("best_step", Kind::Int, |source| source.summary.best_step.map(Scalar::from)),
-    maybe("final_train_loss", Kind::Float, |source| source.summary.final_train_loss.map(Scalar::from)),
-    maybe("train_accuracy", Kind::Float, |source| source.summary.train_accuracy.map(Scalar::from)),
-    maybe("train_rmse", Kind::Float, |source| source.summary.train_rmse.map(Scalar::from)),
-    maybe("final_validation_loss", Kind::Float, |source| source.summary.final_validation_loss.map(Scalar::from)),
-    maybe("validation_accuracy", Kind::Float, |source| source.summary.validation_accuracy.map(Scalar::from)),
-    maybe("validation_rmse", Kind::Float, |source| source.summary.validation_rmse.map(Scalar::from)),
-    maybe("final_test_loss", Kind::Float, |source| source.summary.final_test_loss.map(Scalar::from)),
-    maybe("test_accuracy", Kind::Float, |source| source.summary.test_accuracy.map(Scalar::from)),
-    maybe("test_rmse", Kind::Float, |source| source.summary.test_rmse.map(Scalar::from)),
-    maybe("steps_done", Kind::Int, |source| source.summary.steps_done.map(Scalar::from)),
-    maybe("diverged_step", Kind::Int, |source| source.summary.diverged_step.map(Scalar::from)),
-    maybe("diverged_layer", Kind::Text, |source| source.summary.diverged_layer.clone().map(Scalar::from)),
-    maybe("error", Kind::Text, |source| source.summary.error.clone().map(Scalar::from)),
-    always("digest", Kind::Text, |source| Some(source.summary.digest.as_str().into())),
-    always("seconds", Kind::Float, |source| Some(source.summary.seconds.into())),
-    always("finished_at", Kind::Time, |source| Some(Scalar::Int(microseconds(source.run)))),
-    always("host", Kind::Text, |source| Some(source.context.host.as_str().into())),
+    maybe("final_loss", ColumnKind::Float, |source| source.summary.final_loss.map(Scalar::from)),
+    maybe("best_loss", ColumnKind::Float, |source| source.summary.best_loss.map(Scalar::from)),
+    maybe("best_step", ColumnKind::Int, |source| source.summary.best_step.map(Scalar::from)),
+    maybe("final_train_loss", ColumnKind::Float, |source| source.summary.final_train_loss.map(Scalar::from)),
+    maybe("train_accuracy", ColumnKind::Float, |source| source.summary.train_accuracy.map(Scalar::from)),
+    maybe("train_rmse", ColumnKind::Float, |source| source.summary.train_rmse.map(Scalar::from)),
+    maybe("final_validation_loss", ColumnKind::Float, |source| source.summary.final_validation_loss.map(Scalar::from)),
+    maybe("validation_accuracy", ColumnKind::Float, |source| source.summary.validation_accuracy.map(Scalar::from)),
+    maybe("validation_rmse", ColumnKind::Float, |source| source.summary.validation_rmse.map(Scalar::from)),
+    maybe("final_test_loss", ColumnKind::Float, |source| source.summary.final_test_loss.map(Scalar::from)),
+    maybe("test_accuracy", ColumnKind::Float, |source| source.summary.test_accuracy.map(Scalar::from)),
+    maybe("test_rmse", ColumnKind::Float, |source| source.summary.test_rmse.map(Scalar::from)),
+    maybe("steps_done", ColumnKind::Int, |source| source.summary.steps_done.map(Scalar::from)),
+    maybe("diverged_step", ColumnKind::Int, |source| source.summary.diverged_step.map(Scalar::from)),
+    maybe("diverged_layer", ColumnKind::Text, |source| source.summary.diverged_layer.clone().map(Scalar::from)),
+    maybe("error", ColumnKind::Text, |source| source.summary.error.clone().map(Scalar::from)),
+    always("digest", ColumnKind::Text, |source| Some(source.summary.digest.as_str().into())),
+    always("seconds", ColumnKind::Float, |source| Some(source.summary.seconds.into())),
+    always("finished_at", ColumnKind::Time, |source| Some(Scalar::Int(microseconds(source.run)))),
+    always("host", ColumnKind::Text, |source| Some(source.context.host.as_str().into())),
 ];
 
 /// Name, kind and nullability of every column of `runs`.
-fn run_columns() -> impl Iterator<Item = (&'static str, Kind, bool)> {
-    let fixed = |column: &'static Column| (column.name, column.kind, column.nullable);
+fn run_columns() -> impl Iterator<Item = (&'static str, ColumnKind, bool)> {
+    let fixed = |column: &'static RunsColumn| (column.name, column.kind, column.is_nullable);
     let settings = SETTING_COLUMNS.iter().map(|&(name, kind)| (name, kind, true));
     IDENTITY.iter().map(fixed).chain(settings).chain(RESULT.iter().map(fixed))
 }
@@ -296,17 +296,17 @@ fn microseconds(run: &RunRow) -> i64 {
 
 /// A row of `runs`, cell by cell; a batch turns many of them into columns at once.
 #[derive(Debug, Clone)]
-pub struct Cells(Vec<Option<Scalar>>);
+pub struct RunCells(Vec<Option<Scalar>>);
 
 /// The row of `runs` for `run`, which has this summary.
 ///
 /// # Errors
 /// Where a setting has no column of its type, or a number is not finite that has to be.
-pub fn cells(run: &RunRow, summary: &Summary, context: &Context) -> Result<Cells, Error> {
+pub fn cells(run: &RunRow, summary: &Summary, context: &Context) -> Result<RunCells, Error> {
     static PLACES: LazyLock<HashMap<&str, usize>> =
         LazyLock::new(|| SETTING_COLUMNS.iter().enumerate().map(|(place, (name, _))| (*name, place)).collect());
-    let source = Source { run, summary, context };
-    let fixed = |column: &Column| (column.value)(&source);
+    let source = RowSource { run, summary, context };
+    let fixed = |column: &RunsColumn| (column.value)(&source);
     let mut cells = Vec::with_capacity(IDENTITY.len() + SETTING_COLUMNS.len() + RESULT.len());
     cells.extend(IDENTITY.iter().map(fixed));
     cells.resize(IDENTITY.len() + SETTING_COLUMNS.len(), None);
@@ -326,14 +326,14 @@ pub fn cells(run: &RunRow, summary: &Summary, context: &Context) -> Result<Cells
             _ => {}
         }
     }
-    Ok(Cells(cells))
+    Ok(RunCells(cells))
 }
 
 /// Rows of `runs` as columns.
-pub fn runs(rows: &[&Cells]) -> Result<RecordBatch, Error> {
+pub fn runs(rows: &[&RunCells]) -> Result<RecordBatch, Error> {
     let columns = run_columns()
         .enumerate()
-        .map(|(index, (_, kind, _))| kind.array(rows.iter().map(|Cells(row)| row[index].as_ref())))
+        .map(|(index, (_, kind, _))| kind.array(rows.iter().map(|RunCells(row)| row[index].as_ref())))
         .collect();
     RecordBatch::try_new(Table::Runs.schema(), columns).map_err(|problem| Error::encoding(Table::Runs, problem))
 }

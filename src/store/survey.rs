@@ -5,7 +5,7 @@ use std::path::Path;
 use std::time::SystemTime;
 
 use super::batch;
-use super::context::Origin;
+use super::context::Provenance;
 use super::disk;
 use super::error::Error;
 use super::file::Footer;
@@ -20,7 +20,7 @@ pub struct Survey {
     /// In the order in which they were written or last rewritten, those of the archive included.
     pub batches: Vec<Batch>,
     /// Of each table that there are files of.
-    pub sizes: Vec<Size>,
+    pub sizes: Vec<TableSize>,
 }
 
 /// A batch of runs.
@@ -29,12 +29,12 @@ pub struct Batch {
     pub is_archived: bool,
     /// When its file in `runs` was written.
     pub written: SystemTime,
-    pub origin: Origin,
+    pub origin: Provenance,
 }
 
 /// How much of the disk the files of a table take.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Size {
+pub struct TableSize {
     pub table: Table,
     pub is_archived: bool,
     pub files: u64,
@@ -58,7 +58,7 @@ impl Survey {
             let is_archived = area == Area::Archive;
             let folder = area.folder(root);
             for table in Table::all().rev() {
-                let mut size = Size { table, is_archived, files: 0, bytes: 0 };
+                let mut size = TableSize { table, is_archived, files: 0, bytes: 0 };
                 for name in batch::list(&folder, table)? {
                     let path = name.path(&folder, table);
                     // A writer may have taken it away since.

@@ -8,25 +8,25 @@ use arrow_array::types::Int32Type;
 use arrow_array::{ArrayRef, DictionaryArray, Float64Array, Int32Array, Int64Array, RecordBatch, StringArray};
 
 use super::error::Error;
-use super::schema::{Kind, Table};
+use super::schema::{ColumnKind, Table};
 use crate::record::{EvaluationRow, GradientCheckRow, HistogramRow, LayerRow, LossRow, TrajectoryRow, Word};
 use crate::settings::RunId;
 use crate::train::{Ending, Outcome};
 
 /// A row of a data table.
-trait Row: Sized + 'static {
+trait TableRow: Sized + 'static {
     /// The columns behind those that say whose row it is; every table has a `step`.
-    const COLUMNS: &'static [(&'static str, Cell<Self>)];
+    const COLUMNS: &'static [(&'static str, ColumnValue<Self>)];
 
     /// As its column has it.
     fn step(&self) -> i64 {
         let mut cells = Self::COLUMNS.iter().filter(|(name, _)| *name == "step");
-        if let Some((_, Cell::Int(step))) = cells.next() { step(self) } else { -1 }
+        if let Some((_, ColumnValue::Int(step))) = cells.next() { step(self) } else { -1 }
     }
 }
 
 /// What a column holds, and how a row fills it.
-enum Cell<R> {
+enum ColumnValue<R> {
     Int(fn(&R) -> i64),
     Float(fn(&R) -> f64),
     /// Null where there is none.
@@ -34,62 +34,62 @@ enum Cell<R> {
     Text(fn(&R) -> &str),
 }
 
-impl Row for LossRow {
-    const COLUMNS: &'static [(&'static str, Cell<Self>)] = &[
-        ("step", Cell::Int(|row| row.step as i64)),
-        ("epoch", Cell::Float(|row| row.epoch)),
-        ("loss", Cell::Float(|row| row.loss)),
-        ("penalty", Cell::Float(|row| row.penalty)),
-        ("lr", Cell::Float(|row| row.lr)),
+impl TableRow for LossRow {
+    const COLUMNS: &'static [(&'static str, ColumnValue<Self>)] = &[
+        ("step", ColumnValue::Int(|row| row.step as i64)),
+        ("epoch", ColumnValue::Float(|row| row.epoch)),
+        ("loss", ColumnValue::Float(|row| row.loss)),
+        ("penalty", ColumnValue::Float(|row| row.penalty)),
+        ("lr", ColumnValue::Float(|row| row.lr)),
     ];
 }
 
-impl Row for EvaluationRow {
-    const COLUMNS: &'static [(&'static str, Cell<Self>)] = &[
-        ("step", Cell::Int(|row| row.step as i64)),
-        ("epoch", Cell::Float(|row| row.epoch)),
-        ("split", Cell::Text(|row| row.part.name())),
-        ("loss", Cell::Float(|row| row.loss)),
-        ("accuracy", Cell::MaybeFloat(|row| row.accuracy)),
-        ("rmse", Cell::MaybeFloat(|row| row.rmse)),
+impl TableRow for EvaluationRow {
+    const COLUMNS: &'static [(&'static str, ColumnValue<Self>)] = &[
+        ("step", ColumnValue::Int(|row| row.step as i64)),
+        ("epoch", ColumnValue::Float(|row| row.epoch)),
+        ("split", ColumnValue::Text(|row| row.split.name())),
+        ("loss", ColumnValue::Float(|row| row.loss)),
+        ("accuracy", ColumnValue::MaybeFloat(|row| row.accuracy)),
+        ("rmse", ColumnValue::MaybeFloat(|row| row.rmse)),
     ];
 }
 
-impl Row for LayerRow {
-    const COLUMNS: &'static [(&'static str, Cell<Self>)] = &[
-        ("step", Cell::Int(|row| row.step as i64)),
-        ("layer", Cell::Text(|row| &row.layer)),
-        ("what", Cell::Text(|row| row.what)),
-        ("value", Cell::Float(|row| row.value)),
+impl TableRow for LayerRow {
+    const COLUMNS: &'static [(&'static str, ColumnValue<Self>)] = &[
+        ("step", ColumnValue::Int(|row| row.step as i64)),
+        ("layer", ColumnValue::Text(|row| &row.layer)),
+        ("what", ColumnValue::Text(|row| row.what)),
+        ("value", ColumnValue::Float(|row| row.value)),
     ];
 }
 
-impl Row for HistogramRow {
-    const COLUMNS: &'static [(&'static str, Cell<Self>)] = &[
-        ("step", Cell::Int(|row| row.step)),
-        ("layer", Cell::Text(|row| &row.layer)),
-        ("what", Cell::Text(|row| row.what)),
-        ("bin_low", Cell::Float(|row| row.bin_low)),
-        ("bin_high", Cell::Float(|row| row.bin_high)),
-        ("count", Cell::Int(|row| row.count as i64)),
+impl TableRow for HistogramRow {
+    const COLUMNS: &'static [(&'static str, ColumnValue<Self>)] = &[
+        ("step", ColumnValue::Int(|row| row.step)),
+        ("layer", ColumnValue::Text(|row| &row.layer)),
+        ("what", ColumnValue::Text(|row| row.what)),
+        ("bin_low", ColumnValue::Float(|row| row.bin_low)),
+        ("bin_high", ColumnValue::Float(|row| row.bin_high)),
+        ("count", ColumnValue::Int(|row| row.count as i64)),
     ];
 }
 
-impl Row for TrajectoryRow {
-    const COLUMNS: &'static [(&'static str, Cell<Self>)] = &[
-        ("step", Cell::Int(|row| row.step)),
-        ("x", Cell::Float(|row| row.x)),
-        ("y", Cell::Float(|row| row.y)),
-        ("value", Cell::Float(|row| row.value)),
+impl TableRow for TrajectoryRow {
+    const COLUMNS: &'static [(&'static str, ColumnValue<Self>)] = &[
+        ("step", ColumnValue::Int(|row| row.step)),
+        ("x", ColumnValue::Float(|row| row.x)),
+        ("y", ColumnValue::Float(|row| row.y)),
+        ("value", ColumnValue::Float(|row| row.value)),
     ];
 }
 
-impl Row for GradientCheckRow {
-    const COLUMNS: &'static [(&'static str, Cell<Self>)] = &[
-        ("step", Cell::Int(|row| row.step)),
-        ("parameter", Cell::Text(|row| &row.parameter)),
-        ("mean_error", Cell::Float(|row| row.mean_error)),
-        ("max_error", Cell::Float(|row| row.max_error)),
+impl TableRow for GradientCheckRow {
+    const COLUMNS: &'static [(&'static str, ColumnValue<Self>)] = &[
+        ("step", ColumnValue::Int(|row| row.step)),
+        ("parameter", ColumnValue::Text(|row| &row.parameter)),
+        ("mean_error", ColumnValue::Float(|row| row.mean_error)),
+        ("max_error", ColumnValue::Float(|row| row.max_error)),
     ];
 }
 
@@ -139,9 +139,9 @@ static NOTHING: Outcome = Outcome {
 };
 
 /// Name, kind and nullability of the columns of a data table, those that say whose row it is included; none of another table.
-pub fn columns(table: Table) -> Vec<(&'static str, Kind, bool)> {
-    fn of<R: Row>(_: &[R]) -> Vec<(&'static str, Kind, bool)> {
-        R::COLUMNS.iter().map(|(name, cell)| (*name, cell.kind(), matches!(cell, Cell::MaybeFloat(_)))).collect()
+pub fn columns(table: Table) -> Vec<(&'static str, ColumnKind, bool)> {
+    fn of<R: TableRow>(_: &[R]) -> Vec<(&'static str, ColumnKind, bool)> {
+        R::COLUMNS.iter().map(|(name, cell)| (*name, cell.kind(), matches!(cell, ColumnValue::MaybeFloat(_)))).collect()
     }
     let own = with_rows!(table, NOTHING, rows => of(rows)).unwrap_or_default();
     if own.is_empty() { own } else { [RUN.as_slice(), &own].concat() }
@@ -196,12 +196,12 @@ fn batch(table: Table, runs: &[Trained]) -> Result<RecordBatch, Error> {
 /// # Errors
 /// Where a number is not finite.
 pub fn check(table: Table, run: Trained) -> Result<(), Error> {
-    fn all<R: Row>(run: Trained, rows: &[R]) -> Result<(), Error> {
+    fn all<R: TableRow>(run: Trained, rows: &[R]) -> Result<(), Error> {
         for &(column, ref cell) in R::COLUMNS {
             let not_finite = |row: &R| match cell {
-                Cell::Float(value) => Some(value(row)).filter(|value| !value.is_finite()),
-                Cell::MaybeFloat(value) => value(row).filter(|value| !value.is_finite()),
-                Cell::Int(_) | Cell::Text(_) => None,
+                ColumnValue::Float(value) => Some(value(row)).filter(|value| !value.is_finite()),
+                ColumnValue::MaybeFloat(value) => value(row).filter(|value| !value.is_finite()),
+                ColumnValue::Int(_) | ColumnValue::Text(_) => None,
             };
             if let Some((row, value)) = rows.iter().find_map(|row| Some((row, not_finite(row)?))) {
                 return Err(Error::NotFinite { run_id: run.run_id, column, step: Some(row.step()), value });
@@ -214,19 +214,19 @@ pub fn check(table: Table, run: Trained) -> Result<(), Error> {
 
 /// Feeds a hasher with how many rows `outcome` has in a data table, and with the bits of each.
 pub fn hash(table: Table, outcome: &Outcome, hasher: &mut blake3::Hasher) {
-    fn all<R: Row>(rows: &[R], hasher: &mut blake3::Hasher) {
+    fn all<R: TableRow>(rows: &[R], hasher: &mut blake3::Hasher) {
         hasher.update(&(rows.len() as u64).to_le_bytes());
         for row in rows {
             for (_, cell) in R::COLUMNS {
                 match cell {
-                    Cell::Int(value) => hasher.update(&value(row).to_le_bytes()),
-                    Cell::Float(value) => hasher.update(&value(row).to_bits().to_le_bytes()),
+                    ColumnValue::Int(value) => hasher.update(&value(row).to_le_bytes()),
+                    ColumnValue::Float(value) => hasher.update(&value(row).to_bits().to_le_bytes()),
                     // What is not there leaves no trace, so that it can be a column of later versions.
-                    Cell::MaybeFloat(value) => match value(row) {
+                    ColumnValue::MaybeFloat(value) => match value(row) {
                         Some(value) => hasher.update(&value.to_bits().to_le_bytes()),
                         None => hasher,
                     },
-                    Cell::Text(value) => {
+                    ColumnValue::Text(value) => {
                         hasher.update(&(value(row).len() as u64).to_le_bytes()).update(value(row).as_bytes())
                     }
                 };
@@ -247,21 +247,21 @@ pub fn count(table: Table, outcome: &Outcome) -> usize {
 }
 
 /// The columns that say whose rows these are.
-const RUN: [(&str, Kind, bool); 3] =
-    [("run_id", Kind::Text, false), ("label", Kind::Text, false), ("seed", Kind::Int, false)];
+const RUN: [(&str, ColumnKind, bool); 3] =
+    [("run_id", ColumnKind::Text, false), ("label", ColumnKind::Text, false), ("seed", ColumnKind::Int, false)];
 
-impl<R> Cell<R> {
-    const fn kind(&self) -> Kind {
+impl<R> ColumnValue<R> {
+    const fn kind(&self) -> ColumnKind {
         match self {
-            Self::Int(_) => Kind::Int,
-            Self::Float(_) | Self::MaybeFloat(_) => Kind::Float,
-            Self::Text(_) => Kind::Text,
+            Self::Int(_) => ColumnKind::Int,
+            Self::Float(_) | Self::MaybeFloat(_) => ColumnKind::Float,
+            Self::Text(_) => ColumnKind::Text,
         }
     }
 }
 
 /// The columns of the rows that `rows_of` finds in each of `runs`.
-fn arrays<'a, R: Row>(runs: &[Trained<'a>], rows_of: impl Fn(&'a Outcome) -> &'a [R]) -> Vec<ArrayRef> {
+fn arrays<'a, R: TableRow>(runs: &[Trained<'a>], rows_of: impl Fn(&'a Outcome) -> &'a [R]) -> Vec<ArrayRef> {
     let rows = || runs.iter().flat_map(|run| rows_of(run.outcome));
     let counts: Vec<usize> = runs.iter().map(|run| rows_of(run.outcome).len()).collect();
     let mut arrays: Vec<ArrayRef> = vec![
@@ -273,10 +273,10 @@ fn arrays<'a, R: Row>(runs: &[Trained<'a>], rows_of: impl Fn(&'a Outcome) -> &'a
     ];
     for (_, cell) in R::COLUMNS {
         arrays.push(match cell {
-            Cell::Int(value) => Arc::new(Int64Array::from_iter_values(rows().map(value))),
-            Cell::Float(value) => Arc::new(Float64Array::from_iter_values(rows().map(value))),
-            Cell::MaybeFloat(value) => Arc::new(rows().map(value).collect::<Float64Array>()),
-            Cell::Text(value) => Arc::new(rows().map(value).collect::<DictionaryArray<Int32Type>>()),
+            ColumnValue::Int(value) => Arc::new(Int64Array::from_iter_values(rows().map(value))),
+            ColumnValue::Float(value) => Arc::new(Float64Array::from_iter_values(rows().map(value))),
+            ColumnValue::MaybeFloat(value) => Arc::new(rows().map(value).collect::<Float64Array>()),
+            ColumnValue::Text(value) => Arc::new(rows().map(value).collect::<DictionaryArray<Int32Type>>()),
         });
     }
     arrays

@@ -17,7 +17,7 @@ use tempfile::tempdir;
 
 use super::row::tests::{bin, evaluation, failed, layer, run, run_with};
 use super::*;
-use crate::record::{EvaluationRow, GradientCheckRow, HistogramRow, LossRow, Part, TrajectoryRow};
+use crate::record::{EvaluationRow, GradientCheckRow, HistogramRow, LossRow, Split, TrajectoryRow};
 use crate::train::Ending;
 
 fn open(root: &Path) -> Results {
@@ -60,7 +60,7 @@ fn an_absent_folder_is_an_empty_inventory_and_stays_absent() {
 fn every_flush_is_a_batch_with_files_where_it_has_rows() {
     let folder = tempdir().unwrap();
     let mut results = open(folder.path());
-    let evaluated = run_with(2, &[], |outcome| outcome.evaluations = vec![evaluation(0, Part::Test, 1.0, 0.5)]);
+    let evaluated = run_with(2, &[], |outcome| outcome.evaluations = vec![evaluation(0, Split::Test, 1.0, 0.5)]);
     for run in [run(1, &[1.0]), evaluated, failed(3)] {
         results.push(&run).unwrap();
         results.flush().unwrap();
@@ -83,7 +83,7 @@ fn every_flush_is_a_batch_with_files_where_it_has_rows() {
 fn what_was_stored_is_known_again() {
     let folder = tempdir().unwrap();
     let runs = [
-        run_with(1, &[2.0, 0.5], |outcome| outcome.evaluations = vec![evaluation(1, Part::Test, 0.5, 0.75)]),
+        run_with(1, &[2.0, 0.5], |outcome| outcome.evaluations = vec![evaluation(1, Split::Test, 0.5, 0.75)]),
         run_with(2, &[2.0], |outcome| outcome.ending = Ending::Diverged { step: 1, layer: "affine 3".to_owned() }),
         failed(3),
         run(4, &[]),
@@ -267,10 +267,10 @@ fn nothing_that_is_not_finite_is_stored() {
         ("has inf in column `penalty` at step 0;", |run| outcome(run).history[0].penalty = f64::INFINITY),
         ("has NaN in column `epoch` at step 0;", |run| outcome(run).history[0].epoch = f64::NAN),
         ("has NaN in column `accuracy` at step 0;", |run| {
-            outcome(run).evaluations.push(evaluation(0, Part::Test, 1.0, f64::NAN));
+            outcome(run).evaluations.push(evaluation(0, Split::Test, 1.0, f64::NAN));
         }),
         ("has inf in column `loss` at step 0;", |run| {
-            outcome(run).evaluations.push(evaluation(0, Part::Test, f64::INFINITY, 0.5));
+            outcome(run).evaluations.push(evaluation(0, Split::Test, f64::INFINITY, 0.5));
         }),
         ("has NaN in column `value` at step 7;", |run| outcome(run).layers.push(layer(7, f64::NAN))),
         ("has inf in column `bin_high` at step -1;", |run| {
@@ -625,7 +625,7 @@ fn settings_are_columns_and_json() {
 
 /// Rows in every table.
 fn everything(outcome: &mut crate::train::Outcome) {
-    outcome.evaluations = vec![evaluation(0, Part::Test, 1.0, 0.5)];
+    outcome.evaluations = vec![evaluation(0, Split::Test, 1.0, 0.5)];
     outcome.layers = vec![layer(0, 0.5), layer(10, 0.25)];
     outcome.histograms = vec![bin(-1, 3), bin(4, 5)];
     outcome.trajectory = vec![TrajectoryRow { step: -1, x: -7.0, y: 2.0, value: 6.45 }];
@@ -689,7 +689,7 @@ fn all_evaluations(root: &Path) -> BTreeMap<RunId, Vec<EvaluationRow>> {
             evaluations.entry(run_ids[row].parse().unwrap()).or_default().push(EvaluationRow {
                 step: steps[row],
                 epoch: epochs[row],
-                part: if splits[row] == "train" { Part::Train } else { Part::Test },
+                split: if splits[row] == "train" { Split::Train } else { Split::Test },
                 loss: losses[row],
                 accuracy: Some(accuracies[row]),
                 rmse: None,
@@ -706,13 +706,13 @@ fn any_float() -> impl Strategy<Value = f64> {
 fn any_outcome() -> impl Strategy<Value = (Vec<LossRow>, Vec<EvaluationRow>, String)> {
     let loss = (0..1u64 << 53, any_float(), any_float(), any_float(), any_float())
         .prop_map(|(step, epoch, loss, penalty, lr)| LossRow { step, epoch, loss, penalty, lr });
-    let part = prop_oneof![Just(Part::Train), Just(Part::Test)];
-    let evaluation = (0..1u64 << 53, any_float(), part, any_float(), 0.0..=1.0)
-        .prop_map(|(step, epoch, part, loss, accuracy)| (step, epoch, part, loss, Some(accuracy)))
-        .prop_map(|(step, epoch, part, loss, accuracy)| EvaluationRow {
+    let split = prop_oneof![Just(Split::Train), Just(Split::Test)];
+    let evaluation = (0..1u64 << 53, any_float(), split, any_float(), 0.0..=1.0)
+        .prop_map(|(step, epoch, split, loss, accuracy)| (step, epoch, split, loss, Some(accuracy)))
+        .prop_map(|(step, epoch, split, loss, accuracy)| EvaluationRow {
             step,
             epoch,
-            part,
+            split,
             loss,
             accuracy,
             rmse: None,

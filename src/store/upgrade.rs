@@ -25,8 +25,8 @@ use super::schema::Table;
 /// # Errors
 /// Where a column is missing, or a value of it, that cannot be.
 pub fn upgrade(table: Table, rows: Vec<RecordBatch>, runs: &[RecordBatch]) -> Result<Vec<RecordBatch>, ArrowError> {
-    let lacks = |column| rows.first().is_some_and(|rows| rows.column_by_name(column).is_none());
-    let rows = if table == Table::History && lacks("lr") { with_learning_rates(rows, runs)? } else { rows };
+    let has_no = |column| rows.first().is_some_and(|rows| rows.column_by_name(column).is_none());
+    let rows = if table == Table::History && has_no("lr") { with_learning_rates(rows, runs)? } else { rows };
     rows.iter().map(|rows| conform(rows, &table.schema())).collect()
 }
 

@@ -15,18 +15,18 @@ const RESERVED_POINTS: u64 = 1 << 20;
 /// Updates the point `steps` times; the point is recorded before the first update and after each.
 pub fn descend<R: Element>(spec: &FunctionRun, watch: &mut dyn FnMut(u64) -> ControlFlow<()>) -> Outcome {
     let instructions = Instructions::in_use();
-    let surface = &spec.function.1;
-    let mut point: [R; 2] = spec.function.0.start.get().map(R::from_f64);
+    let surface = &spec.function.surface;
+    let mut point: [R; 2] = spec.function.start.start.get().map(R::from_f64);
     let mut slots = vec![R::zero(); spec.optimizer.slots() * point.len()];
     let mut trajectory = Vec::with_capacity((spec.steps + 1).min(RESERVED_POINTS) as usize);
     let mut record = |step: i64, point: [R; 2]| {
         let value = surface.value(point);
-        let all_finite = value.is_finite() && kernel::all_finite(&point);
-        if all_finite {
+        let are_finite = value.is_finite() && kernel::are_finite(&point);
+        if are_finite {
             let [x, y] = point.map(R::to_f64);
             trajectory.push(TrajectoryRow { step, x, y, value: value.to_f64() });
         }
-        all_finite
+        are_finite
     };
     let diverged = |step, layer: &str| Ending::Diverged { step, layer: layer.to_owned() };
     let mut all_steps = || {
@@ -94,12 +94,12 @@ mod tests {
 
     #[test]
     fn a_learning_rate_that_is_not_finite_ends_the_run() {
-        let pacing = serde_json::from_str(r#"{"schedule": {"exponential": {"factor": 1e100}}}"#).unwrap();
+        let lr_schedule = serde_json::from_str(r#"{"schedule": {"exponential": {"factor": 1e100}}}"#).unwrap();
         let spec = FunctionRun {
             seed: Seed::default(),
             // Without a slope, no rate leads away.
             function: crate::function::tests::read(r#"{"quadratic": {"coefficients": [0.0, 0.0]}}"#),
-            optimizer: Optimizer(Algorithm::Sgd(Sgd { lr: Positive::new(1.0).unwrap() }), pacing),
+            optimizer: Optimizer { lr_schedule, ..Sgd { lr: Positive::new(1.0).unwrap() }.into() },
             steps: 9,
             precision: Precision::F64,
         };

@@ -7,7 +7,7 @@ mod section;
 
 use std::ops::ControlFlow;
 
-pub use self::section::{Section, StepsError};
+pub use self::section::{StepsError, TrainSection};
 use crate::data::Dataset;
 use crate::kernel::{Instructions, Precision};
 use crate::record::{EvaluationRow, GradientCheckRow, HistogramRow, LayerRow, LossRow, TrajectoryRow};

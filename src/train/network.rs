@@ -2,16 +2,16 @@
 
 use std::ops::ControlFlow;
 
-use self::moments::Rehearsal;
-use super::measure::{GradientChecks, HistogramCounts, LayerNumbers};
+use self::inspection::Rehearsal;
+use super::measure::{GradientChecker, HistogramCounts, LayerNumbers};
 use super::{Ending, Outcome};
-use crate::data::{Dataset, Partition, Task, View};
-use crate::kernel::{Element, Instructions, Values};
-use crate::nn::loss::{self, Targets};
+use crate::data::{Dataset, Partition, SplitView, Task};
+use crate::kernel::{Element, Instructions, MatrixValues};
+use crate::nn::loss::{self, BatchTargets};
 use crate::nn::{Network, NotFinite, Phase, parameters};
 use crate::optim;
 use crate::random::Random;
-use crate::record::{EvaluationRow, LossAt, LossRow, Part};
+use crate::record::{EvaluationRow, LossAt, LossRow, Split};
 use crate::spec::NetworkRun;
 
 /// [`super::network_on`] in a precision.
@@ -22,7 +22,7 @@ pub(super) fn train<R: Element>(
     watch: &mut dyn FnMut(u64) -> ControlFlow<()>,
 ) -> Outcome {
     let mut random = Random::new(spec.seed, spec.script.as_ref());
-    let data = Partition::new(data, &spec.info, spec.data.1.normalize, |rows| random.order(rows));
+    let data = Partition::new(data, &spec.info, spec.data.preparation.normalize, |rows| random.order(rows));
     let mut run = Run::<R>::new(instructions, spec, &data, random);
     let ending = run.all_steps(watch);
     run.history.shrink_to_fit();
@@ -63,7 +63,7 @@ struct Run<'a, R> {
     evaluations: Vec<EvaluationRow>,
     layers: Option<LayerNumbers>,
     histograms: Option<HistogramCounts>,
-    gradient_checks: Option<GradientChecks>,
+    gradient_checks: Option<GradientChecker>,
     /// There where gradients are checked.
     rehearsal: Option<Rehearsal<R>>,
 }
@@ -83,7 +83,7 @@ struct Input<R> {
     /// Which rows of the data: `[rows]`.
     rows: Vec<usize>,
     x: Features<R>,
-    targets: Buffer<R>,
+    targets: TargetBuffer<R>,
 }
 
 /// [rows, features]
@@ -97,7 +97,7 @@ enum Features<R> {
 }
 
 /// What rows should come out as.
-enum Buffer<R> {
+enum TargetBuffer<R> {
     /// `[rows]`
     Classes(Vec<u16>),
     /// [rows, outputs]
@@ -115,11 +115,11 @@ impl<'a, R: Element> Run<'a, R> {
         spec.init.fill(&mut random, network.layout(), &mut parameters);
         random.after_weights(spec.sampling, data.train().len(), network.dropout_layers());
         let layers = spec.record.layers.as_ref().map(|layers| {
-            let steps = layers.every.count(spec.steps, spec.pace());
+            let steps = layers.every.count(spec.steps, spec.epoch_counter());
             LayerNumbers::new(&layers.what, &network, steps)
         });
         let gradient_checks =
-            spec.record.gradient_checks.as_ref().map(|checks| GradientChecks::new(checks, &network, spec.steps));
+            spec.record.gradient_checks.as_ref().map(|checks| GradientChecker::new(checks, &network, spec.steps));
         let rehearsal = gradient_checks.is_some().then(|| Rehearsal::new(&network, spec.seed));
         let histograms =
             spec.record.histograms.as_ref().map(|histograms| HistogramCounts::new(histograms, &network, spec.steps));
@@ -145,13 +145,15 @@ impl<'a, R: Element> Run<'a, R> {
                     None => Features::Numbers(vec![R::zero(); rows * features]),
                 },
                 targets: match spec.info.task {
-                    Task::Classification { .. } => Buffer::Classes(vec![0; rows]),
-                    Task::Regression { .. } => Buffer::Values { values: vec![R::zero(); rows * outputs], outputs },
+                    Task::Classification { .. } => TargetBuffer::Classes(vec![0; rows]),
+                    Task::Regression { .. } => {
+                        TargetBuffer::Values { values: vec![R::zero(); rows * outputs], outputs }
+                    }
                 },
             },
             history: Vec::with_capacity(spec.record.rows(spec.steps).min(RESERVED_LOSSES) as usize),
             evaluations: Vec::with_capacity(
-                spec.evaluations().min(RESERVED_LOSSES) as usize * spec.record.parts().len(),
+                spec.evaluations().min(RESERVED_LOSSES) as usize * spec.record.splits().len(),
             ),
             layers,
             histograms,
@@ -195,19 +197,19 @@ impl<'a, R: Element> Run<'a, R> {
         self.random.batch(step, &mut self.input.rows[..batch]);
         self.input.gather(self.data.train(), batch);
 
-        let loss_is_due = spec.record.loss_is_due(step, spec.steps);
+        let is_loss_due = spec.record.is_loss_due(step, spec.steps);
         self.forward(step, batch)?;
-        if loss_is_due && spec.record.loss.at == LossAt::BeforeUpdate {
+        if is_loss_due && spec.record.loss.at == LossAt::BeforeUpdate {
             self.record_loss(step)?;
         }
         self.update(step, batch)?;
-        if loss_is_due && spec.record.loss.at == LossAt::AfterUpdate {
+        if is_loss_due && spec.record.loss.at == LossAt::AfterUpdate {
             self.predict(batch)?;
             self.record_loss(step)?;
         }
-        if spec.record.evaluation_is_due(step, spec.steps, spec.pace()) {
-            for part in spec.record.parts() {
-                self.evaluate(step, *part)?;
+        if spec.record.is_evaluation_due(step, spec.steps, spec.epoch_counter()) {
+            for split in spec.record.splits() {
+                self.evaluate(step, *split)?;
             }
         }
         Ok(())
@@ -266,7 +268,7 @@ impl<'a, R: Element> Run<'a, R> {
             #[inline(always)]
             || spec.regularization.clip(network.layout(), gradients),
         )?;
-        let mut layers = layers.as_mut().filter(|_| spec.record.layers_are_due(step, spec.steps, spec.pace()));
+        let mut layers = layers.as_mut().filter(|_| spec.record.are_layers_due(step, spec.steps, spec.epoch_counter()));
         if let Some(layers) = &mut layers {
             layers.before_update(network, batch, parameters);
         }
@@ -288,7 +290,7 @@ impl<'a, R: Element> Run<'a, R> {
     /// Writes down the loss of the batch that was compared last.
     fn record_loss(&mut self, step: u64) -> Result<(), NotFinite> {
         let Loss { total: loss, penalty } = self.loss(self.spec.batch_size.as_usize())?;
-        let (epoch, lr) = (self.spec.pace().epoch(step), self.spec.optimizer.lr(step));
+        let (epoch, lr) = (self.spec.epoch_counter().epoch(step), self.spec.optimizer.lr(step));
         self.history.push(LossRow { step, epoch, loss, penalty, lr });
         Ok(())
     }
@@ -309,12 +311,12 @@ impl<'a, R: Element> Run<'a, R> {
         Ok(Loss { total: NotFinite::check(sum / rows as f64 + penalty, "loss")?, penalty })
     }
 
-    /// Writes down loss and accuracy on all rows of `part`, where it has any.
-    fn evaluate(&mut self, step: u64, part: Part) -> Result<(), NotFinite> {
-        let source = match part {
-            Part::Train => self.data.train(),
-            Part::Validation => self.data.validation(),
-            Part::Test => self.data.test(),
+    /// Writes down loss and accuracy on all rows of `split`, where it has any.
+    fn evaluate(&mut self, step: u64, split: Split) -> Result<(), NotFinite> {
+        let source = match split {
+            Split::Train => self.data.train(),
+            Split::Validation => self.data.validation(),
+            Split::Test => self.data.test(),
         };
         let total = source.len();
         if total == 0 {
@@ -327,7 +329,7 @@ impl<'a, R: Element> Run<'a, R> {
             let (outputs, comparison) = self.network.output(rows);
             let targets = self.input.targets(rows);
             sum = self.spec.objective.add_losses(sum, comparison, self.outputs, targets);
-            if let Targets::Classes(labels) = targets {
+            if let BatchTargets::Classes(labels) = targets {
                 correct += loss::correct(outputs, self.outputs, labels);
             }
         }
@@ -337,14 +339,21 @@ impl<'a, R: Element> Run<'a, R> {
             // The loss of values is their mean squared error.
             Task::Regression { .. } => (None, Some(loss.sqrt())),
         };
-        self.evaluations.push(EvaluationRow { step, epoch: self.spec.pace().epoch(step), part, loss, accuracy, rmse });
+        self.evaluations.push(EvaluationRow {
+            step,
+            epoch: self.spec.epoch_counter().epoch(step),
+            split,
+            loss,
+            accuracy,
+            rmse,
+        });
         Ok(())
     }
 }
 
 impl<R: Element> Input<R> {
     /// Fetches the rows from `first` on, up to `end`, as many as there is room for; how many these are.
-    fn gather_from(&mut self, source: View, first: usize, end: usize) -> usize {
+    fn gather_from(&mut self, source: SplitView, first: usize, end: usize) -> usize {
         let rows = self.rows.len().min(end - first);
         self.rows[..rows].iter_mut().zip(first..).for_each(|(row, index)| *row = index);
         self.gather(source, rows);
@@ -352,7 +361,7 @@ impl<R: Element> Input<R> {
     }
 
     /// Fetches the first `rows` of the rows that are asked for.
-    fn gather(&mut self, source: View, rows: usize) {
+    fn gather(&mut self, source: SplitView, rows: usize) {
         let indices = &self.rows[..rows];
         match &mut self.x {
             Features::Numbers(numbers) => self.instructions.run(
@@ -362,31 +371,31 @@ impl<R: Element> Input<R> {
             Features::Bytes { bytes, .. } => source.gather_bytes(indices, &mut bytes[..rows * self.features]),
         }
         match &mut self.targets {
-            Buffer::Classes(classes) => source.gather_classes(&self.rows[..rows], &mut classes[..rows]),
-            Buffer::Values { values, outputs } => {
+            TargetBuffer::Classes(classes) => source.gather_classes(&self.rows[..rows], &mut classes[..rows]),
+            TargetBuffer::Values { values, outputs } => {
                 source.gather_values(&self.rows[..rows], &mut values[..rows * *outputs]);
             }
         }
     }
 
     /// What the first `rows` rows should come out as.
-    fn targets(&self, rows: usize) -> Targets<'_, R> {
+    fn targets(&self, rows: usize) -> BatchTargets<'_, R> {
         match &self.targets {
-            Buffer::Classes(classes) => Targets::Classes(&classes[..rows]),
-            Buffer::Values { values, outputs } => Targets::Values(&values[..rows * outputs]),
+            TargetBuffer::Classes(classes) => BatchTargets::Classes(&classes[..rows]),
+            TargetBuffer::Values { values, outputs } => BatchTargets::Values(&values[..rows * outputs]),
         }
     }
 
     /// The first `rows` rows.
-    fn x(&self, rows: usize) -> Values<'_, R> {
+    fn x(&self, rows: usize) -> MatrixValues<'_, R> {
         let length = rows * self.features;
         match &self.x {
-            Features::Numbers(numbers) => Values::Numbers(&numbers[..length]),
-            Features::Bytes { bytes, table } => Values::Bytes { bytes: &bytes[..length], table },
+            Features::Numbers(numbers) => MatrixValues::Numbers(&numbers[..length]),
+            Features::Bytes { bytes, table } => MatrixValues::Bytes { bytes: &bytes[..length], table },
         }
     }
 }
 
-mod moments;
+mod inspection;
 #[cfg(test)]
 mod tests;

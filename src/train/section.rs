@@ -14,7 +14,7 @@ const BATCH_SIZE: u64 = 128;
 /// The `[train]` section.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Deserialize, Serialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-pub struct Section {
+pub struct TrainSection {
     /// How many rows a step computes its gradients from. Default: 128.
     #[schemars(extend("default" = BATCH_SIZE))]
     pub batch_size: Option<Count>,
@@ -45,7 +45,7 @@ pub enum StepsError {
     TooMany(u64, u64),
 }
 
-impl Section {
+impl TrainSection {
     /// How many rows a step computes its gradients from.
     pub fn batch_size(&self) -> Count {
         self.batch_size.unwrap_or_else(|| Count::new(BATCH_SIZE).expect("128 is a count"))
@@ -86,7 +86,7 @@ mod tests {
 
     #[test]
     fn epochs_are_rounded_up_to_steps() {
-        let read = |json: &str| serde_json::from_str::<Section>(json).unwrap();
+        let read = |json: &str| serde_json::from_str::<TrainSection>(json).unwrap();
         let steps = |json| read(json).steps(1000);
         assert_eq!(steps(r#"{"steps": 7}"#), Ok(7));
         assert_eq!(steps(r#"{"steps": 0}"#), Ok(0));

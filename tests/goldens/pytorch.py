@@ -136,8 +136,8 @@ SCHEDULES = [
 ]
 
 
-def schedule_of(optimizer, lr, pacing):
-    kind, settings = pacing.get("schedule", ("constant", {}))
+def schedule_of(optimizer, lr, lr_schedule):
+    kind, settings = lr_schedule.get("schedule", ("constant", {}))
     rename = {
         "every": "step_size",
         "factor": "gamma",
@@ -155,16 +155,16 @@ def schedule_of(optimizer, lr, pacing):
         "cosine": lambda: CosineAnnealingLR(optimizer, **settings),
         "one-cycle": lambda: OneCycleLR(optimizer, max_lr=lr, cycle_momentum=False, **settings),
     }[kind]
-    steps = pacing.get("warm_up", 0)
+    steps = lr_schedule.get("warm_up", 0)
     if steps == 0:
         return make()
     warm_up = LinearLR(optimizer, start_factor=1 / (steps + 1), total_iters=steps)
     return SequentialLR(optimizer, [warm_up, make()], milestones=[steps])
 
 
-def learning_rates(lr, pacing):
+def learning_rates(lr, lr_schedule):
     optimizer = SGD([torch.zeros(1)], lr=lr)
-    schedule = schedule_of(optimizer, lr, pacing)
+    schedule = schedule_of(optimizer, lr, lr_schedule)
     for step in range(STEPS):
         yield optimizer.param_groups[0]["lr"]
         if step < STEPS - 1:
@@ -172,10 +172,10 @@ def learning_rates(lr, pacing):
             schedule.step()
 
 
-def points(kind, settings, pacing):
+def points(kind, settings, lr_schedule):
     x = torch.tensor(START)
     optimizer = MAKERS[kind]([x], dict(settings))
-    schedule = schedule_of(optimizer, settings.get("lr"), pacing)
+    schedule = schedule_of(optimizer, settings.get("lr"), lr_schedule)
     for step in range(STEPS):
         x.grad = torch.tensor(gradient(x.numpy()))
         optimizer.step()
@@ -212,20 +212,20 @@ def lines():
     yield f"curvature = {numbers(CURVATURE)}"
     yield f"coupling = {COUPLING!r}"
     yield f"start = {numbers(START)}"
-    for kind, settings, pacing in TRAJECTORIES:
+    for kind, settings, lr_schedule in TRAJECTORIES:
         yield ""
         yield "[[trajectory]]"
         yield f"algorithm = {toml((kind, settings))}"
-        yield f"pacing = {toml(pacing)}"
+        yield f"lr_schedule = {toml(lr_schedule)}"
         yield "points = ["
-        yield from (f"    {numbers(x)}," for x in points(kind, settings, pacing))
+        yield from (f"    {numbers(x)}," for x in points(kind, settings, lr_schedule))
         yield "]"
-    for lr, pacing in SCHEDULES:
+    for lr, lr_schedule in SCHEDULES:
         yield ""
         yield "[[schedule]]"
         yield f"lr = {lr!r}"
-        yield f"pacing = {toml(pacing)}"
-        yield f"rates = {numbers(learning_rates(lr, pacing))}"
+        yield f"lr_schedule = {toml(lr_schedule)}"
+        yield f"rates = {numbers(learning_rates(lr, lr_schedule))}"
     for norm, scale in CLIPPED:
         before, after = clipped(norm, scale)
         yield ""

@@ -15,7 +15,7 @@ use arrow_array::types::Float64Type;
 use arrow_schema::DataType;
 use paribus::file::Experiment;
 use paribus::plan::Plan;
-use paribus::record::{Part, Word};
+use paribus::record::{Split, Word};
 use paribus::spec::RunSpec;
 use paribus::train::{self, Ending, Outcome};
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
@@ -104,13 +104,13 @@ fn assert_losses(trained: &Trained, expected: &[f64], tolerance: f64) {
     println!("{}: {worst:e} off at most", trained.label);
 }
 
-/// The accuracies on `part` at the steps 0, `every`, 2 · `every`, … are `expected`, but for one row in a thousand, whose best outputs
+/// The accuracies on `split` at the steps 0, `every`, 2 · `every`, … are `expected`, but for one row in a thousand, whose best outputs
 /// may be closer than rounding. Once a network has diverged, the book takes every row for a 0, of which there are `zeros` among `rows`.
 #[track_caller]
-fn assert_accuracies(trained: &Trained, part: Part, every: u64, expected: &[f64], rows: f64, zeros: f64) {
+fn assert_accuracies(trained: &Trained, split: Split, every: u64, expected: &[f64], rows: f64, zeros: f64) {
     let mut wrong = 0.0;
     for (step, expected) in (0..).step_by(every as usize).zip(expected) {
-        let row = trained.outcome.evaluations.iter().find(|row| row.part == part && row.step == step);
+        let row = trained.outcome.evaluations.iter().find(|row| row.split == split && row.step == step);
         let accuracy = row.map_or_else(
             || {
                 // An evaluation can overflow one step before the training does.
@@ -131,7 +131,7 @@ fn assert_accuracies(trained: &Trained, part: Part, every: u64, expected: &[f64]
     }
     let evaluated = rows * expected.len() as f64;
     assert!(wrong <= evaluated / 1000.0, "{}: {wrong} rows of {evaluated}", trained.label);
-    println!("{}, {}: {wrong} rows of {evaluated} off", trained.label, part.name());
+    println!("{}, {}: {wrong} rows of {evaluated} off", trained.label, split.name());
 }
 
 #[test]
@@ -253,7 +253,7 @@ fn batch_normalization_learns_from_every_scale_as_in_the_book() {
         };
         let one = trained.iter().find(is_it).unwrap_or_else(|| panic!("no run has the scale {scale}"));
         assert_eq!(expected.len(), 20);
-        assert_accuracies(one, Part::Train, 10, expected, 1000.0, 97.0);
+        assert_accuracies(one, Split::Train, 10, expected, 1000.0, 97.0);
     }
 }
 
@@ -263,8 +263,8 @@ fn weight_decay_holds_back_as_in_the_book() {
     let text = text.replace("[0.0, 0.1]", "[0.1]");
     let (trained, golden) = (train(&text), golden("overfit_weight_decay"));
     assert_eq!((golden["train_acc"].len(), golden["test_acc"].len()), (201, 201));
-    assert_accuracies(&trained[0], Part::Train, 3, &golden["train_acc"], 300.0, f64::NAN);
-    assert_accuracies(&trained[0], Part::Test, 3, &golden["test_acc"], 10_000.0, f64::NAN);
+    assert_accuracies(&trained[0], Split::Train, 3, &golden["train_acc"], 300.0, f64::NAN);
+    assert_accuracies(&trained[0], Split::Test, 3, &golden["test_acc"], 10_000.0, f64::NAN);
 }
 
 #[test]
@@ -273,8 +273,8 @@ fn dropout_holds_back_as_in_the_book() {
     let (trained, golden) = (train(&text), golden("overfit_dropout"));
     assert_eq!((golden["train_acc"].len(), golden["train_loss"].len()), (301, 903));
     assert_losses(&trained[0], &golden["train_loss"], 1e-9);
-    assert_accuracies(&trained[0], Part::Train, 3, &golden["train_acc"], 300.0, f64::NAN);
-    assert_accuracies(&trained[0], Part::Test, 3, &golden["test_acc"], 10_000.0, f64::NAN);
+    assert_accuracies(&trained[0], Split::Train, 3, &golden["train_acc"], 300.0, f64::NAN);
+    assert_accuracies(&trained[0], Split::Test, 3, &golden["test_acc"], 10_000.0, f64::NAN);
 }
 
 #[test]
@@ -285,7 +285,7 @@ fn a_hundred_trials_are_the_books() {
     for (name, expected) in &golden {
         let numbers = name.strip_prefix("lr:").and_then(|rest| rest.split_once(", weight decay:"));
         let (lr, rest) = numbers.unwrap();
-        let (weight_decay, part) = rest.split_once('/').unwrap();
+        let (weight_decay, split) = rest.split_once('/').unwrap();
         let is = |one: &Trained, setting: &str, expected: &str| {
             let found: f64 = one.spec.settings().get(setting).unwrap().to_string().parse().unwrap();
             (found / expected.parse::<f64>().unwrap() - 1.0).abs() < 1e-15
@@ -293,9 +293,9 @@ fn a_hundred_trials_are_the_books() {
         let one = trained.iter().find(|one| is(one, "lr", lr) && is(one, "weight_decay", weight_decay));
         let one = one.unwrap_or_else(|| panic!("no trial has the learning rate {lr}"));
         assert_eq!(expected.len(), 50);
-        match part {
-            "val" => assert_accuracies(one, Part::Validation, 4, expected, 100.0, f64::NAN),
-            _ => assert_accuracies(one, Part::Train, 4, expected, 400.0, f64::NAN),
+        match split {
+            "val" => assert_accuracies(one, Split::Validation, 4, expected, 100.0, f64::NAN),
+            _ => assert_accuracies(one, Split::Train, 4, expected, 400.0, f64::NAN),
         }
     }
 }

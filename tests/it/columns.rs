@@ -6,7 +6,7 @@ use paribus::file::Experiment;
 use paribus::optim::Algorithm;
 use paribus::plan::Plan;
 use paribus::settings::{Scalar, Settings};
-use paribus::store::{Kind, SETTING_COLUMNS};
+use paribus::store::{ColumnKind, SETTING_COLUMNS};
 
 use crate::common::Scratch;
 
@@ -124,7 +124,7 @@ fn every_setting_has_a_column_of_its_type_and_every_column_a_setting() {
     scratch.write("table.csv", "x,y,class\n1,2,a\n3,4,b\n");
     let others = Algorithm::KINDS.map(|kind| format!("[optimizer.{kind}]\n"));
     let others: String = others.into_iter().filter(|table| !EVERYTHING.contains(table)).collect();
-    let mut written: BTreeMap<&str, Kind> = BTreeMap::new();
+    let mut written: BTreeMap<&str, ColumnKind> = BTreeMap::new();
     let settings =
         [&*(EVERYTHING.to_owned() + &others), NORMALIZED, LISTED, TABLE, BLOBS, SCRIPT, QUADRATIC, ROSENBROCK]
             .map(|text| {
@@ -136,14 +136,14 @@ fn every_setting_has_a_column_of_its_type_and_every_column_a_setting() {
             .concat();
     for (name, value) in settings.iter().flat_map(|settings| settings.iter()) {
         let kind = match value {
-            Scalar::Bool(_) => Kind::Bool,
-            Scalar::Int(_) => Kind::Int,
-            Scalar::Float(_) => Kind::Float,
-            Scalar::Text(_) => Kind::Text,
+            Scalar::Bool(_) => ColumnKind::Bool,
+            Scalar::Int(_) => ColumnKind::Int,
+            Scalar::Float(_) => ColumnKind::Float,
+            Scalar::Text(_) => ColumnKind::Text,
         };
         assert_eq!(*written.entry(name).or_insert(kind), kind, "{name} has two types");
     }
     // The seed's column is in every table, not among the settings.
-    assert_eq!(written.remove("seed"), Some(Kind::Int));
+    assert_eq!(written.remove("seed"), Some(ColumnKind::Int));
     assert_eq!(written, SETTING_COLUMNS.iter().copied().collect());
 }

@@ -4,7 +4,7 @@ use std::ops::ControlFlow;
 use std::path::PathBuf;
 
 use paribus::batches::Sampling;
-use paribus::data::{Data, Dataset, Limits, Preparation, Source};
+use paribus::data::{Data, Dataset, Source};
 use paribus::file::Experiment;
 use paribus::kernel::{Instructions, Precision};
 use paribus::nn;
@@ -29,7 +29,7 @@ fn spec(data: &Data, precision: Precision) -> NetworkRun {
         script: None,
         data: data.clone(),
         info: data.info().unwrap(),
-        model: section::<nn::Section>(r#"{"hidden": [100, 100, 100, 100]}"#).model(None).unwrap(),
+        model: section::<nn::NetworkSection>(r#"{"hidden": [100, 100, 100, 100]}"#).model(None).unwrap(),
         init: section("{}"),
         regularization: section("{}"),
         optimizer: Adam::default().into(),
@@ -53,7 +53,7 @@ fn every_hash_is(expected: &str, spec: &NetworkRun, data: &Dataset) {
 
 #[test]
 fn the_parameters_of_the_books_network_never_change() {
-    let data = Data(Limits::default(), Preparation::default(), Source::Mnist);
+    let data = Data::from(Source::Mnist);
     let dataset = data.load().unwrap();
     every_hash_is("486500638993b623", &spec(&data, Precision::F32), &dataset);
     every_hash_is("20e77e0534f89080", &spec(&data, Precision::F64), &dataset);

@@ -2,27 +2,27 @@
 
 use std::collections::HashSet;
 
-use crate::cli::table::Table;
+use crate::cli::table::TextTable;
 use crate::plan::{Item, Plan, Site, Space, Wheel};
 use crate::value::Choice;
 
 /// A row for each axis: name, number of values, values.
-pub fn table(plan: &Plan) -> Table {
-    let mut table = Table::new([("", false), ("", true), ("", false)]);
-    let mut rows = Rows { plan, choice: plan.experiment.first_choice() };
+pub fn table(plan: &Plan) -> TextTable {
+    let mut table = TextTable::new([("", false), ("", true), ("", false)]);
+    let mut rows = AxisRows { plan, choice: plan.experiment.first_choice() };
     rows.of(&plan.space, &[]).into_iter().for_each(|row| table.row(row));
     let seeds: Vec<String> = plan.experiment.seeds.get().iter().map(|seed| seed.get().to_string()).collect();
     table.row(["seed".to_owned(), seeds.len().to_string(), listed(&seeds)]);
     table
 }
 
-struct Rows<'p> {
+struct AxisRows<'p> {
     plan: &'p Plan,
     /// The alternatives around the axes that are looked at.
     choice: Choice,
 }
 
-impl Rows<'_> {
+impl AxisRows<'_> {
     /// Name, number of values and values of each axis in `space`. Of the given axes, `told` are told of already.
     fn of(&mut self, space: &Space, told: &[String]) -> Vec<[String; 3]> {
         let mut all: Vec<[String; 3]> = Vec::new();

@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value, json};
 
-use super::Report;
+use super::PlanReport;
 use crate::plan::{Change, Item, Plan, Space, State, Wheel};
 use crate::value::Choice;
 
@@ -10,7 +10,7 @@ use crate::value::Choice;
 const MOST_VALUES: usize = 10_000;
 
 /// The object, on lines of its own.
-pub fn json(report: &Report) -> String {
+pub fn json(report: &PlanReport) -> String {
     let (plan, experiment) = (report.plan, &report.plan.experiment);
     let counts: Map<String, Value> =
         State::ALL.iter().zip(report.counts).map(|(state, count)| (state.name().to_owned(), count.into())).collect();

@@ -1,14 +1,14 @@
 //! A plan as text.
 
-use super::{Report, axes};
+use super::{PlanReport, axes};
 use crate::cli::merged;
-use crate::cli::table::Table;
+use crate::cli::table::TextTable;
 use crate::cli::units::{counted, duration, grouped, size};
 use crate::file::{Experiment, How};
 use crate::plan::{Change, Estimate, PlannedRun, State};
 
 /// Everything there is to say about a plan.
-pub fn listing(report: &Report) -> String {
+pub fn listing(report: &PlanReport) -> String {
     let (plan, experiment) = (report.plan, &report.plan.experiment);
     let mut text = format!("{}: {}", experiment.name.as_str(), counted(report.runs, "run"));
     if report.runs < plan.len() {
@@ -33,8 +33,8 @@ pub fn listing(report: &Report) -> String {
     text
 }
 
-fn keys(experiment: &Experiment) -> Table {
-    let mut keys = Table::new([("", false), ("", false), ("", false), ("", false)]);
+fn keys(experiment: &Experiment) -> TextTable {
+    let mut keys = TextTable::new([("", false), ("", false), ("", false), ("", false)]);
     for reading in &experiment.readings {
         let how = match reading.how {
             How::Value => "one value".to_owned(),
@@ -49,7 +49,7 @@ fn keys(experiment: &Experiment) -> Table {
     keys
 }
 
-fn classes(report: &Report) -> String {
+fn classes(report: &PlanReport) -> String {
     let data = report.plan.data(report.plan.runs());
     let mut classes: Vec<String> = data.iter().filter_map(|(_, info)| info.classes_in_words()).collect();
     classes.sort();
@@ -57,10 +57,10 @@ fn classes(report: &Report) -> String {
     classes.into_iter().map(|classes| format!("\nclasses\n  {classes}\n")).collect()
 }
 
-fn runs(report: &Report, list: &[(PlannedRun, State, Vec<Change>)]) -> String {
+fn runs(report: &PlanReport, list: &[(PlannedRun, State, Vec<Change>)]) -> String {
     let headings =
         [("id", false), ("label", false), ("seed", true), ("state", false), ("varies", false), ("why", false)];
-    let mut table = Table::new(headings);
+    let mut table = TextTable::new(headings);
     for (run, state, changes) in list {
         let varies = run.varies().iter().map(|(name, value)| format!("{name}={value}")).collect::<Vec<_>>().join(" ");
         let seed = run.seed().get().to_string();
@@ -72,7 +72,7 @@ fn runs(report: &Report, list: &[(PlannedRun, State, Vec<Change>)]) -> String {
     }
     if !report.leaving.is_empty() {
         const MOST: usize = 20;
-        let mut table = Table::new([("id", false), ("label", false), ("seed", true), ("state", false)]);
+        let mut table = TextTable::new([("id", false), ("label", false), ("seed", true), ("state", false)]);
         for known in report.leaving.iter().take(MOST) {
             let (id, seed) = (known.run_id.to_string(), known.seed.to_string());
             table.row([id, known.label.clone(), seed, known.summary.status.name().to_owned()]);
@@ -96,7 +96,7 @@ fn why(changes: &[Change]) -> String {
 }
 
 /// What the next `run` does, a line for each thing.
-fn summary(report: &Report) -> Vec<String> {
+fn summary(report: &PlanReport) -> Vec<String> {
     let states = State::ALL.iter().zip(report.counts).filter(|(_, count)| *count > 0);
     let states: Vec<String> = states
         .map(|(state, count)| format!("{} {} ({})", grouped(count.into()), state.name(), state.action()))

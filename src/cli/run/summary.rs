@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use serde::Serialize;
 
-use crate::cli::table::Table;
+use crate::cli::table::TextTable;
 use crate::plan::PlannedRun;
 use crate::store::{Inventory, Status, Summary};
 
@@ -75,7 +75,7 @@ fn rendered(labels: Vec<&str>, by_label: &HashMap<&str, Vec<&Summary>>, most: us
         (true, true) => "accuracy or rmse",
     };
     let quality = ["train", "validation", "test"].map(|part| format!("{part} {quality}"));
-    let mut table = Table::new([
+    let mut table = TextTable::new([
         ("label", false),
         ("runs", true),
         ("final loss", true),

@@ -72,7 +72,7 @@ fn one_column_may_be_chosen_and_another_learned() {
     assert_eq!(data.train.inputs, Inputs::Numbers(vec![5.1, 7.0, 6.3, 4.9]));
     assert_eq!(data.train.targets, Targets::Values { values: vec![1.4, 4.7, 6.0, 1.4], targets: 1 });
     assert_eq!(info.task, Task::Regression { targets: 1 });
-    assert!(!info.all_columns);
+    assert!(!info.has_all_columns);
 }
 
 #[test]
@@ -81,7 +81,7 @@ fn several_targets_are_a_regression_in_the_order_of_the_setting() {
     let (data, info) = read("path = 'x.csv'\ntarget = ['c', 'a']", &[("x.csv", file)]);
     assert_eq!(data.train.inputs, Inputs::Numbers(vec![2.0, 5.0]));
     assert_eq!(data.train.targets, Targets::Values { values: vec![3.0, 1.0, 6.0, 4.0], targets: 2 });
-    assert!(info.all_columns);
+    assert!(info.has_all_columns);
     // Spelled out, the default is the same.
     let (_, spelled) = read("path = 'x.csv'\ntarget = ['c', 'a']\nfeatures = ['b']", &[("x.csv", file)]);
     assert_eq!(spelled, info);

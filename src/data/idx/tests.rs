@@ -6,7 +6,7 @@ use proptest::prelude::*;
 use tempfile::TempDir;
 
 use super::*;
-use crate::data::{Data, Error, Limits, Preparation, Source};
+use crate::data::{Data, Error, Limits, Source};
 use crate::number::Count;
 use crate::settings::Settings;
 
@@ -43,7 +43,7 @@ const TEST: &str = "test_images = 'test-images'\ntest_labels = 'test-labels'\n";
 
 /// The data that these settings name in `folder`.
 fn data(folder: &TempDir, settings: &str, limits: Limits) -> Data {
-    let mut data = Data(limits, Preparation::default(), Source::Idx(toml::from_str(settings).unwrap()));
+    let mut data = Data { limits, ..Source::Idx(toml::from_str(settings).unwrap()).into() };
     data.resolve(folder.path());
     data
 }
@@ -136,7 +136,7 @@ fn settings_that_cannot_be_meant_are_refused() {
 fn paths_start_at_the_given_folder() {
     let mut idx: Idx = toml::from_str("train_images = 'a/b'\ntrain_labels = '/c'\n").unwrap();
     idx.resolve(Path::new("/x"));
-    assert_eq!(idx.train, Pair { images: "/x/a/b".into(), labels: "/c".into() });
+    assert_eq!(idx.train, ImagesAndLabels { images: "/x/a/b".into(), labels: "/c".into() });
 }
 
 #[test]
@@ -269,7 +269,7 @@ fn a_damaged_gzip_stream_is_refused() {
 fn gzip_files_of_several_members_are_one_content() {
     let content = idx(&[3, 2, 2], &[0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 255]);
     let (first, second) = content.split_at(17);
-    let (sizes, values) = parse(&[gzip(first), gzip(second)].concat(), Role::Images).unwrap();
+    let (sizes, values) = parse(&[gzip(first), gzip(second)].concat(), IdxRole::Images).unwrap();
     assert_eq!((sizes, &values[..]), (vec![3, 2, 2], &content[16..]));
     assert_eq!(
         in_images(&[gzip(&content), gzip(b"more")].concat()),
@@ -290,7 +290,7 @@ fn a_stream_is_never_unpacked_beyond_what_it_declares() {
         }
     }
     let header = idx(&[10, 100], &[]);
-    let (offset, fault) = parse_content(header.chain(Endless(0)), usize::MAX, Role::Images).unwrap_err();
+    let (offset, fault) = parse_content(header.chain(Endless(0)), usize::MAX, IdxRole::Images).unwrap_err();
     assert_eq!(
         (offset, fault.to_string().as_str()),
         (1012, "the content goes on, expected it to end: the header declares 10 × 100 values")
@@ -334,7 +334,7 @@ fn the_first_mistake_of_several_is_always_the_same() {
         "train_labels: `train-labels` at byte 2: the content ends within the header, expected 4 bytes of header"
     );
     let error = data(&folder, TRAIN, Limits::default()).info().unwrap_err();
-    assert!(matches!(error, Error::File(FileError { offset: Some(2), gzipped: false, .. })), "{error:?}");
+    assert!(matches!(error, Error::File(IdxError { offset: Some(2), is_gzipped: false, .. })), "{error:?}");
 }
 
 proptest! {
@@ -343,7 +343,7 @@ proptest! {
         let length = sizes.iter().product::<u32>();
         let values: Vec<u8> = (0..length).map(|i| (i as u8).wrapping_mul(seed)).collect();
         let content = idx(&sizes, &values);
-        let role = if sizes.len() == 1 { Role::Labels } else { Role::Images };
+        let role = if sizes.len() == 1 { IdxRole::Labels } else { IdxRole::Images };
         let read = parse(&if packed { gzip(&content) } else { content }, role).unwrap();
         prop_assert_eq!(read, (sizes, values));
     }
@@ -368,7 +368,7 @@ proptest! {
         if packed && !packed_first {
             file = gzip(&file);
         }
-        if let Ok((sizes, values)) = parse(&file, Role::Images) {
+        if let Ok((sizes, values)) = parse(&file, IdxRole::Images) {
             prop_assert_eq!(values.len(), sizes.iter().product::<u32>() as usize);
             prop_assert!(values.capacity() <= 1032 * file.len());
         }

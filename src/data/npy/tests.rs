@@ -203,7 +203,7 @@ proptest! {
         })
     ) {
         let array = Array::parse(&npy("<f8", false, &[rows, features], &floats(&values))).unwrap();
-        prop_assert_eq!(&array, &Array { shape: vec![rows, features], values: Values::Floats(values.clone()) });
+        prop_assert_eq!(&array, &Array { shape: vec![rows, features], values: ArrayValues::Floats(values.clone()) });
         // Transposed, and said to be.
         let transposed: Vec<f64> = (0..features).flat_map(|f| values.iter().skip(f).step_by(features).copied()).collect();
         prop_assert_eq!(Array::parse(&npy("<f8", true, &[rows, features], &floats(&transposed))).unwrap(), array);

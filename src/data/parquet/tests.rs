@@ -69,7 +69,7 @@ fn columns_stand_in_the_order_of_the_setting() {
     let (data, info) = read_columns(settings, &columns()).unwrap();
     assert_eq!(data.train.inputs, Inputs::Numbers(vec![1.0, 5.1, 0.0, 7.0, 1.0, 6.3]));
     assert_eq!(data.train.targets, Targets::Values { values: vec![1.5, 3.0, 4.75, 2.0, 6.0, 3.0], targets: 2 });
-    assert!(!info.all_columns);
+    assert!(!info.has_all_columns);
 }
 
 #[test]

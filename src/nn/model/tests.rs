@@ -6,7 +6,7 @@ fn count(value: u64) -> Count {
 
 /// What a section says to what it is told, on data that asks for 10 outputs.
 fn mistakes(toml: &str) -> Vec<String> {
-    Section::read(toml).model(Some(10)).unwrap_err().into_iter().map(|mistake| mistake.message).collect()
+    NetworkSection::read(toml).model(Some(10)).unwrap_err().into_iter().map(|mistake| mistake.message).collect()
 }
 
 fn settings(model: &Model) -> Vec<String> {
@@ -22,7 +22,7 @@ fn affine(outputs: usize) -> LayerSpec {
 #[test]
 fn a_stack_stands_for_a_list_of_layers() {
     let tanh = LayerSpec::Activation(Activation::Tanh);
-    let half = LayerSpec::Dropout(Dropout { ratio: Ratio::new(0.5).unwrap(), scaling: Scaling::Inverted });
+    let half = LayerSpec::Dropout(Dropout { ratio: Ratio::new(0.5).unwrap(), scaling: DropoutScaling::Inverted });
     let layers = |toml| Model::read(toml).layers(10);
     assert_eq!(layers("hidden = []\nactivation = 'tanh'"), [affine(10)]);
     assert_eq!(layers("hidden = [100, 50]\nactivation = 'tanh'"), [affine(100), tanh, affine(50), tanh, affine(10)]);
@@ -144,18 +144,19 @@ fn the_last_affine_layer_fits_the_data() {
 
 #[test]
 fn a_layer_is_a_name_or_a_table() {
-    let read = |json: &str| serde_json::from_str::<Item>(json);
-    assert_eq!(read("\"batch-norm\"").unwrap(), Item::BatchNorm);
-    assert_eq!(read("\"gelu\"").unwrap(), Item::Activation(Activation::Gelu));
+    let read = |json: &str| serde_json::from_str::<LayerItem>(json);
+    assert_eq!(read("\"batch-norm\"").unwrap(), LayerItem::BatchNorm);
+    assert_eq!(read("\"gelu\"").unwrap(), LayerItem::Activation(Activation::Gelu));
     assert_eq!(
         read(r#"{"affine": {"width": 3}}"#).unwrap(),
-        Item::Affine(AffineItem { width: Some(count(3)), bias: true })
+        LayerItem::Affine(AffineItem { width: Some(count(3)), bias: true })
     );
     let said = |json| read(json).unwrap_err().to_string();
     assert!(said(r#"{"dropout": {}}"#).starts_with("missing field `ratio`"));
     assert!(said(r#"{"dropout": {"ratio": 1}}"#).contains("a ratio from 0 to below 1"));
     let expected = |names: &[&str]| format!("expected one of `{}`", names.join("`, `"));
-    assert!(said("\"dense\"").starts_with(&format!("unknown variant `dense`, {}", expected(&Item::NAMES))));
-    let others = Item::deserialize(&mut serde_json::Deserializer::from_str("\"nothing\"")).err().unwrap().to_string();
-    assert!(others.contains(&expected(Item::OTHER_NAMES)), "{others}");
+    assert!(said("\"dense\"").starts_with(&format!("unknown variant `dense`, {}", expected(&LayerItem::NAMES))));
+    let others =
+        LayerItem::deserialize(&mut serde_json::Deserializer::from_str("\"nothing\"")).err().unwrap().to_string();
+    assert!(others.contains(&expected(LayerItem::OTHER_NAMES)), "{others}");
 }

@@ -10,7 +10,7 @@ use arrow_array::cast::AsArray;
 use arrow_array::types::{Float64Type, Int64Type};
 use tempfile::{TempDir, tempdir, tempdir_in};
 
-use crate::record::Part;
+use crate::record::Split;
 use crate::store::disk::interruption;
 use crate::store::row::tests::{evaluation, failed, layer, run, run_with};
 use crate::store::*;
@@ -30,11 +30,11 @@ fn version(number: u64, share: f64) -> RunRow {
     match number {
         0 => run(0, &[]),
         1 => run_with(1, &[loss, 1.0, 0.5], |outcome| {
-            outcome.evaluations = vec![evaluation(2, Part::Test, loss, 0.5)];
+            outcome.evaluations = vec![evaluation(2, Split::Test, loss, 0.5)];
             outcome.layers = vec![layer(2, loss)];
         }),
         4 => failed(4),
-        5 => run_with(5, &[], |outcome| outcome.evaluations = vec![evaluation(0, Part::Train, loss, 0.75)]),
+        5 => run_with(5, &[], |outcome| outcome.evaluations = vec![evaluation(0, Split::Train, loss, 0.75)]),
         _ => run(number, &[loss, 1.0, 0.5]),
     }
 }

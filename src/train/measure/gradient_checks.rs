@@ -10,13 +10,13 @@ use crate::record::{self, GradientCheckRow};
 
 /// The ranges of parameters that are checked, and the rows so far.
 #[derive(Debug)]
-pub struct GradientChecks {
+pub struct GradientChecker {
     what: record::GradientChecks,
     views: Vec<(Arc<str>, Range<usize>)>,
     pub rows: Vec<GradientCheckRow>,
 }
 
-impl GradientChecks {
+impl GradientChecker {
     /// For `network` in a run of `steps` steps.
     pub fn new<R: Element>(what: &record::GradientChecks, network: &Network<R>, steps: u64) -> Self {
         let views = network.layout().views().iter();
@@ -27,7 +27,7 @@ impl GradientChecks {
 
     /// Whether gradients are checked after `step` of `steps`; −1 is before training.
     pub fn are_due(&self, step: i64, steps: u64) -> bool {
-        self.what.at.are_at(step, steps)
+        self.what.at.has(step, steps)
     }
 
     /// How many of `train_rows` rows the loss is of.

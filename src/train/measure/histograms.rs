@@ -42,10 +42,10 @@ impl HistogramCounts {
         };
         // Bins can be many: only what is asked for has any.
         let (mut activations, mut weights) = (Vec::new(), Vec::new());
-        if what.of.contain(Subject::Activations) {
+        if what.of.has(Subject::Activations) {
             activations.extend(network.activations(1).map(|(name, ..)| counter(name.into())));
         }
-        if what.of.contain(Subject::Weights) || what.of.contain(Subject::Gradients) {
+        if what.of.has(Subject::Weights) || what.of.has(Subject::Gradients) {
             weights.extend(super::weights(network.layout()).into_iter().map(|(name, range)| (counter(name), range)));
         }
         let rows = what.count(steps, activations.len() as u64, weights.len() as u64);
@@ -55,16 +55,16 @@ impl HistogramCounts {
 
     /// Whether something is counted after `step` of `steps`; −1 is before training.
     pub fn are_due(&self, step: i64, steps: u64) -> bool {
-        self.what.at.are_at(step, steps)
+        self.what.at.has(step, steps)
     }
 
     /// How many of `train_rows` rows are needed for activations; none where they are not counted.
     pub fn rows_needed(&self, train_rows: u64) -> u64 {
-        if self.what.of.contain(Subject::Activations) { self.what.rows(train_rows) } else { 0 }
+        if self.what.of.has(Subject::Activations) { self.what.rows(train_rows) } else { 0 }
     }
 
     /// Whether all activations have to be [looked over](Self::look_over) before they are counted.
-    pub fn need_range(&self) -> bool {
+    pub fn are_without_range(&self) -> bool {
         self.what.range.is_none()
     }
 
@@ -102,7 +102,7 @@ impl HistogramCounts {
 
     /// Counts the weights, or the gradients by them, where that is asked for. `values` lie as the parameters do.
     pub fn count_parameters<R: Element>(&mut self, step: i64, subject: Subject, values: &[R]) {
-        if !self.what.of.contain(subject) {
+        if !self.what.of.has(subject) {
             return;
         }
         let given = self.range();

@@ -7,12 +7,12 @@ use super::RESERVED_ROWS;
 use crate::kernel::{self, Element};
 use crate::nn::Network;
 use crate::nn::activation::Activation;
-use crate::record::{LayerRow, Number, Word, Words};
+use crate::record::{LayerMetric, LayerRow, Word, Words};
 
 /// Buffers for the numbers that are asked for, and the rows so far.
 #[derive(Debug)]
 pub struct LayerNumbers {
-    what: Words<Number>,
+    what: Words<LayerMetric>,
     weights: Vec<(Arc<str>, Range<usize>)>,
     relus: Vec<Relu>,
     /// The parameters before the update, then what it changed. Empty where nobody asks for ratios.
@@ -29,14 +29,14 @@ struct Relu {
 
 impl LayerNumbers {
     /// For `network`, at so many steps.
-    pub fn new<R: Element>(what: &Words<Number>, network: &Network<R>, steps: u64) -> Self {
+    pub fn new<R: Element>(what: &Words<LayerMetric>, network: &Network<R>, steps: u64) -> Self {
         let weights = super::weights(network.layout());
         let relu = |(name, activation, values): (&str, Activation, &[R])| {
-            let is_relu = what.contain(Number::DeadShare) && activation == Activation::Relu;
+            let is_relu = what.has(LayerMetric::DeadShare) && activation == Activation::Relu;
             is_relu.then(|| Relu { name: name.into(), is_alive: vec![false; values.len()] })
         };
         let relus: Vec<Relu> = network.activations(1).filter_map(relu).collect();
-        let has_ratios = what.contain(Number::UpdateRatio);
+        let has_ratios = what.has(LayerMetric::UpdateRatio);
         let rows = what.get().len() * weights.len().max(relus.len());
         Self {
             what: what.clone(),
@@ -63,24 +63,24 @@ impl LayerNumbers {
     /// Writes down what is asked for, after the update of `step` has made `parameters` from `gradients`.
     pub fn after_update<R: Element>(&mut self, step: u64, parameters: &[R], gradients: &[R]) {
         let Self { what, weights, relus, change, rows } = self;
-        let mut push = |layer: &Arc<str>, number: Number, value: f64| {
-            if what.contain(number) && value.is_finite() {
+        let mut push = |layer: &Arc<str>, number: LayerMetric, value: f64| {
+            if what.has(number) && value.is_finite() {
                 rows.push(LayerRow { step, layer: layer.clone(), what: number.name(), value });
             }
         };
         for (layer, range) in weights {
             let range = range.clone();
-            push(layer, Number::WeightNorm, norm(&parameters[range.clone()]));
-            push(layer, Number::GradientNorm, norm(&gradients[range.clone()]));
+            push(layer, LayerMetric::WeightNorm, norm(&parameters[range.clone()]));
+            push(layer, LayerMetric::GradientNorm, norm(&gradients[range.clone()]));
             if let Some(change) = change.get_mut(range.clone()) {
                 let before = norm(change);
                 change.iter_mut().zip(&parameters[range]).for_each(|(old, new)| *old = new.to_f64() - *old);
-                push(layer, Number::UpdateRatio, norm(change) / before);
+                push(layer, LayerMetric::UpdateRatio, norm(change) / before);
             }
         }
         for Relu { name, is_alive } in relus {
             let dead = is_alive.iter().filter(|is_alive| !**is_alive).count();
-            push(name, Number::DeadShare, dead as f64 / is_alive.len() as f64);
+            push(name, LayerMetric::DeadShare, dead as f64 / is_alive.len() as f64);
         }
     }
 }

@@ -10,15 +10,15 @@ mod layers;
 use std::ops::Range;
 use std::sync::Arc;
 
-pub use self::gradient_checks::GradientChecks;
+pub use self::gradient_checks::GradientChecker;
 pub use self::histograms::HistogramCounts;
 pub use self::layers::LayerNumbers;
-use crate::nn::parameters::Layout;
+use crate::nn::parameters::ParameterLayout;
 
 /// Rows of a table that a run makes room for before its first step, at most.
 const RESERVED_ROWS: u64 = 1 << 20;
 
 /// The name of every layer with weights, and where they lie.
-fn weights(layout: &Layout) -> Vec<(Arc<str>, Range<usize>)> {
+fn weights(layout: &ParameterLayout) -> Vec<(Arc<str>, Range<usize>)> {
     layout.weights().map(|view| (view.layer().into(), view.range.clone())).collect()
 }

@@ -6,11 +6,11 @@ mod recorded;
 use super::*;
 use crate::batches::Batches;
 use crate::batches::Sampling;
-use crate::data::{Data, Info, Limits, Normalize, Preparation, Rows, Scalings, Source, Task};
+use crate::data::{Data, Info, Normalize, Rows, Scalings, Source, Task};
 use crate::kernel::Precision;
-use crate::nn::init::{Normal, Weights};
+use crate::nn::init::{NormalWeights, Weights};
 use crate::nn::loss::Objective;
-use crate::nn::parameters::Role;
+use crate::nn::parameters::ParameterRole;
 use crate::nn::{Init, Model, Phase, Regularization};
 use crate::number::{Count, Finite, NonNegative, Positive};
 use crate::optim::{Adam, AdamW, Momentum, Optimizer, Sgd};
@@ -54,7 +54,7 @@ fn spec() -> NetworkRun {
     NetworkRun {
         seed: Seed::try_from(0).unwrap(),
         script: None,
-        data: Data(Limits::default(), Preparation::default(), Source::Mnist),
+        data: Data::from(Source::Mnist),
         info: Info::unsplit(90, 40, FEATURES, Task::Classification { classes: CLASSES }, "0123456789abcdef"),
         model: Model::read("hidden = [8, 6]"),
         init: Init::default(),
@@ -92,7 +92,7 @@ fn a_network_learns() {
             assert_eq!(outcome.history.len(), steps as usize);
             assert!(outcome.history[0].loss > 0.9, "{:?}", outcome.history[0]);
             let [.., train, test] = outcome.evaluations.as_slice() else { panic!("no evaluations") };
-            assert_eq!((train.part, test.part), (Part::Train, Part::Test));
+            assert_eq!((train.split, test.split), (Split::Train, Split::Test));
             assert!(train.accuracy.unwrap() > 0.9 && train.loss < 0.4, "{:?}: {train:?}", spec.optimizer);
             assert!(test.accuracy.unwrap() > 0.8 && test.loss < 0.6, "{:?}: {test:?}", spec.optimizer);
         }
@@ -173,8 +173,8 @@ fn a_loss_after_the_update_is_that_of_the_new_parameters() {
         let mut sum = 0.0;
         for row in rows {
             let (mut x, mut label) = ([0.0; FEATURES], [0]);
-            View::of(&data.train).gather_inputs(&[row], &mut x);
-            View::of(&data.train).gather_classes(&[row], &mut label);
+            SplitView::of(&data.train).gather_inputs(&[row], &mut x);
+            SplitView::of(&data.train).gather_classes(&[row], &mut label);
             run.network.forward(Phase::Evaluation { state: &[] }, &run.parameters, x.as_slice()).unwrap();
             let exponentials: Vec<f64> = run.network.output(1).0.iter().map(|output| output.exp()).collect();
             let p = exponentials[usize::from(label[0])] / exponentials.iter().sum::<f64>();
@@ -203,9 +203,9 @@ fn an_evaluation_does_not_depend_on_how_it_is_cut() {
     let mut whole = Run::<f32>::new(Instructions::fastest(), &spec, &partition, Random::new(spec.seed, None));
     let mut cut = Run::<f32>::new(Instructions::fastest(), &spec, &partition, Random::new(spec.seed, None));
     cut.input.rows.truncate(17);
-    for part in [Part::Train, Part::Test] {
-        whole.evaluate(0, part).unwrap();
-        cut.evaluate(0, part).unwrap();
+    for split in [Split::Train, Split::Test] {
+        whole.evaluate(0, split).unwrap();
+        cut.evaluate(0, split).unwrap();
     }
     assert_eq!(whole.evaluations.len(), 2);
     assert_eq!(whole.evaluations, cut.evaluations);
@@ -218,7 +218,7 @@ fn evaluations_come_with_the_rows_that_are_due() {
     let rows = outcome(&spec).evaluations;
     // 90 rows in batches of 16: ⌊16 · step / 90⌋ grows at 6, 12 and 17; 19 is the last step.
     assert_eq!(rows.iter().map(|row| row.step).collect::<Vec<_>>(), [0, 6, 12, 17, 19]);
-    assert!(rows.iter().all(|row| row.part == Part::Test && row.epoch == (row.step + 1) as f64 * 16.0 / 90.0));
+    assert!(rows.iter().all(|row| row.split == Split::Test && row.epoch == (row.step + 1) as f64 * 16.0 / 90.0));
 }
 
 #[test]
@@ -265,7 +265,7 @@ fn a_decoupled_decay_shrinks_weights_and_no_biases() {
     };
     let ((before, plain, layout), (_, decayed, _)) = (after_a_step(0.0), after_a_step(100.0));
     for view in layout.views() {
-        let share = if view.role == Role::Weight { 0.1 } else { 0.0 };
+        let share = if view.role == ParameterRole::Weight { 0.1 } else { 0.0 };
         for at in view.range.clone() {
             // lr · strength = 0.001 · 100
             assert!((plain[at] - decayed[at] - share * before[at]).abs() < 1e-14, "{}", view.name);

@@ -1,13 +1,13 @@
 //! Numbers that are not finite: which of them end a run, and which are left out.
 
 use super::*;
-use crate::optim::{Algorithm, Pacing};
+use crate::optim::{Algorithm, LrSchedule};
 
 #[test]
 fn the_first_layer_whose_output_overflows_names_the_divergence() {
     for (precision, std) in [(Precision::F32, 1e25), (Precision::F64, 1e200)] {
         for at in [LossAt::BeforeUpdate, LossAt::AfterUpdate] {
-            let weights = Weights::Normal(Normal { std: Positive::new(std).unwrap() });
+            let weights = Weights::Normal(NormalWeights { std: Positive::new(std).unwrap() });
             let init = Init { weights, ..Init::default() };
             let outcome = outcome(&NetworkRun { init, precision, record: loss(at, 1), ..spec() });
             assert_eq!(outcome.ending, Ending::Diverged { step: 0, layer: "affine2".to_owned() });
@@ -35,8 +35,10 @@ fn the_update_that_makes_parameters_infinite_is_the_step_of_the_divergence() {
 fn a_learning_rate_can_be_too_large_for_one_update() {
     for (precision, lr) in [(Precision::F32, 1e300), (Precision::F64, f64::MAX)] {
         for (at, recorded) in [(LossAt::BeforeUpdate, 1), (LossAt::AfterUpdate, 0)] {
-            let init =
-                Init { weights: Weights::Normal(Normal { std: Positive::new(100.0).unwrap() }), ..Init::default() };
+            let init = Init {
+                weights: Weights::Normal(NormalWeights { std: Positive::new(100.0).unwrap() }),
+                ..Init::default()
+            };
             let outcome = outcome(&NetworkRun { optimizer: sgd(lr), init, precision, record: loss(at, 1), ..spec() });
             assert_eq!(outcome.ending, Ending::Diverged { step: 0, layer: "affine1".to_owned() });
             assert_eq!(outcome.history.len(), recorded);
@@ -60,7 +62,8 @@ fn an_accumulator_that_overflows_ends_the_run() {
 fn a_penalty_can_overflow_before_the_network_does() {
     let weight_decay = NonNegative::new(1e-300).unwrap();
     let regularization = Regularization { weight_decay, ..Regularization::default() };
-    let init = Init { weights: Weights::Normal(Normal { std: Positive::new(1e160).unwrap() }), ..Init::default() };
+    let init =
+        Init { weights: Weights::Normal(NormalWeights { std: Positive::new(1e160).unwrap() }), ..Init::default() };
     let model = Model::read("hidden = []\nbias = false");
     let outcome = outcome(&NetworkRun { regularization, init, model, ..spec() });
     assert_eq!(outcome.ending, Ending::Diverged { step: 0, layer: "penalty".to_owned() });
@@ -69,11 +72,11 @@ fn a_penalty_can_overflow_before_the_network_does() {
 
 #[test]
 fn a_learning_rate_that_is_not_finite_ends_the_run_before_it_is_written_down() {
-    let pacing: Pacing = serde_json::from_str(r#"{"schedule": {"exponential": {"factor": 1e100}}}"#).unwrap();
+    let lr_schedule: LrSchedule = serde_json::from_str(r#"{"schedule": {"exponential": {"factor": 1e100}}}"#).unwrap();
     // Without weights, all gradients are 0, and parameters stay where they are at any rate.
     let init = Init { weights: Weights::Zeros, ..Init::default() };
     let model = Model::read("hidden = [8]\nbias = false");
-    let spec = NetworkRun { optimizer: Optimizer(sgd(0.1).0, pacing), init, model, ..spec() };
+    let spec = NetworkRun { optimizer: Optimizer { lr_schedule, ..sgd(0.1) }, init, model, ..spec() };
     for at in [LossAt::BeforeUpdate, LossAt::AfterUpdate] {
         let outcome = outcome(&NetworkRun { record: loss(at, 1), ..spec.clone() });
         assert_eq!(outcome.ending, Ending::Diverged { step: 4, layer: "lr".to_owned() });
@@ -109,7 +112,7 @@ fn an_evaluation_that_is_not_finite_ends_the_run_that_trains_as_without_it() {
     let all = |brightness, count: usize| Rows::of_images(vec![brightness; count * FEATURES], &vec![0; count]);
     let data = Dataset { train: all(0, 90), test: all(255, 40), ..dataset() };
     let std = Positive::new(1e25).unwrap();
-    let init = Init { weights: Weights::Normal(Normal { std }), ..Init::default() };
+    let init = Init { weights: Weights::Normal(NormalWeights { std }), ..Init::default() };
     let plain = NetworkRun { init, precision: Precision::F32, ..spec() };
     let train = |record, steps| {
         network(&NetworkRun { record, steps, ..plain.clone() }, &data, &mut |_| ControlFlow::Continue(()))
@@ -117,7 +120,7 @@ fn an_evaluation_that_is_not_finite_ends_the_run_that_trains_as_without_it() {
     let evaluate = Some(Evaluate::default());
     let (without, with) = (train(Record::default(), 1), train(Record { evaluate, ..Record::default() }, 20));
     assert_eq!(with.ending, Ending::Diverged { step: 0, layer: "affine2".to_owned() });
-    assert!(with.evaluations.iter().all(|row| row.part == Part::Train));
+    assert!(with.evaluations.iter().all(|row| row.split == Split::Train));
     assert_eq!((with.history, with.parameters_hash), (without.history, without.parameters_hash));
 }
 
@@ -125,7 +128,8 @@ fn an_evaluation_that_is_not_finite_ends_the_run_that_trains_as_without_it() {
 #[test]
 fn weights_that_begin_infinite_are_seen_before_anything_is_recorded() {
     let data = Dataset { train: Rows::of_images(vec![0; 90 * FEATURES], &[1; 90]), ..dataset() };
-    let init = Init { weights: Weights::Normal(Normal { std: Positive::new(1e39).unwrap() }), ..Init::default() };
+    let init =
+        Init { weights: Weights::Normal(NormalWeights { std: Positive::new(1e39).unwrap() }), ..Init::default() };
     let model = Model::read("hidden = [40]");
     let spec = NetworkRun { init, model, precision: Precision::F32, record: loss(LossAt::BeforeUpdate, 1), ..spec() };
     for instructions in Instructions::available() {

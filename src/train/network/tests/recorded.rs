@@ -1,18 +1,20 @@
 //! What is recorded beside losses and evaluations.
 
 use super::*;
-use crate::nn::init::Normal;
+use crate::nn::init::NormalWeights;
 use crate::number::Finite;
-use crate::record::{GradientChecks, HistogramRow, Histograms, LayerRow, Layers, Moment, Moments, Range, Words};
+use crate::record::{
+    GradientChecks, HistogramRow, Histograms, LayerRow, Layers, Range, RecordedStep, RecordedSteps, Words,
+};
 
-fn at(moments: &[Moment]) -> Moments {
-    Moments::try_from(moments.to_vec()).unwrap()
+fn at(recorded_steps: &[RecordedStep]) -> RecordedSteps {
+    RecordedSteps::try_from(recorded_steps.to_vec()).unwrap()
 }
 
 /// Histograms of everything.
 fn histograms() -> Histograms {
-    let moments = at(&[Moment::Start, Moment::After(4), Moment::End]);
-    Histograms { of: Words::all(), at: moments, ..Histograms::default() }
+    let recorded_steps = at(&[RecordedStep::Start, RecordedStep::After(4), RecordedStep::End]);
+    Histograms { of: Words::all(), at: recorded_steps, ..Histograms::default() }
 }
 
 /// Everything that can be recorded.
@@ -22,7 +24,7 @@ pub fn everything() -> Record {
         histograms: Some(histograms()),
         layers: Some(every_step()),
         gradient_checks: Some(GradientChecks {
-            at: at(&[Moment::Start, Moment::After(5), Moment::End]),
+            at: at(&[RecordedStep::Start, RecordedStep::After(5), RecordedStep::End]),
             ..GradientChecks::default()
         }),
         ..loss(LossAt::AfterUpdate, 1)
@@ -99,7 +101,8 @@ fn histograms_count_every_value_once() {
 #[test]
 fn histograms_are_of_the_first_rows_in_a_given_range() {
     let range = Some(Range { low: 0.0, high: 1.0 });
-    let histograms = Histograms { at: at(&[Moment::Start]), rows: Some(count(7)), range, ..Histograms::default() };
+    let histograms =
+        Histograms { at: at(&[RecordedStep::Start]), rows: Some(count(7)), range, ..Histograms::default() };
     let spec = NetworkRun { record: Record { histograms: Some(histograms), ..Record::default() }, ..spec() };
     let rows = outcome(&spec).histograms;
     let data = dataset();
@@ -138,7 +141,7 @@ fn gradients_are_checked_against_slopes() {
     for (model, parameters) in [("", 3), ("", 1000), ("batch_norm = true\ndropout = 0.3", 1000)] {
         let has_norms = !model.is_empty();
         let model = Model::read(&format!("hidden = [8, 6]\nactivation = 'tanh'\n{model}"));
-        let at = at(&[Moment::Start, Moment::After(5)]);
+        let at = at(&[RecordedStep::Start, RecordedStep::After(5)]);
         let checks = GradientChecks { at, parameters: count(parameters), ..GradientChecks::default() };
         let record = Record { gradient_checks: Some(checks), ..Record::default() };
         let rows = outcome(&NetworkRun { regularization, model: model.clone(), record, ..spec() }).gradient_checks;
@@ -176,7 +179,7 @@ fn a_network_can_be_looked_at_without_a_step() {
 #[test]
 fn what_is_not_finite_is_left_out_and_the_run_ends_as_it_would() {
     let std = Positive::new(1e25).unwrap();
-    let init = Init { weights: Weights::Normal(Normal { std }), ..Init::default() };
+    let init = Init { weights: Weights::Normal(NormalWeights { std }), ..Init::default() };
     let plain = NetworkRun { init, precision: Precision::F32, ..spec() };
     let outcome = outcome(&NetworkRun { record: everything(), ..plain });
     assert_eq!(outcome.ending, Ending::Diverged { step: 0, layer: "affine2".to_owned() });

@@ -1,4 +1,4 @@
-//! What a run looks at in single moments: how values are distributed, and whether gradients are slopes.
+//! What a run looks at after single steps: how values are distributed, and whether gradients are slopes.
 
 use std::ops::ControlFlow;
 
@@ -6,7 +6,7 @@ use super::Run;
 use crate::kernel::Element;
 use crate::nn::{Network, NotFinite, Phase};
 use crate::record::Subject;
-use crate::seed::{Purpose, Seed, Stream};
+use crate::seed::{Purpose, RandomStream, Seed};
 use crate::train::measure::HistogramCounts;
 
 impl<R: Element> Run<'_, R> {
@@ -42,7 +42,7 @@ impl<R: Element> Run<'_, R> {
             return;
         }
         // Outputs that are not finite are nothing to count.
-        if histograms.need_range() {
+        if histograms.are_without_range() {
             histograms.forget();
             if self.show(rows, |network, rows| histograms.look_over(network, rows)).is_err() {
                 return;
@@ -120,7 +120,7 @@ impl<R: Element> Run<'_, R> {
 /// What passes for training need that leave no trace: running statistics of their own, and dropout that is the same each time.
 pub(super) struct Rehearsal<R> {
     state: Vec<R>,
-    dropouts: Vec<Stream>,
+    dropouts: Vec<RandomStream>,
 }
 
 impl<R: Element> Rehearsal<R> {

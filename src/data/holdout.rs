@@ -1,4 +1,4 @@
-//! Splits: which of the training rows are set aside for validation, which for a test, and which are left to train on.
+//! The holdout: which of the training rows are set aside for validation, which for a test, and which are left to train on.
 
 use std::sync::Arc;
 
@@ -6,14 +6,14 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
-use super::dataset::{Dataset, View};
+use super::dataset::{Dataset, SplitView};
 use super::normalize::{Normalize, Scaling};
 use super::{Info, counted, there_are};
 use crate::number::{Count, Fraction};
 
 /// What is set aside of the training rows, after limits.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Default)]
-pub struct Split {
+pub struct Holdout {
     /// `validation_rows` or `validation_share`.
     validation: Option<Amount>,
     /// `test_share`.
@@ -31,7 +31,7 @@ enum Amount {
 /// The settings as they are written.
 #[derive(Deserialize, Serialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-pub(super) struct Keys {
+pub(super) struct PreparationKeys {
     /// So many training rows, drawn at random, are not trained on but kept for validation. Default: none.
     validation_rows: Option<Count>,
     /// The same as a share of the training rows: at least 0, below 1. Default: none.
@@ -45,9 +45,9 @@ pub(super) struct Keys {
 
 /// What a run does with its rows before it trains on them.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Default, Deserialize, Serialize, JsonSchema)]
-#[serde(try_from = "Keys", into = "Keys")]
+#[serde(try_from = "PreparationKeys", into = "PreparationKeys")]
 pub struct Preparation {
-    pub split: Split,
+    pub holdout: Holdout,
     pub normalize: Normalize,
 }
 
@@ -58,20 +58,20 @@ pub struct Preparation {
 )]
 pub struct BothGiven;
 
-impl TryFrom<Keys> for Preparation {
+impl TryFrom<PreparationKeys> for Preparation {
     type Error = BothGiven;
 
-    fn try_from(keys: Keys) -> Result<Self, BothGiven> {
+    fn try_from(keys: PreparationKeys) -> Result<Self, BothGiven> {
         let validation = match (keys.validation_rows, keys.validation_share) {
             (Some(_), Some(_)) => return Err(BothGiven),
             (rows, share) => rows.map(Amount::Rows).or(share.map(Amount::Share)),
         };
-        Ok(Self { split: Split { validation, test: keys.test_share }, normalize: keys.normalize })
+        Ok(Self { holdout: Holdout { validation, test: keys.test_share }, normalize: keys.normalize })
     }
 }
 
-impl From<Preparation> for Keys {
-    fn from(Preparation { split: Split { validation, test }, normalize }: Preparation) -> Self {
+impl From<Preparation> for PreparationKeys {
+    fn from(Preparation { holdout: Holdout { validation, test }, normalize }: Preparation) -> Self {
         let (validation_rows, validation_share) = match validation {
             Some(Amount::Rows(rows)) => (Some(rows), None),
             Some(Amount::Share(share)) => (None, Some(share)),
@@ -81,9 +81,9 @@ impl From<Preparation> for Keys {
     }
 }
 
-/// A split that cannot be made.
+/// A holdout that cannot be made.
 #[derive(Debug, Error, PartialEq)]
-pub enum SplitError {
+pub enum HoldoutError {
     #[error(
         "{} nothing to train on: {}", leave(*.validation, *.test), there_are(*.rows, "row")
     )]
@@ -103,7 +103,7 @@ fn leave(validation: u64, test: u64) -> String {
     }
 }
 
-impl SplitError {
+impl HoldoutError {
     /// The key of the `[data]` section that the error is about.
     pub fn key(&self) -> &'static str {
         match self {
@@ -124,7 +124,7 @@ impl SplitError {
     }
 }
 
-impl Split {
+impl Holdout {
     /// The setting that sets the most rows aside, where any does, given how many it is for validation and for the test.
     pub fn key(&self, validation: u64, test: u64) -> Option<&'static str> {
         match (self.validation, self.test) {
@@ -137,18 +137,18 @@ impl Split {
     }
 
     /// Whether rows are set aside for the test.
-    pub(super) fn makes_test_data(&self) -> bool {
+    pub(super) fn has_test_rows(&self) -> bool {
         self.test.is_some()
     }
 
     /// `whole`, of which this much is set aside.
     ///
     /// # Errors
-    /// [`SplitError`]
-    pub(super) fn apply(&self, whole: Info) -> Result<Info, SplitError> {
+    /// [`HoldoutError`]
+    pub(super) fn apply(&self, whole: Info) -> Result<Info, HoldoutError> {
         let rows = whole.train_rows;
         let share = |key, share: Fraction| match (share.get() * rows as f64).round() as u64 {
-            0 if share.get() > 0.0 => Err(SplitError::NoRows { key, rows }),
+            0 if share.get() > 0.0 => Err(HoldoutError::NoRows { key, rows }),
             count => Ok(count),
         };
         let (key, validation) = match self.validation {
@@ -158,11 +158,11 @@ impl Split {
         };
         let test = match self.test {
             None => 0,
-            Some(_) if whole.test_rows > 0 => return Err(SplitError::TestDataIsThere { rows: whole.test_rows }),
+            Some(_) if whole.test_rows > 0 => return Err(HoldoutError::TestDataIsThere { rows: whole.test_rows }),
             Some(of) => share("test_share", of)?,
         };
         if validation.saturating_add(test) >= rows {
-            return Err(SplitError::NothingLeft { key, validation, test, rows });
+            return Err(HoldoutError::NothingLeft { key, validation, test, rows });
         }
         let test_rows = whole.test_rows + test;
         Ok(Info { train_rows: rows - validation - test, validation_rows: validation, test_rows, ..whole })
@@ -200,7 +200,7 @@ impl<'a> Partition<'a> {
     }
 
     /// The rows to train on.
-    pub fn train(&self) -> View<'_> {
+    pub fn train(&self) -> SplitView<'_> {
         match self.order.get(self.validation + self.test..) {
             Some(order) if !self.order.is_empty() => self.shuffled(order),
             _ => self.view(&self.data.train, None),
@@ -208,12 +208,12 @@ impl<'a> Partition<'a> {
     }
 
     /// The rows for validation; none where none are set aside.
-    pub fn validation(&self) -> View<'_> {
+    pub fn validation(&self) -> SplitView<'_> {
         self.shuffled(&self.order[..self.validation])
     }
 
     /// What the inputs are shares of, where all are bytes that nothing scales, and most of those to train on are 0: then they may be
-    /// [gathered as bytes](View::gather_bytes).
+    /// [gathered as bytes](SplitView::gather_bytes).
     pub fn sparse_bytes(&self) -> Option<u8> {
         let others = [self.validation(), self.test()].into_iter().filter(|part| !part.is_empty());
         let full = self.train().bytes().filter(|_| self.train().is_mostly_zero())?;
@@ -221,7 +221,7 @@ impl<'a> Partition<'a> {
     }
 
     /// The rows for the test: the source's own, or those set aside.
-    pub fn test(&self) -> View<'_> {
+    pub fn test(&self) -> SplitView<'_> {
         if self.data.test.is_empty() {
             self.shuffled(&self.order[self.validation..][..self.test])
         } else {
@@ -229,12 +229,12 @@ impl<'a> Partition<'a> {
         }
     }
 
-    fn shuffled<'s>(&'s self, order: &'s [usize]) -> View<'s> {
+    fn shuffled<'s>(&'s self, order: &'s [usize]) -> SplitView<'s> {
         self.view(&self.data.train, Some(order))
     }
 
-    fn view<'s>(&'s self, rows: &'s super::Rows, order: Option<&'s [usize]>) -> View<'s> {
-        View { rows, order, scaling: self.scaling.as_deref() }
+    fn view<'s>(&'s self, rows: &'s super::Rows, order: Option<&'s [usize]>) -> SplitView<'s> {
+        SplitView { rows, order, scaling: self.scaling.as_deref() }
     }
 }
 
@@ -259,8 +259,8 @@ mod tests {
         toml::from_str(settings).unwrap()
     }
 
-    fn split(settings: &str, whole: Info) -> Result<(u64, u64, u64), SplitError> {
-        let info = preparation(settings).split.apply(whole)?;
+    fn holdout(settings: &str, whole: Info) -> Result<(u64, u64, u64), HoldoutError> {
+        let info = preparation(settings).holdout.apply(whole)?;
         Ok((info.train_rows, info.validation_rows, info.test_rows))
     }
 
@@ -272,7 +272,7 @@ mod tests {
         }
     }
 
-    fn inputs(view: View) -> Vec<usize> {
+    fn inputs(view: SplitView) -> Vec<usize> {
         let mut inputs = vec![0.0; view.len()];
         view.gather_inputs(&(0..view.len()).collect::<Vec<_>>(), &mut inputs);
         inputs.into_iter().map(|x| x as usize).collect()
@@ -280,16 +280,16 @@ mod tests {
 
     #[test]
     fn rows_and_shares_come_to_counts() {
-        assert_eq!(split("", info(500, 7)), Ok((500, 0, 7)));
-        assert_eq!(split("validation_rows = 100", info(500, 7)), Ok((400, 100, 7)));
-        assert_eq!(split("validation_share = 0.2", info(500, 7)), Ok((400, 100, 7)));
-        assert_eq!(split("validation_share = 0.2\ntest_share = 0.3", info(501, 0)), Ok((251, 100, 150)));
-        assert_eq!(split("validation_share = 0", info(500, 0)), Ok((500, 0, 0)));
+        assert_eq!(holdout("", info(500, 7)), Ok((500, 0, 7)));
+        assert_eq!(holdout("validation_rows = 100", info(500, 7)), Ok((400, 100, 7)));
+        assert_eq!(holdout("validation_share = 0.2", info(500, 7)), Ok((400, 100, 7)));
+        assert_eq!(holdout("validation_share = 0.2\ntest_share = 0.3", info(501, 0)), Ok((251, 100, 150)));
+        assert_eq!(holdout("validation_share = 0", info(500, 0)), Ok((500, 0, 0)));
     }
 
     #[test]
     fn what_leaves_nothing_to_train_on_is_refused() {
-        let said = |settings, whole| split(settings, whole).unwrap_err().to_string();
+        let said = |settings, whole| holdout(settings, whole).unwrap_err().to_string();
         assert_eq!(
             said("validation_share = 0.999", info(100, 0)),
             "100 validation rows leave nothing to train on: there are 100 rows"
@@ -316,7 +316,7 @@ mod tests {
     #[test]
     fn the_parts_of_a_partition_are_every_row_once() {
         let data = dataset(10, Rows::default());
-        let info = preparation("validation_rows = 3\ntest_share = 0.2").split.apply(info(10, 0)).unwrap();
+        let info = preparation("validation_rows = 3\ntest_share = 0.2").holdout.apply(info(10, 0)).unwrap();
         let seed = Seed::default();
         let partition = Partition::new(&data, &info, Normalize::None, |rows| order(seed, rows));
         let (train, validation, test) = (partition.train(), partition.validation(), partition.test());
@@ -339,7 +339,7 @@ mod tests {
     #[test]
     fn validation_rows_leave_the_test_rows_alone() {
         let data = dataset(5, rows(2));
-        let info = preparation("validation_rows = 2").split.apply(info(5, 2)).unwrap();
+        let info = preparation("validation_rows = 2").holdout.apply(info(5, 2)).unwrap();
         let partition = Partition::new(&data, &info, Normalize::None, |_| vec![4, 3, 2, 1, 0]);
         assert_eq!(inputs(partition.validation()), [4, 3]);
         assert_eq!(inputs(partition.train()), [2, 1, 0]);
