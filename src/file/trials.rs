@@ -72,24 +72,25 @@ impl Draws {
         Self { trials, numbers: Numbers::Listed(numbers.into()), ..self }
     }
 
-    /// The keys of all that the trial of `choice` draws below `node`.
-    pub fn keys_taken(&self, node: &Node, choice: &Choice) -> HashSet<usize> {
-        let mut keys = HashSet::new();
-        let mut below = vec![node];
-        while let Some(node) = below.pop() {
+    /// Whether each trial draws every key, whatever it draws. Some do not if a choice draws from a choice, or brings settings along
+    /// that are drawn themselves.
+    pub fn are_all_drawn(&self, root: &Node) -> bool {
+        /// The keys that every trial draws at and below `node`.
+        fn of(node: &Node) -> HashSet<usize> {
+            let below = node.children().map(of);
             match &node.kind {
-                Kind::Axis(axis) => {
-                    let Form::Trial(draw) = axis.form else {
-                        below.extend(node.children());
-                        continue;
-                    };
-                    keys.insert(draw.key);
-                    below.extend(axis.taken(choice).map(|taken| &axis.alternatives[taken].value));
-                }
-                _ => below.extend(node.children()),
+                Kind::Axis(axis) => match axis.form {
+                    Form::Trial(Draw { distribution: Distribution::Number(_), key }) => HashSet::from([key]),
+                    Form::Trial(Draw { distribution: Distribution::Choice, key }) => {
+                        let in_all = below.reduce(|one, other| &one & &other);
+                        &in_all.unwrap_or_default() | &HashSet::from([key])
+                    }
+                    _ => below.flatten().collect(),
+                },
+                _ => below.flatten().collect(),
             }
         }
-        keys
+        of(root).len() == self.keys.len()
     }
 
     /// The axis of the trials.

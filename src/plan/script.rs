@@ -96,6 +96,9 @@ pub fn with_drawn_trials(experiment: &Experiment, known: &Known) -> Result<Optio
         )
     };
     let [block] = script.as_slice() else { return not_the_same() };
+    if !draws.are_all_drawn(&experiment.tree.root) {
+        return not_the_same();
+    }
     let block = block_draws(block.iter().filter_map(|&cell| cells.get(cell)));
 
     let mut generator = NumpyGenerator::new(seed);
@@ -109,14 +112,6 @@ pub fn with_drawn_trials(experiment: &Experiment, known: &Known) -> Result<Optio
         block.skip(&mut generator);
     }
     let drawn = draws.clone().with_numbers(draws.trials(), numbers);
-    let all_draw_all = (0..drawn.trials() as usize).all(|trial| {
-        let mut choice = experiment.tree.first_choice();
-        drawn.take(trial, &mut choice);
-        drawn.keys_taken(&experiment.tree.root, &choice).len() == drawn.keys().len()
-    });
-    if !all_draw_all {
-        return not_the_same();
-    }
     Ok(Some(Drawn { experiment: experiment.with_draws(drawn), block }))
 }
 
