@@ -403,9 +403,9 @@ mod tests {
 
     #[test]
     fn the_last_step_is_always_recorded_and_counts_agree_with_what_is_due() {
-        let paces = [(1, 1), (7, 3), (3, 7), (100, 300), (128, 1000), (5, 5), (1, 60_000)];
+        let epoch_counters = [(1, 1), (7, 3), (3, 7), (100, 300), (128, 1000), (5, 5), (1, 60_000)];
         let rules = [Every::Epoch, Every::Steps(count(1)), Every::Steps(count(3)), Every::Steps(count(1000))];
-        for (batch_size, rows) in paces {
+        for (batch_size, rows) in epoch_counters {
             for every in rules {
                 for steps in 1..60 {
                     let epoch_counter = EpochCounter { batch_size, rows };

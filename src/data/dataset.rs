@@ -44,7 +44,7 @@ impl Task {
     }
 }
 
-/// A part of the data as one run sees it: some of the shared rows, in an order of its own, perhaps scaled.
+/// A split of the data as one run sees it: some of the shared rows, in an order of its own, perhaps scaled.
 #[derive(Debug, Clone, Copy)]
 pub struct SplitView<'a> {
     pub(super) rows: &'a Rows,
@@ -59,17 +59,17 @@ impl<'a> SplitView<'a> {
         Self { rows, order: None, scaling: None }
     }
 
-    /// How many rows the part has.
+    /// How many rows the split has.
     pub fn len(&self) -> usize {
         self.order.map_or_else(|| self.rows.len(), <[usize]>::len)
     }
 
-    /// Whether the part has no rows.
+    /// Whether the split has no rows.
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
 
-    /// Copies the inputs of `rows`, places in this part, in this order: `inputs: [rows, features]`. Nothing is allocated.
+    /// Copies the inputs of `rows`, places in this split, in this order: `inputs: [rows, features]`. Nothing is allocated.
     ///
     /// # Panics
     /// Where a row is not there, or `inputs` has no room for all.
@@ -151,7 +151,7 @@ impl<'a> SplitView<'a> {
         self.copy(rows, all, *targets, values, R::from_f64);
     }
 
-    /// Where the row at `place` of this part stands in the shared rows.
+    /// Where the row at `place` of this split stands in the shared rows.
     #[inline]
     fn place(&self, place: usize) -> usize {
         self.order.map_or(place, |order| order[place])
@@ -188,11 +188,11 @@ mod tests {
     fn a_part_is_some_of_the_rows_in_its_own_order() {
         let targets = Targets::Values { values: vec![0.5, -0.5, 1.5, -1.5, 2.5, -2.5], targets: 2 };
         let rows = Rows { inputs: Inputs::Numbers(vec![10.0, 20.0, 30.0]), targets };
-        let part = SplitView { order: Some(&[2, 0]), ..SplitView::of(&rows) };
-        assert_eq!((part.len(), rows.len()), (2, 3));
+        let split = SplitView { order: Some(&[2, 0]), ..SplitView::of(&rows) };
+        assert_eq!((split.len(), rows.len()), (2, 3));
         let (mut inputs, mut values) = ([0.0_f32; 3], [0.0_f64; 6]);
-        part.gather_inputs(&[0, 1, 0], &mut inputs);
-        part.gather_values(&[0, 1, 0], &mut values);
+        split.gather_inputs(&[0, 1, 0], &mut inputs);
+        split.gather_values(&[0, 1, 0], &mut values);
         assert_eq!(inputs, [30.0, 10.0, 30.0]);
         assert_eq!(values, [2.5, -2.5, 0.5, -0.5, 2.5, -2.5]);
     }
@@ -201,11 +201,11 @@ mod tests {
     fn bytes_are_gathered_as_they_are() {
         let rows = Rows::of_images(vec![0, 255, 51, 0, 0, 2], &[7, 8, 9]);
         let mut bytes = [9; 4];
-        let part = SplitView { order: Some(&[2, 0]), ..SplitView::of(&rows) };
-        part.gather_bytes(&[1, 0], &mut bytes);
+        let split = SplitView { order: Some(&[2, 0]), ..SplitView::of(&rows) };
+        split.gather_bytes(&[1, 0], &mut bytes);
         assert_eq!(bytes, [0, 255, 0, 2]);
-        assert_eq!(part.bytes(), Some(255));
-        assert!(!part.is_mostly_zero(), "half of them are not");
+        assert_eq!(split.bytes(), Some(255));
+        assert!(!split.is_mostly_zero(), "half of them are not");
         let rows = Rows { inputs: Inputs::Numbers(vec![0.0, 0.0, 1.0]), ..rows };
         assert_eq!(SplitView::of(&rows).bytes(), None);
         assert!(SplitView::of(&rows).is_mostly_zero());

@@ -215,9 +215,9 @@ impl<'a> Partition<'a> {
     /// What the inputs are shares of, where all are bytes that nothing scales, and most of those to train on are 0: then they may be
     /// [gathered as bytes](SplitView::gather_bytes).
     pub fn sparse_bytes(&self) -> Option<u8> {
-        let others = [self.validation(), self.test()].into_iter().filter(|part| !part.is_empty());
+        let others = [self.validation(), self.test()].into_iter().filter(|split| !split.is_empty());
         let full = self.train().bytes().filter(|_| self.train().is_mostly_zero())?;
-        others.map(|part| part.bytes()).all(|other| other == Some(full)).then_some(full)
+        others.map(|split| split.bytes()).all(|other| other == Some(full)).then_some(full)
     }
 
     /// The rows for the test: the source's own, or those set aside.
@@ -314,7 +314,7 @@ mod tests {
     }
 
     #[test]
-    fn the_parts_of_a_partition_are_every_row_once() {
+    fn the_splits_of_a_partition_are_every_row_once() {
         let data = dataset(10, Rows::default());
         let info = preparation("validation_rows = 3\ntest_share = 0.2").holdout.apply(info(10, 0)).unwrap();
         let seed = Seed::default();

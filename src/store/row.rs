@@ -87,7 +87,7 @@ pub struct Summary {
     /// The smallest recorded loss, and the first step that has it.
     pub best_loss: Option<f64>,
     pub best_step: Option<u64>,
-    /// From the last evaluation of each part of the data.
+    /// From the last evaluation on each split of the data.
     pub final_train_loss: Option<f64>,
     pub train_accuracy: Option<f64>,
     pub train_rmse: Option<f64>,

@@ -27,7 +27,7 @@ pub enum Table {
     Runs,
     /// A row per recorded step.
     History,
-    /// A row per evaluation of a part of the data.
+    /// A row per evaluation on a split of the data.
     Evaluations,
     /// A row per number about a layer.
     Layers,
