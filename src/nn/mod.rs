@@ -34,7 +34,7 @@ pub enum LayerSpec {
 
 impl LayerSpec {
     /// The first part of the layer's name; the second one counts the layers of its kind: `affine1`, `batch_norm1`, `relu1`.
-    fn name(self) -> String {
+    pub fn name(self) -> String {
         match self {
             Self::Affine { .. } => "affine".to_owned(),
             Self::BatchNorm => "batch_norm".to_owned(),
