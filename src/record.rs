@@ -21,7 +21,7 @@ use serde::{Deserialize, Serialize, Serializer};
 
 pub use self::gradient_checks::GradientChecks;
 pub use self::histograms::{Bins, Histograms, Range, Subject};
-pub use self::layers::{LayerMetric, Layers};
+pub use self::layers::{LayerMetric, LayerMetrics};
 pub use self::recorded_steps::{RecordedStep, RecordedSteps};
 pub use self::rows::{GradientCheckRow, HistogramRow, LayerRow};
 pub use self::words::{Word, Words};
@@ -42,7 +42,7 @@ pub struct Record {
     /// How values are distributed: `{ of = ["activations"], at = ["start", 100, "end"] }`. Default: none.
     pub histograms: Option<Histograms>,
     /// Norms, update-to-weight ratios and dead units of layers: `{ every = 10 }`. Default: none.
-    pub layers: Option<Layers>,
+    pub layers: Option<LayerMetrics>,
     /// Gradients against central differences: `{ at = ["start"] }`. Default: none.
     pub gradient_checks: Option<GradientChecks>,
 }
@@ -198,7 +198,8 @@ impl Record {
 
     /// How many numbers about layers a run of `steps` steps writes down, of a network with so many affine and ReLU layers.
     pub fn layer_rows(&self, steps: u64, epoch_counter: EpochCounter, affine: u64, relu: u64) -> u64 {
-        let rows = |layers: &Layers| layers.every.count(steps, epoch_counter).saturating_mul(layers.rows(affine, relu));
+        let rows =
+            |layers: &LayerMetrics| layers.every.count(steps, epoch_counter).saturating_mul(layers.rows(affine, relu));
         self.layers.as_ref().map_or(0, rows)
     }
 

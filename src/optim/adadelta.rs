@@ -3,7 +3,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{Rule, in_range};
+use super::{UpdateRule, in_range};
 use crate::number::{Fraction, Positive};
 use crate::real::Real;
 
@@ -32,7 +32,7 @@ impl Default for AdaDelta {
     }
 }
 
-impl Rule for AdaDelta {
+impl UpdateRule for AdaDelta {
     // The rule has a length of its own, which η multiplies (Zeiler 2012 has none).
     const USUAL_LR: [f64; 2] = [1e-3, 10.0];
 

@@ -3,7 +3,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{Rule, in_range};
+use super::{UpdateRule, in_range};
 use crate::number::Positive;
 use crate::real::Real;
 
@@ -29,7 +29,7 @@ impl Default for AdaGrad {
     }
 }
 
-impl Rule for AdaGrad {
+impl UpdateRule for AdaGrad {
     // The first step is η, and later ones are shorter.
     const USUAL_LR: [f64; 2] = [1e-5, 1.0];
 

@@ -3,7 +3,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{Rule, in_range};
+use super::{UpdateRule, in_range};
 use crate::number::{Fraction, Positive};
 use crate::real::{Real, power};
 
@@ -38,7 +38,7 @@ impl Default for Adam {
     }
 }
 
-impl Rule for Adam {
+impl UpdateRule for Adam {
     // A parameter moves by about η in a step (Kingma & Ba 2015, section 2.1), and weights are of the size √(2 / inputs).
     const USUAL_LR: [f64; 2] = [1e-6, 0.1];
 

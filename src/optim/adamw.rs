@@ -3,7 +3,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{Adam, Rule, in_range};
+use super::{Adam, UpdateRule, in_range};
 use crate::number::{Fraction, NonNegative, Positive};
 use crate::real::{Real, power};
 
@@ -47,7 +47,7 @@ impl Default for AdamW {
     }
 }
 
-impl Rule for AdamW {
+impl UpdateRule for AdamW {
     const USUAL_LR: [f64; 2] = Adam::USUAL_LR;
 
     fn decoupled_weight_decay(&self) -> f64 {

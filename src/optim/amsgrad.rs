@@ -3,7 +3,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{Adam, Rule, in_range};
+use super::{Adam, UpdateRule, in_range};
 use crate::number::{Fraction, Positive};
 use crate::real::{Real, power};
 
@@ -36,7 +36,7 @@ impl Default for AmsGrad {
     }
 }
 
-impl Rule for AmsGrad {
+impl UpdateRule for AmsGrad {
     const USUAL_LR: [f64; 2] = Adam::USUAL_LR;
 
     /// The running mean m of gradients, the running mean v of their squares, then the largest u that v has been.

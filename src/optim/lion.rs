@@ -3,7 +3,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{Rule, in_range};
+use super::{UpdateRule, in_range};
 use crate::number::{Fraction, NonNegative, Positive};
 use crate::real::{Real, sign};
 
@@ -39,7 +39,7 @@ impl Default for Lion {
     }
 }
 
-impl Rule for Lion {
+impl UpdateRule for Lion {
     // Every step is η long; 3 to 10 times smaller than Adam's (Chen et al. 2023, section 5).
     const USUAL_LR: [f64; 2] = [1e-7, 0.01];
 

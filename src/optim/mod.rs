@@ -103,7 +103,7 @@ algorithms! { $
 
 /// A rule that turns gradients into new parameters. An optimizer's hyperparameter struct *is* its rule: its fields, of which `lr` is
 /// the learning rate η that the file gives, are the keys of the file and the settings of a run.
-pub trait Rule: Send + Sync {
+pub trait UpdateRule: Send + Sync {
     /// Between which learning rates the optimizer learns small networks on data of ordinary size.
     const USUAL_LR: [f64; 2];
 
@@ -153,7 +153,7 @@ impl Optimizer {
 
     /// Between which learning rates the optimizer learns small networks on data of ordinary size.
     pub fn usual_lr(&self) -> [f64; 2] {
-        fn of<R: Rule>(_: &R) -> [f64; 2] {
+        fn of<R: UpdateRule>(_: &R) -> [f64; 2] {
             R::USUAL_LR
         }
         with_rule!(&self.algorithm, rule => of(rule))

@@ -3,7 +3,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{Rule, Sgd, in_range};
+use super::{Sgd, UpdateRule, in_range};
 use crate::number::{Fraction, Positive};
 use crate::real::Real;
 
@@ -31,7 +31,7 @@ impl Default for Momentum {
     }
 }
 
-impl Rule for Momentum {
+impl UpdateRule for Momentum {
     const USUAL_LR: [f64; 2] = Sgd::USUAL_LR;
 
     /// The velocity v.

@@ -3,7 +3,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{Adam, Rule, in_range};
+use super::{Adam, UpdateRule, in_range};
 use crate::number::{Fraction, Positive};
 use crate::real::{Real, exp, power};
 
@@ -60,7 +60,7 @@ impl Default for NAdam {
     }
 }
 
-impl Rule for NAdam {
+impl UpdateRule for NAdam {
     const USUAL_LR: [f64; 2] = Adam::USUAL_LR;
 
     /// The running mean m of gradients, then the running mean v of their squares.

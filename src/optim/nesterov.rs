@@ -3,7 +3,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{Rule, Sgd, in_range};
+use super::{Sgd, UpdateRule, in_range};
 use crate::number::{Fraction, Positive};
 use crate::real::Real;
 
@@ -48,7 +48,7 @@ impl Default for Nesterov {
     }
 }
 
-impl Rule for Nesterov {
+impl UpdateRule for Nesterov {
     const USUAL_LR: [f64; 2] = Sgd::USUAL_LR;
 
     /// The velocity v.

@@ -3,7 +3,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{Adam, Rule, in_range};
+use super::{Adam, UpdateRule, in_range};
 use crate::number::{Fraction, Positive};
 use crate::real::Real;
 
@@ -31,7 +31,7 @@ impl Default for RmsProp {
     }
 }
 
-impl Rule for RmsProp {
+impl UpdateRule for RmsProp {
     const USUAL_LR: [f64; 2] = Adam::USUAL_LR;
 
     /// The running mean h of squared gradients.

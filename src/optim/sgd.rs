@@ -3,7 +3,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{Rule, in_range};
+use super::{UpdateRule, in_range};
 use crate::number::Positive;
 use crate::real::Real;
 
@@ -26,7 +26,7 @@ impl Default for Sgd {
     }
 }
 
-impl Rule for Sgd {
+impl UpdateRule for Sgd {
     // Bengio 2012, "Practical recommendations for gradient-based training of deep architectures", section 3.1.1.
     const USUAL_LR: [f64; 2] = [1e-6, 1.0];
 

@@ -10,7 +10,7 @@ use crate::settings::Settings;
 /// Writes down numbers about layers: `{ what = ["weight-norm", "update-ratio"], every = 10 }`.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
-pub struct Layers {
+pub struct LayerMetrics {
     /// Which numbers. Default: all.
     pub what: Words<LayerMetric>,
     /// How often, as for evaluations: `"epoch"` (the default) or a number of steps.
@@ -44,13 +44,13 @@ impl Word for LayerMetric {
     }
 }
 
-impl Default for Layers {
+impl Default for LayerMetrics {
     fn default() -> Self {
         Self { what: Words::all(), every: Every::default() }
     }
 }
 
-impl Layers {
+impl LayerMetrics {
     /// How many rows one step gives, for a network with so many affine and ReLU layers.
     pub fn rows(&self, affine: u64, relu: u64) -> u64 {
         self.what.get().iter().map(|metric| if *metric == LayerMetric::DeadShare { relu } else { affine }).sum()
@@ -69,11 +69,11 @@ mod tests {
 
     #[test]
     fn layers_say_what_they_accept() {
-        let read = |json| serde_json::from_str::<Layers>(json);
-        assert_eq!(read("{}").unwrap(), Layers::default());
+        let read = |json| serde_json::from_str::<LayerMetrics>(json);
+        assert_eq!(read("{}").unwrap(), LayerMetrics::default());
         let some = read(r#"{"what": ["dead-share", "weight-norm"]}"#).unwrap();
         assert!(some.what.has(LayerMetric::DeadShare) && !some.what.has(LayerMetric::UpdateRatio));
-        assert_eq!((some.rows(3, 2), Layers::default().rows(3, 2)), (5, 11));
+        assert_eq!((some.rows(3, 2), LayerMetrics::default().rows(3, 2)), (5, 11));
         let error = |json| read(json).unwrap_err().to_string();
         assert!(error(r#"{"what": []}"#).starts_with("at least one is needed of \"weight-norm\","));
         assert!(error(r#"{"what": ["norm"]}"#).starts_with("unknown variant `norm`, expected one of"));

@@ -4,7 +4,7 @@ use super::*;
 use crate::nn::init::NormalWeights;
 use crate::number::Finite;
 use crate::record::{
-    GradientChecks, HistogramRow, Histograms, LayerRow, Layers, Range, RecordedStep, RecordedSteps, Words,
+    GradientChecks, HistogramRow, Histograms, LayerMetrics, LayerRow, Range, RecordedStep, RecordedSteps, Words,
 };
 
 fn at(recorded_steps: &[RecordedStep]) -> RecordedSteps {
@@ -31,8 +31,10 @@ pub fn everything() -> Record {
     }
 }
 
-fn every_step() -> Layers {
-    serde_json::from_str::<Layers>("{}").map(|layers| Layers { every: Every::Steps(count(1)), ..layers }).unwrap()
+fn every_step() -> LayerMetrics {
+    serde_json::from_str::<LayerMetrics>("{}")
+        .map(|layers| LayerMetrics { every: Every::Steps(count(1)), ..layers })
+        .unwrap()
 }
 
 fn numbers<'a>(outcome: &'a Outcome, layer: &'a str, what: &'a str) -> impl Iterator<Item = (u64, f64)> + 'a {
