@@ -5,8 +5,8 @@ use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_m
 use ndarray::linalg::general_mat_mul;
 use paribus::kernel::{self, Element, Instructions, MatrixValues, Nonzeros, matrix};
 
-/// What is multiplied in a step: name, whether `a` and `b` are transposed, [m, k, n], and how many of a hundred elements of `a` are not
-/// zero: pixels of MNIST, and what ReLU leaves.
+/// What is multiplied in a step: name, whether `a` and `b` are transposed, [m, k, n], and how many of a hundred
+/// elements of `a` are not zero: pixels of MNIST, and what ReLU leaves.
 const PRODUCTS: [(&str, bool, bool, [usize; 3], u64); 5] = [
     ("first layer, y = xW", false, false, [128, 784, 100], 19),
     ("first layer, dW = xᵀdy", true, false, [784, 128, 100], 19),

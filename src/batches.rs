@@ -12,13 +12,13 @@ pub enum Sampling {
     /// Every row of every batch is drawn from all rows, as in the book: a row may be met twice in a batch.
     #[default]
     WithReplacement,
-    /// The rows in a new random order each epoch, as PyTorch's `DataLoader(shuffle=True)`. All batches are full: an epoch's
-    /// last one takes what it lacks from the next epoch's order.
+    /// The rows in a new random order each epoch, as PyTorch's `DataLoader(shuffle=True)`. All batches are full: an
+    /// epoch's last one takes what it lacks from the next epoch's order.
     Shuffle,
 }
 
-/// The batches of a run: the same for every run with its seed, and, with replacement, the beginning of those of a run with larger
-/// batches.
+/// The batches of a run: the same for every run with its seed, and, with replacement, the beginning of those of a run
+/// with larger batches.
 #[derive(Debug, Clone)]
 pub struct Batches {
     sampling: Sampling,
@@ -43,11 +43,11 @@ impl Batches {
         Self { sampling, stream: seed.stream(Purpose::Batch), rows: rows as u64, order, epoch: None }
     }
 
-    /// Fills `batch` with the rows of the batch of `step`. Steps may be asked for in any order, batches are all as long as the
-    /// first.
+    /// Fills `batch` with the rows of the batch of `step`. Steps may be asked for in any order, batches are all as long
+    /// as the first.
     ///
-    /// With replacement they are drawn from the stream's position `step`. Shuffled, they are the places
-    /// [step · batch, (step + 1) · batch) of the sequence of all epochs' orders, of which epoch e's is drawn from position e.
+    /// With replacement they are drawn from the stream's position `step`. Shuffled, they are the places [step · batch,
+    /// (step + 1) · batch) of the sequence of all epochs' orders, of which epoch e's is drawn from position e.
     pub fn draw(&mut self, step: u64, batch: &mut [usize]) {
         match self.sampling {
             Sampling::WithReplacement => {

@@ -55,13 +55,13 @@ use variants::Variants;
 #[derive(Debug, Clone, PartialEq, Deserialize, Serialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct File {
-    /// Names the experiment and its folder in results/. Letters, digits, `.`, `_` and `-`, at most 64, the first one a letter
-    /// or digit. Default: the file's name without `.toml`.
+    /// Names the experiment and its folder in results/. Letters, digits, `.`, `_` and `-`, at most 64, the first one a
+    /// letter or digit. Default: the file's name without `.toml`.
     pub name: Option<Name>,
     /// What the experiment is about, for people.
     pub description: Option<String>,
-    /// The files that this one is laid over: a path from this file's folder, or a list of paths. A file under a choice is laid
-    /// over them already, and shows none.
+    /// The files that this one is laid over: a path from this file's folder, or a list of paths. A file under a choice
+    /// is laid over them already, and shows none.
     #[serde(skip_serializing)]
     #[schemars(schema_with = "extends::schema")]
     pub extends: Option<serde::de::IgnoredAny>,
@@ -82,8 +82,8 @@ pub struct File {
     pub function: Option<Function>,
     pub init: Option<Init>,
     pub regularization: Option<Regularization>,
-    /// What moves the parameters: a table `[optimizer.NAME]` for each optimizer, beside which keys stand that all of them share; a
-    /// name or a list of names; or one optimizer, with its `kind` in `[optimizer]`. Several are an axis.
+    /// What moves the parameters: a table `[optimizer.NAME]` for each optimizer, beside which keys stand that all of
+    /// them share; a name or a list of names; or one optimizer, with its `kind` in `[optimizer]`. Several are an axis.
     pub optimizer: Optimizer,
     pub train: train::TrainSection,
     pub record: Option<Record>,
@@ -188,8 +188,8 @@ impl<'de> Deserialize<'de> for Seeds {
     }
 }
 
-/// A file that has been read: its axes are found, and what is wrong with its values. A [`Plan`](crate::plan::Plan) exists only of
-/// a file with no mistakes at all.
+/// A file that has been read: its axes are found, and what is wrong with its values. A [`Plan`](crate::plan::Plan)
+/// exists only of a file with no mistakes at all.
 #[derive(Debug, Clone)]
 pub struct Experiment {
     pub sources: Sources,
@@ -201,11 +201,11 @@ pub struct Experiment {
     pub sweep: Sweep,
     /// Warnings that the file silences.
     pub allow_warnings: Vec<Lint>,
-    /// The text as it stands in the file; of a file that extends others, or with something set in it, one that says the same as
-    /// all parts together.
+    /// The text as it stands in the file; of a file that extends others, or with something set in it, one that says the
+    /// same as all parts together.
     pub text: String,
-    /// What tells it from the experiment that the file alone describes, where `--set` changed something but the name: six
-    /// hexadecimal digits.
+    /// What tells it from the experiment that the file alone describes, where `--set` changed something but the name:
+    /// six hexadecimal digits.
     pub mark: Option<String>,
     /// Relative paths in the file start here.
     pub folder: PathBuf,
@@ -348,8 +348,8 @@ impl Experiment {
         Self { draws: Some(draws), ..self.clone() }
     }
 
-    /// The file under its first choice. Where a section lacks what was left out of it, the least that it can say stands in, so
-    /// that the other sections are read all the same.
+    /// The file under its first choice. Where a section lacks what was left out of it, the least that it can say stands
+    /// in, so that the other sections are read all the same.
     fn first_file(&mut self) -> Result<File, Vec<Problem>> {
         for _ in needed() {
             let fault = match deserialize(&self.tree.root, &self.tree.first_choice(), &self.dropped) {
@@ -381,7 +381,8 @@ impl Experiment {
         Mistakes { sources: self.sources, problems }
     }
 
-    /// Whether `node` or something below it was rejected, and reads as if it were not there, or stands in another place.
+    /// Whether `node` or something below it was rejected, and reads as if it were not there, or stands in another
+    /// place.
     pub fn lacks(&self, node: &Node) -> bool {
         let is_missed = |node: &Node| self.dropped.contains(&node.id) || self.incomplete.contains(&node.id);
         node.walk().any(|place| is_missed(place.node))
@@ -454,7 +455,8 @@ fn needed() -> impl Iterator<Item = (&'static str, &'static str)> {
     sections::KEYS.iter().filter_map(|key| Some((key.name, key.least?)))
 }
 
-/// Reports the sections that are missing, and puts the least in their places, so that everything else is read all the same.
+/// Reports the sections that are missing, and puts the least in their places, so that everything else is read all the
+/// same.
 fn add_missing_sections(sources: &mut Sources, tree: &mut Tree, variants: &Variants) -> Vec<Problem> {
     let is_missing = |(section, _): &(&str, &str)| {
         let belongs_to_network = sections::key(section).is_some_and(|key| key.belongs_to_network);

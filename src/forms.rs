@@ -1,7 +1,7 @@
 //! Values that the experiment file writes in more than one way: `dropout = 0.2` and `dropout = { ratio = 0.2 }`.
 
-/// Reads a type from the forms that are listed, each with the function that makes the type of it; the text says what is expected, for
-/// a value of any other form. Behind the type stand the words that it knows, where it is an enum.
+/// Reads a type from the forms that are listed, each with the function that makes the type of it; the text says what is
+/// expected, for a value of any other form. Behind the type stand the words that it knows, where it is an enum.
 ///
 /// | form | what the function takes |
 /// |---|---|

@@ -1,4 +1,5 @@
-//! Functions of two numbers for an optimizer to descend: the `[function]` section, which stands in the place of data and network.
+//! Functions of two numbers for an optimizer to descend: the `[function]` section, which stands in the place of data
+//! and network.
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -31,13 +32,14 @@ pub struct Start {
 pub enum Surface {
     /// a x² + b y².
     Quadratic(Quadratic),
-    /// (a − x)² + b (y − x²)²: a long curved valley, with its minimum 0 at (a, a²) (Rosenbrock 1960, "An automatic method for finding
-    /// the greatest or least value of a function").
+    /// (a − x)² + b (y − x²)²: a long curved valley, with its minimum 0 at (a, a²) (Rosenbrock 1960, "An automatic
+    /// method for finding the greatest or least value of a function").
     Rosenbrock(Rosenbrock),
-    /// (1.5 − x + xy)² + (2.25 − x + xy²)² + (2.625 − x + xy³)²: flat, with steep corners; its minimum 0 is at (3, 0.5) (Beale 1958,
-    /// "On an iterative method for finding a local minimum of a function of more than one variable").
+    /// (1.5 − x + xy)² + (2.25 − x + xy²)² + (2.625 − x + xy³)²: flat, with steep corners; its minimum 0 is at (3, 0.5)
+    /// (Beale 1958, "On an iterative method for finding a local minimum of a function of more than one variable").
     Beale,
-    /// (x² + y − 11)² + (x + y² − 7)²: four minima of 0, one of them at (3, 2) (Himmelblau 1972, "Applied nonlinear programming").
+    /// (x² + y − 11)² + (x + y² − 7)²: four minima of 0, one of them at (3, 2) (Himmelblau 1972, "Applied nonlinear
+    /// programming").
     Himmelblau,
 }
 

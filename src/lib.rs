@@ -1,11 +1,12 @@
 //! paribus, *ceteris paribus*: all other things equal.
 //!
-//! One TOML file becomes many small neural-network trainings that differ only in what the file says should differ; they run in
-//! parallel with fixed seeds, and what happened is written to Parquet.
+//! One TOML file becomes many small neural-network trainings that differ only in what the file says should differ; they
+//! run in parallel with fixed seeds, and what happened is written to Parquet.
 //!
 //! # The map
 //!
-//! Data flows one way: text → tree → plan → runs → steps → rows → Parquet. Each module imports only from those above it.
+//! Data flows one way: text → tree → plan → runs → steps → rows → Parquet. Each module imports only from those above
+//! it.
 //!
 //! | module | what it is |
 //! |---|---|
@@ -38,9 +39,9 @@
 //! # Invariants
 //!
 //! - `nn`, `optim` and `train` do no I/O; `store` takes ids and rows, never plans.
-//! - A run's recorded values are the same bits whatever the number of threads, their order, or what was there before. Random
-//!   numbers are keyed by (seed, purpose, position), never by the run; a NumPy script, which draws all from one stream, is the one
-//!   exception ([`random`]).
+//! - A run's recorded values are the same bits whatever the number of threads, their order, or what was there before.
+//!   Random numbers are keyed by (seed, purpose, position), never by the run; a NumPy script, which draws all from one
+//!   stream, is the one exception ([`random`]).
 //! - A run is committed when its row in `runs/` is; nothing that is committed is lost, and no id is ever there twice.
 //! - Each module owns its part of the file's format (a serde type) beside what that part does.
 //! - An optimizer, a layer, a data source or a subcommand is a file of its own, and a few lines in the few others that

@@ -1,10 +1,11 @@
-//! Where a run's random numbers come from: streams of its own, or the one stream of a script that draws them with NumPy.
+//! Where a run's random numbers come from: streams of its own, or the one stream of a script that draws them with
+//! NumPy.
 //!
-//! By default every purpose has a stream keyed by the run's seed ([`crate::seed`]), so that nothing that one run draws changes
-//! what another one does. A script that calls `numpy.random.seed` once and then draws everything in the order in which it
-//! needs it works the other way round: what a network is given depends on everything that was drawn before, also for other
-//! networks. `rng = "numpy"` reproduces that. A run then carries its [`Script`]: what the rest of the script draws before and between
-//! its own draws. It draws that, too, and throws it away, so it still trains alone.
+//! By default every purpose has a stream keyed by the run's seed ([`crate::seed`]), so that nothing that one run draws
+//! changes what another one does. A script that calls `numpy.random.seed` once and then draws everything in the order
+//! in which it needs it works the other way round: what a network is given depends on everything that was drawn before,
+//! also for other networks. `rng = "numpy"` reproduces that. A run then carries its [`Script`]: what the rest of the
+//! script draws before and between its own draws. It draws that, too, and throws it away, so it still trains alone.
 
 mod script;
 
@@ -15,7 +16,8 @@ pub use self::script::{Earlier, Script, ScriptDraws};
 use crate::batches::{Batches, Sampling};
 use crate::seed::{self, Purpose, RandomStream, Seed, numpy};
 
-/// The key `rng`: `"paribus"` (the default), `"numpy"`, or `{ kind = "numpy", group = ["optimizer"], chain = ["weights"] }`.
+/// The key `rng`: `"paribus"` (the default), `"numpy"`, or `{ kind = "numpy", group = ["optimizer"], chain =
+/// ["weights"] }`.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Rng {
@@ -30,18 +32,18 @@ pub enum Rng {
 #[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Arrangement {
-    /// Axes whose values are trained side by side, in the order in which the file lists them: all networks draw their weights, then
-    /// all are trained on the same batches, each of which is drawn once. Default: none.
+    /// Axes whose values are trained side by side, in the order in which the file lists them: all networks draw their
+    /// weights, then all are trained on the same batches, each of which is drawn once. Default: none.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub group: Vec<String>,
-    /// Axes whose values are trained one after the other: the next one goes on where the one before it ended. With `"trial"`, a
-    /// trial's values are drawn in between. Default: none.
+    /// Axes whose values are trained one after the other: the next one goes on where the one before it ended. With
+    /// `"trial"`, a trial's values are drawn in between. Default: none.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub chain: Vec<String>,
 }
 
-/// A run's random numbers. What is asked for has to be asked for in this order: the order of the rows, if it is needed; weights; then
-/// for each step the batch, then uniforms for dropout.
+/// A run's random numbers. What is asked for has to be asked for in this order: the order of the rows, if it is needed;
+/// weights; then for each step the batch, then uniforms for dropout.
 #[derive(Debug, Clone)]
 pub struct Random<'a>(RandomSource<'a>);
 
@@ -104,8 +106,8 @@ impl<'a> Random<'a> {
         }
     }
 
-    /// Draws what comes after the run's own weights, and gets ready to draw from `rows` training rows and for so many layers of
-    /// dropout.
+    /// Draws what comes after the run's own weights, and gets ready to draw from `rows` training rows and for so many
+    /// layers of dropout.
     pub fn after_weights(&mut self, sampling: Sampling, rows: usize, dropout_layers: u32) {
         match &mut self.0 {
             RandomSource::Keyed { seed, batches, masks } => {
@@ -165,7 +167,8 @@ impl WeightGenerator<'_> {
         }
     }
 
-    /// A uniform number in [−bound, bound). In a script it is computed as NumPy's `uniform` does, which rounds elsewhere.
+    /// A uniform number in [−bound, bound). In a script it is computed as NumPy's `uniform` does, which rounds
+    /// elsewhere.
     pub fn within(&mut self, bound: f64) -> f64 {
         match self {
             Self::Keyed(generator) => (2.0 * generator.uniform() - 1.0) * bound,

@@ -3,8 +3,8 @@
 //! The standard library's `exp`, `ln`, `tanh` and `powf` call the platform's C library and differ between platforms;
 //! they are used nowhere in this crate. What stands here instead is additions, multiplications, divisions and bit
 //! patterns, whose results IEEE 754 fixes, without fused operations, tables or branches: a loop over a slice compiles
-//! to vector code. What is called less often, [`power`], [`exp10`], [`log10`] and [`cos_pi`], is slower and exact but for
-//! one rounding.
+//! to vector code. What is called less often, [`power`], [`exp10`], [`log10`] and [`cos_pi`], is slower and exact but
+//! for one rounding.
 //!
 //! Errors are in units in the last place of an `f64` (ulp), the largest of a million points spread over the range
 //! named, against 150-bit arithmetic. An `f32` goes through `f64` and is rounded once.
@@ -228,7 +228,8 @@ pub fn tanh(x: f64) -> f64 {
 
 /// e^x − 1. At most 1.57 ulp off over the whole range; ±0 at ±0.
 ///
-/// With k and r as in [`exp`], it is 2^k ((1 − 2^−k) + (e^r − 1)), where both parts of the sum are known to their last digit.
+/// With k and r as in [`exp`], it is 2^k ((1 − 2^−k) + (e^r − 1)), where both parts of the sum are known to their last
+/// digit.
 #[inline(always)]
 pub fn exp_m1(x: f64) -> f64 {
     let x = if x > 710.0 { 710.0 } else { x };
@@ -256,11 +257,12 @@ pub fn ln_1p(x: f64) -> f64 {
     y.copysign(x)
 }
 
-/// Φ(x), the integral of the standard normal density up to x. At most 7.3 ulp off, far out in the lower tail too; exactly ½ at 0.
+/// Φ(x), the integral of the standard normal density up to x. At most 7.3 ulp off, far out in the lower tail too;
+/// exactly ½ at 0.
 ///
-/// With a = |x|, Φ(−a) e^(a²/2) is approximated by a quotient of polynomials of degrees 10 and 11, within 2^−53 of it for all a.
-/// It was found by interpolation at the Chebyshev points of (a − 4) / (a + 4), in 200-bit arithmetic. All coefficients are
-/// positive, so nothing is lost in the sums.
+/// With a = |x|, Φ(−a) e^(a²/2) is approximated by a quotient of polynomials of degrees 10 and 11, within 2^−53 of it
+/// for all a. It was found by interpolation at the Chebyshev points of (a − 4) / (a + 4), in 200-bit arithmetic. All
+/// coefficients are positive, so nothing is lost in the sums.
 #[inline(always)]
 pub fn normal_cdf(x: f64) -> f64 {
     let a = x.abs();

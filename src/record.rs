@@ -2,9 +2,9 @@
 //!
 //! `step` is the 0-based number of the update just made.
 //!
-//! What is recorded never changes what is trained. A run ends where it meets a number that is not finite, though, and a run that is
-//! evaluated more often meets it sooner: what it trained until then is the same. Numbers about layers, histograms and gradient
-//! checks that are not finite are left out, and end no run.
+//! What is recorded never changes what is trained. A run ends where it meets a number that is not finite, though, and a
+//! run that is evaluated more often meets it sooner: what it trained until then is the same. Numbers about layers,
+//! histograms and gradient checks that are not finite are left out, and end no run.
 
 mod gradient_checks;
 mod histograms;
@@ -34,8 +34,8 @@ use crate::value::schema::or;
 #[derive(Debug, Clone, PartialEq, Default, Deserialize, Serialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Record {
-    /// Which loss is written down: `"before-update"` (the default) or `"after-update"`, or, to have it every so many steps,
-    /// `{ at = "before-update", every = 10 }`.
+    /// Which loss is written down: `"before-update"` (the default) or `"after-update"`, or, to have it every so many
+    /// steps, `{ at = "before-update", every = 10 }`.
     pub loss: LossRecord,
     /// Loss and accuracy on whole parts of the data: `{ on = ["train", "test"], every = "epoch" }`. Default: none.
     pub evaluate: Option<Evaluate>,
@@ -65,7 +65,8 @@ pub enum LossAt {
     /// The batch's loss with the parameters that its gradients are computed from, which costs nothing.
     #[default]
     BeforeUpdate,
-    /// The same batch's loss with the parameters that the update has made, as the book's Trainer has it: one more forward pass.
+    /// The same batch's loss with the parameters that the update has made, as the book's Trainer has it: one more
+    /// forward pass.
     AfterUpdate,
 }
 
@@ -75,8 +76,8 @@ pub enum LossAt {
 pub struct Evaluate {
     /// The parts: `"train"`, `"validation"`, `"test"`, or several. Default: `["train", "test"]`.
     pub on: Words<Split>,
-    /// `"epoch"` (the default): at the first step, whenever another multiple of all training rows has been drawn, and at the last
-    /// step. A number n: at the steps 0, n, 2n, … and at the last one.
+    /// `"epoch"` (the default): at the first step, whenever another multiple of all training rows has been drawn, and
+    /// at the last step. A number n: at the steps 0, n, 2n, … and at the last one.
     pub every: Every,
 }
 
@@ -114,7 +115,8 @@ pub struct LossRow {
 pub enum Split {
     /// The rows that are trained on.
     Train,
-    /// Rows of the source's training data that are not trained on: see `validation_rows` and `validation_share` in [data].
+    /// Rows of the source's training data that are not trained on: see `validation_rows` and `validation_share` in
+    /// [data].
     Validation,
     /// The source's test data, or what `test_share` in [data] sets aside.
     Test,
@@ -146,8 +148,9 @@ pub struct TrajectoryRow {
 }
 
 impl Record {
-    /// Writes `loss_at` and `loss_every`, and, where there are evaluations, `evaluate_on` (`"train-test"`) and `evaluate_every` (`"epoch"`
-    /// or a number, as text); and so for histograms, numbers about layers and checks of gradients.
+    /// Writes `loss_at` and `loss_every`, and, where there are evaluations, `evaluate_on` (`"train-test"`) and
+    /// `evaluate_every` (`"epoch"` or a number, as text); and so for histograms, numbers about layers and checks of
+    /// gradients.
     pub fn settings(&self, settings: &mut Settings) {
         settings.set_written("loss_at", &self.loss.at, |word| word);
         settings.set("loss_every", self.loss.every.get());
@@ -196,7 +199,8 @@ impl Record {
         self.layers.as_ref().is_some_and(|layers| layers.every.is_due(step, steps, epoch_counter))
     }
 
-    /// How many numbers about layers a run of `steps` steps writes down, of a network with so many affine and ReLU layers.
+    /// How many numbers about layers a run of `steps` steps writes down, of a network with so many affine and ReLU
+    /// layers.
     pub fn layer_rows(&self, steps: u64, epoch_counter: EpochCounter, affine: u64, relu: u64) -> u64 {
         let rows =
             |layers: &LayerMetrics| layers.every.count(steps, epoch_counter).saturating_mul(layers.rows(affine, relu));

@@ -1,7 +1,8 @@
-//! Many jobs on a pool of threads: longest first, each one isolated from the failures of the others. It knows no files and
-//! no terminal; whoever calls it handles its events.
+//! Many jobs on a pool of threads: longest first, each one isolated from the failures of the others. It knows no files
+//! and no terminal; whoever calls it handles its events.
 //!
-//! A job may take less time than to tell another thread of it. So small jobs are done several in a row, and told of together.
+//! A job may take less time than to tell another thread of it. So small jobs are done several in a row, and told of
+//! together.
 
 mod turns;
 
@@ -68,12 +69,12 @@ const TOGETHER: f64 = 1e8;
 /// Each thread takes jobs at least so often, if there are so many: none is idle for long while another has some left.
 const TAKES: usize = 64;
 
-/// Runs the jobs `0..costs.len()` on `threads` threads, the costliest first, and hands what happens to `handle`, on the calling
-/// thread. Costs are in floating-point operations.
+/// Runs the jobs `0..costs.len()` on `threads` threads, the costliest first, and hands what happens to `handle`, on the
+/// calling thread. Costs are in floating-point operations.
 ///
-/// `work` gets the job's index and a function that it calls with the number of steps done; when that says break, the job
-/// should return early. It says so once `stop` is set or `handle` has failed. A job that
-/// has not begun then never does; one that is [`Started`](Event::Started) and waits for its turn begins, and is told at its first call.
+/// `work` gets the job's index and a function that it calls with the number of steps done; when that says break, the
+/// job should return early. It says so once `stop` is set or `handle` has failed. A job that has not begun then never
+/// does; one that is [`Started`](Event::Started) and waits for its turn begins, and is told at its first call.
 ///
 /// # Errors
 /// The first error of `handle`, after all jobs have ended; it is not called again.
@@ -91,8 +92,8 @@ pub fn run<T: Send, E>(
     let order = longest_first(costs);
     let most = order.len().div_ceil(TAKES * threads);
     let parts: Vec<&[usize]> = in_a_row(&order, costs, most).collect();
-    // Towards the end twice as many are under way as may compute: they take turns, and end together. One thread gains nothing by
-    // that.
+    // Towards the end twice as many are under way as may compute: they take turns, and end together. One thread gains
+    // nothing by that.
     let more = if threads == 1 { 0 } else { threads.min(parts.len().saturating_sub(threads)) };
     let pool = rayon::ThreadPoolBuilder::new()
         .num_threads(threads + more)
@@ -106,8 +107,8 @@ pub fn run<T: Send, E>(
     let (turns, next) = (Turns::new(threads), AtomicUsize::new(0));
     let do_part = |jobs: &[usize], sender: &mpsc::SyncSender<_>| {
         let mut events = Vec::with_capacity(2 * jobs.len());
-        // A job alone is told of when it begins, before it takes a place. Nobody receives only where `handle` has panicked: the jobs are
-        // told to end.
+        // A job alone is told of when it begins, before it takes a place. Nobody receives only where `handle` has
+        // panicked: the jobs are told to end.
         if let [job] = *jobs {
             if stopped() {
                 return;
@@ -194,7 +195,8 @@ pub(crate) fn longest_first(costs: &[f64]) -> Vec<usize> {
     order
 }
 
-/// `order` in parts, each done by one thread: a job alone, or so many small ones as cost little together, `most` at most.
+/// `order` in parts, each done by one thread: a job alone, or so many small ones as cost little together, `most` at
+/// most.
 fn in_a_row<'a>(mut order: &'a [usize], costs: &'a [f64], most: usize) -> impl Iterator<Item = &'a [usize]> {
     std::iter::from_fn(move || {
         let mut cost = 0.0;

@@ -2,7 +2,8 @@
 
 /// The share of `values` for which `holds` is true, as far as so many of them tell as `sample` says; 0 of none.
 ///
-/// They are taken from all over, in no order that rows or columns could have, if the values are a matrix; the same ones every time.
+/// They are taken from all over, in no order that rows or columns could have, if the values are a matrix; the same ones
+/// every time.
 pub fn share<T>(values: &[T], sample: u32, holds: impl Fn(&T) -> bool) -> f64 {
     let count = u32::try_from(values.len()).unwrap_or(u32::MAX).min(sample);
     if count < sample {

@@ -1,9 +1,9 @@
 //! Random streams: keyed by (seed, purpose), never by the run, so that runs with one seed share what they can.
 //!
 //! A stream's key is blake3(seed, purpose, index); its words are ChaCha8's, which has 2^64 independent sequences under
-//! one key, here one for each *position* (a step, an epoch). To come back to step 1000 is to ask for position 1000, so a
-//! checkpoint needs no generator state. Uniforms, bounded integers, Gaussians and shuffles are made here, in `f64`, so
-//! that `f32` and `f64` runs draw the same numbers.
+//! one key, here one for each *position* (a step, an epoch). To come back to step 1000 is to ask for position 1000, so
+//! a checkpoint needs no generator state. Uniforms, bounded integers, Gaussians and shuffles are made here, in `f64`,
+//! so that `f32` and `f64` runs draw the same numbers.
 
 pub mod numpy;
 pub mod sobol;
@@ -126,9 +126,9 @@ impl Generator {
         loop {
             let product = u128::from(self.words.next_u64()) * u128::from(bound);
             let low = product as u64;
-            // A result r has the words from r · 2^64 / bound on: ⌊2^64 / bound⌋ of them with `low` at or above 2^64 mod bound, and
-            // sometimes one with `low` below it, which is drawn anew so that all results are equally likely. The first comparison
-            // only spares the division.
+            // A result r has the words from r · 2^64 / bound on: ⌊2^64 / bound⌋ of them with `low` at or above 2^64 mod
+            // bound, and sometimes one with `low` below it, which is drawn anew so that all results are equally likely.
+            // The first comparison only spares the division.
             if low >= bound || low >= bound.wrapping_neg() % bound {
                 return (product >> 64) as u64;
             }

@@ -110,8 +110,8 @@ impl Settings {
         assert!(before.is_none(), "setting `{name}` is written twice");
     }
 
-    /// Sets what the experiment file writes for a value: a scalar under `name`; of an enum its variant's name; and every field that is
-    /// something under the name that `called` gives it.
+    /// Sets what the experiment file writes for a value: a scalar under `name`; of an enum its variant's name; and
+    /// every field that is something under the name that `called` gives it.
     ///
     /// # Panics
     /// Where a field is no scalar, and as [`set`](Self::set).
@@ -159,7 +159,8 @@ impl Settings {
         run_id(self.iter(), data_fingerprint)
     }
 
-    /// The id of the path through weight space: the same for runs that differ only in their length or in what is recorded.
+    /// The id of the path through weight space: the same for runs that differ only in their length or in what is
+    /// recorded.
     pub fn trajectory_id(&self, data_fingerprint: &str) -> RunId {
         let settings = self.iter().filter(|(name, _)| NOT_IN_TRAJECTORY.binary_search(name).is_err());
         id("paribus trajectory", settings, data_fingerprint)
@@ -171,8 +172,8 @@ pub fn run_id<'n, 's>(settings: impl Iterator<Item = (&'n str, &'s Scalar)>, dat
     id("paribus run", settings, data_fingerprint)
 }
 
-/// blake3 over what is named, numerics version, fingerprint and settings; every text is preceded by its length, every value by a
-/// letter for its type, every number is little-endian.
+/// blake3 over what is named, numerics version, fingerprint and settings; every text is preceded by its length, every
+/// value by a letter for its type, every number is little-endian.
 fn id<'n, 's>(what: &str, settings: impl Iterator<Item = (&'n str, &'s Scalar)>, data_fingerprint: &str) -> RunId {
     fn text(bytes: &mut Vec<u8>, text: &str) {
         bytes.extend_from_slice(&(text.len() as u64).to_le_bytes());

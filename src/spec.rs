@@ -237,7 +237,8 @@ impl NetworkRun {
         self.model.layers(self.info.task.outputs())
     }
 
-    /// How many rows go through the network together, at most: a batch, what is evaluated, or rows whose gradients are checked.
+    /// How many rows go through the network together, at most: a batch, what is evaluated, or rows whose gradients are
+    /// checked.
     pub fn rows_at_once(&self) -> u64 {
         /// Where the network is only looked at. More are not faster.
         const EVALUATED: u64 = 256;

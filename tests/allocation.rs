@@ -1,4 +1,5 @@
-//! A training step allocates nothing, whatever the optimizer, the precision and the record; and a planned run takes little memory.
+//! A training step allocates nothing, whatever the optimizer, the precision and the record; and a planned run takes
+//! little memory.
 //!
 //! Allocations are counted by the allocator itself, so this test has a program of its own.
 
@@ -37,8 +38,8 @@ static HELD: AtomicIsize = AtomicIsize::new(0);
 /// So that no other test allocates while one counts what all threads hold.
 static ALONE: Mutex<()> = Mutex::new(());
 
-// SAFETY: every call goes to the system's allocator as it came; counting touches a constant-initialized thread-local without
-// a destructor, which allocates nothing itself.
+// SAFETY: every call goes to the system's allocator as it came; counting touches a constant-initialized thread-local
+// without a destructor, which allocates nothing itself.
 unsafe impl GlobalAlloc for Counting {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
         ALLOCATIONS.set(ALLOCATIONS.get() + 1);

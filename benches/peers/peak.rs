@@ -13,7 +13,8 @@ use std::sync::Barrier;
 use std::thread;
 use std::time::Instant;
 
-/// Chains side by side: enough to hide the latency of a multiply-add (4 cycles, 2 in each), and few enough for 16 registers.
+/// Chains side by side: enough to hide the latency of a multiply-add (4 cycles, 2 in each), and few enough for 16
+/// registers.
 const CHAINS: usize = 12;
 
 /// A few milliseconds: so short, and so often, that some rounds have the machine to themselves.

@@ -1,5 +1,5 @@
-//! What a person sees while runs train: bars on a terminal, plain lines elsewhere, nothing with `--quiet`. All of it goes to
-//! stderr.
+//! What a person sees while runs train: bars on a terminal, plain lines elsewhere, nothing with `--quiet`. All of it
+//! goes to stderr.
 
 use std::collections::BTreeMap;
 use std::io::IsTerminal;

@@ -23,7 +23,8 @@ use crate::store::{
 #[derive(Debug, clap::Args)]
 #[command(after_long_help = HELP)]
 pub struct Arguments {
-    /// A Parquet file of any table, a run (its label, its id or the beginning of it, results/ch6:adam), or a results folder.
+    /// A Parquet file of any table, a run (its label, its id or the beginning of it, results/ch6:adam), or a results
+    /// folder.
     #[arg(value_name = "FILE|RUN")]
     what: String,
     /// The results folder to look for the run in [default: all in results/]

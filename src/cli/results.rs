@@ -45,9 +45,9 @@ pub fn folder(path: &Path) -> Result<&Path, Failure> {
 
 /// The runs of one results folder that `typed` names, with that folder and all that is in it.
 ///
-/// `FOLDER:RUN` names a run of a folder; a RUN alone is looked for in `results`, or else in all folders where `run` puts them. A
-/// run is named by its label, by `LABEL/SEED` or `LABEL, seed SEED`, by its id or by the beginning of it. What the tables show
-/// goes before what waits in the archive.
+/// `FOLDER:RUN` names a run of a folder; a RUN alone is looked for in `results`, or else in all folders where `run`
+/// puts them. A run is named by its label, by `LABEL/SEED` or `LABEL, seed SEED`, by its id or by the beginning of it.
+/// What the tables show goes before what waits in the archive.
 ///
 /// # Errors
 /// Where there is no such run, with what may be meant, or where several folders have one.
@@ -130,8 +130,8 @@ fn named(inventory: &Inventory, name: &str) -> HashSet<RunId> {
     HashSet::new()
 }
 
-/// The folder that relative paths of an experiment begin at: the one that its file was in, where that is there, else the one that
-/// the person is in.
+/// The folder that relative paths of an experiment begin at: the one that its file was in, where that is there, else
+/// the one that the person is in.
 pub fn folder_of_the_file(context: &Context) -> PathBuf {
     let recorded = context.folder.as_ref().map(PathBuf::from);
     recorded.filter(|folder| folder.is_dir()).unwrap_or_default()

@@ -367,7 +367,8 @@ mod tests {
     const FILE: &str =
         "data.source = 'mnist'\nnetwork.hidden = []\ntrain.steps = 3\noptimizer = ['sgd', 'adam', 'rmsprop']";
 
-    /// What is in the results folder, and what failed, once `work` was done for what was missing in it (for all, if `fresh`).
+    /// What is in the results folder, and what failed, once `work` was done for what was missing in it (for all, if
+    /// `fresh`).
     fn execute(
         folder: &std::path::Path,
         fresh: bool,

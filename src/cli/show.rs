@@ -13,8 +13,8 @@ use crate::random::Rng;
 pub struct Arguments {
     #[command(flatten)]
     experiment: ExperimentArguments,
-    /// One run: its id, the first digits of it (4 or more), or its label, such as `adam` or, where it has several seeds, `adam, seed 3`.
-    /// What is printed is a file that has this run alone, with the same id.
+    /// One run: its id, the first digits of it (4 or more), or its label, such as `adam` or, where it has several
+    /// seeds, `adam, seed 3`. What is printed is a file that has this run alone, with the same id.
     run: Option<String>,
 }
 

@@ -44,7 +44,8 @@ impl Datasets {
         Ok(())
     }
 
-    /// Trains `run`, whose data has been [loaded](Self::load). `watch` is told how many steps are done, and says whether to go on.
+    /// Trains `run`, whose data has been [loaded](Self::load). `watch` is told how many steps are done, and says
+    /// whether to go on.
     pub fn train(&self, run: PlannedRun, watch: &mut dyn FnMut(u64) -> ControlFlow<()>) -> TrainedRun {
         let spec = run.spec();
         let outcome = match &spec {

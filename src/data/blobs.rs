@@ -12,8 +12,8 @@ use crate::seed::{Purpose, Seed};
 
 /// Blobs: Gaussian clouds around centers, one for each class; as easy as their centers are far apart.
 ///
-/// As scikit-learn's `make_blobs`: centers are uniform in [−10, 10), a point is its class's center and Gaussian noise. Here row i is of
-/// class i mod `classes`; scikit-learn shuffles the rows.
+/// As scikit-learn's `make_blobs`: centers are uniform in [−10, 10), a point is its class's center and Gaussian noise.
+/// Here row i is of class i mod `classes`; scikit-learn shuffles the rows.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Deserialize, Serialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Blobs {

@@ -1,5 +1,5 @@
-//! Tables of the user's own: which columns go in, which should come out, and what can be wrong with them. How a table is stored is the
-//! subject of [`csv`](super::csv) and [`parquet`](super::parquet).
+//! Tables of the user's own: which columns go in, which should come out, and what can be wrong with them. How a table
+//! is stored is the subject of [`csv`](super::csv) and [`parquet`](super::parquet).
 
 use std::collections::HashSet;
 use std::fmt;
@@ -206,8 +206,9 @@ fn in_quotes(names: &[String]) -> String {
 }
 
 impl Columns {
-    /// Where the columns stand among `names`, those of the file that the setting `key` names; or the setting that is to blame, and why. In
-    /// test data they are the columns that the training data `train` has, in the order that they have there.
+    /// Where the columns stand among `names`, those of the file that the setting `key` names; or the setting that is to
+    /// blame, and why. In test data they are the columns that the training data `train` has, in the order that they
+    /// have there.
     pub fn places(
         &self,
         key: &'static str,
@@ -270,13 +271,14 @@ impl Columns {
         self.features.as_ref().is_none_or(|features| features.get().iter().eq(self.all_but_targets(names)))
     }
 
-    /// Whether all columns are features, and those of the test data stand in another order than those of the training data.
+    /// Whether all columns are features, and those of the test data stand in another order than those of the training
+    /// data.
     fn are_put_in_order(&self, train: &LoadedTable, test: &LoadedTable) -> bool {
         self.are_all(&train.names) && !self.all_but_targets(&train.names).eq(self.all_but_targets(&test.names))
     }
 
-    /// What is fed and learned, made of the tables. `reading` names the way in which the bytes were read, where there is more
-    /// than one.
+    /// What is fed and learned, made of the tables. `reading` names the way in which the bytes were read, where there
+    /// is more than one.
     pub fn dataset(
         &self,
         train: LoadedTable,

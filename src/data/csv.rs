@@ -1,5 +1,5 @@
-//! The user's own data: CSV files, as RFC 4180 and most programs write them: a line of names, then a line for each row. Fields may be quoted;
-//! blanks around them do not count. A file may be gzipped.
+//! The user's own data: CSV files, as RFC 4180 and most programs write them: a line of names, then a line for each row.
+//! Fields may be quoted; blanks around them do not count. A file may be gzipped.
 
 use std::io::Read;
 use std::path::{Path, PathBuf};
@@ -29,13 +29,15 @@ pub struct Csv {
 #[derive(Deserialize, Serialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 struct CsvKeys {
-    /// The training data. A path is relative to the experiment file; whether a file is gzipped is seen from its content.
+    /// The training data. A path is relative to the experiment file; whether a file is gzipped is seen from its
+    /// content.
     path: PathBuf,
     /// The test data, with columns of the same names. Default: no test data but what `test_share` sets aside.
     test_path: Option<PathBuf>,
     /// The column to learn, or a list of columns in a regression.
     target: Names,
-    /// The columns to learn from. Default: all of the training data but the target. Each must hold numbers, or true and false (1 and 0).
+    /// The columns to learn from. Default: all of the training data but the target. Each must hold numbers, or true and
+    /// false (1 and 0).
     features: Option<Names>,
     /// `"classification"` or `"regression"`. Default: a classification where there is one target of texts,
     /// of true and false, or of whole numbers; else a regression.
@@ -284,7 +286,8 @@ fn truth(field: &str) -> Option<bool> {
     if is("true") { Some(true) } else { is("false").then_some(false) }
 }
 
-/// Turns the texts of one target, in all tables, into what they all are: whole numbers, numbers, true and false; or leaves them texts.
+/// Turns the texts of one target, in all tables, into what they all are: whole numbers, numbers, true and false; or
+/// leaves them texts.
 fn type_target(
     tables: &mut [&mut CsvTable],
     target: usize,

@@ -69,7 +69,8 @@ impl<'a> SplitView<'a> {
         self.len() == 0
     }
 
-    /// Copies the inputs of `rows`, places in this split, in this order: `inputs: [rows, features]`. Nothing is allocated.
+    /// Copies the inputs of `rows`, places in this split, in this order: `inputs: [rows, features]`. Nothing is
+    /// allocated.
     ///
     /// # Panics
     /// Where a row is not there, or `inputs` has no room for all.
@@ -115,7 +116,8 @@ impl<'a> SplitView<'a> {
         }
     }
 
-    /// Whether fewer than half of the inputs differ from 0, as far as a sample can tell; all of them, used or not, are asked.
+    /// Whether fewer than half of the inputs differ from 0, as far as a sample can tell; all of them, used or not, are
+    /// asked.
     pub(super) fn is_mostly_zero(&self) -> bool {
         // Every run asks anew, and a small one lasts a tenth of a millisecond.
         const SAMPLE: u32 = 1024;

@@ -1,9 +1,10 @@
-//! Digits, built in: 1797 handwritten digits of 8 × 8 pixels, as scikit-learn's `load_digits` has them; small enough for a training in a
-//! fraction of a second.
+//! Digits, built in: 1797 handwritten digits of 8 × 8 pixels, as scikit-learn's `load_digits` has them; small enough
+//! for a training in a fraction of a second.
 //!
-//! They are the test part of "Optical Recognition of Handwritten Digits" (E. Alpaydin and C. Kaynak 1998, UCI Machine Learning Repository,
-//! <https://doi.org/10.24432/C50P49>, CC BY 4.0): each pixel says how many of 4 × 4 points are black, 0 to 16. The rows are in the order
-//! of `digits.csv` of scikit-learn 1.9, repacked as IDX files. There is no test data of its own: see `test_share`.
+//! They are the test part of "Optical Recognition of Handwritten Digits" (E. Alpaydin and C. Kaynak 1998, UCI Machine
+//! Learning Repository, <https://doi.org/10.24432/C50P49>, CC BY 4.0): each pixel says how many of 4 × 4 points are
+//! black, 0 to 16. The rows are in the order of `digits.csv` of scikit-learn 1.9, repacked as IDX files. There is no
+//! test data of its own: see `test_share`.
 
 use super::dataset::{Dataset, Task};
 use super::rows::{Inputs, Rows, Targets};

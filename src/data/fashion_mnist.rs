@@ -1,11 +1,14 @@
-//! Fashion-MNIST: pictures of clothes in the format of MNIST, and harder (Xiao, Rasul and Vollgraf 2017, arXiv:1708.07747, MIT license).
+//! Fashion-MNIST: pictures of clothes in the format of MNIST, and harder (Xiao, Rasul and Vollgraf 2017,
+//! arXiv:1708.07747, MIT license).
 //!
 //! 30 MB that are not built in: they are fetched once, from the address that the authors' page names
-//! (<https://github.com/zalandoresearch/fashion-mnist>, "Get the Data"), into the user's folder for caches; or they are read from a folder
-//! that the file names. Either way a file is what was published, or an error. The page gives MD5 sums; the SHA-256 sums here are those
-//! that TensorFlow Datasets checks its downloads against (`url_checksums/fashion_mnist.txt`), with the sizes.
+//! (<https://github.com/zalandoresearch/fashion-mnist>, "Get the Data"), into the user's folder for caches; or they are
+//! read from a folder that the file names. Either way a file is what was published, or an error. The page gives MD5
+//! sums; the SHA-256 sums here are those that TensorFlow Datasets checks its downloads against
+//! (`url_checksums/fashion_mnist.txt`), with the sizes.
 //!
-//! Nothing is fetched to check or to plan: what a plan needs to know of the data is known. A folder that the file names is looked at, though.
+//! Nothing is fetched to check or to plan: what a plan needs to know of the data is known. A folder that the file names
+//! is looked at, though.
 
 use std::path::{Path, PathBuf};
 
@@ -20,8 +23,8 @@ use super::{DataSource, Error, Idx, IdxError, Info, Limits};
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Default, Deserialize, Serialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct FashionMnist {
-    /// A folder that holds the four files under the names they were published with. A path is relative to the experiment file. Default: the
-    /// user's folder for caches, where missing files are fetched to.
+    /// A folder that holds the four files under the names they were published with. A path is relative to the
+    /// experiment file. Default: the user's folder for caches, where missing files are fetched to.
     folder: Option<PathBuf>,
 }
 

@@ -1,6 +1,8 @@
-//! Files from elsewhere: fetched once into a folder, and kept there only where they are the very files that were published.
+//! Files from elsewhere: fetched once into a folder, and kept there only where they are the very files that were
+//! published.
 //!
-//! A file is received whole, checked, written under another name and renamed: whatever goes wrong, nothing is left behind.
+//! A file is received whole, checked, written under another name and renamed: whatever goes wrong, nothing is left
+//! behind.
 
 use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
@@ -121,8 +123,8 @@ impl Published {
     }
 }
 
-/// The folder for what is fetched: `$PARIBUS_CACHE`, or `paribus` in the user's folder for caches; none where the system names
-/// no such folder.
+/// The folder for what is fetched: `$PARIBUS_CACHE`, or `paribus` in the user's folder for caches; none where the
+/// system names no such folder.
 pub fn cache() -> Option<PathBuf> {
     let folder = |name: &str| std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
     folder("PARIBUS_CACHE").or_else(|| {

@@ -1,4 +1,5 @@
-//! The holdout: which of the training rows are set aside for validation, which for a test, and which are left to train on.
+//! The holdout: which of the training rows are set aside for validation, which for a test, and which are left to train
+//! on.
 
 use std::sync::Arc;
 
@@ -36,7 +37,8 @@ pub(super) struct PreparationKeys {
     validation_rows: Option<Count>,
     /// The same as a share of the training rows: at least 0, below 1. Default: none.
     validation_share: Option<Fraction>,
-    /// Where a source has no test data of its own: this share of its rows, drawn at random, becomes the test data. Default: none.
+    /// Where a source has no test data of its own: this share of its rows, drawn at random, becomes the test data.
+    /// Default: none.
     test_share: Option<Fraction>,
     /// How each feature is scaled: `"none"` (the default), `"standard"` or `"min-max"`.
     #[serde(default)]
@@ -183,8 +185,8 @@ pub struct Partition<'a> {
 }
 
 impl<'a> Partition<'a> {
-    /// `data` for a run of which `info` is known. Only where something is set aside is `order` asked to put the source's
-    /// training rows, of which it is told the number, in a random order.
+    /// `data` for a run of which `info` is known. Only where something is set aside is `order` asked to put the
+    /// source's training rows, of which it is told the number, in a random order.
     ///
     /// # Panics
     /// Where `info` is not of this data.
@@ -212,8 +214,8 @@ impl<'a> Partition<'a> {
         self.shuffled(&self.order[..self.validation])
     }
 
-    /// What the inputs are shares of, where all are bytes that nothing scales, and most of those to train on are 0: then they may be
-    /// [gathered as bytes](SplitView::gather_bytes).
+    /// What the inputs are shares of, where all are bytes that nothing scales, and most of those to train on are 0:
+    /// then they may be [gathered as bytes](SplitView::gather_bytes).
     pub fn sparse_bytes(&self) -> Option<u8> {
         let others = [self.validation(), self.test()].into_iter().filter(|split| !split.is_empty());
         let full = self.train().bytes().filter(|_| self.train().is_mostly_zero())?;

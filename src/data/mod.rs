@@ -75,14 +75,15 @@ pub struct Limits {
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Deserialize, Serialize, JsonSchema)]
 #[serde(rename = "source", rename_all = "kebab-case")]
 pub enum Source {
-    /// Handwritten digits, built into the program: 60,000 training and 10,000 test images of 28 × 28 pixels, in 10 classes (LeCun, Cortes &
-    /// Burges, "The MNIST database of handwritten digits").
+    /// Handwritten digits, built into the program: 60,000 training and 10,000 test images of 28 × 28 pixels, in 10
+    /// classes (LeCun, Cortes & Burges, "The MNIST database of handwritten digits").
     Mnist,
-    /// Clothes in the format of MNIST, fetched once, 30 MB (Xiao, Rasul & Vollgraf 2017, "Fashion-MNIST: a Novel Image Dataset for
-    /// Benchmarking Machine Learning Algorithms", arXiv:1708.07747).
+    /// Clothes in the format of MNIST, fetched once, 30 MB (Xiao, Rasul & Vollgraf 2017, "Fashion-MNIST: a Novel Image
+    /// Dataset for Benchmarking Machine Learning Algorithms", arXiv:1708.07747).
     FashionMnist(FashionMnist),
-    /// Handwritten digits, built into the program: 1797 images of 8 × 8 pixels, in 10 classes, as scikit-learn's `load_digits` has them
-    /// (Alpaydin & Kaynak 1998, "Optical Recognition of Handwritten Digits"). No test data but what `test_share` sets aside.
+    /// Handwritten digits, built into the program: 1797 images of 8 × 8 pixels, in 10 classes, as scikit-learn's
+    /// `load_digits` has them (Alpaydin & Kaynak 1998, "Optical Recognition of Handwritten Digits"). No test data but
+    /// what `test_share` sets aside.
     Digits,
     /// Files of your own in the IDX format, that of the MNIST files.
     Idx(Idx),
@@ -156,14 +157,15 @@ pub trait DataSource {
         Ok(self.load(&Limits::default())?.1)
     }
 
-    /// The rows, and what is known of all of them. What is built in is unpacked no further than the limits; what is more than they
-    /// allow is cut off by who asks.
+    /// The rows, and what is known of all of them. What is built in is unpacked no further than the limits; what is
+    /// more than they allow is cut off by who asks.
     ///
     /// # Errors
     /// As [`info`](Self::info), and where files cannot be fetched.
     fn load(&self, limits: &Limits) -> Result<(Dataset, Info), Error>;
 
-    /// How many Gaussians a NumPy script draws for the rows, which [`draw_in_script`](Self::draw_in_script) makes the script's.
+    /// How many Gaussians a NumPy script draws for the rows, which [`draw_in_script`](Self::draw_in_script) makes the
+    /// script's.
     fn drawn_by_scripts(&self) -> u64 {
         0
     }
@@ -217,7 +219,8 @@ impl Info {
         }
     }
 
-    /// `0 = setosa, 1 = versicolor`, where the names are no numbers from 0 on themselves; the first ones where they are many.
+    /// `0 = setosa, 1 = versicolor`, where the names are no numbers from 0 on themselves; the first ones where they are
+    /// many.
     pub fn classes_in_words(&self) -> Option<String> {
         const MOST: usize = 20;
         let names = &self.class_names;
@@ -337,7 +340,8 @@ impl Data {
         self
     }
 
-    /// What names the rows that are loaded: data that differ in nothing but what runs do with the rows have them in common.
+    /// What names the rows that are loaded: data that differ in nothing but what runs do with the rows have them in
+    /// common.
     pub fn rows(&self) -> (&Limits, &Source) {
         (&self.limits, &self.source)
     }
@@ -350,8 +354,8 @@ impl Data {
         with_source!(&self.source, source => of(source))
     }
 
-    /// What the plan needs to know. Nothing is unpacked, computed or fetched for what the program knows; the user's own files
-    /// are read and checked.
+    /// What the plan needs to know. Nothing is unpacked, computed or fetched for what the program knows; the user's own
+    /// files are read and checked.
     ///
     /// # Errors
     /// [`enum@Error`], for files that are not as they should be, and for limits and holdout beyond what is there.
@@ -397,7 +401,8 @@ impl Data {
         }
     }
 
-    /// How many Gaussians a NumPy script draws for the data: those of noise, which [`draw_in_script`](Self::draw_in_script) makes the script's.
+    /// How many Gaussians a NumPy script draws for the data: those of noise, which
+    /// [`draw_in_script`](Self::draw_in_script) makes the script's.
     pub fn drawn_by_scripts(&self) -> u64 {
         with_source!(&self.source, source => DataSource::drawn_by_scripts(source))
     }
@@ -407,8 +412,8 @@ impl Data {
         with_source!(&mut self.source, source => DataSource::draw_in_script(source, seed));
     }
 
-    /// Writes `data`, the numbers of rows that limits and holdout come to, `normalize`, and what a source has settings for and
-    /// the fingerprint says nothing of.
+    /// Writes `data`, the numbers of rows that limits and holdout come to, `normalize`, and what a source has settings
+    /// for and the fingerprint says nothing of.
     pub fn settings(&self, info: &Info, settings: &mut Settings) {
         fn name<S: DataSource>(_: &S) -> &'static str {
             S::NAME
@@ -456,8 +461,9 @@ fn are_too_many(rows: u64, numbers: u64) -> bool {
     rows.saturating_mul(numbers) > MOST_NUMBERS
 }
 
-/// Names the content of files, each given as its blake3, and the way in which they are read where there is more than one: the first 16
-/// hexadecimal digits of blake3 over a 1 and the hash for each file that is there, a 0 for each that is not, and the way.
+/// Names the content of files, each given as its blake3, and the way in which they are read where there is more than
+/// one: the first 16 hexadecimal digits of blake3 over a 1 and the hash for each file that is there, a 0 for each that
+/// is not, and the way.
 fn fingerprint(files: &[Option<blake3::Hash>], reading: &str) -> String {
     let mut hasher = blake3::Hasher::new();
     for file in files {

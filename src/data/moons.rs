@@ -12,9 +12,9 @@ use crate::seed::{Purpose, Seed};
 
 /// Two half moons that reach into one another: the smallest classification that no straight line solves.
 ///
-/// As scikit-learn's `make_moons`: of the points on the upper moon, evenly spaced in the angle θ from 0 to π, each stands at (cos θ, sin θ); those
-/// on the lower moon at (1 − cos θ, ½ − sin θ); Gaussian noise is added to both coordinates. scikit-learn then shuffles the rows and has
-/// no noise by default.
+/// As scikit-learn's `make_moons`: of the points on the upper moon, evenly spaced in the angle θ from 0 to π, each
+/// stands at (cos θ, sin θ); those on the lower moon at (1 − cos θ, ½ − sin θ); Gaussian noise is added to both
+/// coordinates. scikit-learn then shuffles the rows and has no noise by default.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Deserialize, Serialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Moons {

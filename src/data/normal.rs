@@ -9,8 +9,8 @@ use super::synthetic::{Classes, Synthetic, classified};
 use crate::number::{Count, in_range};
 use crate::seed::{Purpose, Seed, numpy};
 
-/// Gaussian noise with classes that have nothing to do with it. There is nothing to learn but by heart: what a network does on such data
-/// says how signals and gradients flow through it, as in the book's histograms of activations.
+/// Gaussian noise with classes that have nothing to do with it. There is nothing to learn but by heart: what a network
+/// does on such data says how signals and gradients flow through it, as in the book's histograms of activations.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Deserialize, Serialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Normal {

@@ -17,16 +17,16 @@ pub enum Normalize {
     /// Not at all.
     #[default]
     None,
-    /// To mean 0 and standard deviation 1 over the training rows, (x − mean) / deviation, with n in the deviation's denominator:
-    /// scikit-learn's `StandardScaler`.
+    /// To mean 0 and standard deviation 1 over the training rows, (x − mean) / deviation, with n in the deviation's
+    /// denominator: scikit-learn's `StandardScaler`.
     Standard,
     /// To the range from 0 to 1 over the training rows, (x − min) / (max − min): scikit-learn's `MinMaxScaler`.
     MinMax,
 }
 
 impl Normalize {
-    /// Measures the rows of `order`, or all, one after the other. A feature that is the same in all of them is only shifted: it
-    /// becomes 0.
+    /// Measures the rows of `order`, or all, one after the other. A feature that is the same in all of them is only
+    /// shifted: it becomes 0.
     fn measure(self, rows: &Rows, order: Option<&[usize]>) -> Scaling {
         let features = rows.features();
         let mut spread = vec![(f64::INFINITY, f64::NEG_INFINITY); features];
@@ -91,7 +91,8 @@ fn most_kept(features: usize) -> usize {
 }
 
 impl Scalings {
-    /// The scaling for the rows of `order`, or all; `rows` are always those of the same dataset. Who asks while it is measured waits.
+    /// The scaling for the rows of `order`, or all; `rows` are always those of the same dataset. Who asks while it is
+    /// measured waits.
     pub(super) fn measured_on(
         &self,
         normalize: Normalize,

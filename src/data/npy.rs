@@ -1,8 +1,9 @@
 //! The user's own data: arrays that NumPy saved (`numpy.save`), one for the inputs and one for the targets.
 //!
-//! A file is the bytes `93 NUMPY`, two bytes for the version, the header's length (16 bits in version 1, 32 bits later, little-endian), the header, and
-//! the values (NumPy Enhancement Proposal 1, <https://numpy.org/doc/stable/reference/generated/numpy.lib.format.html>). The header is a Python
-//! dictionary that says of which type the values are, whether the first index runs fastest, and what the shape is.
+//! A file is the bytes `93 NUMPY`, two bytes for the version, the header's length (16 bits in version 1, 32 bits later,
+//! little-endian), the header, and the values (NumPy Enhancement Proposal 1,
+//! <https://numpy.org/doc/stable/reference/generated/numpy.lib.format.html>). The header is a Python dictionary that
+//! says of which type the values are, whether the first index runs fastest, and what the shape is.
 
 use std::path::{Path, PathBuf};
 
@@ -29,12 +30,13 @@ pub struct Npy {
 #[derive(Deserialize, Serialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 struct NpyKeys {
-    /// The training inputs: an array of numbers, [rows, ...]; what belongs to a row is fed in C order. A path is relative to the
-    /// experiment file.
+    /// The training inputs: an array of numbers, [rows, ...]; what belongs to a row is fed in C order. A path is
+    /// relative to the experiment file.
     features: PathBuf,
     /// The training targets: an array of one dimension, or of two in a regression with several targets.
     targets: PathBuf,
-    /// The test inputs, of the same shape but for the number of rows. Default: no test data but what `test_share` sets aside.
+    /// The test inputs, of the same shape but for the number of rows. Default: no test data but what `test_share` sets
+    /// aside.
     test_features: Option<PathBuf>,
     /// The test targets. Default: as above.
     test_targets: Option<PathBuf>,

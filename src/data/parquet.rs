@@ -1,4 +1,5 @@
-//! The user's own data: Parquet files, as pandas, Polars and DuckDB write them, uncompressed or compressed with Snappy, gzip or Zstandard.
+//! The user's own data: Parquet files, as pandas, Polars and DuckDB write them, uncompressed or compressed with Snappy,
+//! gzip or Zstandard.
 
 use std::fs::File;
 use std::path::{Path, PathBuf};
@@ -43,7 +44,8 @@ struct ParquetKeys {
     test_path: Option<PathBuf>,
     /// The column to learn, or a list of columns in a regression.
     target: Names,
-    /// The columns to learn from. Default: all of the training data but the target. Each must hold numbers, or true and false (1 and 0).
+    /// The columns to learn from. Default: all of the training data but the target. Each must hold numbers, or true and
+    /// false (1 and 0).
     features: Option<Names>,
     /// `"classification"` or `"regression"`. Default: a classification where there is one target of texts,
     /// of true and false, or of whole numbers; else a regression.
@@ -117,7 +119,8 @@ impl Parquet {
                 return Err(error(if self.columns.features.is_some() { "features" } else { key }, position, fault));
             }
         }
-        // A few bytes can stand for any number of equal values: what the file says of itself comes before what it holds.
+        // A few bytes can stand for any number of equal values: what the file says of itself comes before what it
+        // holds.
         let declared = builder.metadata().file_metadata().num_rows();
         if are_too_many(u64::try_from(declared).unwrap_or_default(), (features.len() + targets.len()) as u64) {
             return Err(of_file(TableFault::TooLarge));

@@ -10,8 +10,8 @@ use crate::number::{Count, NonNegative, in_range};
 use crate::real::sin_cos;
 use crate::seed::{Purpose, Seed};
 
-/// A sine with noise: the curve that Bishop fits polynomials to ("Pattern Recognition and Machine Learning", 2006, section 1.1), and the smallest
-/// regression.
+/// A sine with noise: the curve that Bishop fits polynomials to ("Pattern Recognition and Machine Learning", 2006,
+/// section 1.1), and the smallest regression.
 ///
 /// x is evenly spaced from 0 to 1, y = sin 2πx + Gaussian noise. Bishop has 10 points and noise of 0.3.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Deserialize, Serialize, JsonSchema)]

@@ -13,9 +13,9 @@ use crate::seed::{Purpose, Seed};
 
 /// Spirals: the arms wind around one another, so that no straight line tells them apart.
 ///
-/// The data of the second volume of "Deep Learning from Scratch" (Saito 2018, `dataset/spiral.py`): point i of n on arm j has the
-/// radius r = i / n and the angle θ = 4j + 4r + σ·(a standard Gaussian), and stands at (r sin θ, r cos θ). The book has 3 arms of 100 points
-/// and σ = 0.2, as the defaults here, and draws the Gaussians with NumPy.
+/// The data of the second volume of "Deep Learning from Scratch" (Saito 2018, `dataset/spiral.py`): point i of n on arm
+/// j has the radius r = i / n and the angle θ = 4j + 4r + σ·(a standard Gaussian), and stands at (r sin θ, r cos θ).
+/// The book has 3 arms of 100 points and σ = 0.2, as the defaults here, and draws the Gaussians with NumPy.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Deserialize, Serialize, JsonSchema)]
 #[serde(try_from = "SpiralKeys", into = "SpiralKeys")]
 pub struct Spiral {

@@ -1,8 +1,8 @@
-//! Data that is computed, not read: points whose shape and noise the file decides. The same settings give the same rows, to
-//! the last bit, on any machine.
+//! Data that is computed, not read: points whose shape and noise the file decides. The same settings give the same
+//! rows, to the last bit, on any machine.
 //!
-//! Random numbers depend on the data's own `seed`, not on a run's: all runs of an experiment see the same points. There are no test
-//! rows but those that `test_share` sets aside.
+//! Random numbers depend on the data's own `seed`, not on a run's: all runs of an experiment see the same points. There
+//! are no test rows but those that `test_share` sets aside.
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -14,7 +14,8 @@ use crate::number::{Count, OutOfRange};
 use crate::seed::Seed;
 use crate::settings::Settings;
 
-/// What the sources of this kind have in common. Everything that decides the rows is a field: there is no file whose bytes would.
+/// What the sources of this kind have in common. Everything that decides the rows is a field: there is no file whose
+/// bytes would.
 pub trait Synthetic: Serialize {
     /// The source's name in the file.
     const NAME: &'static str;
@@ -34,7 +35,8 @@ pub trait Synthetic: Serialize {
     }
     /// The rows.
     fn draw(&self) -> Rows;
-    /// How many Gaussians a NumPy script draws for the rows, which [`draw_in_script`](Self::draw_in_script) makes the script's.
+    /// How many Gaussians a NumPy script draws for the rows, which [`draw_in_script`](Self::draw_in_script) makes the
+    /// script's.
     fn drawn_by_scripts(&self) -> u64 {
         0
     }

@@ -139,8 +139,9 @@ impl Misfit {
     }
 }
 
-/// Turns columns into targets. Without a `task`, one column of texts, of true and false, or of whole numbers is a classification, and all
-/// else a regression: floats, too, where all of them are whole. Classes are numbered in sorted order: texts byte by byte, false before true.
+/// Turns columns into targets. Without a `task`, one column of texts, of true and false, or of whole numbers is a
+/// classification, and all else a regression: floats, too, where all of them are whole. Classes are numbered in sorted
+/// order: texts byte by byte, false before true.
 ///
 /// # Errors
 /// The first [`Misfit`], in the training data before the test data.

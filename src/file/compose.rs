@@ -1,5 +1,5 @@
-//! What an experiment is made from: a file, the files that it extends, and what `--set` says. They become one tree, in which
-//! every value knows where it was written, and one text.
+//! What an experiment is made from: a file, the files that it extends, and what `--set` says. They become one tree, in
+//! which every value knows where it was written, and one text.
 
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
@@ -69,8 +69,8 @@ pub fn compose(main: Main, arguments: &[String]) -> Result<Composed, Mistakes> {
     Ok(Composed { sources, tree, text, mark, rewritten, problems })
 }
 
-/// Says of a key that does not go with another one of its section, which another text has, how to be rid of one of them: keys
-/// that are merged can be replaced but not taken away.
+/// Says of a key that does not go with another one of its section, which another text has, how to be rid of one of
+/// them: keys that are merged can be replaced but not taken away.
 pub fn explain_contradiction(problem: &mut Problem, sources: &Sources, root: &Node) {
     let Some(origin) = &problem.origin else { return };
     let Some((path, entries)) = section_of(sources, root, origin) else { return };
@@ -142,7 +142,8 @@ fn values_in_parts(sources: &Sources, root: &Node) -> HashMap<NodeId, String> {
     values.filter(|node| !is_of_one(node)).map(|node| (node.id, write::value(node))).collect()
 }
 
-/// The tree as a file that says its name, with the mark of what is set: run as it is, it takes the place of no other experiment.
+/// The tree as a file that says its name, with the mark of what is set: run as it is, it takes the place of no other
+/// experiment.
 fn document(sources: &Sources, tree: &mut Tree, name: Kind, mark: Option<&str>) -> String {
     if tree.root.entry("name").is_none() {
         let origin = tree.root.origin.clone();

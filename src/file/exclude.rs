@@ -15,7 +15,8 @@ use crate::settings::Scalar;
 #[derive(Debug, Clone, Default, PartialEq, Deserialize, Serialize, JsonSchema)]
 pub struct Exclude(Vec<Condition>);
 
-/// Holds for a cell in which every one of these settings has one of its values: `{ optimizer = "sgd", lr = [0.1, 0.01] }`.
+/// Holds for a cell in which every one of these settings has one of its values: `{ optimizer = "sgd", lr = [0.1, 0.01]
+/// }`.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Condition(Vec<(String, Wanted)>);
 

@@ -1,7 +1,8 @@
 //! `extends = "base.toml"`, or a list of them: the files that an experiment file is laid over.
 //!
-//! The bases of a file come before it, in the order in which it names them, each after its own bases; a file that is reached
-//! twice counts once, where it is first reached. They are laid over one another in that order, the file that is read last of all.
+//! The bases of a file come before it, in the order in which it names them, each after its own bases; a file that is
+//! reached twice counts once, where it is first reached. They are laid over one another in that order, the file that is
+//! read last of all.
 
 use std::collections::HashSet;
 use std::path::{Path, PathBuf};

@@ -1,9 +1,9 @@
-//! The format of the experiment file as its types describe it: keys with their meaning, default and range, names with what they stand
-//! for. The schema for editors and the listings of `paribus list` are made of it.
+//! The format of the experiment file as its types describe it: keys with their meaning, default and range, names with
+//! what they stand for. The schema for editors and the listings of `paribus list` are made of it.
 //!
 //! It is read from the schemas that schemars derives, which serde_json's conventions are in; the file's own
-//! ([`deserialize`](crate::value::deserialize)) are put in their place here: an enum is a name or a table with its `kind`, the parts of a
-//! tuple struct share a table, and nothing is null.
+//! ([`deserialize`](crate::value::deserialize)) are put in their place here: an enum is a name or a table with its
+//! `kind`, the parts of a tuple struct share a table, and nothing is null.
 
 use schemars::generate::SchemaSettings;
 use serde_json::{Map, Value};

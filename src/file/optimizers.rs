@@ -1,5 +1,6 @@
-//! The `[optimizer]` section, lowered: `[optimizer.NAME]` tables become the alternatives of one axis, each with the keys
-//! that stand directly in `[optimizer]` and with `kind = "NAME"` where it says no kind. Beside tables, `[optimizer]` has no `kind`.
+//! The `[optimizer]` section, lowered: `[optimizer.NAME]` tables become the alternatives of one axis, each with the
+//! keys that stand directly in `[optimizer]` and with `kind = "NAME"` where it says no kind. Beside tables,
+//! `[optimizer]` has no `kind`.
 
 use std::sync::Arc;
 

@@ -7,8 +7,8 @@ use super::{sections, vocabulary};
 use crate::value::problem::{Cause, Problem, did_you_mean, listed};
 use crate::value::{Entry, Node, Origin, Tree};
 
-/// Gives sections that are called something else the name that is meant, where no section has it yet, so that they are read;
-/// reports them.
+/// Gives sections that are called something else the name that is meant, where no section has it yet, so that they are
+/// read; reports them.
 pub fn name_sections(tree: &mut Tree) -> Vec<Problem> {
     let mut problems = Vec::new();
     let entries = tree.root.entries_mut();
@@ -33,8 +33,8 @@ pub fn name_sections(tree: &mut Tree) -> Vec<Problem> {
     problems
 }
 
-/// Says of each unknown key where it belongs, if that is somewhere else in the file, of which `root` is the tree. What is said to be
-/// missing and stands in another place is left out. Returns the sections that miss a key so.
+/// Says of each unknown key where it belongs, if that is somewhere else in the file, of which `root` is the tree. What
+/// is said to be missing and stands in another place is left out. Returns the sections that miss a key so.
 pub fn explain(problems: &mut Vec<Problem>, root: &Node) -> HashSet<&'static str> {
     let mut known = None;
     let mut missed = HashSet::new();
@@ -42,7 +42,8 @@ pub fn explain(problems: &mut Vec<Problem>, root: &Node) -> HashSet<&'static str
     for problem in problems.iter_mut() {
         let Some(Cause::UnknownKey { key, accepted, meant }) = problem.cause.as_deref() else { continue };
         let synonyms = vocabulary::keys(key);
-        // What another program calls so is meant for sure; what is spelled alike is less likely than what is spelled the same.
+        // What another program calls so is meant for sure; what is spelled alike is less likely than what is spelled
+        // the same.
         if meant.as_ref().is_some_and(|meant| synonyms.contains(meant)) {
             continue;
         }

@@ -42,8 +42,8 @@ impl How {
     }
 }
 
-/// Every key that holds a value, in the order of the file, then of those that it extends. `variants` names the variant that a
-/// node is written in, `rewritten` says how nodes read that no one text has as a whole.
+/// Every key that holds a value, in the order of the file, then of those that it extends. `variants` names the variant
+/// that a node is written in, `rewritten` says how nodes read that no one text has as a whole.
 ///
 /// The tree's axes are known, and its trials have not drawn yet.
 pub fn readings(

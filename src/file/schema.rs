@@ -1,11 +1,12 @@
 //! The JSON Schema of the experiment file, for editors: what stands where, with docs and defaults.
 //!
-//! It is made of the [`format`](super::format) that the types describe. One transformation adds what the file makes of it: a setting can
-//! be an axis, sections can be patched by variants, and optimizers are tables by name.
+//! It is made of the [`format`](super::format) that the types describe. One transformation adds what the file makes of
+//! it: a setting can be an axis, sections can be patched by variants, and optimizers are tables by name.
 //!
-//! Editors differ in what they understand. Taplo ("Even Better TOML") looks for docs and names in `properties`, `patternProperties`,
-//! `items` and `anyOf` and at the ends of `$ref` (beside which it ignores everything), shows the docs of all alternatives together, and leaves
-//! `if` and `then` to its validator. So every key stands in one place, and what hangs on a `kind` stands in an `if`.
+//! Editors differ in what they understand. Taplo ("Even Better TOML") looks for docs and names in `properties`,
+//! `patternProperties`, `items` and `anyOf` and at the ends of `$ref` (beside which it ignores everything), shows the
+//! docs of all alternatives together, and leaves `if` and `then` to its validator. So every key stands in one place,
+//! and what hangs on a `kind` stands in an `if`.
 
 use std::collections::HashMap;
 
@@ -161,8 +162,8 @@ impl Emitter {
             section.remove("additionalProperties");
             section.remove("else");
         }
-        // Words for tables, lists and texts side by side, of which each looks at its own: a mistake is then shown where it is, and not at the
-        // whole section.
+        // Words for tables, lists and texts side by side, of which each looks at its own: a mistake is then shown where
+        // it is, and not at the whole section.
         let (one, names) = (self.value(shape, true), self.names(choice, &table.keys, label));
         // Lists stand in the section itself; the tables that make one are all that is wanted of the axis.
         self.axis(shape);
@@ -346,7 +347,8 @@ impl<'t> Chain<'t> {
         })
     }
 
-    /// There are no keys but those of the choice, each as it is beside that; and, where it is `whole`, those that it cannot do without.
+    /// There are no keys but those of the choice, each as it is beside that; and, where it is `whole`, those that it
+    /// cannot do without.
     fn exact(&self, emitter: &mut Emitter, axes: bool, is_whole: bool) -> Value {
         let all = all_keys(self.table);
         let mut shapes: HashMap<&str, Value> = HashMap::new();
@@ -384,8 +386,8 @@ impl<'t> Chain<'t> {
         self.keys(variant).filter(|key| key.is_required).map(|key| key.name.as_str()).collect()
     }
 
-    /// `if` the choice is the first variant, `then` what holds of it, `else` the same of the others, and `otherwise` in the end. Variants
-    /// of which the same holds share a link.
+    /// `if` the choice is the first variant, `then` what holds of it, `else` the same of the others, and `otherwise` in
+    /// the end. Variants of which the same holds share a link.
     fn fold(&self, otherwise: Value, holds: impl Fn(&'t Variant) -> Value) -> Value {
         let tag = &self.choice.tag;
         let mut links: Vec<(Vec<&str>, Value)> = Vec::new();

@@ -1,5 +1,5 @@
-//! The keys at the top of the file: what each of them is, and what else is known of it before its value is read. Whoever treats one of
-//! them differently from the others asks this table.
+//! The keys at the top of the file: what each of them is, and what else is known of it before its value is read.
+//! Whoever treats one of them differently from the others asks this table.
 
 /// The key under which variants stand, and the name of their axis.
 pub const VARIANT: &str = "variant";

@@ -1,7 +1,7 @@
 //! `--set KEY=VALUE`: changes to an experiment that are not written into its file.
 //!
-//! The key leads to a value as it would in the file, the value is TOML, and a plain word is text without its quotes, which a
-//! shell would take away anyhow. Only what is there can be set; `+KEY=VALUE` also adds what is not.
+//! The key leads to a value as it would in the file, the value is TOML, and a plain word is text without its quotes,
+//! which a shell would take away anyhow. Only what is there can be set; `+KEY=VALUE` also adds what is not.
 
 use super::format::{every_key, format};
 use super::sections::VARIANT;
@@ -29,8 +29,8 @@ struct Key {
     origin: Origin,
 }
 
-/// Reads the arguments and sets in the tree what they say, one after the other; returns what they are and what is wrong with
-/// them. What is wrong is not set.
+/// Reads the arguments and sets in the tree what they say, one after the other; returns what they are and what is wrong
+/// with them. What is wrong is not set.
 pub fn all(sources: &mut Sources, arguments: &[String], tree: &mut Tree) -> (Vec<Assignment>, Vec<Problem>) {
     let (mut assignments, mut problems): (Vec<Assignment>, Vec<Problem>) = (Vec::new(), Vec::new());
     for argument in arguments {
@@ -49,8 +49,8 @@ pub fn all(sources: &mut Sources, arguments: &[String], tree: &mut Tree) -> (Vec
     (assignments, problems)
 }
 
-/// What tells an experiment with these changes from one without: six hexadecimal digits of blake3 over what is set, in any order
-/// and any spelling. What changes no run is no part of it; nothing else set, no mark.
+/// What tells an experiment with these changes from one without: six hexadecimal digits of blake3 over what is set, in
+/// any order and any spelling. What changes no run is no part of it; nothing else set, no mark.
 pub fn mark(assignments: &[Assignment]) -> Option<String> {
     let is_of_no_run = |name: &str| sections::key(name).is_some_and(|key| key.is_of_no_run);
     let of_runs = assignments.iter().filter(|assignment| !is_of_no_run(&assignment.keys[0].name));
@@ -114,8 +114,8 @@ impl Assignment {
         self.put_into(&mut tree.root, &spare).map_err(|depth| self.explain(depth, sources, &tree.root))
     }
 
-    /// Puts the value below `root`; nodes on the way have the names in `spare`. Where there is no way, it is the index of the key at which
-    /// it ends: that is not there, or what the key before it leads to has no keys.
+    /// Puts the value below `root`; nodes on the way have the names in `spare`. Where there is no way, it is the index
+    /// of the key at which it ends: that is not there, or what the key before it leads to has no keys.
     fn put_into(&self, root: &mut Node, spare: &[NodeId]) -> Result<(), usize> {
         let mut node = root;
         for (depth, (key, &spare)) in self.keys.iter().zip(spare).enumerate() {
@@ -322,8 +322,8 @@ fn with_quotes(source: SourceId, word: &str) -> Option<String> {
     words.into_iter().chain(phrase).find(is_toml)
 }
 
-/// Whether a value that is no TOML is text whose quotes may be left out: a name or a path, which begins with no digit and
-/// holds no blank.
+/// Whether a value that is no TOML is text whose quotes may be left out: a name or a path, which begins with no digit
+/// and holds no blank.
 fn is_plain_word(word: &str) -> bool {
     word.starts_with(|c: char| c.is_alphabetic() || "_./~".contains(c))
         && word.contains(char::is_alphabetic)
@@ -347,8 +347,8 @@ fn in_quotes(value: &str) -> String {
     quoted
 }
 
-/// Makes tables of optimizers that are named only, so that something can be set in them, and of `node` the table `id` that
-/// holds them.
+/// Makes tables of optimizers that are named only, so that something can be set in them, and of `node` the table `id`
+/// that holds them.
 fn spell_out_optimizers(node: &mut Node, id: NodeId) {
     let Some(names) = one_or_more_texts(node) else { return };
     let entries = names.into_iter().map(|(name, node)| {

@@ -12,11 +12,11 @@ use crate::value::serialize::{self, serialize};
 use crate::value::write::{Layout, document};
 use crate::value::{Choice, Form, Kind, Node};
 
-/// The text of a file whose only run is that of `spec`, with its id. `choice` leads to the run's cell in `experiment`: what that
-/// does not write there has a default, which is said.
+/// The text of a file whose only run is that of `spec`, with its id. `choice` leads to the run's cell in `experiment`:
+/// what that does not write there has a default, which is said.
 ///
-/// The file is named `name`, not like the experiment, whose results it would take the place of. Relative paths start at `here`, so
-/// that they hold wherever the text is saved.
+/// The file is named `name`, not like the experiment, whose results it would take the place of. Relative paths start at
+/// `here`, so that they hold wherever the text is saved.
 ///
 /// # Errors
 /// Where a path is no text.
@@ -54,7 +54,8 @@ pub fn single(
     Ok(document(&tree, &Layout::of_values(&comment)))
 }
 
-/// Whether the file says in other words what stands at `path` here: a list of layers that `hidden` and its company can say.
+/// Whether the file says in other words what stands at `path` here: a list of layers that `hidden` and its company can
+/// say.
 fn is_spelled_otherwise(path: &[&str], is_written: &dyn Fn(&[&str]) -> bool) -> bool {
     matches!(path, ["network", _]) && is_written(&["network", "layers"])
 }

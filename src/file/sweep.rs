@@ -23,8 +23,8 @@ use crate::value::{Axis, AxisId, Choice, Form, Kind, Node, NodeId, Origin, Tree}
 #[derive(Debug, Clone, Default, PartialEq, Deserialize, Serialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Sweep {
-    /// How many times values are drawn from the distributions of the file. More trials change none of those before. No default: it is
-    /// needed where there are distributions.
+    /// How many times values are drawn from the distributions of the file. More trials change none of those before. No
+    /// default: it is needed where there are distributions.
     pub trials: Option<Trials>,
     /// What the draws hang on. Default: 0.
     pub seed: Option<Seed>,
@@ -172,8 +172,8 @@ struct Declared<'t> {
     origin: &'t Origin,
 }
 
-/// Does to the tree what its `[sweep]` says; returns what the trials draw with, where there are any, and what is wrong. `dropped` is what
-/// was rejected before.
+/// Does to the tree what its `[sweep]` says; returns what the trials draw with, where there are any, and what is wrong.
+/// `dropped` is what was rejected before.
 pub fn combine(tree: &mut Tree, dropped: &HashSet<NodeId>) -> (Option<Draws>, Vec<Problem>) {
     let section = tree.root.entry("sweep").map(|entry| (entry.key_origin.clone(), entry.value.clone()));
     let sweep = match &section {

@@ -1,8 +1,8 @@
 //! Trials: each draws a value for every distribution of a file, and they are one axis.
 //!
-//! Trial i draws the value of a key from the key's own stream at position i. So more trials change none of those before, and a
-//! distribution more changes nothing of what the others draw. Optimizers and variants that give one key distributions of
-//! their own share its stream: trial 17 has the same luck under each of them.
+//! Trial i draws the value of a key from the key's own stream at position i. So more trials change none of those
+//! before, and a distribution more changes nothing of what the others draw. Optimizers and variants that give one key
+//! distributions of their own share its stream: trial 17 has the same luck under each of them.
 //!
 //! Nothing is drawn before a trial is asked for: the tree says where, and [`Draws`] with which numbers.
 
@@ -37,9 +37,9 @@ enum Numbers {
 }
 
 impl Draws {
-    /// Makes one axis of all distributions of the tree, and of the axes in `sampled`, which has a key for each. A distribution's key
-    /// is the keys that lead to it, between dots (`optimizer.lr`), names of optimizers and variants left out; `.choice` follows where
-    /// a choice draws from a choice. Numbers are drawn at random.
+    /// Makes one axis of all distributions of the tree, and of the axes in `sampled`, which has a key for each. A
+    /// distribution's key is the keys that lead to it, between dots (`optimizer.lr`), names of optimizers and variants
+    /// left out; `.choice` follows where a choice draws from a choice. Numbers are drawn at random.
     pub fn mark(tree: &mut Tree, trials: u32, sampled: &HashMap<AxisId, String>, seed: Seed) -> Self {
         let axis = tree.new_axis();
         let mut marker = Marker { axis, sampled, keys: Vec::new() };
@@ -72,8 +72,8 @@ impl Draws {
         Self { trials, numbers: Numbers::Listed(numbers.into()), ..self }
     }
 
-    /// Whether each trial draws every key, whatever it draws. Some do not if a choice draws from a choice, or brings settings along
-    /// that are drawn themselves.
+    /// Whether each trial draws every key, whatever it draws. Some do not if a choice draws from a choice, or brings
+    /// settings along that are drawn themselves.
     pub fn are_all_drawn(&self, root: &Node) -> bool {
         /// The keys that every trial draws at and below `node`.
         fn of(node: &Node) -> HashSet<usize> {

@@ -1,5 +1,5 @@
-//! The sections of a file under one choice after another. Where a choice differs from the one before it, only the sections that
-//! hold an axis which has moved are read again.
+//! The sections of a file under one choice after another. Where a choice differs from the one before it, only the
+//! sections that hold an axis which has moved are read again.
 
 use serde::de::DeserializeOwned;
 

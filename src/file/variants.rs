@@ -59,8 +59,8 @@ impl Variants {
         (variants, problems)
     }
 
-    /// Whether `holds` holds for any variant, which is given as what tells whether it has a key of its own; for the file alone
-    /// where it has no variants.
+    /// Whether `holds` holds for any variant, which is given as what tells whether it has a key of its own; for the
+    /// file alone where it has no variants.
     pub fn any(&self, holds: impl Fn(&dyn Fn(&str) -> bool) -> bool) -> bool {
         let none = [Vec::new()];
         let patches = if self.patches.is_empty() { &none[..] } else { &self.patches };

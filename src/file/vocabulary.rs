@@ -1,4 +1,5 @@
-//! What other programs and books call the settings and their values, and what a number of a setting means: for errors alone.
+//! What other programs and books call the settings and their values, and what a number of a setting means: for errors
+//! alone.
 
 use crate::value::fault::Fault;
 use crate::value::problem::{Cause, Problem};

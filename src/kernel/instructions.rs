@@ -58,7 +58,8 @@ impl Instructions {
         Self::available().pop().expect("the portable instructions are always there")
     }
 
-    /// What trainings use: the set that the environment variable [`VARIABLE`] names, or, where that is not there or empty, the fastest.
+    /// What trainings use: the set that the environment variable [`VARIABLE`] names, or, where that is not there or
+    /// empty, the fastest.
     ///
     /// # Errors
     /// Where the variable names none that this processor has.
@@ -89,13 +90,14 @@ impl Instructions {
         }
     }
 
-    /// Whether a fused multiply-add is a function call here instead of an instruction: products are right, and very slow.
+    /// Whether a fused multiply-add is a function call here instead of an instruction: products are right, and very
+    /// slow.
     pub fn is_fused_multiply_add_emulated(self) -> bool {
         self.0 == InstructionSet::Portable && !cfg!(any(target_feature = "fma", target_arch = "aarch64"))
     }
 
-    /// Whether a product that is `width` wide is faster where it skips the zeros of its left factor: it is wide enough that the
-    /// chains of one row do not wait for each other.
+    /// Whether a product that is `width` wide is faster where it skips the zeros of its left factor: it is wide enough
+    /// that the chains of one row do not wait for each other.
     pub fn is_faster_skipping_zeros<R: Element>(self, width: usize) -> bool {
         const fn least<R, V: Lanes<R>>() -> usize {
             (V::FEWEST - 1) * V::LANES
@@ -110,10 +112,11 @@ impl Instructions {
             }
     }
 
-    /// Does `work` with these instructions: loops over numbers become loops over vectors. No operation is fused or reordered, so the
-    /// bits are those of any other set.
+    /// Does `work` with these instructions: loops over numbers become loops over vectors. No operation is fused or
+    /// reordered, so the bits are those of any other set.
     ///
-    /// `work` and what it calls should be `#[inline(always)]`: what is not inlined is compiled for the baseline, right and slow.
+    /// `work` and what it calls should be `#[inline(always)]`: what is not inlined is compiled for the baseline, right
+    /// and slow.
     #[inline]
     pub fn run<T>(self, work: impl FnOnce() -> T) -> T {
         match self.0 {

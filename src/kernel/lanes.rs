@@ -11,18 +11,20 @@ use super::Element;
 /// one, is unsafe; [`splat`](Self::splat) and [`load`](Self::load) make others from it.
 ///
 /// # Safety
-/// [`LANES`](Self::LANES) is at least 1 and divides 64, and [`read`](Self::read) and [`write`](Self::write) touch so many numbers and
-/// no others: places in slices are reckoned with it. [`nonzeros`](Self::nonzeros) sets no bit beyond the lanes and none for a zero, and
-/// [`load`](Self::load) adds nothing but zeros: a set bit stands for a number that is there.
+/// [`LANES`](Self::LANES) is at least 1 and divides 64, and [`read`](Self::read) and [`write`](Self::write) touch so
+/// many numbers and no others: places in slices are reckoned with it. [`nonzeros`](Self::nonzeros) sets no bit beyond
+/// the lanes and none for a zero, and [`load`](Self::load) adds nothing but zeros: a set bit stands for a number that
+/// is there.
 pub unsafe trait Lanes<R>: Copy {
     /// How many numbers a vector holds.
     const LANES: usize;
 
-    /// How many vectors a row of a sparse product's panel has, at least: the chains of fewer would wait for too long for each other.
+    /// How many vectors a row of a sparse product's panel has, at least: the chains of fewer would wait for too long
+    /// for each other.
     const FEWEST: usize;
 
-    /// And at most: as many accumulators leave a register for the element of `a`, and 64 rows of them, 26 or 28 KiB, fit into the
-    /// nearest cache.
+    /// And at most: as many accumulators leave a register for the element of `a`, and 64 rows of them, 26 or 28 KiB,
+    /// fit into the nearest cache.
     const MOST: usize;
 
     /// All zeros.

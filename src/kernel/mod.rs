@@ -1,16 +1,16 @@
 //! Matrix products, under one arithmetic contract on every machine.
 //!
-//! An element of a product is one chain of fused multiply-adds, `k` ascending from +0; then `+ 0.0`, which turns −0 into
-//! +0. Blocks over `k` reload the accumulator. Tiles and vector widths only say how many chains run side by side, so
-//! every instruction set, every number of rows at once and a plain loop agree to the last bit. A product allocates
+//! An element of a product is one chain of fused multiply-adds, `k` ascending from +0; then `+ 0.0`, which turns −0
+//! into +0. Blocks over `k` reload the accumulator. Tiles and vector widths only say how many chains run side by side,
+//! so every instruction set, every number of rows at once and a plain loop agree to the last bit. A product allocates
 //! nothing.
 //!
-//! A product with zero adds ±0, which changes no chain that ends with `+ 0.0`: zeros of the left factor may be skipped where the
-//! right one is finite ([`sparse_product`]).
+//! A product with zero adds ±0, which changes no chain that ends with `+ 0.0`: zeros of the left factor may be skipped
+//! where the right one is finite ([`sparse_product`]).
 //!
-//! This is the only module with `unsafe`: it calls functions that are compiled for instructions beyond the baseline, after asking
-//! the processor whether it has them; `walk` and `nonzeros` read and write vectors at places that they have checked once for a
-//! whole row; and panels of the right factor lie in memory that is not zeroed first.
+//! This is the only module with `unsafe`: it calls functions that are compiled for instructions beyond the baseline,
+//! after asking the processor whether it has them; `walk` and `nonzeros` read and write vectors at places that they
+//! have checked once for a whole row; and panels of the right factor lie in memory that is not zeroed first.
 
 use ndarray::ArrayView2;
 
@@ -180,8 +180,8 @@ impl<'a, R> From<&'a [R]> for MatrixValues<'a, R> {
     }
 }
 
-/// `out = a · b`. `a: [m, k]`, `b: [k, n]`, each a [`matrix`] or the transpose of one; `out: [m, n]`, row-major; what was in
-/// `out` does not matter.
+/// `out = a · b`. `a: [m, k]`, `b: [k, n]`, each a [`matrix`] or the transpose of one; `out: [m, n]`, row-major; what
+/// was in `out` does not matter.
 ///
 /// # Panics
 /// Where the shapes do not fit.
@@ -203,8 +203,8 @@ pub fn product<R: Element>(instructions: Instructions, a: ArrayView2<R>, b: Arra
     }
 }
 
-/// [`product`], where only the `nonzeros` of `a` are multiplied. `values` are those of `a: [m, k]`, or, where that is told by
-/// `is_transposed`, of its transpose.
+/// [`product`], where only the `nonzeros` of `a` are multiplied. `values` are those of `a: [m, k]`, or, where that is
+/// told by `is_transposed`, of its transpose.
 ///
 /// The bits are those of the whole product where `b` is finite: a product with zero adds nothing then.
 ///

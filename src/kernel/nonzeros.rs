@@ -12,7 +12,8 @@ const SAMPLE: u32 = 128;
 /// The largest share of elements that are not zero with which skipping the others is faster.
 const MOST: f64 = 0.8;
 
-/// Which elements of a matrix are not zero: for each row, words of bits, the lowest bit first. Bits beyond the row are 0.
+/// Which elements of a matrix are not zero: for each row, words of bits, the lowest bit first. Bits beyond the row are
+/// 0.
 #[derive(Debug, Clone, Default)]
 pub struct Nonzeros {
     rows: usize,
@@ -27,8 +28,8 @@ impl Nonzeros {
         Self { rows: 0, columns, words: Vec::with_capacity(rows * columns.div_ceil(WORD)) }
     }
 
-    /// Looks at the left factor of a product, `values: [rows, columns]`, with one that is `width` wide; in vain where its zeros are
-    /// too few to be worth it, or the product too narrow.
+    /// Looks at the left factor of a product, `values: [rows, columns]`, with one that is `width` wide; in vain where
+    /// its zeros are too few to be worth it, or the product too narrow.
     pub fn look<R: Element>(
         &mut self,
         instructions: Instructions,
@@ -148,9 +149,8 @@ fn note<R: Element, V: Lanes<R>>(zero: V, values: &[R], columns: usize, words: &
             *word = match row.len().checked_sub(V::LANES) {
                 None => zero.load(rest).nonzeros(),
                 Some(last) => {
-                    // The last vector ends with the row: where it begins in the word before, or in the vector before, it says the
-                    // same again.
-                    // SAFETY: the row has so many numbers.
+                    // The last vector ends with the row: where it begins in the word before, or in the vector before,
+                    // it says the same again. SAFETY: the row has so many numbers.
                     let bits = unsafe { zero.read(row.as_ptr().add(last)) }.nonzeros();
                     let ending = match rest.len().checked_sub(V::LANES) {
                         Some(place) => bits << place,
@@ -184,8 +184,8 @@ fn bits(bytes: &[u8; WORD]) -> u64 {
     use std::arch::x86_64::{__m128i, _mm_cmpeq_epi8, _mm_movemask_epi8, _mm_setzero_si128};
     let (vectors, _) = bytes.as_chunks::<16>();
     vectors.iter().rev().fold(0, |bits, vector| {
-        // SAFETY: an array and a vector of as many bytes have one size, every bit pattern is a vector, and the baseline has these
-        // instructions.
+        // SAFETY: an array and a vector of as many bytes have one size, every bit pattern is a vector, and the baseline
+        // has these instructions.
         let zeros = unsafe {
             let vector = std::mem::transmute::<[u8; 16], __m128i>(*vector);
             _mm_movemask_epi8(_mm_cmpeq_epi8(vector, _mm_setzero_si128()))
@@ -200,8 +200,8 @@ fn bits(bytes: &[u8; WORD]) -> u64 {
     bytes.iter().rev().fold(0, |bits, byte| bits << 1 | u64::from(*byte != 0))
 }
 
-/// Turns the 64 rows of a square of bits into its columns: halves are swapped, then their halves (Warren 2012, "Hacker's
-/// Delight", section 7-3).
+/// Turns the 64 rows of a square of bits into its columns: halves are swapped, then their halves (Warren 2012,
+/// "Hacker's Delight", section 7-3).
 fn transpose(square: &mut [u64; WORD]) {
     let mut width = WORD / 2;
     let mut low = u64::MAX >> width;

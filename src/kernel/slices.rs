@@ -1,5 +1,5 @@
-//! Loops over slices of numbers, for between the products: sums, in an order that does not depend on the machine, biases, and the look
-//! for what is not finite.
+//! Loops over slices of numbers, for between the products: sums, in an order that does not depend on the machine,
+//! biases, and the look for what is not finite.
 
 use crate::real::Real;
 

@@ -1,7 +1,7 @@
 //! How a product is cut: panels of columns of `b`, copied to the stack, and tiles of rows of `a` against each.
 //!
-//! None of the sizes here changes a result (see the [contract](super)); they were measured on the shapes of small networks:
-//! batches of about 100 rows, layers 10 to 784 wide.
+//! None of the sizes here changes a result (see the [contract](super)); they were measured on the shapes of small
+//! networks: batches of about 100 rows, layers 10 to 784 wide.
 
 use std::mem::MaybeUninit;
 use std::ops::Range;
@@ -14,10 +14,10 @@ const DEPTH: usize = 200;
 /// Numbers in a panel's row, at most: three vectors of 16.
 const LONGEST_ROW: usize = 48;
 
-/// Does `$body` for each `$index` from 0 up to `$count`, a constant of 13 at most, as if it were written out. Neither a loop nor a
-/// closure will do: arrays that are indexed by literals live in registers, and intrinsics are compiled to single instructions
-/// only in the function that is compiled for them, not in a closure within it. What is beyond the count is not compiled: its
-/// condition is known before the compiler generates code.
+/// Does `$body` for each `$index` from 0 up to `$count`, a constant of 13 at most, as if it were written out. Neither a
+/// loop nor a closure will do: arrays that are indexed by literals live in registers, and intrinsics are compiled to
+/// single instructions only in the function that is compiled for them, not in a closure within it. What is beyond the
+/// count is not compiled: its condition is known before the compiler generates code.
 macro_rules! unroll {
     ($index:ident in $count:ident $body:block) => {
         unroll!($index in $count $body: 0 1 2 3 4 5 6 7 8 9 10 11 12)

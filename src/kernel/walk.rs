@@ -1,8 +1,8 @@
 //! A product that skips the zeros of its left factor: row by row, over the elements that are not zero.
 //!
-//! A whole row of the output, or as much of it as there are registers for, stays in registers, while the rows of `b` that count are
-//! read from a panel on the stack, small enough for the nearest cache. Where more than half of the left factor is zero, this is
-//! faster than the best that a product can be that multiplies everything.
+//! A whole row of the output, or as much of it as there are registers for, stays in registers, while the rows of `b`
+//! that count are read from a panel on the stack, small enough for the nearest cache. Where more than half of the left
+//! factor is zero, this is faster than the best that a product can be that multiplies everything.
 
 use std::mem::MaybeUninit;
 use std::ops::Range;
@@ -117,8 +117,8 @@ pub fn columns<R: Element, V: Lanes<R>, S: ElementSource<R>>(
 
 /// The columns of `range`: more than `VECTORS - 1` vectors, `VECTORS` at most.
 ///
-/// The last vector ends where the range does: it begins inside the one before where the width is no multiple of a vector's.
-/// What both hold is computed twice, the same bits.
+/// The last vector ends where the range does: it begins inside the one before where the width is no multiple of a
+/// vector's. What both hold is computed twice, the same bits.
 #[inline(always)]
 fn rows<R: Element, V: Lanes<R>, S: ElementSource<R>, const VECTORS: usize>(
     zero: V,
@@ -142,7 +142,8 @@ fn rows<R: Element, V: Lanes<R>, S: ElementSource<R>, const VECTORS: usize>(
             let mut sums = [zero; VECTORS];
             if first > 0 {
                 unroll!(vector in VECTORS {
-                    // SAFETY: `out` is as long as the range, at least as many vectors less one, and `place` is what fits.
+                    // SAFETY: `out` is as long as the range, at least as many vectors less one, and `place` is what
+                    // fits.
                     sums[vector] = unsafe { zero.read(out.as_ptr().add(place::<R, V, VECTORS>(vector, out.len()))) };
                 });
             }
@@ -151,7 +152,8 @@ fn rows<R: Element, V: Lanes<R>, S: ElementSource<R>, const VECTORS: usize>(
                 let k = word.trailing_zeros() as usize;
                 word &= word - 1;
                 let a = zero.splat(a.values.get(row * a.across + (first + k) * a.along));
-                // SAFETY: the bits of a word beyond the matrix are 0, so `k` is below `depth`, and so many rows are packed.
+                // SAFETY: the bits of a word beyond the matrix are 0, so `k` is below `depth`, and so many rows are
+                // packed.
                 let b = unsafe { panel[k].assume_init_ref() };
                 unroll!(vector in VECTORS {
                     sums[vector] = a.mul_add(b[vector], sums[vector]);

@@ -17,12 +17,14 @@ pub enum Activation {
     Sigmoid,
     /// (e^x − e^−x) / (e^x + e^−x), the hyperbolic tangent.
     Tanh,
-    /// x above 0, `slope` times x below (Maas et al. 2013, "Rectifier nonlinearities improve neural network acoustic models").
+    /// x above 0, `slope` times x below (Maas et al. 2013, "Rectifier nonlinearities improve neural network acoustic
+    /// models").
     LeakyRelu(LeakyRelu),
-    /// x above 0, α (e^x − 1) below (Clevert et al. 2016, "Fast and accurate deep network learning by exponential linear units").
+    /// x above 0, α (e^x − 1) below (Clevert et al. 2016, "Fast and accurate deep network learning by exponential
+    /// linear units").
     Elu(Elu),
-    /// x Φ(x), where Φ is the distribution function of the standard Gaussian (Hendrycks & Gimpel 2016, "Gaussian error linear
-    /// units"). Exact, as PyTorch's default; not the approximation by tanh.
+    /// x Φ(x), where Φ is the distribution function of the standard Gaussian (Hendrycks & Gimpel 2016, "Gaussian error
+    /// linear units"). Exact, as PyTorch's default; not the approximation by tanh.
     Gelu,
     /// ln(1 + e^x), which PyTorch replaces by x from 20 on: 2·10⁻⁹ less.
     Softplus,
@@ -122,8 +124,9 @@ impl Activation {
         }
     }
 
-    /// Turns the loss's gradient by y into that by x, in place. Where y alone [is enough](Self::is_known_by_its_output), x is not
-    /// looked at. ReLU and leaky ReLU have no slope at 0; that of the left side is taken, as PyTorch does.
+    /// Turns the loss's gradient by y into that by x, in place. Where y alone [is
+    /// enough](Self::is_known_by_its_output), x is not looked at. ReLU and leaky ReLU have no slope at 0; that of the
+    /// left side is taken, as PyTorch does.
     #[inline(always)]
     pub fn backward<R: Real>(self, x: &[R], y: &[R], gradient: &mut [R]) {
         match self {
@@ -152,8 +155,8 @@ impl Activation {
 
 /// 0 where `condition` holds, elsewhere `value`, and +0 for −0.
 ///
-/// The sum makes it a new value. Else, in place, it would be compiled to a store under a mask, which some processors do one lane after
-/// the other.
+/// The sum makes it a new value. Else, in place, it would be compiled to a store under a mask, which some processors do
+/// one lane after the other.
 #[inline(always)]
 fn keep_unless<R: Real>(condition: bool, value: R) -> R {
     if condition { R::zero() } else { value + R::zero() }

@@ -8,8 +8,8 @@ use super::activation::Activation;
 use super::parameters::{ParameterLayout, ParameterRole};
 use crate::kernel::{self, Element, Instructions, MatrixValues, Nonzeros, matrix};
 
-/// Every output is a weighted sum of every input: `x: [rows, inputs]`, `y: [rows, outputs]`, with `W: [inputs, outputs]` and,
-/// where the layer has one, `b: [outputs]`.
+/// Every output is a weighted sum of every input: `x: [rows, inputs]`, `y: [rows, outputs]`, with `W: [inputs,
+/// outputs]` and, where the layer has one, `b: [outputs]`.
 #[derive(Debug, Clone)]
 pub struct Affine {
     inputs: usize,
@@ -47,7 +47,8 @@ impl Affine {
         }
     }
 
-    /// y = f(xW + b), and no −0 in xW + b, where f is the `activation`, if there is one; false where a number of xW + b is not finite.
+    /// y = f(xW + b), and no −0 in xW + b, where f is the `activation`, if there is one; false where a number of xW + b
+    /// is not finite.
     pub fn forward<R: Element>(
         &mut self,
         instructions: Instructions,
@@ -83,8 +84,8 @@ impl Affine {
         )
     }
 
-    /// dW = xᵀ dy, db = the column sums of dy: from the loss's gradient by y, `dy: [rows, outputs]`, to this layer's ranges of
-    /// `gradients`. `x` is what went [`forward`](Self::forward) last.
+    /// dW = xᵀ dy, db = the column sums of dy: from the loss's gradient by y, `dy: [rows, outputs]`, to this layer's
+    /// ranges of `gradients`. `x` is what went [`forward`](Self::forward) last.
     pub fn parameter_gradients<R: Element>(
         &mut self,
         instructions: Instructions,

@@ -1,5 +1,5 @@
-//! Batch normalization (Ioffe & Szegedy 2015): y = γ (x − μ) / √(σ² + ε) + β, with the mean μ and the variance σ² of every column
-//! of the batch.
+//! Batch normalization (Ioffe & Szegedy 2015): y = γ (x − μ) / √(σ² + ε) + β, with the mean μ and the variance σ² of
+//! every column of the batch.
 
 use std::ops::Range;
 
@@ -10,15 +10,15 @@ use crate::real::Real;
 /// What is added to the variance: the book's `10e-7`. PyTorch adds 10⁻⁵.
 const EPSILON: f64 = 1e-6;
 
-/// How much of the running statistics a step keeps. PyTorch keeps as much (its `momentum`, 0.1, is the rest), but averages
-/// variances that are divided by rows − 1.
+/// How much of the running statistics a step keeps. PyTorch keeps as much (its `momentum`, 0.1, is the rest), but
+/// averages variances that are divided by rows − 1.
 const KEPT: f64 = 0.9;
 
 /// A layer with one mean and one variance for each of its `width` columns; `x` and `y` are [rows, width].
 ///
-/// In training they are those of the batch, the variance divided by the number of rows, and a share of 0.1 of them enters the
-/// running statistics, which begin at 0, as the book's do (PyTorch's variances begin at 1). An evaluation takes the running
-/// ones, so that a row's output does not depend on the rows beside it.
+/// In training they are those of the batch, the variance divided by the number of rows, and a share of 0.1 of them
+/// enters the running statistics, which begin at 0, as the book's do (PyTorch's variances begin at 1). An evaluation
+/// takes the running ones, so that a row's output does not depend on the rows beside it.
 #[derive(Debug, Clone)]
 pub struct BatchNorm<R> {
     width: usize,
@@ -122,8 +122,8 @@ impl<R: Real> BatchNorm<R> {
         }
     }
 
-    /// From the loss's gradient by y to that by x, in place, and to γ's and β's ranges of `gradients`, for the batch that went
-    /// [`forward`](Self::forward) last.
+    /// From the loss's gradient by y to that by x, in place, and to γ's and β's ranges of `gradients`, for the batch
+    /// that went [`forward`](Self::forward) last.
     ///
     /// The book's derivation, step by step: the deviation is a function of x, and so is the mean.
     #[inline(always)]

@@ -1,5 +1,5 @@
-//! Dropout: in training, every unit is silent with a given probability, anew in every step (Srivastava et al. 2014, "Dropout: a
-//! simple way to prevent neural networks from overfitting").
+//! Dropout: in training, every unit is silent with a given probability, anew in every step (Srivastava et al. 2014,
+//! "Dropout: a simple way to prevent neural networks from overfitting").
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize, Serializer};
@@ -37,7 +37,8 @@ impl Dropout {
         self.ratio.get() == 0.0
     }
 
-    /// Turns `uniforms` into what every unit is multiplied by: 0 where u ≤ ratio, elsewhere 1 or, inverted, 1 / (1 − ratio).
+    /// Turns `uniforms` into what every unit is multiplied by: 0 where u ≤ ratio, elsewhere 1 or, inverted, 1 / (1 −
+    /// ratio).
     #[inline(always)]
     pub fn mask<R: Real>(self, uniforms: &[f64], mask: &mut [R]) {
         let kept = match self.scaling {

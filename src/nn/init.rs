@@ -18,8 +18,9 @@ use crate::value::schema::or;
 #[derive(Debug, Clone, Copy, PartialEq, Deserialize, Serialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Init {
-    /// How weights are drawn: `"he"` (the default), `"xavier"`, `"glorot"`, `"lecun"`, `"orthogonal"`, `"zeros"`, a number (the standard
-    /// deviation of a Gaussian), `{ kind = "normal", std = 0.01 }` or `{ kind = "uniform", bound = 0.1 }`.
+    /// How weights are drawn: `"he"` (the default), `"xavier"`, `"glorot"`, `"lecun"`, `"orthogonal"`, `"zeros"`, a
+    /// number (the standard deviation of a Gaussian), `{ kind = "normal", std = 0.01 }` or `{ kind = "uniform", bound =
+    /// 0.1 }`.
     ///
     /// PyTorch's default for a linear layer is uniform with bound √(1/inputs).
     pub weights: Weights,
@@ -40,16 +41,17 @@ impl Default for Init {
 pub enum Weights {
     /// Gaussian with standard deviation √(2/inputs), made for ReLU (He et al. 2015, "Delving deep into rectifiers").
     He,
-    /// Gaussian with standard deviation √(1/inputs): the form in which the book gives Xavier's initialization. The same numbers
-    /// as `"lecun"`.
+    /// Gaussian with standard deviation √(1/inputs): the form in which the book gives Xavier's initialization. The same
+    /// numbers as `"lecun"`.
     Xavier,
-    /// Gaussian with standard deviation √(2/(inputs + outputs)) (Glorot & Bengio 2010, "Understanding the difficulty of training
-    /// deep feedforward neural networks").
+    /// Gaussian with standard deviation √(2/(inputs + outputs)) (Glorot & Bengio 2010, "Understanding the difficulty of
+    /// training deep feedforward neural networks").
     Glorot,
     /// Gaussian with standard deviation √(1/inputs) (LeCun et al. 1998, "Efficient BackProp").
     Lecun,
-    /// A random orthogonal matrix: what goes through it keeps its length, or loses what does not fit into fewer outputs (Saxe, McClelland
-    /// & Ganguli 2014, "Exact solutions to the nonlinear dynamics of learning in deep linear neural networks"). Made of the Gaussian draws, so it varies with the seed as they do.
+    /// A random orthogonal matrix: what goes through it keeps its length, or loses what does not fit into fewer outputs
+    /// (Saxe, McClelland & Ganguli 2014, "Exact solutions to the nonlinear dynamics of learning in deep linear neural
+    /// networks"). Made of the Gaussian draws, so it varies with the seed as they do.
     Orthogonal,
     /// All weights are zero, so all units of a layer stay equal: the book's example of what not to do.
     Zeros,
@@ -86,8 +88,8 @@ impl Init {
         settings.set("init_bias", self.bias.get());
     }
 
-    /// Fills `parameters` as `layout` says: γ with 1 and β with 0, whatever the section says. The k-th weight matrix is drawn from `random.weights(k)`, row by row, in
-    /// `f64`, scaled there and rounded once.
+    /// Fills `parameters` as `layout` says: γ with 1 and β with 0, whatever the section says. The k-th weight matrix is
+    /// drawn from `random.weights(k)`, row by row, in `f64`, scaled there and rounded once.
     pub fn fill<R: Real>(&self, random: &mut Random, layout: &ParameterLayout, parameters: &mut [R]) {
         let mut matrix = 0;
         for view in layout.views() {

@@ -15,7 +15,8 @@ pub enum Objective {
     /// The 1e-7 is the book's guard against ln 0; PyTorch has none. With it, in `f32`, a perfect row's loss is −1.2e-7.
     #[default]
     CrossEntropy,
-    /// The mean of (y − t)² over rows and outputs, as PyTorch's `MSELoss`. Of a class, t is 1 at the label and 0 elsewhere.
+    /// The mean of (y − t)² over rows and outputs, as PyTorch's `MSELoss`. Of a class, t is 1 at the label and 0
+    /// elsewhere.
     ///
     /// The book's `sum_squared_error` is half the sum over all rows and outputs.
     Mse,
@@ -51,8 +52,8 @@ impl Objective {
         }
     }
 
-    /// `before` + Σ loss over the rows, added one after the other in `f64`: a sum over many rows has the same bits however it is
-    /// cut. `comparison` is what [`compare`](Self::compare) has written.
+    /// `before` + Σ loss over the rows, added one after the other in `f64`: a sum over many rows has the same bits
+    /// however it is cut. `comparison` is what [`compare`](Self::compare) has written.
     pub fn add_losses<R: Real>(self, before: f64, comparison: &[R], width: usize, targets: BatchTargets<R>) -> f64 {
         match self {
             Self::CrossEntropy => cross_entropy(before, comparison, width, targets.classes()),
@@ -149,8 +150,8 @@ pub fn cross_entropy<R: Real>(before: f64, probabilities: &[R], classes: usize, 
         .fold(before, |sum, (p, label)| sum - real::ln((p[usize::from(*label)] + guard).to_f64()))
 }
 
-/// Turns probabilities into the gradient of the mean cross-entropy by the network's outputs, in place: (p − t) / rows, where t
-/// is 1 at the label and 0 elsewhere. The 1e-7 is left out of the derivative, as in the book.
+/// Turns probabilities into the gradient of the mean cross-entropy by the network's outputs, in place: (p − t) / rows,
+/// where t is 1 at the label and 0 elsewhere. The 1e-7 is left out of the derivative, as in the book.
 #[inline(always)]
 pub fn cross_entropy_gradient<R: Real>(probabilities: &mut [R], classes: usize, labels: &[u16]) {
     let rows = R::from_f64(labels.len() as f64);

@@ -1,5 +1,5 @@
-//! Networks: what they are made of ([`NetworkSection`], the `[network]` section, and the [`Model`] that it comes to) and how they compute
-//! ([`Network`]).
+//! Networks: what they are made of ([`NetworkSection`], the `[network]` section, and the [`Model`] that it comes to)
+//! and how they compute ([`Network`]).
 
 pub mod activation;
 pub mod affine;
@@ -33,7 +33,8 @@ pub enum LayerSpec {
 }
 
 impl LayerSpec {
-    /// The first part of the layer's name; the second one counts the layers of its kind: `affine1`, `batch_norm1`, `relu1`.
+    /// The first part of the layer's name; the second one counts the layers of its kind: `affine1`, `batch_norm1`,
+    /// `relu1`.
     pub fn name(self) -> String {
         match self {
             Self::Affine { .. } => "affine".to_owned(),
@@ -65,8 +66,8 @@ impl LayerSpec {
 /// A number that is not finite.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct NotFinite {
-    /// The first layer in forward order in whose output, parameters or gradients it is: `affine2`. Where it is in none of them, what
-    /// it is itself: `loss`, `lr`.
+    /// The first layer in forward order in whose output, parameters or gradients it is: `affine2`. Where it is in none
+    /// of them, what it is itself: `loss`, `lr`.
     pub layer: String,
 }
 
@@ -88,19 +89,21 @@ impl NotFinite {
 /// What a forward pass is for. It makes a difference to batch normalization and to dropout. `state` holds the running
 /// statistics, as [`Network::state_layout`] says.
 pub enum Phase<'a, R> {
-    /// For an update: batches are normalized by their own statistics, which enter the running ones, and dropout is random.
+    /// For an update: batches are normalized by their own statistics, which enter the running ones, and dropout is
+    /// random.
     Training {
         state: &'a mut [R],
-        /// Fills the slice with uniform numbers in [0, 1) for the k-th dropout layer, k from 0: [rows, width], row-major. It is
-        /// asked once for each of them, in forward order.
+        /// Fills the slice with uniform numbers in [0, 1) for the k-th dropout layer, k from 0: [rows, width],
+        /// row-major. It is asked once for each of them, in forward order.
         draw: &'a mut dyn FnMut(u32, &mut [f64]),
     },
     /// For what is looked at: nothing is drawn and nothing changes, and a row's output depends on that row alone.
     Evaluation { state: &'a [R] },
 }
 
-/// Layers with room for what they compute. Parameters, their gradients and running statistics are the caller's, in flat buffers
-/// as [`layout`](Self::layout) and [`state_layout`](Self::state_layout) say; nothing is allocated after [`new`](Self::new).
+/// Layers with room for what they compute. Parameters, their gradients and running statistics are the caller's, in flat
+/// buffers as [`layout`](Self::layout) and [`state_layout`](Self::state_layout) say; nothing is allocated after
+/// [`new`](Self::new).
 #[derive(Debug, Clone)]
 pub struct Network<R> {
     instructions: Instructions,
@@ -231,7 +234,8 @@ impl<R: Element> Network<R> {
     /// Computes every layer's output for `x: [rows, inputs]`.
     ///
     /// # Errors
-    /// [`NotFinite`] names the first layer whose output, or whose variance, is not finite; the layers behind it are not computed.
+    /// [`NotFinite`] names the first layer whose output, or whose variance, is not finite; the layers behind it are not
+    /// computed.
     pub fn forward<'x>(
         &mut self,
         mut phase: Phase<'_, R>,
@@ -305,16 +309,16 @@ impl<R: Element> Network<R> {
         Ok(())
     }
 
-    /// The last layer's output for the last `rows` rows that went [`forward`](Self::forward): [rows, outputs]; beside it, of the
-    /// same shape, the place for the loss's gradient by it, which [`backward`](Self::backward) starts from.
+    /// The last layer's output for the last `rows` rows that went [`forward`](Self::forward): [rows, outputs]; beside
+    /// it, of the same shape, the place for the loss's gradient by it, which [`backward`](Self::backward) starts from.
     pub fn output(&mut self, rows: usize) -> (&[R], &mut [R]) {
         let last = self.stages.last().expect("a network has an output layer");
         let length = rows * last.width;
         (&last.output[..length], &mut self.flow[0][..length])
     }
 
-    /// What each activation layer gave for the last `rows` rows that went [`forward`](Self::forward), in forward order: its name,
-    /// and [rows, width].
+    /// What each activation layer gave for the last `rows` rows that went [`forward`](Self::forward), in forward order:
+    /// its name, and [rows, width].
     pub fn activations(&self, rows: usize) -> impl Iterator<Item = (&str, Activation, &[R])> {
         self.stages.iter().filter_map(move |stage| {
             let (name, activation) = match (&stage.layer, &stage.activation) {
@@ -326,8 +330,8 @@ impl<R: Element> Network<R> {
         })
     }
 
-    /// Writes the loss's gradient by every parameter to `gradients`, from the gradient by the [`output`](Self::output) of the
-    /// `x: [rows, inputs]` that went forward last, in training.
+    /// Writes the loss's gradient by every parameter to `gradients`, from the gradient by the [`output`](Self::output)
+    /// of the `x: [rows, inputs]` that went forward last, in training.
     pub fn backward<'x>(&mut self, parameters: &[R], x: impl Into<MatrixValues<'x, R>>, gradients: &mut [R])
     where
         R: 'x,

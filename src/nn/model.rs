@@ -22,8 +22,8 @@ pub struct NetworkSection {
     /// The widths of the hidden layers, from input to output: `[100, 100]`; `[]` is a linear classifier. No
     /// default: this or `layers` is needed.
     pub hidden: Option<Vec<Count>>,
-    /// What follows every hidden layer: `"relu"` (the default), `"sigmoid"`, `"tanh"`, `"leaky-relu"`, `"elu"`, `"gelu"`,
-    /// `"softplus"` or `"identity"`.
+    /// What follows every hidden layer: `"relu"` (the default), `"sigmoid"`, `"tanh"`, `"leaky-relu"`, `"elu"`,
+    /// `"gelu"`, `"softplus"` or `"identity"`.
     #[schemars(extend("default" = Activation::default().name()))]
     pub activation: Option<Activation>,
     /// Whether every hidden layer is normalized over the batch, before its activation. Default: false.
@@ -50,12 +50,13 @@ pub struct NetworkSection {
 pub enum LayerItem {
     /// y = xW + b, where W is [inputs, outputs]. PyTorch's `Linear` has W transposed.
     Affine(AffineItem),
-    /// Each feature to mean 0 and variance 1 over the batch, then y = γx̂ + β (Ioffe & Szegedy 2015, "Batch Normalization: Accelerating
-    /// Deep Network Training by Reducing Internal Covariate Shift"). Biased variance, ε = 1e-6 and running statistics with 0.9 of the old
-    /// ones in evaluations, as in the book; γ begins with 1, β with 0. PyTorch has ε = 1e-5.
+    /// Each feature to mean 0 and variance 1 over the batch, then y = γx̂ + β (Ioffe & Szegedy 2015, "Batch
+    /// Normalization: Accelerating Deep Network Training by Reducing Internal Covariate Shift"). Biased variance, ε =
+    /// 1e-6 and running statistics with 0.9 of the old ones in evaluations, as in the book; γ begins with 1, β with 0.
+    /// PyTorch has ε = 1e-5.
     BatchNorm,
-    /// In training every unit is silent with the probability `ratio`, anew in every step (Srivastava et al. 2014, "Dropout: a simple way to
-    /// prevent neural networks from overfitting").
+    /// In training every unit is silent with the probability `ratio`, anew in every step (Srivastava et al. 2014,
+    /// "Dropout: a simple way to prevent neural networks from overfitting").
     Dropout(#[serde(with = "DropoutItem")] Dropout),
     /// Any of them, by its own name.
     #[serde(skip)]
@@ -97,8 +98,8 @@ pub enum Model {
     List(Vec<LayerItem>),
 }
 
-/// For each width an affine layer, a batch normalization if there is one, an activation and a dropout if there is one; then an
-/// affine layer and the activation of the outputs, if they have one.
+/// For each width an affine layer, a batch normalization if there is one, an activation and a dropout if there is one;
+/// then an affine layer and the activation of the outputs, if they have one.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Stack {
     pub hidden: Vec<Count>,
@@ -265,8 +266,9 @@ impl Model {
         }
     }
 
-    /// Writes `hidden` (`"100-100"`), `activation` with its number, `bias`, and, where they are not neutral, `batch_norm`, `dropout` and
-    /// `dropout_scaling`, and `output` with its number; or `layers` alone, for layers that those cannot say.
+    /// Writes `hidden` (`"100-100"`), `activation` with its number, `bias`, and, where they are not neutral,
+    /// `batch_norm`, `dropout` and `dropout_scaling`, and `output` with its number; or `layers` alone, for layers that
+    /// those cannot say.
     pub fn settings(&self, settings: &mut Settings) {
         let stack = match self {
             Self::Stack(stack) => stack,

@@ -1,5 +1,5 @@
-//! The flat buffers: all parameters of a network in one slice, its running statistics in another, and the names of their
-//! ranges.
+//! The flat buffers: all parameters of a network in one slice, its running statistics in another, and the names of
+//! their ranges.
 
 use std::ops::Range;
 
@@ -33,8 +33,8 @@ impl ParameterRole {
     }
 }
 
-/// A named range of a flat buffer: of parameters, of their gradients, of one of an optimizer's accumulators, or of running
-/// statistics.
+/// A named range of a flat buffer: of parameters, of their gradients, of one of an optimizer's accumulators, or of
+/// running statistics.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ParameterView {
     /// Layer and role: `affine1.weight`.
@@ -109,8 +109,8 @@ impl ParameterLayout {
 /// So many numbers are hashed together.
 const AT_ONCE: usize = 1 << 12;
 
-/// The first 16 hexadecimal digits of blake3 over the bits of all numbers, one slice after the other, each number with its lowest
-/// byte first. Every NaN counts as the same: which one an operation gives is up to the processor.
+/// The first 16 hexadecimal digits of blake3 over the bits of all numbers, one slice after the other, each number with
+/// its lowest byte first. Every NaN counts as the same: which one an operation gives is up to the processor.
 pub fn hash<R: Element>(buffers: &[&[R]]) -> String {
     let mut hasher = blake3::Hasher::new();
     // Thousands of bytes at once are hashed side by side.

@@ -24,8 +24,9 @@ pub struct Regularization {
     ///
     /// The default, 0, is off.
     pub l1: NonNegative,
-    /// The largest norm of all gradients together, those of biases and of the penalties included: where it is larger, all are
-    /// scaled down to it. Pascanu, Mikolov & Bengio 2013, "On the difficulty of training recurrent neural networks".
+    /// The largest norm of all gradients together, those of biases and of the penalties included: where it is larger,
+    /// all are scaled down to it. Pascanu, Mikolov & Bengio 2013, "On the difficulty of training recurrent neural
+    /// networks".
     ///
     /// PyTorch's `torch.nn.utils.clip_grad_norm_`. The default, `inf`, is no limit.
     #[serde(deserialize_with = "limit", serialize_with = "or_infinity")]
@@ -70,8 +71,8 @@ impl Regularization {
 
     /// What the penalties add to the loss.
     ///
-    /// Squares and magnitudes are summed in `f64` by [`kernel::sum_by`], matrix after matrix, so an `f32` run's penalty is as
-    /// good as its loss.
+    /// Squares and magnitudes are summed in `f64` by [`kernel::sum_by`], matrix after matrix, so an `f32` run's penalty
+    /// is as good as its loss.
     #[inline(always)]
     pub fn penalty<R: Real>(&self, layout: &ParameterLayout, parameters: &[R]) -> f64 {
         let sum = |strength: f64, term: fn(f64) -> f64| {
@@ -105,12 +106,12 @@ impl Regularization {
 
     /// Scales all gradients by `clip_norm` / (norm + 1e-6), rounded once, where that is below 1.
     ///
-    /// The norm is the root of the sum of all squares, summed in `f64` by [`kernel::sum_by`], parameter after parameter. The
-    /// small number is PyTorch's.
+    /// The norm is the root of the sum of all squares, summed in `f64` by [`kernel::sum_by`], parameter after
+    /// parameter. The small number is PyTorch's.
     ///
     /// # Errors
-    /// Where the norm is not finite, which would scale all gradients down to 0: in the first layer with such a gradient, or, where the
-    /// gradients are finite and their squares are not, in `clip_norm`.
+    /// Where the norm is not finite, which would scale all gradients down to 0: in the first layer with such a
+    /// gradient, or, where the gradients are finite and their squares are not, in `clip_norm`.
     #[inline(always)]
     pub fn clip<R: Element>(&self, layout: &ParameterLayout, gradients: &mut [R]) -> Result<(), NotFinite> {
         let Some(largest) = self.clip_norm else { return Ok(()) };

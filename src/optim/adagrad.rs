@@ -11,9 +11,9 @@ use crate::real::Real;
 ///
 /// h ← h + g², then w ← w − ηg / (√h + ε).
 ///
-/// Duchi, Hazan & Singer 2011, "Adaptive Subgradient Methods for Online Learning and Stochastic Optimization". A parameter
-/// that has moved much moves less from then on. η = 0.01 and ε = 1e-7 are what "Deep Learning from Scratch" (chapter 6) has;
-/// PyTorch's `torch.optim.Adagrad` is the same rule with η = 0.01 and ε = 1e-10.
+/// Duchi, Hazan & Singer 2011, "Adaptive Subgradient Methods for Online Learning and Stochastic Optimization". A
+/// parameter that has moved much moves less from then on. η = 0.01 and ε = 1e-7 are what "Deep Learning from Scratch"
+/// (chapter 6) has; PyTorch's `torch.optim.Adagrad` is the same rule with η = 0.01 and ε = 1e-10.
 #[derive(Debug, Clone, PartialEq, Deserialize, Serialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct AdaGrad {

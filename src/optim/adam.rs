@@ -14,10 +14,10 @@ use crate::real::{Real, power};
 /// Kingma & Ba 2015, "Adam: A Method for Stochastic Optimization". η = 0.001, β₁ = 0.9 and β₂ = 0.999 are the paper's
 /// defaults, PyTorch's and those of "Deep Learning from Scratch" (chapter 6).
 ///
-/// As in the book, both bias corrections are part of ηₜ (the paper offers this form at the end of its section 2), so that ε is
-/// the paper's ε̂, added to the *uncorrected* root; the book has 1e-7. `torch.optim.Adam` follows the paper's Algorithm 1 and
-/// adds ε = 1e-8 to the corrected root √(v / (1−β₂ᵗ)). An ε here acts like ε / √(1−β₂ᵗ) there: 32 times as much at the first
-/// step, the same in the long run.
+/// As in the book, both bias corrections are part of ηₜ (the paper offers this form at the end of its section 2), so
+/// that ε is the paper's ε̂, added to the *uncorrected* root; the book has 1e-7. `torch.optim.Adam` follows the paper's
+/// Algorithm 1 and adds ε = 1e-8 to the corrected root √(v / (1−β₂ᵗ)). An ε here acts like ε / √(1−β₂ᵗ) there: 32 times
+/// as much at the first step, the same in the long run.
 #[derive(Debug, Clone, PartialEq, Deserialize, Serialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct Adam {
@@ -39,7 +39,8 @@ impl Default for Adam {
 }
 
 impl UpdateRule for Adam {
-    // A parameter moves by about η in a step (Kingma & Ba 2015, section 2.1), and weights are of the size √(2 / inputs).
+    // A parameter moves by about η in a step (Kingma & Ba 2015, section 2.1), and weights are of the size √(2 /
+    // inputs).
     const USUAL_LR: [f64; 2] = [1e-6, 0.1];
 
     /// The running mean m of gradients, then the running mean v of their squares.

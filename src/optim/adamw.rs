@@ -12,10 +12,10 @@ use crate::real::{Real, power};
 /// w ← (1 − ηλ)w, then m ← m + (1−β₁)(g−m), v ← v + (1−β₂)(g²−v) and w ← w − η/(1−β₁ᵗ) · m / (√(v / (1−β₂ᵗ)) + ε),
 /// t from 1.
 ///
-/// Loshchilov & Hutter 2019, "Decoupled Weight Decay Regularization". Adam divides the gradient of an L2 penalty by √v like any
-/// other, so that weights with large gradients decay less; here all weights decay by the same share, which shows in no loss. The
-/// rule and its defaults η = 0.001, β₁ = 0.9, β₂ = 0.999, ε = 1e-8, λ = 0.01 are those of `torch.optim.AdamW`, whose
-/// `weight_decay` is λ; it decays biases, too, where here weights alone do.
+/// Loshchilov & Hutter 2019, "Decoupled Weight Decay Regularization". Adam divides the gradient of an L2 penalty by √v
+/// like any other, so that weights with large gradients decay less; here all weights decay by the same share, which
+/// shows in no loss. The rule and its defaults η = 0.001, β₁ = 0.9, β₂ = 0.999, ε = 1e-8, λ = 0.01 are those of
+/// `torch.optim.AdamW`, whose `weight_decay` is λ; it decays biases, too, where here weights alone do.
 ///
 /// ε is added to the corrected root, as in the paper's algorithm. With λ = 0 this is PyTorch's Adam, from which the one
 /// here, [`"adam"`](super::Adam), differs in what ε is added to.

@@ -1,9 +1,9 @@
 //! Optimizers: one file each, with equation, paper, defaults, rule and tests.
 //!
-//! An update is a loop over flat slices, one operation after the other as the formula is written: hyperparameters and what is
-//! computed from them alone (1 − β₁, μ²) are `f64`, rounded once to the precision of the training; everything else is computed
-//! in that precision. No operation is fused, so in `f64` an update gives the bits that NumPy gives for the same formula (but
-//! where the C library's `pow` is not the best it could be, see [`power`](crate::real::power)).
+//! An update is a loop over flat slices, one operation after the other as the formula is written: hyperparameters and
+//! what is computed from them alone (1 − β₁, μ²) are `f64`, rounded once to the precision of the training; everything
+//! else is computed in that precision. No operation is fused, so in `f64` an update gives the bits that NumPy gives for
+//! the same formula (but where the C library's `pow` is not the best it could be, see [`power`](crate::real::power)).
 
 mod adadelta;
 mod adagrad;
@@ -101,8 +101,8 @@ algorithms! { $
     "lion" => Lion,
 }
 
-/// A rule that turns gradients into new parameters. An optimizer's hyperparameter struct *is* its rule: its fields, of which `lr` is
-/// the learning rate η that the file gives, are the keys of the file and the settings of a run.
+/// A rule that turns gradients into new parameters. An optimizer's hyperparameter struct *is* its rule: its fields, of
+/// which `lr` is the learning rate η that the file gives, are the keys of the file and the settings of a run.
 pub trait UpdateRule: Send + Sync {
     /// Between which learning rates the optimizer learns small networks on data of ordinary size.
     const USUAL_LR: [f64; 2];
@@ -117,8 +117,9 @@ pub trait UpdateRule: Send + Sync {
 
     /// One update, in place.
     ///
-    /// `lr` is the learning rate of this update, `step` its 0-based number. `parameters: [n]`, `gradients: [n]`, `slots: [slots() * n]`, one accumulator
-    /// after the other. Each parameter depends on its own gradient and slots only.
+    /// `lr` is the learning rate of this update, `step` its 0-based number. `parameters: [n]`, `gradients: [n]`,
+    /// `slots: [slots() * n]`, one accumulator after the other. Each parameter depends on its own gradient and slots
+    /// only.
     fn update<R: Real>(&self, lr: f64, step: u64, parameters: &mut [R], gradients: &[R], slots: &mut [R]);
 }
 
@@ -172,8 +173,8 @@ impl Optimizer {
         self.lr_schedule.lr(self.base_lr(), step)
     }
 
-    /// The share of themselves that weights lose before the update of the 0-based `step`, beside what its gradients do: the
-    /// learning rate times the strength of the decay. 0 for optimizers without one. Biases lose nothing.
+    /// The share of themselves that weights lose before the update of the 0-based `step`, beside what its gradients do:
+    /// the learning rate times the strength of the decay. 0 for optimizers without one. Biases lose nothing.
     pub fn decoupled_decay(&self, step: u64) -> f64 {
         let strength = self.decoupled_decay_strength();
         // Most optimizers have none, and need no learning rate for it.
@@ -185,15 +186,15 @@ impl Optimizer {
         with_rule!(&self.algorithm, rule => rule.slots())
     }
 
-    /// One update, in place, at the learning rate of the 0-based `step`; nothing is allocated. The decoupled decay is no part
-    /// of it, as it is not for all parameters.
+    /// One update, in place, at the learning rate of the 0-based `step`; nothing is allocated. The decoupled decay is
+    /// no part of it, as it is not for all parameters.
     ///
-    /// `parameters: [n]`, `gradients: [n]`, `slots: [slots() * n]`: for every block of [`BLOCK`] parameters, one accumulator after the
-    /// other.
+    /// `parameters: [n]`, `gradients: [n]`, `slots: [slots() * n]`: for every block of [`BLOCK`] parameters, one
+    /// accumulator after the other.
     ///
     /// # Errors
-    /// The first parameter that is not finite then, or an accumulator of which is not. An accumulator that overflows would stop its
-    /// parameter for ever, finite as that is.
+    /// The first parameter that is not finite then, or an accumulator of which is not. An accumulator that overflows
+    /// would stop its parameter for ever, finite as that is.
     ///
     /// # Panics
     /// Where the lengths do not fit together, and as [`lr`](Self::lr).
@@ -366,8 +367,8 @@ mod tests {
 
     #[test]
     fn parameters_are_updated_each_on_its_own() {
-        // Two blocks and a part of one. 67 leaves a remainder for any vector width, so the vectorized loop is also held against the
-        // scalar one.
+        // Two blocks and a part of one. 67 leaves a remainder for any vector width, so the vectorized loop is also held
+        // against the scalar one.
         fn check<R: Real>(optimizer: &Optimizer) {
             let count = 2 * BLOCK + 67;
             let parameters: Vec<_> = (0..count).map(|i| R::from_f64(3e-3 * i as f64 - 10.0)).collect();

@@ -9,13 +9,13 @@ use crate::real::{Real, exp, power};
 
 /// NAdam: Adam that looks one step ahead, as Nesterov's gradient does.
 ///
-/// m ← m + (1−β₁)(g−m), v ← v + (1−β₂)(g²−v), then w ← w − η((1−μₜ)g / (1−Πₜ) + μₜ₊₁m / (1−Πₜ₊₁)) / (√(v / (1−β₂ᵗ)) + ε),
-/// t from 1, where μₜ = β₁(1 − ½ · 0.96^(0.004t)) and Πₜ = μ₁μ₂…μₜ.
+/// m ← m + (1−β₁)(g−m), v ← v + (1−β₂)(g²−v), then w ← w − η((1−μₜ)g / (1−Πₜ) + μₜ₊₁m / (1−Πₜ₊₁)) / (√(v / (1−β₂ᵗ)) +
+/// ε), t from 1, where μₜ = β₁(1 − ½ · 0.96^(0.004t)) and Πₜ = μ₁μ₂…μₜ.
 ///
 /// Dozat 2016, "Incorporating Nesterov Momentum into Adam": the momentum of the next step is applied in this one, as in
 /// Nesterov's gradient, and grows slowly from β₁/2 to β₁. The rule and its defaults η = 0.002, β₁ = 0.9, β₂ = 0.999 and
-/// ε = 1e-8, added to the corrected root, are those of `torch.optim.NAdam`; what it calls `momentum_decay` is 0.004 here, its
-/// default and the paper's.
+/// ε = 1e-8, added to the corrected root, are those of `torch.optim.NAdam`; what it calls `momentum_decay` is 0.004
+/// here, its default and the paper's.
 #[derive(Debug, Clone, PartialEq, Deserialize, Serialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct NAdam {

@@ -9,12 +9,14 @@ use crate::real::Real;
 
 /// Nesterov's accelerated gradient.
 ///
-/// Nesterov 1983, "A method for solving the convex programming problem with convergence rate O(1/k²)". The gradient is taken
-/// where the momentum is about to lead, at w + μv. Bengio, Boulanger-Lewandowski & Pascanu 2013, "Advances in optimizing
-/// recurrent networks", store that point in place of w, so that the gradient is taken at the parameters as they are:
+/// Nesterov 1983, "A method for solving the convex programming problem with convergence rate O(1/k²)". The gradient is
+/// taken where the momentum is about to lead, at w + μv. Bengio, Boulanger-Lewandowski & Pascanu 2013, "Advances in
+/// optimizing recurrent networks", store that point in place of w, so that the gradient is taken at the parameters as
+/// they are:
 ///
-/// - `form = "lookahead"` (default), as in the repository of "Deep Learning from Scratch": w ← w + μ²v − (1+μ)ηg with the old
-///   velocity, then v ← μv − ηg. PyTorch's `torch.optim.SGD(nesterov=True)` takes the same path while η stays the same.
+/// - `form = "lookahead"` (default), as in the repository of "Deep Learning from Scratch": w ← w + μ²v − (1+μ)ηg with
+///   the old velocity, then v ← μv − ηg. PyTorch's `torch.optim.SGD(nesterov=True)` takes the same path while η stays
+///   the same.
 /// - `form = "memo"`: v ← μv − ηg first, then w ← w + μ²v − (1+μ)ηg with the *new* velocity. Written out, the step is
 ///   μ³v − (1+μ+μ²)ηg: that of parameters that have looked two steps ahead, to w + (μ+μ²)v.
 ///

@@ -11,9 +11,9 @@ use crate::real::Real;
 ///
 /// h ← ρh + (1−ρ)g², then w ← w − ηg / (√h + ε).
 ///
-/// Tieleman & Hinton 2012, "Lecture 6.5: rmsprop: Divide the gradient by a running average of its recent magnitude". AdaGrad
-/// that forgets. η = 0.01, ρ = 0.99 and ε = 1e-7 are what the repository of "Deep Learning from Scratch" has; the lecture has
-/// ρ = 0.9. PyTorch's `torch.optim.RMSprop` is the same rule, calls ρ `alpha` (0.99) and has ε = 1e-8.
+/// Tieleman & Hinton 2012, "Lecture 6.5: rmsprop: Divide the gradient by a running average of its recent magnitude".
+/// AdaGrad that forgets. η = 0.01, ρ = 0.99 and ε = 1e-7 are what the repository of "Deep Learning from Scratch" has;
+/// the lecture has ρ = 0.9. PyTorch's `torch.optim.RMSprop` is the same rule, calls ρ `alpha` (0.99) and has ε = 1e-8.
 #[derive(Debug, Clone, PartialEq, Deserialize, Serialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct RmsProp {

@@ -11,10 +11,10 @@
 //! | `"cosine"` | from η to `min_lr` along half a cosine wave, over `over` steps | `CosineAnnealingLR` |
 //! | `"one-cycle"` | from η / `start_divisor` up to η, then down to η / `start_divisor` / `end_divisor`, each along half a cosine wave | `OneCycleLR` |
 //!
-//! Where PyTorch differs: its `CosineAnnealingLR` climbs again after `T_max` steps, and `OneCycleLR` refuses to go on after
-//! `total_steps`; here the learning rate then stays where it is. `OneCycleLR` also cycles the momentum, between 0.85 and 0.95,
-//! unless it is told not to; here the momentum stays what the file says, as a schedule changes nothing but the learning rate.
-//! `warm_up` is a `LinearLR` before the schedule, joined by `SequentialLR`.
+//! Where PyTorch differs: its `CosineAnnealingLR` climbs again after `T_max` steps, and `OneCycleLR` refuses to go on
+//! after `total_steps`; here the learning rate then stays where it is. `OneCycleLR` also cycles the momentum, between
+//! 0.85 and 0.95, unless it is told not to; here the momentum stays what the file says, as a schedule changes nothing
+//! but the learning rate. `warm_up` is a `LinearLR` before the schedule, joined by `SequentialLR`.
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -29,10 +29,11 @@ use crate::settings::Settings;
 #[derive(Debug, Clone, Default, PartialEq, Deserialize, Serialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct LrSchedule {
-    /// What becomes of the learning rate: a name or, with settings, `{ kind = "step", every = 500 }`. Default: `"constant"`.
+    /// What becomes of the learning rate: a name or, with settings, `{ kind = "step", every = 500 }`. Default:
+    /// `"constant"`.
     pub schedule: Schedule,
-    /// How many steps the learning rate climbs before the schedule begins: step t has the share (t + 1) / (`warm_up` + 1) of
-    /// the rate that the schedule begins with. Default: 0.
+    /// How many steps the learning rate climbs before the schedule begins: step t has the share (t + 1) / (`warm_up` +
+    /// 1) of the rate that the schedule begins with. Default: 0.
     pub warm_up: Whole,
 }
 
@@ -47,11 +48,12 @@ pub enum Schedule {
     Step(StepDecay),
     /// η · factorᵗ: it changes at every step. PyTorch's `ExponentialLR`.
     Exponential(Exponential),
-    /// From η to `min_lr` along half a cosine wave, over `over` steps (Loshchilov & Hutter 2017, "SGDR: Stochastic Gradient Descent with Warm
-    /// Restarts", without restarts). PyTorch's `CosineAnnealingLR`.
+    /// From η to `min_lr` along half a cosine wave, over `over` steps (Loshchilov & Hutter 2017, "SGDR: Stochastic
+    /// Gradient Descent with Warm Restarts", without restarts). PyTorch's `CosineAnnealingLR`.
     Cosine(Cosine),
-    /// From η / `start_divisor` up to η, then down to η / `start_divisor` / `end_divisor`, each along half a cosine wave (Smith & Topin 2018,
-    /// "Super-Convergence: Very Fast Training of Neural Networks Using Large Learning Rates"). PyTorch's `OneCycleLR`.
+    /// From η / `start_divisor` up to η, then down to η / `start_divisor` / `end_divisor`, each along half a cosine
+    /// wave (Smith & Topin 2018, "Super-Convergence: Very Fast Training of Neural Networks Using Large Learning
+    /// Rates"). PyTorch's `OneCycleLR`.
     OneCycle(OneCycle),
 }
 
@@ -70,26 +72,30 @@ pub struct StepDecay {
 #[derive(Debug, Clone, PartialEq, Deserialize, Serialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Exponential {
-    /// What the learning rate is multiplied by, above 0; above 1 it grows, as in a search for the largest that still learns.
+    /// What the learning rate is multiplied by, above 0; above 1 it grows, as in a search for the largest that still
+    /// learns.
     pub factor: Positive,
 }
 
-/// Half a cosine wave. Loshchilov & Hutter 2017, "SGDR: Stochastic Gradient Descent with Warm Restarts", without restarts.
+/// Half a cosine wave. Loshchilov & Hutter 2017, "SGDR: Stochastic Gradient Descent with Warm Restarts", without
+/// restarts.
 #[derive(Debug, Clone, Default, PartialEq, Deserialize, Serialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct Cosine {
-    /// Steps after which the learning rate is at its lowest, where it stays. Default: those of the run after the warm-up.
+    /// Steps after which the learning rate is at its lowest, where it stays. Default: those of the run after the
+    /// warm-up.
     pub over: Option<Count>,
     /// The lowest learning rate, 0 or above. Default: 0, as in PyTorch, which calls it `eta_min`.
     pub min_lr: NonNegative,
 }
 
-/// One rise and one fall. Smith & Topin 2018, "Super-Convergence: Very Fast Training of Neural Networks Using Large Learning
-/// Rates". Defaults are those of PyTorch's `OneCycleLR`.
+/// One rise and one fall. Smith & Topin 2018, "Super-Convergence: Very Fast Training of Neural Networks Using Large
+/// Learning Rates". Defaults are those of PyTorch's `OneCycleLR`.
 #[derive(Debug, Clone, PartialEq, Deserialize, Serialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct OneCycle {
-    /// Steps of rise and fall together; then the learning rate stays at its lowest. Default: those of the run after the warm-up.
+    /// Steps of rise and fall together; then the learning rate stays at its lowest. Default: those of the run after the
+    /// warm-up.
     pub over: Option<Count>,
     /// Share of these steps in which it rises, from 0 to below 1. Default: 0.3.
     pub rise: Fraction,
@@ -119,7 +125,8 @@ pub enum ScheduleError {
 }
 
 impl LrSchedule {
-    /// Fits a schedule that lasts as long as the run to one of `steps` steps, where the optimizer's learning rate is `lr`.
+    /// Fits a schedule that lasts as long as the run to one of `steps` steps, where the optimizer's learning rate is
+    /// `lr`.
     ///
     /// # Errors
     /// Where the warm-up is as long as the run, or the lowest learning rate above the highest.
@@ -195,7 +202,8 @@ impl Schedule {
 }
 
 impl OneCycle {
-    /// PyTorch's steps: the highest learning rate is at `rise` · `over` − 1, a fraction or not, the lowest at `over` − 1.
+    /// PyTorch's steps: the highest learning rate is at `rise` · `over` − 1, a fraction or not, the lowest at `over` −
+    /// 1.
     fn lr(&self, lr: f64, step: u64) -> f64 {
         let over = length(self.over);
         let (step, top, end) = (step as f64, self.rise.get() * over - 1.0, over - 1.0);
@@ -212,7 +220,8 @@ fn length(over: Option<Count>) -> f64 {
     over.expect("a specification says how long its schedule is").get() as f64
 }
 
-/// Between `from` and `to` along half a cosine wave, where the share `part` of the way, from 0, is gone; `to` beyond it.
+/// Between `from` and `to` along half a cosine wave, where the share `part` of the way, from 0, is gone; `to` beyond
+/// it.
 ///
 /// The share of `from` in it is (1 + cos π part) / 2 = cos² (π part / 2).
 fn half_wave(from: f64, to: f64, part: f64) -> f64 {
@@ -315,7 +324,8 @@ mod tests {
         );
     }
 
-    /// Computed by `tests/goldens/pytorch.py`. PyTorch goes from one learning rate to the next, which adds up rounding errors.
+    /// Computed by `tests/goldens/pytorch.py`. PyTorch goes from one learning rate to the next, which adds up rounding
+    /// errors.
     #[test]
     fn learning_rates_are_pytorchs() {
         #[derive(Deserialize)]

@@ -42,7 +42,8 @@ impl Cost {
         let Layers { weights, first, elementwise, values, drawn } = Layers::of(spec);
         let (batch, steps) = (spec.batch_size.get() as f64, spec.steps as f64);
         let passes = if spec.record.is_loss_after_update() { 2.0 } else { 1.0 };
-        // Forward, both gradients; the data's own gradient is not needed. Going back costs an element about what going forward does.
+        // Forward, both gradients; the data's own gradient is not needed. Going back costs an element about what going
+        // forward does.
         let step = 2.0 * batch * (passes * weights + 2.0 * weights - first)
             + batch * ((passes + 1.0) * elementwise + DRAW * drawn);
         let update = UPDATE * weights * (2.0 + spec.optimizer.slots() as f64);

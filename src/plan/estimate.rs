@@ -1,7 +1,7 @@
 //! How long a plan takes, how much memory and disk: the cost model, with its unit measured on this machine.
 //!
-//! The model counts operations; how many of them fit into a second depends on the shape of a network and on
-//! the processor. So some updates of each distinct shape are made and timed, the costliest shapes first, until the time for
+//! The model counts operations; how many of them fit into a second depends on the shape of a network and on the
+//! processor. So some updates of each distinct shape are made and timed, the costliest shapes first, until the time for
 //! that is spent.
 
 use std::collections::HashMap;
@@ -34,7 +34,8 @@ pub struct Estimate {
     pub shapes: usize,
 }
 
-/// Estimates the training of the runs of `shapes`, which are some of the plan's, `jobs` at a time. About `budget` is spent on timing.
+/// Estimates the training of the runs of `shapes`, which are some of the plan's, `jobs` at a time. About `budget` is
+/// spent on timing.
 pub fn estimate(plan: &Plan, shapes: &[Shape], jobs: usize, budget: Duration) -> Estimate {
     let rates = Rates::measured(plan, shapes, budget);
     let runs: Vec<(f64, u64)> = shapes.iter().map(|shape| (rates.seconds(shape), shape.cells)).collect();
@@ -74,12 +75,12 @@ const PER_RUN: f64 = 0.07e-3;
 /// Bytes that a plan takes while it is run.
 const BYTES_PER_RUN: f64 = 0.4e3;
 
-/// How much memory what waits takes in all while it is written, next to what it takes while it waits: it becomes columns, then pages.
-/// Measured over 1000 to 100,000 runs of 1 to 1000 losses.
+/// How much memory what waits takes in all while it is written, next to what it takes while it waits: it becomes
+/// columns, then pages. Measured over 1000 to 100,000 runs of 1 to 1000 losses.
 const WRITING: f64 = 2.5;
 
-/// When the last of many runs ends, each so many seconds long: towards the end more runs than `jobs` take turns, so that all end
-/// together, but for one that takes longer than that alone.
+/// When the last of many runs ends, each so many seconds long: towards the end more runs than `jobs` take turns, so
+/// that all end together, but for one that takes longer than that alone.
 fn makespan(runs: &[(f64, u64)], jobs: usize) -> f64 {
     let longest = runs.iter().map(|(seconds, _)| *seconds).fold(0.0, f64::max);
     let all: f64 = runs.iter().map(|(seconds, count)| seconds * *count as f64).sum();
@@ -269,7 +270,8 @@ mod tests {
         assert!(split > images + PROGRAM && split < 1.5 * images + PROGRAM, "{split}");
     }
 
-    /// When the last run ends, each so many `seconds` long, if a thread that is free takes the next one and goes on to its end.
+    /// When the last run ends, each so many `seconds` long, if a thread that is free takes the next one and goes on to
+    /// its end.
     fn in_order(seconds: impl Iterator<Item = f64>, jobs: usize) -> f64 {
         // Whole nanoseconds have an order.
         let mut free: BinaryHeap<Reverse<u64>> = (0..jobs).map(|_| Reverse(0)).collect();
@@ -283,13 +285,14 @@ mod tests {
         end as f64 / 1e9
     }
 
-    /// Six optimizers, networks of 20,000 to 650,000 weights, small and large batches: the longest run takes 100 times the shortest.
+    /// Six optimizers, networks of 20,000 to 650,000 weights, small and large batches: the longest run takes 100 times
+    /// the shortest.
     const MIXED: &str = "data.source = 'mnist'\nseeds = 5\ntrain = { steps = 2000, batch_size = [32, 128, 512] }\n\
         network.hidden = [[25], [100, 100], [100, 100, 100, 100], [300, 300], [400, 400, 200]]\n\
         optimizer = ['sgd', 'momentum', 'nesterov', 'adagrad', 'rmsprop', 'adam']";
 
-    /// The share of their time in which `jobs` threads train, if they take the runs in the order of the runner and each takes
-    /// `seconds(run, cost)`.
+    /// The share of their time in which `jobs` threads train, if they take the runs in the order of the runner and each
+    /// takes `seconds(run, cost)`.
     fn busy(plan: &Plan, jobs: usize, seconds: impl Fn(usize, f64) -> f64) -> f64 {
         let costs: Vec<f64> = plan.runs().map(|run| run.cost().operations).collect();
         let taken: Vec<f64> = longest_first(&costs).into_iter().map(|run| seconds(run, costs[run] * USUAL)).collect();
@@ -301,8 +304,8 @@ mod tests {
         let plan = plan(MIXED);
         assert_eq!(plan.len(), 450);
         let as_expected = busy(&plan, 64, |_, seconds| seconds);
-        // What an operation of the model took next to the others', as measured over these shapes: small batches are dearer, large
-        // ones cheaper. The rest is chance, a fifth up or down.
+        // What an operation of the model took next to the others', as measured over these shapes: small batches are
+        // dearer, large ones cheaper. The rest is chance, a fifth up or down.
         let chance = |run: usize| 1.0 + 0.2 * ((run * 37 % 101) as f64 / 50.0 - 1.0);
         let measured = |run: usize| {
             let RunSpec::Network(spec) = plan.run(run).spec() else { panic!("all are networks") };

@@ -1,8 +1,9 @@
-//! Warnings: what is legal and surely not meant. docs/warnings.md gives the reason of each, and the source of its numbers.
+//! Warnings: what is legal and surely not meant. docs/warnings.md gives the reason of each, and the source of its
+//! numbers.
 //!
-//! A lint looks at one cell at a time, as its specification is; a place of the file is warned of once for each lint, so what is
-//! kept does not grow with the cells. A false alarm costs more trust than a silence: where a setting is an axis, all of its values
-//! are meant, and lints of single values say nothing.
+//! A lint looks at one cell at a time, as its specification is; a place of the file is warned of once for each lint, so
+//! what is kept does not grow with the cells. A false alarm costs more trust than a silence: where a setting is an
+//! axis, all of its values are meant, and lints of single values say nothing.
 
 use std::collections::HashSet;
 
@@ -174,8 +175,8 @@ fn spread(weights: Weights) -> Option<f64> {
     }
 }
 
-/// By how much the hidden layers of such weights multiply the size of a signal; 1 where layers keep it, as He et al. (2015)
-/// compute it for ReLU.
+/// By how much the hidden layers of such weights multiply the size of a signal; 1 where layers keep it, as He et al.
+/// (2015) compute it for ReLU.
 fn growth(run: &NetworkRun, std: f64) -> f64 {
     let (mut width, mut growth) = (run.info.features as f64, 1.0);
     let layers = run.layers();
@@ -204,8 +205,8 @@ fn growth(run: &NetworkRun, std: f64) -> f64 {
 }
 
 fn weight_scale(run: &NetworkRun) -> Option<Found> {
-    /// A signal that grows by more than this between the first hidden layer and the last one makes the outputs sure of anything; one that
-    /// fades so far is lost.
+    /// A signal that grows by more than this between the first hidden layer and the last one makes the outputs sure of
+    /// anything; one that fades so far is lost.
     const MOST: f64 = 100.0;
     const LEAST: f64 = 1e-3;
     let std = spread(run.init.weights).filter(|_| run.steps > 0 && !run.model.has_batch_norm())?;

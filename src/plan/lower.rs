@@ -1,5 +1,5 @@
-//! The sections of a file, lowered to the specification of a run: epochs to steps, limits to counts. Where some sections change, what
-//! depends on them is lowered again, and nothing else.
+//! The sections of a file, lowered to the specification of a run: epochs to steps, limits to counts. Where some
+//! sections change, what depends on them is lowered again, and nothing else.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};

@@ -1,5 +1,5 @@
-//! The cells of a space, one after the other, as an odometer shows them: the last wheel turns fastest, and what lies before the
-//! wheel that turns stays as it is.
+//! The cells of a space, one after the other, as an odometer shows them: the last wheel turns fastest, and what lies
+//! before the wheel that turns stays as it is.
 
 use super::site::Site;
 use super::space::{Item, Space, Wheel};

@@ -104,8 +104,8 @@ pub struct Outlook<'i> {
 }
 
 impl<'i> Outlook<'i> {
-    /// Of `runs`, given what is in the results folder at `root`. `wanted` are all runs of the plan: what is there of others leaves, if
-    /// `others_leave`.
+    /// Of `runs`, given what is in the results folder at `root`. `wanted` are all runs of the plan: what is there of
+    /// others leaves, if `others_leave`.
     ///
     /// # Errors
     /// Where a file of `runs` cannot be read.

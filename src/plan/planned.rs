@@ -52,8 +52,8 @@ impl Plan {
     /// Checks `experiment` and lists its runs.
     ///
     /// # Errors
-    /// Every mistake in the file: values that are not accepted, contradictions between those that are, data that cannot be
-    /// read, more runs than can be planned.
+    /// Every mistake in the file: values that are not accepted, contradictions between those that are, data that cannot
+    /// be read, more runs than can be planned.
     pub fn new(experiment: Experiment) -> Result<Self, Mistakes> {
         let known = Known::default();
         let (experiment, drawn) = match script::with_drawn_trials(&experiment, &known) {

@@ -53,7 +53,8 @@ pub fn within_a_network(spec: &NetworkRun) -> Vec<Contradiction> {
     let (batch_size, info) = (spec.batch_size.get(), &spec.info);
     let whole = spec.data.rows_in_order(info);
     let set_aside = whole.saturating_sub(info.train_rows);
-    // Drawn with replacement, few rows can make a large batch; that most of the data is set aside for it cannot be meant.
+    // Drawn with replacement, few rows can make a large batch; that most of the data is set aside for it cannot be
+    // meant.
     let is_too_little = info.train_rows < set_aside && info.train_rows < batch_size && batch_size <= whole;
     let is_drawn = spec.steps > 0 && spec.sampling == Sampling::WithReplacement;
     let key = spec.data.preparation.holdout.key(info.validation_rows, set_aside - info.validation_rows.min(set_aside));

@@ -1,8 +1,8 @@
 //! `rng = "numpy"`: which runs of a plan are parts of one script, and what the rest of the script draws.
 //!
-//! The cells that agree in all axes but those of `group` and `chain` are one script. It begins with the run's seed. The values of the
-//! chained axes are its *blocks*, in the order of the plan, each going on where the one before it ended; the cells of a block
-//! are trained side by side, on the same batches.
+//! The cells that agree in all axes but those of `group` and `chain` are one script. It begins with the run's seed. The
+//! values of the chained axes are its *blocks*, in the order of the plan, each going on where the one before it ended;
+//! the cells of a block are trained side by side, on the same batches.
 
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
@@ -134,7 +134,8 @@ fn chains_trials(arrangement: &Arrangement) -> bool {
     arrangement.chain.iter().any(|name| name == TRIAL)
 }
 
-/// Makes each cell a part of its script, where the file asks for that. `drawn` is what the networks of each trial were taken to draw.
+/// Makes each cell a part of its script, where the file asks for that. `drawn` is what the networks of each trial were
+/// taken to draw.
 ///
 /// # Errors
 /// Axes that are not there, and runs that cannot be parts of one script.

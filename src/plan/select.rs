@@ -103,8 +103,8 @@ pub enum NotFound {
     Several { text: String, runs: String },
 }
 
-/// The run that `text` names, by index: a run id, the beginning of one (4 digits or more), a label, or, where a label has several
-/// seeds, a label with its seed, as messages name a run (`adam, seed 3`).
+/// The run that `text` names, by index: a run id, the beginning of one (4 digits or more), a label, or, where a label
+/// has several seeds, a label with its seed, as messages name a run (`adam, seed 3`).
 ///
 /// # Errors
 /// Where it names none, with what may be meant, or several.

@@ -88,8 +88,8 @@ impl Site {
     }
 }
 
-/// The numbers among `values`, by position, with as many digits as tell each apart from the others: three at least. Whole
-/// numbers keep all of theirs.
+/// The numbers among `values`, by position, with as many digits as tell each apart from the others: three at least.
+/// Whole numbers keep all of theirs.
 fn shortened<'t>(values: impl Iterator<Item = &'t Kind>) -> HashMap<usize, String> {
     let rounded = |number: &Kind, digits: usize| match number {
         Kind::Float(number) => format!("{number:.digits$e}").parse().ok().map(shortest),

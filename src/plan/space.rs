@@ -1,9 +1,9 @@
-//! The space of settings that a file declares: wheels that multiply, each with the alternatives of an axis, below each of which
-//! there may be wheels of its own. A cell is an index into it, and is decoded when it is asked for
+//! The space of settings that a file declares: wheels that multiply, each with the alternatives of an axis, below each
+//! of which there may be wheels of its own. A cell is an index into it, and is decoded when it is asked for
 //! ([`Odometer`](super::odometer::Odometer)).
 //!
-//! Places of the file that share one axis move together. The wheel stands where the first of them does; each further one is
-//! *given* in the space below the wheel, with the value that goes with it.
+//! Places of the file that share one axis move together. The wheel stands where the first of them does; each further
+//! one is *given* in the space below the wheel, with the value that goes with it.
 
 use std::collections::{HashMap, HashSet, VecDeque};
 use std::sync::Arc;
@@ -126,7 +126,8 @@ impl Space {
         digits
     }
 
-    /// The outermost declared wheels, each with the name and which of its cells the cell `index` takes, those within it counted.
+    /// The outermost declared wheels, each with the name and which of its cells the cell `index` takes, those within it
+    /// counted.
     ///
     /// # Panics
     /// As [`digits`](Self::digits).
@@ -281,7 +282,8 @@ impl<'t> AxisAt<'t> {
     }
 }
 
-/// The axes of the tree below `node`, but for those within others. What a trial draws within what it draws is a part of it.
+/// The axes of the tree below `node`, but for those within others. What a trial draws within what it draws is a part of
+/// it.
 fn collect<'t>(node: &'t Node, is_drawn: bool, choice: &Choice, path: &mut Vec<&'t str>, places: &mut Vec<AxisAt<'t>>) {
     match &node.kind {
         Kind::Table(entries) => {
@@ -359,7 +361,8 @@ impl<'t> Builder<'t> {
         Some(space)
     }
 
-    /// The wheel that `first` is the first place of, with all that moves `together` with something of it below its alternatives.
+    /// The wheel that `first` is the first place of, with all that moves `together` with something of it below its
+    /// alternatives.
     fn wheel(&mut self, first: &AxisAt<'t>, together: &[AxisAt<'t>]) -> Option<Wheel> {
         let id = first.axis.id;
         let count = match (&first.axis.form, &self.experiment.draws) {

@@ -1,5 +1,5 @@
-//! Every cell of a space, once: read, lowered and looked at by all who have something to say of it. Rules, warnings, exclusions, costs
-//! and ids come of this one stream.
+//! Every cell of a space, once: read, lowered and looked at by all who have something to say of it. Rules, warnings,
+//! exclusions, costs and ids come of this one stream.
 //!
 //! Threads take the cells in long rows. What they find is put together in the order of the file.
 

@@ -8,8 +8,9 @@ use crate::settings::Settings;
 
 /// The rest of the script that a run is a part of: everything that is drawn before and between the run's own draws.
 ///
-/// A script draws synthetic data, the order in which rows are set aside, then one *block* after the other. A block draws its trial's values, the
-/// weights of all of its networks, then for each step one batch and each network's dropout.
+/// A script draws synthetic data, the order in which rows are set aside, then one *block* after the other. A block
+/// draws its trial's values, the weights of all of its networks, then for each step one batch and each network's
+/// dropout.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Script {
     /// The data.

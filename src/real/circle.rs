@@ -2,19 +2,19 @@
 
 use super::WHOLE;
 
-/// π / 2 in three parts (Cody & Waite 1980), the first two of 33 significant bits, so that their products with a whole number below
-/// 2^20 are exact.
+/// π / 2 in three parts (Cody & Waite 1980), the first two of 33 significant bits, so that their products with a whole
+/// number below 2^20 are exact.
 const HALF_PI: [f64; 3] = [
     f64::from_bits(0x3ff9_21fb_5440_0000),
     f64::from_bits(0x3dd0_b461_1a60_0000),
     f64::from_bits(0x3ba3_198a_2e03_7073),
 ];
 
-/// The sine and the cosine of x: both at most 0.77 ulp off for |x| up to 100, and 1.54 ulp for |x| up to 2^20; beyond, the error
-/// grows with x.
+/// The sine and the cosine of x: both at most 0.77 ulp off for |x| up to 100, and 1.54 ulp for |x| up to 2^20; beyond,
+/// the error grows with x.
 ///
-/// x = k π / 2 + r with whole k and |r| ≤ π / 4, r as a rounded number and what the rounding lost. Sine and cosine of r are
-/// their Taylor series to r^17 / 17! and r^16 / 16!, whose next terms are below 2^−58 of them.
+/// x = k π / 2 + r with whole k and |r| ≤ π / 4, r as a rounded number and what the rounding lost. Sine and cosine of r
+/// are their Taylor series to r^17 / 17! and r^16 / 16!, whose next terms are below 2^−58 of them.
 pub fn sin_cos(x: f64) -> (f64, f64) {
     let k = (x * std::f64::consts::FRAC_2_PI + WHOLE) - WHOLE;
     let high = x - k * HALF_PI[0];

@@ -1,10 +1,10 @@
-//! Functions that are called once in a step or a file, not for every element of a matrix: computed with twice the digits
-//! of a double and rounded once. Each was correctly rounded at all of a million points spread over its range, against
-//! 150-bit arithmetic.
+//! Functions that are called once in a step or a file, not for every element of a matrix: computed with twice the
+//! digits of a double and rounded once. Each was correctly rounded at all of a million points spread over its range,
+//! against 150-bit arithmetic.
 //!
-//! A [`Wide`] number is the unevaluated sum of a double and a much smaller one (Dekker 1971, "A floating-point technique
-//! for extending the available precision"). The fused `mul_add` gives the rounding error of a product exactly, by its
-//! definition, in hardware or emulated.
+//! A [`Wide`] number is the unevaluated sum of a double and a much smaller one (Dekker 1971, "A floating-point
+//! technique for extending the available precision"). The fused `mul_add` gives the rounding error of a product
+//! exactly, by its definition, in hardware or emulated.
 
 use std::ops::{Add, Div, Mul, Neg};
 
@@ -68,10 +68,11 @@ impl Div<f64> for Wide {
 
 /// `base`, 0 or above, to the power of `exponent`.
 ///
-/// Squares and multiplies, so that the result is the exact power rounded once: before the rounding it is off by less than
-/// exponent · 2^−101, relatively. NumPy's `beta**t` calls the C library's `pow`, which may be one unit in the last place
-/// off and rarely is (glibc's: never in the first 2001 powers of 0.9 and 0.999, in 3 of those of 0.95). Plain squaring would
-/// be off by up to `exponent` halves of a unit, and Adam's 1 − β₂ᵗ, small for many steps, would make much more of that.
+/// Squares and multiplies, so that the result is the exact power rounded once: before the rounding it is off by less
+/// than exponent · 2^−101, relatively. NumPy's `beta**t` calls the C library's `pow`, which may be one unit in the last
+/// place off and rarely is (glibc's: never in the first 2001 powers of 0.9 and 0.999, in 3 of those of 0.95). Plain
+/// squaring would be off by up to `exponent` halves of a unit, and Adam's 1 − β₂ᵗ, small for many steps, would make
+/// much more of that.
 pub fn power(base: f64, mut exponent: u64) -> f64 {
     let mut result = ONE;
     let mut square = Wide(base, 0.0);
@@ -85,8 +86,8 @@ pub fn power(base: f64, mut exponent: u64) -> f64 {
     result.0
 }
 
-/// 10^x. At most 0.501 ulp off from 1e-307 up, 0.75 ulp below, where doubles have fewer digits; a whole x gives the double
-/// that is nearest to the power of ten, as `1e5` is read from a text.
+/// 10^x. At most 0.501 ulp off from 1e-307 up, 0.75 ulp below, where doubles have fewer digits; a whole x gives the
+/// double that is nearest to the power of ten, as `1e5` is read from a text.
 pub fn exp10(x: f64) -> f64 {
     // Beyond these bounds the result is infinite or 0. Both comparisons are false for NaN.
     if x > 309.0 {
@@ -104,7 +105,8 @@ pub fn exp10(x: f64) -> f64 {
 
 /// The decimal logarithm of x. At most 0.501 ulp off; exactly k at the double nearest to 10^k, −∞ at ±0, NaN below.
 ///
-/// A step of Newton's method leads from y = ln x / ln 10, which is off by an ulp or two: log₁₀ x = y + ln(x / 10^y) / ln 10.
+/// A step of Newton's method leads from y = ln x / ln 10, which is off by an ulp or two: log₁₀ x = y + ln(x / 10^y) /
+/// ln 10.
 pub fn log10(x: f64) -> f64 {
     let y = ln(x) * std::f64::consts::LOG10_E;
     if !y.is_finite() {
@@ -119,8 +121,8 @@ pub fn log10(x: f64) -> f64 {
 
 /// k and p with 10^x = 2^k (1 + p) and √½ ≤ 1 + p ≤ √2, for a finite x of at most three digits before the point.
 ///
-/// x ln 10 = k ln 2 + r with whole k and |r| ≤ ln 2 / 2; p = e^r − 1 is its Taylor series to r^20 / 20!, whose next term is
-/// below 2^−95 of it.
+/// x ln 10 = k ln 2 + r with whole k and |r| ≤ ln 2 / 2; p = e^r − 1 is its Taylor series to r^20 / 20!, whose next
+/// term is below 2^−95 of it.
 fn split_power_of_ten(x: f64) -> (i64, Wide) {
     let k = (x * std::f64::consts::LOG2_10).round();
     let r = Wide(x, 0.0) * LN_10 + -(Wide(k, 0.0) * LN_2);
@@ -137,8 +139,8 @@ fn scale(y: f64, exponent: i64) -> f64 {
 
 /// cos πx, for a finite x. At most 0.501 ulp off; exactly ±1 at whole numbers and 0 between two of them.
 ///
-/// x is brought to t between 0 and ½, which is exact; then it is the Taylor series of cos πt, or from ¼ on of sin π(½ − t),
-/// to the 24th power, whose next term is below 2^−85 of it.
+/// x is brought to t between 0 and ½, which is exact; then it is the Taylor series of cos πt, or from ¼ on of sin π(½ −
+/// t), to the 24th power, whose next term is below 2^−85 of it.
 pub fn cos_pi(x: f64) -> f64 {
     let x = x.abs() % 2.0;
     let x = if x > 1.0 { 2.0 - x } else { x };

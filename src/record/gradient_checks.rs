@@ -19,8 +19,8 @@ pub struct GradientChecks {
     pub h: Positive,
     /// How many of the first training rows the loss is of. Default: 10, or all where there are fewer.
     pub rows: Option<Count>,
-    /// How many numbers are checked of each layer's weights, and of its biases, evenly spread; all of them where there are
-    /// fewer. Default: 1000.
+    /// How many numbers are checked of each layer's weights, and of its biases, evenly spread; all of them where there
+    /// are fewer. Default: 1000.
     pub parameters: Count,
 }
 

@@ -8,7 +8,8 @@ use super::words::{Word, Words};
 use crate::number::{Count, Finite};
 use crate::settings::Settings;
 
-/// Counts how a layer's values are distributed: `{ of = ["activations"], at = ["start", 100, "end"], bins = 30, range = [0.0, 1.0] }`.
+/// Counts how a layer's values are distributed: `{ of = ["activations"], at = ["start", 100, "end"], bins = 30, range =
+/// [0.0, 1.0] }`.
 #[derive(Debug, Clone, PartialEq, Deserialize, Serialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Histograms {
@@ -18,10 +19,11 @@ pub struct Histograms {
     pub at: RecordedSteps,
     /// How many bins there are. Default: 30, as in the book.
     pub bins: Count,
-    /// From where to where they go; what lies outside is not counted. Default: from the smallest value of the layer to the largest.
+    /// From where to where they go; what lies outside is not counted. Default: from the smallest value of the layer to
+    /// the largest.
     pub range: Option<Range>,
-    /// How many of the first training rows go through the network for its activations. Default: 1000, or all where there are
-    /// fewer.
+    /// How many of the first training rows go through the network for its activations. Default: 1000, or all where
+    /// there are fewer.
     pub rows: Option<Count>,
 }
 
@@ -67,7 +69,8 @@ impl Histograms {
         self.rows.map_or(Self::ROWS, Count::get).min(train_rows)
     }
 
-    /// How many rows the table gets in a run of `steps` steps and of a network with so many activation and affine layers.
+    /// How many rows the table gets in a run of `steps` steps and of a network with so many activation and affine
+    /// layers.
     pub fn count(&self, steps: u64, activations: u64, affine: u64) -> u64 {
         let layers = |subject: &Subject| if *subject == Subject::Activations { activations } else { affine };
         let layers: u64 = self.of.get().iter().map(layers).sum();
@@ -129,7 +132,8 @@ impl TryFrom<Vec<Finite>> for Range {
     }
 }
 
-/// Bins of one width, and the counting of numbers into them, to the same result as `numpy.histogram` has for numbers in `float64`.
+/// Bins of one width, and the counting of numbers into them, to the same result as `numpy.histogram` has for numbers in
+/// `float64`.
 ///
 /// A number belongs to the last bin whose lower edge is not above it; the upper edge of all belongs to the last bin.
 #[derive(Debug, Clone)]
@@ -145,8 +149,8 @@ impl Bins {
         Self { edges: vec![0.0; bins + 1], counts: vec![0; bins] }
     }
 
-    /// Empties the bins and lets them go from `low` to `high`; where these are equal, a half to each side of them. Returns whether
-    /// floating-point numbers are close enough for that; where not, nothing may be counted.
+    /// Empties the bins and lets them go from `low` to `high`; where these are equal, a half to each side of them.
+    /// Returns whether floating-point numbers are close enough for that; where not, nothing may be counted.
     pub fn span(&mut self, low: f64, high: f64) -> bool {
         let (low, high) = if low == high { (low - 0.5, high + 0.5) } else { (low, high) };
         let bins = self.counts.len();

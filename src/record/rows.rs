@@ -13,8 +13,8 @@ pub struct LayerRow {
     pub value: f64,
 }
 
-/// How many of a layer's values lie in one bin of a histogram. The bin's lower edge belongs to it, its upper edge to the next one,
-/// or to it where it is the last.
+/// How many of a layer's values lie in one bin of a histogram. The bin's lower edge belongs to it, its upper edge to
+/// the next one, or to it where it is the last.
 #[derive(Debug, Clone, PartialEq)]
 pub struct HistogramRow {
     /// The 0-based number of the update just made; −1 is before training.

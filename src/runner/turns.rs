@@ -94,7 +94,8 @@ pub struct JobTurn<'a> {
 const LENGTH: Duration = Duration::from_millis(20);
 
 impl JobTurn<'_> {
-    /// Lets another one compute, where one waits and this turn has lasted long enough; comes back when it is this one's turn again.
+    /// Lets another one compute, where one waits and this turn has lasted long enough; comes back when it is this one's
+    /// turn again.
     pub fn share(&mut self) {
         if self.turns.waiting.load(Ordering::Relaxed) > 0 && self.since.elapsed() >= self.turns.length {
             let begin = Instant::now();

@@ -1,12 +1,12 @@
 //! NumPy's legacy generator, `numpy.random.seed(...)` and what follows it, number for number.
 //!
-//! The words are those of the Mersenne Twister MT19937 (Matsumoto & Nishimura 1998), seeded with one number of 32 bits. What is made of
-//! them follows NumPy's `_legacy` code, which NumPy promises never to change (NEP 19): `rand` and `uniform` take 53 bits of two words,
-//! `randn` is the polar method whose second number waits for the next call, `choice` and `permutation` mask a word to the bits of
-//! the largest result and draw again while it is too large.
+//! The words are those of the Mersenne Twister MT19937 (Matsumoto & Nishimura 1998), seeded with one number of 32 bits.
+//! What is made of them follows NumPy's `_legacy` code, which NumPy promises never to change (NEP 19): `rand` and
+//! `uniform` take 53 bits of two words, `randn` is the polar method whose second number waits for the next call,
+//! `choice` and `permutation` mask a word to the bits of the largest result and draw again while it is too large.
 //!
-//! Gaussians go through a logarithm. NumPy calls the C library's, this is [`real::ln`]; neither is correctly rounded everywhere, so
-//! a Gaussian may be off by a unit in the last place or two.
+//! Gaussians go through a logarithm. NumPy calls the C library's, this is [`real::ln`]; neither is correctly rounded
+//! everywhere, so a Gaussian may be off by a unit in the last place or two.
 
 use rand_mt::Mt;
 

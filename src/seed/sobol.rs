@@ -1,19 +1,20 @@
 //! The Sobol sequence: points that fill a cube evenly.
 //!
-//! Sobol 1967, in the order of Gray codes (Antonov & Saleev 1979), with the direction numbers `new-joe-kuo-6.21201` of Joe & Kuo
-//! 2008, "Constructing Sobol sequences with better two-dimensional projections", SIAM J. Sci. Comput. 30, 2635–2654
-//! (<https://web.maths.unsw.edu.au/~fkuo/sobol/>), whose license is the file `LICENSE-JOE-KUO`. Unshifted, the points are those
-//! of `scipy.stats.qmc.Sobol(scramble=False)`. Every 2^k points from a multiple of 2^k on have one in each of 2^k equal
-//! intervals of each dimension.
+//! Sobol 1967, in the order of Gray codes (Antonov & Saleev 1979), with the direction numbers `new-joe-kuo-6.21201` of
+//! Joe & Kuo 2008, "Constructing Sobol sequences with better two-dimensional projections", SIAM J. Sci. Comput. 30,
+//! 2635–2654 (<https://web.maths.unsw.edu.au/~fkuo/sobol/>), whose license is the file `LICENSE-JOE-KUO`. Unshifted,
+//! the points are those of `scipy.stats.qmc.Sobol(scramble=False)`. Every 2^k points from a multiple of 2^k on have one
+//! in each of 2^k equal intervals of each dimension.
 //!
-//! The sequence begins in a corner, and there is only one; so it is randomized, by a digital shift: one random number for each
-//! dimension, whose ones flip bits of all coordinates. A shift moves dyadic intervals as wholes, so the points keep their balance,
-//! and each by itself is uniform in the cube. Owen's nested scrambling (1995) draws for each bit of a coordinate anew whether it is
-//! flipped, once for all points that agree in the bits before it. It puts a point anywhere in its interval, where 2^k shifted points
-//! are equally far apart in each dimension, and averages of smooth functions vary less. A search wants trials to lie
-//! evenly, and in that both are alike: SciPy's centered discrepancy of 64 points in 4 dimensions is 0.0010 with a shift and 0.0010
-//! with SciPy's scrambling, and 0.016 for random points (means of 100; `tests/goldens/sobol.py`). A shift takes one number for
-//! each key and one XOR for each coordinate, and anyone can redo it in a line.
+//! The sequence begins in a corner, and there is only one; so it is randomized, by a digital shift: one random number
+//! for each dimension, whose ones flip bits of all coordinates. A shift moves dyadic intervals as wholes, so the points
+//! keep their balance, and each by itself is uniform in the cube. Owen's nested scrambling (1995) draws for each bit of
+//! a coordinate anew whether it is flipped, once for all points that agree in the bits before it. It puts a point
+//! anywhere in its interval, where 2^k shifted points are equally far apart in each dimension, and averages of smooth
+//! functions vary less. A search wants trials to lie evenly, and in that both are alike: SciPy's centered discrepancy
+//! of 64 points in 4 dimensions is 0.0010 with a shift and 0.0010 with SciPy's scrambling, and 0.016 for random points
+//! (means of 100; `tests/goldens/sobol.py`). A shift takes one number for each key and one XOR for each coordinate, and
+//! anyone can redo it in a line.
 
 /// How many dimensions the table has.
 pub const DIMENSIONS: usize = ROWS.len() + 1;
@@ -61,7 +62,8 @@ impl Sobol {
     }
 }
 
-/// For each dimension after the first its primitive polynomial, a bit for each coefficient, and its first direction numbers.
+/// For each dimension after the first its primitive polynomial, a bit for each coefficient, and its first direction
+/// numbers.
 #[rustfmt::skip]
 const ROWS: [(u32, &[u64]); 63] = [
     (3, &[1]),

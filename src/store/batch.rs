@@ -1,4 +1,5 @@
-//! A batch: complete runs, with one file of one name in every table that they have rows in; and how it appears and changes.
+//! A batch: complete runs, with one file of one name in every table that they have rows in; and how it appears and
+//! changes.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -62,8 +63,8 @@ impl FromStr for BatchName {
     }
 }
 
-/// The folder, in each area, of files that are being written. They lie apart from the tables, because Polars reads no folder
-/// that holds files with other endings than `.parquet`.
+/// The folder, in each area, of files that are being written. They lie apart from the tables, because Polars reads no
+/// folder that holds files with other endings than `.parquet`.
 pub const DRAFTS: &str = ".drafts";
 
 /// The batches that have a file in `table`, in the area at `area`, sorted.
@@ -149,8 +150,8 @@ pub fn commit(area: &Path, name: &BatchName, contents: &Contents) -> Result<(), 
     Ok(())
 }
 
-/// Replaces a committed batch by `contents`, which holds no runs that were not there. Its file in `runs` comes first, so
-/// that a run without its rows never counts; the others then carry an older revision until their turn comes.
+/// Replaces a committed batch by `contents`, which holds no runs that were not there. Its file in `runs` comes first,
+/// so that a run without its rows never counts; the others then carry an older revision until their turn comes.
 pub fn rewrite(area: &Path, name: &BatchName, contents: &Contents) -> Result<(), Error> {
     if contents.is_empty() {
         return Table::all().rev().try_for_each(|table| disk::remove(&name.path(area, table)));

@@ -137,7 +137,8 @@ impl FlushTimer {
         longest
     }
 
-    /// How often a time of so many seconds is interrupted by a flush, the one at its end included, where there is always something to write.
+    /// How often a time of so many seconds is interrupted by a flush, the one at its end included, where there is
+    /// always something to write.
     pub fn flushes(seconds: f64) -> u64 {
         let (mut count, mut interval, mut left) = (1, Self::FIRST.as_secs_f64(), seconds);
         while interval < Self::LONGEST.as_secs_f64() && left >= interval {

@@ -20,7 +20,8 @@ use super::error::Error;
 use super::schema::Table;
 use crate::settings::NUMERICS_VERSION;
 
-/// The version of schemas, footers and folders. Files of a newer one are refused, those of an older one upgraded at the next start.
+/// The version of schemas, footers and folders. Files of a newer one are refused, those of an older one upgraded at the
+/// next start.
 pub const FORMAT_VERSION: u32 = 2;
 
 const FORMAT: &str = "paribus.format_version";
@@ -28,8 +29,8 @@ const REVISION: &str = "paribus.revision";
 
 /// What a file says of itself: key-value metadata, all keys starting with `paribus.`.
 ///
-/// Where the rows come from never changes; *revision* counts how often the batch was rewritten, and the hashes, in files
-/// of `runs` only, are those of the batch's other files.
+/// Where the rows come from never changes; *revision* counts how often the batch was rewritten, and the hashes, in
+/// files of `runs` only, are those of the batch's other files.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Footer(BTreeMap<String, String>);
 
@@ -149,11 +150,11 @@ pub fn encode(table: Table, rows: &[RecordBatch], footer: &Footer) -> Result<Vec
 
 /// Text is a dictionary in every file; numbers are stored so that zstd finds what repeats in them.
 ///
-/// Measured on a history of 10 million rows against the library's defaults with zstd 1: 40 MB for 67 MB, encoded and written
-/// in 1.6 s for 2.1 s; pandas and DuckDB read it as fast (0.3 s), Polars more slowly (0.5 s for 0.35 s). Level 3 of zstd saves
-/// another 4% and takes a third longer. Groups of 2^18 rows instead of 2^20 cost nothing and give readers work for more cores.
-/// The table of runs is small and wide: there making ready to decompress each column takes zstd longer than all the rest,
-/// and Snappy halves the time to read it.
+/// Measured on a history of 10 million rows against the library's defaults with zstd 1: 40 MB for 67 MB, encoded and
+/// written in 1.6 s for 2.1 s; pandas and DuckDB read it as fast (0.3 s), Polars more slowly (0.5 s for 0.35 s). Level
+/// 3 of zstd saves another 4% and takes a third longer. Groups of 2^18 rows instead of 2^20 cost nothing and give
+/// readers work for more cores. The table of runs is small and wide: there making ready to decompress each column takes
+/// zstd longer than all the rest, and Snappy halves the time to read it.
 fn properties(table: Table, footer: &Footer) -> WriterProperties {
     let zstd = || Compression::ZSTD(ZstdLevel::try_new(1).expect("zstd has a level 1"));
     let mut properties = WriterProperties::builder()

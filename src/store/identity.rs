@@ -1,4 +1,5 @@
-//! What the runs of a results folder *are*: read beside the [`Inventory`], which says how they went, and only where somebody asks.
+//! What the runs of a results folder *are*: read beside the [`Inventory`], which says how they went, and only where
+//! somebody asks.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
@@ -26,11 +27,12 @@ pub struct Identity {
 }
 
 impl Inventory {
-    /// What those of the runs are that `is_asked` picks, in either area of the results folder at `root`, which the inventory is of.
+    /// What those of the runs are that `is_asked` picks, in either area of the results folder at `root`, which the
+    /// inventory is of.
     ///
-    /// Files of batches without such a run are not opened, and rows of other runs not looked at: asking for a few runs of a
-    /// million is cheap, asking for all of them takes a kilobyte for each. A run that has left its batch since the inventory
-    /// was made is missing from the answer.
+    /// Files of batches without such a run are not opened, and rows of other runs not looked at: asking for a few runs
+    /// of a million is cheap, asking for all of them takes a kilobyte for each. A run that has left its batch since the
+    /// inventory was made is missing from the answer.
     ///
     /// # Errors
     /// As [`Inventory::look`].

@@ -77,7 +77,8 @@ impl Inventory {
     /// What is in the results folder at `root`; nothing where there is none. Takes no lock and writes nothing.
     ///
     /// # Errors
-    /// Where a file of `runs` cannot be read, is damaged, of a newer version or not ours, or where two batches hold one run.
+    /// Where a file of `runs` cannot be read, is damaged, of a newer version or not ours, or where two batches hold one
+    /// run.
     pub fn look(root: &Path) -> Result<Self, Error> {
         let mut attempts = 0;
         loop {
@@ -92,7 +93,8 @@ impl Inventory {
         }
     }
 
-    /// Looks whether every committed batch in the results folder at `root` has all of its files, also while others write there.
+    /// Looks whether every committed batch in the results folder at `root` has all of its files, also while others
+    /// write there.
     ///
     /// # Errors
     /// Names a file that is not there, or a footer that cannot be read.

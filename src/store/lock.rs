@@ -1,4 +1,5 @@
-//! One writer at a time: the lock on a results folder, which the operating system releases when its holder dies; and who has it.
+//! One writer at a time: the lock on a results folder, which the operating system releases when its holder dies; and
+//! who has it.
 
 use std::fs::{File, OpenOptions, TryLockError};
 use std::io::{ErrorKind, Read, Seek, Write};

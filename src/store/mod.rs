@@ -10,8 +10,9 @@
 //!   archive/                        the same tables, for runs that the experiment no longer asks for
 //! ```
 //!
-//! Rows are written in *batches* of complete runs: one file of one name in each table that the runs have rows in. **A run is
-//! there when its row in `runs/` is.** Only the process that holds the lock changes the folder; anyone may read it.
+//! Rows are written in *batches* of complete runs: one file of one name in each table that the runs have rows in. **A
+//! run is there when its row in `runs/` is.** Only the process that holds the lock changes the folder; anyone may read
+//! it.
 //!
 //! # Why an interruption loses nothing
 //!
@@ -21,18 +22,19 @@
 //!
 //! - *A new batch* (`batch::commit`): `runs/` is renamed last. Before that the batch's runs are not there, and the next
 //!   start deletes its other files; after that they are there with all their rows.
-//! - *A changed batch* (`batch::rewrite`): `runs/` goes first, and its runs are a part of those that were there. A run that
-//!   leaves is gone at once, a run that stays has its rows in the old file of a table as in the new one; at worst some
-//!   readers see its old label. Each file's footer counts the rewrites of its batch. Where they disagree at the next start,
-//!   the batch is rewritten again from what `runs/` says, and so it is where a file is of an older format version. A batch that loses its last run loses its file in `runs/` first, and
-//!   is then like one that was never committed.
-//! - *A move* to the archive or back: the runs are committed to the other area, then taken out of this one. In between they
-//!   are in both; then they belong to the main area, and the next start drops them from the archive. A run that is trained
-//!   again is moved out first, then committed, then dropped from the archive: some readers miss it for a moment, none sees it
-//!   twice, and if the process dies in that moment the old rows come back.
+//! - *A changed batch* (`batch::rewrite`): `runs/` goes first, and its runs are a part of those that were there. A run
+//!   that leaves is gone at once, a run that stays has its rows in the old file of a table as in the new one; at worst
+//!   some readers see its old label. Each file's footer counts the rewrites of its batch. Where they disagree at the
+//!   next start, the batch is rewritten again from what `runs/` says, and so it is where a file is of an older format
+//!   version. A batch that loses its last run loses its file in `runs/` first, and is then like one that was never
+//!   committed.
+//! - *A move* to the archive or back: the runs are committed to the other area, then taken out of this one. In between
+//!   they are in both; then they belong to the main area, and the next start drops them from the archive. A run that is
+//!   trained again is moved out first, then committed, then dropped from the archive: some readers miss it for a
+//!   moment, none sees it twice, and if the process dies in that moment the old rows come back.
 //!
-//! Nothing is ever in one area twice, because a batch only gains runs when it is committed, and by then they have left every
-//! other batch of the area.
+//! Nothing is ever in one area twice, because a batch only gains runs when it is committed, and by then they have left
+//! every other batch of the area.
 
 mod batch;
 mod buffer;
@@ -83,8 +85,9 @@ use crate::settings::RunId;
 
 /// A results folder, open for writing.
 ///
-/// After an error the folder may be halfway through a change; the next call first brings it in order, as the next start would.
-/// Runs that were pushed and not yet written are kept, so that the call can be repeated. Dropping the value forgets them.
+/// After an error the folder may be halfway through a change; the next call first brings it in order, as the next start
+/// would. Runs that were pushed and not yet written are kept, so that the call can be repeated. Dropping the value
+/// forgets them.
 #[derive(Debug)]
 pub struct Results {
     root: PathBuf,
@@ -118,8 +121,8 @@ impl Results {
     /// interruption, and puts the experiment's text beside the tables.
     ///
     /// # Errors
-    /// Where another process writes to it, a newer version wrote it, or a file in it is damaged or not ours: then nothing
-    /// was changed. And where the disk refuses.
+    /// Where another process writes to it, a newer version wrote it, or a file in it is damaged or not ours: then
+    /// nothing was changed. And where the disk refuses.
     pub fn open(root: &Path, context: Context) -> Result<Self, Error> {
         disk::make_folder(root)?;
         let lock = Lock::take(root, &context.host)?;
@@ -150,8 +153,8 @@ impl Results {
 
     /// Makes the folder show the `wanted` runs, as far as they are there, under their labels.
     ///
-    /// Wanted runs that are in the archive come back; wanted runs that failed are forgotten. Runs that are not wanted move to
-    /// the archive if `archive_others` says so, and are left alone otherwise.
+    /// Wanted runs that are in the archive come back; wanted runs that failed are forgotten. Runs that are not wanted
+    /// move to the archive if `archive_others` says so, and are left alone otherwise.
     pub fn reconcile(&mut self, wanted: &BTreeMap<RunId, String>, archive_others: bool) -> Result<Reconciled, Error> {
         self.flush()?;
         self.change(|results| {
@@ -180,7 +183,8 @@ impl Results {
         })
     }
 
-    /// Takes a run, and writes all that wait if that is due. A run whose id is there already takes the place of the old one.
+    /// Takes a run, and writes all that wait if that is due. A run whose id is there already takes the place of the old
+    /// one.
     ///
     /// # Errors
     /// Where the run holds what no table may ([`Error::NotFinite`] and the like; it is not taken), or writing fails.

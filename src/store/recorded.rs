@@ -67,7 +67,8 @@ pub enum DifferenceKind {
 const EXEMPT: [&str; 5] = ["experiment", "label", "seconds", "finished_at", "host"];
 
 impl Recorded {
-    /// The runs in the file at `path`, a file of any table; with the other tables of its batch, where it lies in a results folder.
+    /// The runs in the file at `path`, a file of any table; with the other tables of its batch, where it lies in a
+    /// results folder.
     ///
     /// # Errors
     /// Where the file is none of ours, damaged, or of a newer version.
@@ -95,7 +96,8 @@ impl Recorded {
         Ok(recorded)
     }
 
-    /// The runs of a batch in the area at `area`. That a file is the one that was written is not checked: what differs is found.
+    /// The runs of a batch in the area at `area`. That a file is the one that was written is not checked: what differs
+    /// is found.
     fn of_batch(area: &Path, name: &BatchName) -> Result<Self, Error> {
         let origin = Footer::read(&name.path(area, Table::Runs))?.origin();
         let mut recorded = Self { origin, runs: BTreeMap::new(), tables: BTreeSet::new() };
@@ -153,8 +155,8 @@ impl Recorded {
         rows.into_iter().flatten().map(|(table, rows)| (*table, rows.num_rows())).collect()
     }
 
-    /// Where `again`, a training of one of the runs, differs from what is recorded of it: the first difference in each table at
-    /// hand, that of the earliest step first. Labels, times and machines may differ.
+    /// Where `again`, a training of one of the runs, differs from what is recorded of it: the first difference in each
+    /// table at hand, that of the earliest step first. Labels, times and machines may differ.
     ///
     /// # Errors
     /// Where the training came to what no table may hold.

@@ -1,5 +1,5 @@
-//! What happens to runs that are there already: archived, brought back, relabelled, dropped; and how a folder is brought in
-//! order after an interruption.
+//! What happens to runs that are there already: archived, brought back, relabelled, dropped; and how a folder is
+//! brought in order after an interruption.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
@@ -103,9 +103,9 @@ pub fn next_name(root: &Path) -> Result<BatchName, Error> {
     Ok(BatchName::next("main", taken))
 }
 
-/// Brings the folder in order after an interruption at any point, and says what is in it: drafts and uncommitted batches
-/// are deleted, rewrites are finished, batches of an older format version are rewritten in the present one, and runs that are
-/// in both areas leave the archive.
+/// Brings the folder in order after an interruption at any point, and says what is in it: drafts and uncommitted
+/// batches are deleted, rewrites are finished, batches of an older format version are rewritten in the present one, and
+/// runs that are in both areas leave the archive.
 ///
 /// # Errors
 /// Where a footer cannot be read, is of a newer version or not ours; then nothing has been changed.
@@ -180,8 +180,8 @@ impl Remains {
     }
 }
 
-/// Whether the last rewrite of a batch has reached all of its files: those that its footer in `runs` lists are there, at the
-/// same revision, and no others, all of the present format version. `footers` are those of the data files.
+/// Whether the last rewrite of a batch has reached all of its files: those that its footer in `runs` lists are there,
+/// at the same revision, and no others, all of the present format version. `footers` are those of the data files.
 fn is_finished(area: &Path, name: &BatchName, footers: &BTreeMap<(BatchName, Table), Footer>) -> Result<bool, Error> {
     let footer = Footer::read(&name.path(area, Table::Runs))?;
     let mut finished = footer.format_version() == Some(FORMAT_VERSION);

@@ -81,8 +81,8 @@ impl FromStr for Status {
 #[derive(Debug, Clone, PartialEq)]
 pub struct Summary {
     pub status: Status,
-    /// The mean of the last `FINAL_LOSSES` recorded losses, or the value of a function at the end; +∞ for a diverged run, so that
-    /// it ranks last. None where nothing was recorded or the run failed.
+    /// The mean of the last `FINAL_LOSSES` recorded losses, or the value of a function at the end; +∞ for a diverged
+    /// run, so that it ranks last. None where nothing was recorded or the run failed.
     pub final_loss: Option<f64>,
     /// The smallest recorded loss, and the first step that has it.
     pub best_loss: Option<f64>,
@@ -104,7 +104,8 @@ pub struct Summary {
     pub diverged_layer: Option<String>,
     /// Why the run failed.
     pub error: Option<String>,
-    /// A hash of every recorded value, 16 hexadecimal digits: two trainings agree to the last bit where their digests do.
+    /// A hash of every recorded value, 16 hexadecimal digits: two trainings agree to the last bit where their digests
+    /// do.
     pub digest: String,
     /// Wall-clock time of the training.
     pub seconds: f64,
@@ -183,7 +184,8 @@ impl Summary {
     }
 }
 
-/// The smallest recorded loss, or the smallest value of a function, and the first step that has it; no step where that is the start.
+/// The smallest recorded loss, or the smallest value of a function, and the first step that has it; no step where that
+/// is the start.
 fn best(outcome: &Outcome) -> Option<(f64, Option<u64>)> {
     let losses = outcome.history.iter().map(|row| (row.loss, Some(row.step)));
     let values = outcome.trajectory.iter().map(|row| (row.value, u64::try_from(row.step).ok()));
@@ -203,8 +205,9 @@ fn steps(settings: &Settings) -> Option<u64> {
     }
 }
 
-/// blake3 over the ending, the parameters' hash, and the bits of every row; each part is preceded by its length. Learning rates are
-/// left out, since they follow from the settings, and so are tables without rows: a digest stays what it was when there are more.
+/// blake3 over the ending, the parameters' hash, and the bits of every row; each part is preceded by its length.
+/// Learning rates are left out, since they follow from the settings, and so are tables without rows: a digest stays
+/// what it was when there are more.
 fn digest(outcome: &Outcome) -> String {
     let mut hasher = blake3::Hasher::new();
     let length = |length: usize| (length as u64).to_le_bytes();

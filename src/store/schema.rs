@@ -1,7 +1,7 @@
 //! The tables, and of `runs` the columns and how a run becomes a row.
 //!
-//! The columns are fixed per [format version](super::FORMAT_VERSION), whatever an experiment varies, so that tables of different
-//! experiments can be read together. Names hold no dots, and no column holds lists.
+//! The columns are fixed per [format version](super::FORMAT_VERSION), whatever an experiment varies, so that tables of
+//! different experiments can be read together. Names hold no dots, and no column holds lists.
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, LazyLock};
@@ -166,7 +166,8 @@ const IDENTITY: [RunsColumn; 6] = [
     always("status", ColumnKind::Text, |source| Some(source.summary.status.name().into())),
 ];
 
-/// The columns of `runs` that are settings, null where a run has no such setting. The setting `seed` has its own column.
+/// The columns of `runs` that are settings, null where a run has no such setting. The setting `seed` has its own
+/// column.
 pub const SETTING_COLUMNS: &[(&str, ColumnKind)] = &[
     ("data", ColumnKind::Text),
     ("train_rows", ColumnKind::Int),

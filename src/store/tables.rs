@@ -93,7 +93,8 @@ impl TableRow for GradientCheckRow {
     ];
 }
 
-/// Evaluates `$result` with `$rows` bound to the rows that `$outcome` has in `$table`; none where that is no data table.
+/// Evaluates `$result` with `$rows` bound to the rows that `$outcome` has in `$table`; none where that is no data
+/// table.
 macro_rules! with_rows {
     ($table:expr, $outcome:expr, $rows:ident => $result:expr) => {
         match $table {
@@ -138,7 +139,8 @@ static NOTHING: Outcome = Outcome {
     parameters_hash: String::new(),
 };
 
-/// Name, kind and nullability of the columns of a data table, those that say whose row it is included; none of another table.
+/// Name, kind and nullability of the columns of a data table, those that say whose row it is included; none of another
+/// table.
 pub fn columns(table: Table) -> Vec<(&'static str, ColumnKind, bool)> {
     fn of<R: TableRow>(_: &[R]) -> Vec<(&'static str, ColumnKind, bool)> {
         R::COLUMNS.iter().map(|(name, cell)| (*name, cell.kind(), matches!(cell, ColumnValue::MaybeFloat(_)))).collect()

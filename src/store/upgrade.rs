@@ -5,8 +5,8 @@
 //! | 1 | `runs`, `history`, `evaluations` |
 //! | 2 | `lr` in `history`; the other tables; more columns of `runs` that may be empty |
 //!
-//! A batch with a file of an older version is rewritten at the next start (see [`recover`](super::rewrite::recover)), by the
-//! protocol of every rewrite. Until then those who only read see its rows as they would be.
+//! A batch with a file of an older version is rewritten at the next start (see [`recover`](super::rewrite::recover)),
+//! by the protocol of every rewrite. Until then those who only read see its rows as they would be.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -20,7 +20,8 @@ use arrow_select::concat::concat_batches;
 
 use super::schema::Table;
 
-/// Rows of `table`, read from a file of any version, as the present one has them. `runs` are the rows of `runs` of their batch.
+/// Rows of `table`, read from a file of any version, as the present one has them. `runs` are the rows of `runs` of
+/// their batch.
 ///
 /// # Errors
 /// Where a column is missing, or a value of it, that cannot be.

@@ -33,9 +33,10 @@ pub struct Outcome {
 pub enum Ending {
     #[default]
     Finished,
-    /// A value was not finite at `step`, first (in forward order) in the output of `layer` or in the parameters that the update
-    /// gave it; `penalty` where that was the sum of squared weights, `loss` where it was that of squared errors, `clip_norm` the
-    /// norm of the gradients, `lr` the learning rate, `function` a point or a value in the run of a function.
+    /// A value was not finite at `step`, first (in forward order) in the output of `layer` or in the parameters that
+    /// the update gave it; `penalty` where that was the sum of squared weights, `loss` where it was that of squared
+    /// errors, `clip_norm` the norm of the gradients, `lr` the learning rate, `function` a point or a value in the run
+    /// of a function.
     Diverged { step: u64, layer: String },
     /// The caller asked to stop before the end.
     Interrupted,

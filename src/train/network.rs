@@ -215,8 +215,8 @@ impl<'a, R: Element> Run<'a, R> {
         Ok(())
     }
 
-    /// The forward pass that the update of `step` starts from: computes the outputs for the batch and compares them with the
-    /// targets.
+    /// The forward pass that the update of `step` starts from: computes the outputs for the batch and compares them
+    /// with the targets.
     fn forward(&mut self, step: u64, batch: usize) -> Result<(), NotFinite> {
         let Self { network, parameters, state, random, input, .. } = self;
         let mut draw = |layer: u32, uniforms: &mut [f64]| random.uniforms(step, layer, uniforms);
@@ -226,7 +226,8 @@ impl<'a, R: Element> Run<'a, R> {
         Ok(())
     }
 
-    /// Computes the outputs for the input's first `rows` rows as an evaluation does, and compares them with the targets.
+    /// Computes the outputs for the input's first `rows` rows as an evaluation does, and compares them with the
+    /// targets.
     fn predict(&mut self, rows: usize) -> Result<(), NotFinite> {
         self.network.forward(Phase::Evaluation { state: &self.state }, &self.parameters, self.input.x(rows))?;
         self.compare(rows);
@@ -298,7 +299,8 @@ impl<'a, R: Element> Run<'a, R> {
     /// The loss of the input's first `rows` rows, which were compared last.
     ///
     /// # Errors
-    /// The squares of finite weights can overflow, and those of finite errors; a cross-entropy of finite outputs is finite.
+    /// The squares of finite weights can overflow, and those of finite errors; a cross-entropy of finite outputs is
+    /// finite.
     fn loss(&mut self, rows: usize) -> Result<Loss, NotFinite> {
         let Self { instructions, spec, network, parameters, .. } = self;
         let penalty = instructions.run(

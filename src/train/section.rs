@@ -20,8 +20,8 @@ pub struct TrainSection {
     pub batch_size: Option<Count>,
     /// How many updates are made; with 0, the network is only looked at. No default: this or `epochs` is needed.
     pub steps: Option<Whole>,
-    /// How often as many rows are drawn as there are for training: `epochs = 3` is ⌈3 · rows / batch_size⌉ steps. No default: this or
-    /// `steps` is needed.
+    /// How often as many rows are drawn as there are for training: `epochs = 3` is ⌈3 · rows / batch_size⌉ steps. No
+    /// default: this or `steps` is needed.
     pub epochs: Option<Count>,
     /// How batches are drawn: `"with-replacement"` (the default, as the book does it) or `"shuffle"`.
     #[schemars(extend("default" = Sampling::default()))]

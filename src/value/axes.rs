@@ -1,8 +1,8 @@
 //! Which lists of a tree are values and which are axes, and everything that a type rejects under any choice.
 //!
-//! A list is an axis where the type wants no list at that place. So the type itself is asked: it reads the tree, and where
-//! it meets a list too many, the key's list becomes an axis and the type reads again, under each of its values. What the type
-//! rejects is left out and noted, so that one reading finds every mistake.
+//! A list is an axis where the type wants no list at that place. So the type itself is asked: it reads the tree, and
+//! where it meets a list too many, the key's list becomes an axis and the type reads again, under each of its values.
+//! What the type rejects is left out and noted, so that one reading finds every mistake.
 
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -14,8 +14,8 @@ use super::fault::Fault;
 use super::problem::Problem;
 use super::{Alternative, Axis, AxisId, Choice, Form, Kind, Node, NodeId, Rejected, Tree};
 
-/// Turns the lists that are axes for `T` into axes, and adds to `rejected` everything that `T` rejects under any choice, with
-/// the nodes to leave out so that it rejects nothing.
+/// Turns the lists that are axes for `T` into axes, and adds to `rejected` everything that `T` rejects under any
+/// choice, with the nodes to leave out so that it rejects nothing.
 pub fn find<T: DeserializeOwned>(tree: &mut Tree, rejected: Rejected) -> Rejected {
     let mut finder = Finder { tree, rejected, pending: Vec::new() };
     finder.known_axes();
@@ -54,7 +54,8 @@ struct Finder<'t> {
     tree: &'t mut Tree,
     /// What was rejected; it is left out of every further reading.
     rejected: Rejected,
-    /// Axes whose first alternative has been read only: which others are to be read, and the choice under which they are met.
+    /// Axes whose first alternative has been read only: which others are to be read, and the choice under which they
+    /// are met.
     pending: Vec<(AxisId, Vec<usize>, Choice)>,
 }
 
@@ -182,8 +183,9 @@ impl Finder<'_> {
     }
 }
 
-/// The alternatives of an axis, but for the first, under which `T` has to be read. Of numbers at regular distances these are the
-/// smallest and the largest, with a fraction and without one: what a type accepts of both, it accepts of all that lie between them.
+/// The alternatives of an axis, but for the first, under which `T` has to be read. Of numbers at regular distances
+/// these are the smallest and the largest, with a fraction and without one: what a type accepts of both, it accepts of
+/// all that lie between them.
 fn telling(axis: &Axis) -> Vec<usize> {
     if !matches!(axis.form, Form::Spaced(_)) {
         return (1..axis.alternatives.len()).collect();

@@ -3,7 +3,8 @@
 //!
 //! Three conventions let plain derived types describe the file's format without losing a place:
 //! - An enum is written as its variant's name, or as a table with a key `kind` that holds the name, the variant's own
-//!   settings beside it. An enum whose serde name begins with a small letter has that name as its key instead of `kind`.
+//!   settings beside it. An enum whose serde name begins with a small letter has that name as its key instead of
+//!   `kind`.
 //! - A number where an enum is wanted is offered to the visitor as a number.
 //! - A tuple struct shares one table among its parts: each part takes the keys that it knows, and a key that none knows
 //!   is unknown. (serde's own `flatten` forgets where things were written.) Where one of its parts is an enum, the
@@ -197,8 +198,8 @@ impl<'de> Deserializer<'de> for Reader<'_> {
         if self.node.entries().is_none() && !shared.has_tag.get() {
             return self.wrong_type(&"a table");
         }
-        // As in a derived struct, an unknown key comes before a missing one, which it often explains. What a part knows that was not
-        // come to is not known.
+        // As in a derived struct, an unknown key comes before a missing one, which it often explains. What a part knows
+        // that was not come to is not known.
         if value.as_ref().is_err_and(|fault| !fault.is_missing() || shared.left.get() > 0) {
             return value;
         }

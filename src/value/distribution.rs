@@ -50,9 +50,9 @@ impl Interval {
 
     /// The number that `u` in [0, 1) stands for; the larger, the larger `u` is.
     ///
-    /// Uniform: from + (to − from) u, as NumPy's `uniform` has it. Log-uniform: 10 to the power of what is uniform between the
-    /// decimal logarithms. Whole numbers: from + ⌊(to − from + 1) u⌋; with few more than 2^53 values of `u`, some come up more
-    /// often than others by a share of at most (to − from + 1) / 2^53.
+    /// Uniform: from + (to − from) u, as NumPy's `uniform` has it. Log-uniform: 10 to the power of what is uniform
+    /// between the decimal logarithms. Whole numbers: from + ⌊(to − from + 1) u⌋; with few more than 2^53 values of
+    /// `u`, some come up more often than others by a share of at most (to − from + 1) / 2^53.
     pub fn value(self, u: f64) -> Number {
         match self {
             Self::Uniform { from, to } => Number::Float(from + (to - from) * u),

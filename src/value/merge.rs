@@ -1,8 +1,9 @@
 //! Tables that change some keys of another: one that is laid over it, or several named patches.
 //!
-//! What a patch says replaces what stood at its key. A section of the patch, under a header or made by dotted keys, is merged
-//! key by key into the table that stood there, however that was written; a table in braces replaces it as a whole. With several patches, a key that some
-//! patch has becomes an axis with one alternative for each patch: its own value, or what was there before.
+//! What a patch says replaces what stood at its key. A section of the patch, under a header or made by dotted keys, is
+//! merged key by key into the table that stood there, however that was written; a table in braces replaces it as a
+//! whole. With several patches, a key that some patch has becomes an axis with one alternative for each patch: its own
+//! value, or what was there before.
 
 use std::sync::Arc;
 
@@ -80,14 +81,15 @@ impl Merger<'_> {
         Node { id: self.tree.new_node(), origin, kind }
     }
 
-    /// One table with the keys of `base` as `patch` changes them; `patch` itself where it is no section or `base` no table.
+    /// One table with the keys of `base` as `patch` changes them; `patch` itself where it is no section or `base` no
+    /// table.
     pub fn overlay(&mut self, base: &Node, patch: Node) -> Node {
         overlay(self.tree, self.is_section, base.clone(), patch)
     }
 }
 
-/// One table with the keys of `base` as `patch` changes them; `patch` itself where it is no section or `base` no table. The tree makes
-/// the nodes.
+/// One table with the keys of `base` as `patch` changes them; `patch` itself where it is no section or `base` no table.
+/// The tree makes the nodes.
 pub fn overlay(tree: &mut Tree, is_section: &dyn Fn(&Node) -> bool, base: Node, patch: Node) -> Node {
     if base.entries().is_none() || !is_section(&patch) {
         return patch;

@@ -1,10 +1,10 @@
 //! The text as a tree: every value with its place in the file, so that whatever is said of it later can point there.
 //!
 //! A tree is parsed ([`parse`]), other trees are laid over it ([`merge`]), axes that are written as tables become axes
-//! ([`written`]), patches are merged into it, the other axes are found ([`axes`]), and one choice of alternatives at a time it
-//! is deserialized into typed values ([`deserialize`]). Typed values become a tree again ([`serialize`]), and a tree whose axes
-//! are not found yet a text ([`write`](mod@write)). What is wrong becomes a [`Problem`](problem::Problem). Nothing in here knows a
-//! section of the experiment file.
+//! ([`written`]), patches are merged into it, the other axes are found ([`axes`]), and one choice of alternatives at a
+//! time it is deserialized into typed values ([`deserialize`]). Typed values become a tree again ([`serialize`]), and a
+//! tree whose axes are not found yet a text ([`write`](mod@write)). What is wrong becomes a
+//! [`Problem`](problem::Problem). Nothing in here knows a section of the experiment file.
 
 pub mod axes;
 pub mod deserialize;
@@ -140,7 +140,8 @@ pub struct Entry {
     pub value: Node,
 }
 
-/// The alternatives at one place. Places with one id move together: all of them take the alternative of the same number.
+/// The alternatives at one place. Places with one id move together: all of them take the alternative of the same
+/// number.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Axis {
     pub id: AxisId,
@@ -156,7 +157,8 @@ pub enum Form {
     Listed,
     /// `{ geomspace = [...] }` or `{ linspace = [...] }`: the word.
     Spaced(&'static str),
-    /// A distribution. The alternatives are the values of a choice, or the smallest and the largest number that can be drawn.
+    /// A distribution. The alternatives are the values of a choice, or the smallest and the largest number that can be
+    /// drawn.
     Drawn(Distribution),
     /// A distribution or another axis, from which each trial draws.
     Trial(Draw),
@@ -227,8 +229,8 @@ impl Tree {
         }
     }
 
-    /// Lays `other` over this tree: what it says replaces what stood at its keys, sections are merged key by key. Keys that were
-    /// there keep their places, new ones follow. `other` has no axes yet.
+    /// Lays `other` over this tree: what it says replaces what stood at its keys, sections are merged key by key. Keys
+    /// that were there keep their places, new ones follow. `other` has no axes yet.
     pub fn lay_over(&mut self, other: Tree, is_section: &dyn Fn(&Node) -> bool) {
         let other = self.adopt(other);
         let base = std::mem::replace(&mut self.root, Node::of(Kind::Absent));
@@ -444,8 +446,8 @@ impl Node {
         }
     }
 
-    /// The node that stands here under `choice`: the chosen alternative of an axis, itself otherwise. An axis from which a trial
-    /// draws a number stands for that number.
+    /// The node that stands here under `choice`: the chosen alternative of an axis, itself otherwise. An axis from
+    /// which a trial draws a number stands for that number.
     pub fn chosen(&self, choice: &Choice) -> &Node {
         match &self.kind {
             Kind::Axis(axis) => match axis.taken(choice) {

@@ -22,12 +22,13 @@ pub struct Problem {
 /// What a mistake is, for those who know more to say of it than who found it.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum Cause {
-    /// A key that is not accepted where it stands, those that are, and the one of them that was probably meant. The last hint lists
-    /// what is accepted.
+    /// A key that is not accepted where it stands, those that are, and the one of them that was probably meant. The
+    /// last hint lists what is accepted.
     UnknownKey { key: String, accepted: Vec<&'static str>, meant: Option<&'static str> },
     /// A name that is none of the accepted ones.
     UnknownName { name: String, accepted: Vec<&'static str> },
-    /// The key's value is none that it takes, or it has none. The first hints say how to write it; what the key means comes next.
+    /// The key's value is none that it takes, or it has none. The first hints say how to write it; what the key means
+    /// comes next.
     Unfit { key: String, hints: usize },
     /// A header that is there already: its line, and its last key.
     HeaderTwice { header: String, name: String },
@@ -169,7 +170,8 @@ pub fn one_of<'a>(candidates: impl IntoIterator<Item = &'a str>) -> String {
     listed(candidates, " or")
 }
 
-/// The names in backticks, as a sentence lists them; `last` stands before the last one: " or", " and", or "," for a bare list.
+/// The names in backticks, as a sentence lists them; `last` stands before the last one: " or", " and", or "," for a
+/// bare list.
 pub fn listed<'a>(names: impl IntoIterator<Item = &'a str>, last: &str) -> String {
     let quoted: Vec<String> = names.into_iter().map(|name| format!("`{name}`")).collect();
     match quoted.as_slice() {

@@ -1,6 +1,7 @@
 //! Typed values as a tree, by serde: the inverse of [`deserialize`](super::deserialize).
 //!
-//! - An enum is the variant's name, or a table whose `kind` is the name (or whose key is named like the enum, as there).
+//! - An enum is the variant's name, or a table whose `kind` is the name (or whose key is named like the enum, as
+//!   there).
 //! - A tuple struct is one table, with the keys of all of its parts.
 //! - What is `None` is left out.
 
@@ -33,7 +34,8 @@ pub fn serialize<T: Serialize + ?Sized>(value: &T) -> Result<Node, Error> {
     Ok(Node::of(written(value)?.kind))
 }
 
-/// A value, and which variant of an enum it is: the key of the name in a table, and the name. One without settings is its name alone.
+/// A value, and which variant of an enum it is: the key of the name in a table, and the name. One without settings is
+/// its name alone.
 struct Value {
     kind: Kind,
     variant: Option<(&'static str, &'static str)>,

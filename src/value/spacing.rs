@@ -1,7 +1,7 @@
 //! Numbers at regular distances, as NumPy has them.
 //!
-//! The operations are those of NumPy 2.4's `linspace` and `geomspace`, in their order. Powers and logarithms are the ones of
-//! [`real`], so that a number is the same on every machine.
+//! The operations are those of NumPy 2.4's `linspace` and `geomspace`, in their order. Powers and logarithms are the
+//! ones of [`real`], so that a number is the same on every machine.
 
 use crate::real;
 
@@ -21,8 +21,8 @@ pub fn linspace(from: f64, to: f64, count: usize) -> Vec<f64> {
     numbers
 }
 
-/// `count` numbers from `from` to `to`, at equal ratios: `numpy.geomspace(from, to, count)`. Neither end is 0, both have one
-/// sign.
+/// `count` numbers from `from` to `to`, at equal ratios: `numpy.geomspace(from, to, count)`. Neither end is 0, both
+/// have one sign.
 pub fn geomspace(from: f64, to: f64, count: usize) -> Vec<f64> {
     let sign = from.signum();
     let (from, to) = (from * sign, to * sign);

@@ -1,5 +1,5 @@
-//! What is wrong with a text that is not TOML, in plain words. The parser says what its grammar would have liked; what a
-//! person did is seen in the text.
+//! What is wrong with a text that is not TOML, in plain words. The parser says what its grammar would have liked; what
+//! a person did is seen in the text.
 
 use std::ops::Range;
 
@@ -63,8 +63,8 @@ pub fn whole_characters(text: &str, span: Range<usize>) -> Range<usize> {
     start..(end..=text.len()).find(is_boundary).unwrap_or(text.len())
 }
 
-/// The mistakes behind what the parser says of `text`, in the order of the text: spans of bytes and its words. What follows from an earlier
-/// mistake is left out.
+/// The mistakes behind what the parser says of `text`, in the order of the text: spans of bytes and its words. What
+/// follows from an earlier mistake is left out.
 pub fn explain(text: &str, mut found: Vec<(Range<usize>, String)>) -> Vec<Located> {
     for (span, _) in &mut found {
         *span = whole_characters(text, span.clone());
@@ -201,8 +201,8 @@ fn error(text: &str, line: &Line<'_>, span: Range<usize>, complaint: Complaint, 
     (span, Problem::new(message).help(help))
 }
 
-/// The first character behind `from`, on its line and in no text and no comment, that looks like one that TOML has and is
-/// another, as editors, web pages and keyboards for other scripts make them.
+/// The first character behind `from`, on its line and in no text and no comment, that looks like one that TOML has and
+/// is another, as editors, web pages and keyboards for other scripts make them.
 fn look_alike(text: &str, from: usize) -> Option<Located> {
     let rest = text[from..].split(['\n', '#', '"', '\'']).next().unwrap_or_default();
     rest.char_indices().find_map(|(index, found)| look_alike_of(found, from + index))

@@ -1,4 +1,5 @@
-//! A walk over a tree: every node in the order of the text, a table before what it holds, each with the way that leads to it.
+//! A walk over a tree: every node in the order of the text, a table before what it holds, each with the way that leads
+//! to it.
 
 use std::rc::Rc;
 

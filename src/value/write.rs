@@ -1,4 +1,5 @@
-//! A tree as TOML text that is read as the same tree: the same keys and values, and the same order of all that can hold an axis.
+//! A tree as TOML text that is read as the same tree: the same keys and values, and the same order of all that can hold
+//! an axis.
 
 use super::{Entry, Kind, Node};
 use crate::number::shortest;
@@ -14,8 +15,8 @@ const COMMENTS: usize = 36;
 
 /// How a tree is laid out.
 pub struct Layout<'a> {
-    /// Whether the table to which these keys lead gets a header, or dotted keys where a header would change the order; all others
-    /// stand in braces.
+    /// Whether the table to which these keys lead gets a header, or dotted keys where a header would change the order;
+    /// all others stand in braces.
     pub is_section: &'a dyn Fn(&[&str], &Node) -> bool,
     /// Whether what follows a section, and is none, may be written before it.
     pub moves: &'a dyn Fn(&Node) -> bool,
@@ -130,8 +131,8 @@ impl Writer<'_> {
         value.entries().is_some() && (self.layout.is_section)(&[above, &[key]].concat(), value)
     }
 
-    /// What stands below the header of the table at `path`, and what gets headers of its own. A header ends the table above it, so that
-    /// what is followed by something that stays gets none.
+    /// What stands below the header of the table at `path`, and what gets headers of its own. A header ends the table
+    /// above it, so that what is followed by something that stays gets none.
     fn parts<'e>(&self, path: &[&str], entries: &'e [Entry]) -> (Vec<&'e Entry>, Vec<&'e Entry>) {
         let is_line = |entry: &Entry| !self.is_section(path, entry);
         let stays = |entry: &Entry| is_line(entry) && !(self.layout.moves)(&entry.value);

@@ -45,8 +45,8 @@ fn word(node: &Node) -> Option<(&'static str, &Node)> {
 
 struct Maker<'a> {
     word: &'static str,
-    /// The name of all numbers that are made here: what a type says of one of them, it says of the one place where they are
-    /// written.
+    /// The name of all numbers that are made here: what a type says of one of them, it says of the one place where they
+    /// are written.
     node: NodeId,
     /// The table.
     around: &'a Node,

@@ -2,8 +2,8 @@
 //!
 //! The longest are compared up to a step that takes seconds; to their last step they are in `.ci/full`.
 //!
-//! tests/goldens/book holds what they plot after `numpy.random.seed(0)`: series, x and y. The files of experiments/ are taken as they
-//! stand, with the changes that they name themselves.
+//! tests/goldens/book holds what they plot after `numpy.random.seed(0)`: series, x and y. The files of experiments/ are
+//! taken as they stand, with the changes that they name themselves.
 
 use std::collections::BTreeMap;
 use std::ops::ControlFlow;
@@ -104,8 +104,9 @@ fn assert_losses(trained: &Trained, expected: &[f64], tolerance: f64) {
     println!("{}: {worst:e} off at most", trained.label);
 }
 
-/// The accuracies on `split` at the steps 0, `every`, 2 · `every`, … are `expected`, but for one row in a thousand, whose best outputs
-/// may be closer than rounding. Once a network has diverged, the book takes every row for a 0, of which there are `zeros` among `rows`.
+/// The accuracies on `split` at the steps 0, `every`, 2 · `every`, … are `expected`, but for one row in a thousand,
+/// whose best outputs may be closer than rounding. Once a network has diverged, the book takes every row for a 0, of
+/// which there are `zeros` among `rows`.
 #[track_caller]
 fn assert_accuracies(trained: &Trained, split: Split, every: u64, expected: &[f64], rows: f64, zeros: f64) {
     let mut wrong = 0.0;

@@ -124,7 +124,8 @@ fn a_run_of_a_script_is_the_same_alone_as_in_the_whole() {
 
 #[test]
 fn runs_of_one_seed_share_weights_and_batches() {
-    // A rate too small to move anything: whatever the optimizer, the loss is that of the same weights on the same batch.
+    // A rate too small to move anything: whatever the optimizer, the loss is that of the same weights on the same
+    // batch.
     let still = SMALL.replace("lr = 0.1", "lr = 1e-30").replace("[optimizer.adam]", "[optimizer.momentum]\nlr = 1e-30");
     let scratch = Scratch::with(&still);
     scratch.run("run small.toml").well();

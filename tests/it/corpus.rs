@@ -1,7 +1,8 @@
 //! What a person reads who has made one of the mistakes that people make.
 //!
-//! The mistakes are in the folder `corpus` beside this file. Each is a complete experiment with one mistake, which its first
-//! line tells in the words of the person who made it; the complete text that the program prints stands next to it.
+//! The mistakes are in the folder `corpus` beside this file. Each is a complete experiment with one mistake, which its
+//! first line tells in the words of the person who made it; the complete text that the program prints stands next to
+//! it.
 
 use std::path::{Path, PathBuf};
 

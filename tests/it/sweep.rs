@@ -2,7 +2,8 @@
 
 use crate::common::{SMALL, Scratch, settled};
 
-/// The complete stderr of `paribus run` on [`SMALL`] with these lines put in the place of others, and with `more` at its end.
+/// The complete stderr of `paribus run` on [`SMALL`] with these lines put in the place of others, and with `more` at
+/// its end.
 fn mistakes(changes: &[(&str, &str)], more: &str) -> String {
     let mut text = SMALL.to_owned();
     for (line, replacement) in changes {

@@ -133,7 +133,8 @@ fn columns_of_the_test_data_are_found_by_name() {
 
 #[test]
 fn a_compression_that_is_not_read_is_named() {
-    // Without the codec no such file can be written here: the pages of this one are Snappy's, whatever its footer is made to say.
+    // Without the codec no such file can be written here: the pages of this one are Snappy's, whatever its footer is
+    // made to say.
     let folder = tempfile::tempdir().unwrap();
     write(&folder, "x.parquet", &columns(), Compression::SNAPPY);
     let builder =

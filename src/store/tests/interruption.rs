@@ -15,7 +15,8 @@ use crate::store::disk::interruption;
 use crate::store::row::tests::{evaluation, failed, layer, run, run_with};
 use crate::store::*;
 
-/// The runs of these tests: 1 has losses, evaluations and numbers about layers, 5 evaluations only, 0 neither, 4 failed, the others have losses only.
+/// The runs of these tests: 1 has losses, evaluations and numbers about layers, 5 evaluations only, 0 neither, 4
+/// failed, the others have losses only.
 fn trained(number: u64) -> RunRow {
     version(number, 0.5)
 }
@@ -287,8 +288,8 @@ fn copy(original: &Path) -> TempDir {
     copy
 }
 
-/// What must hold after every single operation: nothing that was there is lost, a run that is there has exactly its rows, and
-/// no reader sees a row twice.
+/// What must hold after every single operation: nothing that was there is lost, a run that is there has exactly its
+/// rows, and no reader sees a row twice.
 fn check(root: &Path, scenario: &Scenario) {
     let both = Inventory::read(root).unwrap();
     for (area, runs) in [(Area::Main, &both.runs), (Area::Archive, &both.archived)] {
@@ -310,8 +311,8 @@ fn check(root: &Path, scenario: &Scenario) {
     assert!(seen.archived.keys().all(|run_id| !seen.runs.contains_key(run_id)));
 }
 
-/// What must hold once the folder was opened: no run in both areas, no rows of runs that are not there, no leftovers, all
-/// labels of a run the same, all hashes right.
+/// What must hold once the folder was opened: no run in both areas, no rows of runs that are not there, no leftovers,
+/// all labels of a run the same, all hashes right.
 fn check_order(root: &Path) {
     let both = Inventory::read(root).unwrap();
     assert!(both.archived.keys().all(|run_id| !both.runs.contains_key(run_id)));
@@ -349,8 +350,8 @@ fn check_end(root: &Path, scenario: &Scenario) {
     }
 }
 
-/// All rows of an area's data tables as a reader of the whole folders finds them: table, run, step, bits of the loss or value, and
-/// the label beside them.
+/// All rows of an area's data tables as a reader of the whole folders finds them: table, run, step, bits of the loss or
+/// value, and the label beside them.
 struct Rows(Vec<(Row, String)>);
 
 type Row = (Table, String, i64, u64);

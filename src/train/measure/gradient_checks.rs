@@ -35,8 +35,8 @@ impl GradientChecker {
         self.what.rows(train_rows)
     }
 
-    /// Writes down, for every range, the mean and the largest of the errors that `error` finds: of one parameter's gradient, with
-    /// the h that the parameter is to be moved by. Where it breaks off, so does the check.
+    /// Writes down, for every range, the mean and the largest of the errors that `error` finds: of one parameter's
+    /// gradient, with the h that the parameter is to be moved by. Where it breaks off, so does the check.
     pub fn check(&mut self, step: i64, mut error: impl FnMut(usize, f64) -> ControlFlow<(), f64>) -> ControlFlow<()> {
         for (parameter, range) in &self.views {
             let chosen = range.len().min(self.what.parameters.as_usize());

@@ -1,7 +1,7 @@
 //! What a run measures beside losses and evaluations. Measuring reads; it changes nothing that is trained.
 //!
-//! A number that is not finite (a norm that overflows, a ratio to weights that are all zero) is left out: the run goes on as it
-//! would without it.
+//! A number that is not finite (a norm that overflows, a ratio to weights that are all zero) is left out: the run goes
+//! on as it would without it.
 
 mod gradient_checks;
 mod histograms;

@@ -12,11 +12,11 @@ use crate::train::measure::HistogramCounts;
 impl<R: Element> Run<'_, R> {
     /// Looks at what is due after `step`; −1 is before training.
     ///
-    /// It leaves parameters, accumulators and everything else that is trained as they were. The buffers for inputs and gradients
-    /// are filled anew by the next step.
+    /// It leaves parameters, accumulators and everything else that is trained as they were. The buffers for inputs and
+    /// gradients are filled anew by the next step.
     ///
-    /// A check of gradients can take longer than all steps: between two of its passes `watch` is told again how many are done, and says
-    /// whether to go on.
+    /// A check of gradients can take longer than all steps: between two of its passes `watch` is told again how many
+    /// are done, and says whether to go on.
     pub(super) fn look_into(&mut self, step: i64, watch: &mut dyn FnMut(u64) -> ControlFlow<()>) -> ControlFlow<()> {
         self.count_values(step);
         self.check_gradients(step, watch)
@@ -117,7 +117,8 @@ impl<R: Element> Run<'_, R> {
     }
 }
 
-/// What passes for training need that leave no trace: running statistics of their own, and dropout that is the same each time.
+/// What passes for training need that leave no trace: running statistics of their own, and dropout that is the same
+/// each time.
 pub(super) struct Rehearsal<R> {
     state: Vec<R>,
     dropouts: Vec<RandomStream>,

@@ -101,7 +101,8 @@ fn a_network_learns() {
 
 #[test]
 fn what_is_recorded_never_changes_what_is_trained() {
-    // What remembers and what draws could be disturbed by a look: running statistics, accumulators, dropout, a script's one stream.
+    // What remembers and what draws could be disturbed by a look: running statistics, accumulators, dropout, a script's
+    // one stream.
     let model = Model::read("hidden = [8, 6]\nactivation = 'tanh'\nbatch_norm = true\ndropout = 0.3");
     let normalized = NetworkRun { model, optimizer: Adam::default().into(), ..spec() };
     let shuffled = NetworkRun { sampling: Sampling::Shuffle, precision: Precision::F32, ..normalized.clone() };

@@ -124,7 +124,8 @@ fn an_evaluation_that_is_not_finite_ends_the_run_that_trains_as_without_it() {
     assert_eq!((with.history, with.parameters_hash), (without.history, without.parameters_hash));
 }
 
-/// Weights are drawn in `f64`. Where nothing but zeros meets the one that is infinite, a product that skips zeros would not show it.
+/// Weights are drawn in `f64`. Where nothing but zeros meets the one that is infinite, a product that skips zeros would
+/// not show it.
 #[test]
 fn weights_that_begin_infinite_are_seen_before_anything_is_recorded() {
     let data = Dataset { train: Rows::of_images(vec![0; 90 * FEATURES], &[1; 90]), ..dataset() };
