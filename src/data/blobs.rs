@@ -65,7 +65,7 @@ impl Synthetic for Blobs {
     }
 
     fn draw(&self) -> Rows {
-        // Streams of their own, so that more rows leave the centers where they are.
+        // Separate streams, so that more rows do not move the centers.
         let mut uniforms = self.seed.stream(Purpose::Data(1)).at(0);
         let mut gaussians = self.seed.stream(Purpose::Data(0)).at(0);
         let (rows, features, classes) = (self.rows.as_usize(), self.features.as_usize(), self.classes.get());

@@ -1,5 +1,5 @@
-//! Tables of the user's own: which columns go in, which should come out, and what can be wrong with them. How a table
-//! is stored is the subject of [`csv`](super::csv) and [`parquet`](super::parquet).
+//! The user's own tables: which columns are features, which are targets, and what can be wrong with them. The file
+//! formats are read in [`csv`](super::csv) and [`parquet`](super::parquet).
 
 use std::collections::HashSet;
 use std::fmt;
@@ -27,7 +27,7 @@ use crate::value::schema::or;
 pub struct Names(Vec<String>);
 
 impl Names {
-    /// At least one.
+    /// The names, at least one.
     pub fn get(&self) -> &[String] {
         &self.0
     }
@@ -56,18 +56,18 @@ pub struct Columns {
     pub target: Names,
     /// Default: all columns but the target.
     pub features: Option<Names>,
-    /// Default: what the target's type says, see [`target::resolve`].
+    /// Default: depends on the target's type, see [`target::resolve`].
     pub task: Option<TaskKind>,
 }
 
-/// Where the chosen columns stand in a table.
+/// The positions of the chosen columns in a table.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ColumnIndices {
     pub features: Vec<usize>,
     pub targets: Vec<usize>,
 }
 
-/// The chosen columns of a file, read.
+/// The contents of the chosen columns of a file.
 #[derive(Debug)]
 pub struct LoadedTable {
     /// The setting that names the file.
@@ -83,23 +83,23 @@ pub struct LoadedTable {
     pub targets: Vec<TargetColumn>,
 }
 
-/// A table that is not as it should be.
+/// An error in a table.
 #[derive(Debug, Error)]
 #[error("`{}`{position}: {fault}", path.display())]
 pub struct TableError {
-    /// The setting that is to blame.
+    /// The setting at fault.
     pub key: &'static str,
     pub path: PathBuf,
     pub position: TablePosition,
     pub fault: Box<TableFault>,
 }
 
-/// Where in a table.
+/// A position in a table.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct TablePosition {
-    /// Of a text, counted from 1.
+    /// In a text file, counted from 1.
     pub line: Option<u64>,
-    /// Of anything else, counted from 0.
+    /// In any other file, counted from 0.
     pub row: Option<u64>,
     pub column: Option<String>,
 }
@@ -183,10 +183,10 @@ fn meant(name: &str, there: &[String]) -> String {
         .unwrap_or_default()
 }
 
-/// No more names than these are listed.
+/// The most names that a message lists.
 const MOST_LISTED: usize = 12;
 
-/// The names, or the first of them where they are many.
+/// The names, shortened to the first ones if there are many.
 fn shortened(names: &[String]) -> String {
     match names {
         names if names.len() > MOST_LISTED => {
@@ -197,7 +197,7 @@ fn shortened(names: &[String]) -> String {
     }
 }
 
-/// The names as a list in the file has them, or dots where they are many.
+/// The names as a TOML list, shortened with dots if there are many.
 fn in_quotes(names: &[String]) -> String {
     match names {
         names if names.len() > MOST_LISTED => "...".to_owned(),
@@ -206,9 +206,8 @@ fn in_quotes(names: &[String]) -> String {
 }
 
 impl Columns {
-    /// Where the columns stand among `names`, those of the file that the setting `key` names; or the setting that is to
-    /// blame, and why. In test data they are the columns that the training data `train` has, in the order that they
-    /// have there.
+    /// The positions of the columns among `names`, which are the columns of the file that the setting `key` names; or
+    /// the setting at fault, and why. Test data uses the columns of the training data `train`, in the same order.
     pub fn places(
         &self,
         key: &'static str,
@@ -254,7 +253,7 @@ impl Columns {
         Ok(ColumnIndices { features, targets })
     }
 
-    /// The features, of training data with all these columns.
+    /// The names of the features, for training data with these columns.
     fn feature_names(&self, names: &[String]) -> Vec<String> {
         match &self.features {
             Some(features) => features.get().to_vec(),
@@ -266,19 +265,17 @@ impl Columns {
         names.iter().filter(|name| !self.target.get().contains(name))
     }
 
-    /// Whether `features` says what its default would, given all columns' names.
+    /// Whether `features` equals its default, for a file with these columns.
     fn are_all(&self, names: &[String]) -> bool {
         self.features.as_ref().is_none_or(|features| features.get().iter().eq(self.all_but_targets(names)))
     }
 
-    /// Whether all columns are features, and those of the test data stand in another order than those of the training
-    /// data.
+    /// Whether all columns are features and the test data has them in another order than the training data.
     fn are_put_in_order(&self, train: &LoadedTable, test: &LoadedTable) -> bool {
         self.are_all(&train.names) && !self.all_but_targets(&train.names).eq(self.all_but_targets(&test.names))
     }
 
-    /// What is fed and learned, made of the tables. `reading` names the way in which the bytes were read, where there
-    /// is more than one.
+    /// Turns the tables into a dataset. `reading` names how the bytes were read, if there is more than one way.
     pub fn dataset(
         &self,
         train: LoadedTable,
@@ -298,9 +295,9 @@ impl Columns {
                 TablePosition { column: target.map(|target| names[target].clone()), ..TablePosition::default() };
             TableError { key, path: path.clone(), position, fault: Box::new(misfit.error.into()) }
         })?;
-        // Which columns are used stands in the settings, unless it is all of them.
+        // The settings record the columns in use, unless all are.
         let hashes = [Some(train.hash), test.as_ref().map(|test| test.hash)];
-        // Such columns were once taken as they stood: what came of that is not to pass for what is read now.
+        // Earlier versions did not reorder such columns: their results must not pass for those of this version.
         let in_order = test.as_ref().is_some_and(|test| self.are_put_in_order(&train, test));
         let order = if in_order { "columns in the order of the training data" } else { "" };
         let fingerprint = fingerprint(&hashes, &format!("{reading}{order}"));
@@ -326,7 +323,7 @@ impl Columns {
     }
 }
 
-/// `a,b`; commas within a name are escaped, so that no two lists are written alike.
+/// `a,b`. Commas within a name are escaped, so that different lists are written differently.
 fn written(names: &[String]) -> String {
     names.iter().map(|name| name.replace('\\', "\\\\").replace(',', "\\,")).collect::<Vec<_>>().join(",")
 }
@@ -338,7 +335,8 @@ impl LoadedTable {
     }
 }
 
-/// The bytes of the file at `path`. A folder cannot be read, a pipe only once, and a device may never end.
+/// The bytes of the file at `path`, which must be a regular file: a folder cannot be read, a pipe can be read only
+/// once, and a device may never end.
 pub fn read_file(path: &Path) -> Result<Vec<u8>, TableFault> {
     if !std::fs::metadata(path).map_err(TableFault::Unreadable)?.is_file() {
         return Err(TableFault::NotAFile);

@@ -1,5 +1,5 @@
-//! The user's own data: CSV files, as RFC 4180 and most programs write them: a line of names, then a line for each row.
-//! Fields may be quoted; blanks around them do not count. A file may be gzipped.
+//! The user's own data: CSV files, as described in RFC 4180 and written by most programs: a line of names, then one
+//! line per row. Fields may be quoted; blanks around them are ignored. A file may be gzipped.
 
 use std::io::Read;
 use std::path::{Path, PathBuf};
@@ -58,7 +58,7 @@ enum Delimiter {
     Tab,
 }
 
-/// What stands between no fields.
+/// An unknown delimiter.
 #[derive(Debug, thiserror::Error)]
 #[error("`{0}` is no delimiter that is read, expected \",\", \";\" or \"\\t\" (a tab)")]
 struct UnknownDelimiter(String);
@@ -128,10 +128,10 @@ impl DataSource for Csv {
 }
 
 impl Csv {
-    /// Reads the files, checks them, and returns all rows and what is known of them.
+    /// Reads and checks the files. Returns all rows and what is known of them.
     ///
     /// # Errors
-    /// The first thing that is wrong, in the training data before the test data.
+    /// The first error, in the training data before the test data.
     pub fn read(&self) -> Result<(Dataset, Info), TableError> {
         let mut train = self.load_table("path", &self.path, None)?;
         let mut test =
@@ -144,7 +144,7 @@ impl Csv {
         self.columns.dataset(train.table, test.map(|test| test.table), reading)
     }
 
-    /// The file that the setting `key` names: the training data, or the test data that belong to `train`.
+    /// Reads the file that the setting `key` names: the training data, or the test data that belongs to `train`.
     fn load_table(&self, key: &'static str, path: &Path, train: Option<&LoadedTable>) -> Result<CsvTable, TableError> {
         let error = |key, position, fault| TableError { key, path: path.to_owned(), position, fault: Box::new(fault) };
         let of_file = |fault| error(key, TablePosition::default(), fault);
@@ -212,10 +212,10 @@ impl Csv {
     }
 }
 
-/// A table whose targets are texts until all tables are read.
+/// A table whose targets stay text until all tables are read.
 struct CsvTable {
     table: LoadedTable,
-    /// Where each row begins.
+    /// The line where each row begins.
     lines: Vec<u64>,
 }
 
@@ -223,10 +223,10 @@ fn at(line: u64, column: Option<String>) -> TablePosition {
     TablePosition { line: Some(line), column, ..TablePosition::default() }
 }
 
-/// No more is unpacked than this: a small file can hold any number of equal bytes.
+/// The most bytes that are unpacked: a small file can expand to any size.
 const MOST_UNPACKED: u64 = 4 << 30;
 
-/// The bytes, unpacked where they are gzipped; what comes to more than `most` bytes is not.
+/// The bytes, unpacked if they are gzipped. More than `most` unpacked bytes are an error.
 fn unpacked(bytes: Vec<u8>, most: u64) -> Result<Vec<u8>, TableFault> {
     if !bytes.starts_with(&[0x1f, 0x8b]) {
         return Ok(bytes);
@@ -241,7 +241,7 @@ fn unpacked(bytes: Vec<u8>, most: u64) -> Result<Vec<u8>, TableFault> {
     Ok(text)
 }
 
-/// What the reader of the format has to say, in our words.
+/// Rewords an error of the CSV reader.
 fn in_format(
     cause: &csv::Error,
     of_file: &dyn Fn(TableFault) -> TableError,
@@ -259,7 +259,7 @@ fn in_format(
     }
 }
 
-/// A field that is a feature.
+/// Parses a field of a feature.
 fn number(field: &str) -> Result<f64, TableFault> {
     match field.parse::<f64>() {
         Ok(number) if number.is_finite() => Ok(number),
@@ -272,7 +272,7 @@ fn number(field: &str) -> Result<f64, TableFault> {
     }
 }
 
-/// What is wrong with a field that is read as no finite number: it says so, or its digits come to more than there is.
+/// The fault of a field that does not parse as a finite number: it names a NaN or an infinity, or its digits overflow.
 fn not_finite(field: &str, number: f64) -> TableFault {
     if field.contains(|c: char| c.is_ascii_digit()) {
         TableFault::TooLargeNumber { found: field.to_owned() }
@@ -286,8 +286,8 @@ fn truth(field: &str) -> Option<bool> {
     if is("true") { Some(true) } else { is("false").then_some(false) }
 }
 
-/// Turns the texts of one target, in all tables, into what they all are: whole numbers, numbers, true and false; or
-/// leaves them texts.
+/// Converts the texts of one target, in all tables alike, into whole numbers, truth values or numbers, if every text is
+/// one; else leaves them texts.
 fn type_target(
     tables: &mut [&mut CsvTable],
     target: usize,
@@ -318,7 +318,7 @@ fn type_target(
     let columns = match typed(&integers).or_else(|| typed(&truths)).or_else(|| typed(&floats)) {
         Some(columns) => columns,
         None => {
-            // Names among numbers are a slip more often than they are names.
+            // A text among numbers is more often a typo than a class name.
             let is_number = |text: &String| text.parse::<f64>().is_ok();
             if task != Some(TaskKind::Classification) && texts.iter().flatten().any(is_number) {
                 for (csv_table, texts) in tables.iter().zip(&texts) {
@@ -342,7 +342,7 @@ fn type_target(
 }
 
 impl CsvTable {
-    /// The error of the value in `row` of the target `name`.
+    /// The error for the value in `row` of the target `name`.
     fn wrong(&self, name: &str, row: usize, fault: TableFault) -> TableError {
         let position = at(self.lines[row], Some(name.to_owned()));
         TableError { key: self.table.key, path: self.table.path.clone(), position, fault: Box::new(fault) }

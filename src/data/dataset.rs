@@ -1,28 +1,28 @@
-//! What a network is fed: rows of inputs, and for each what should come out.
+//! The data that networks train on: rows of inputs, each with its target.
 
 use super::normalize::{Scaling, Scalings};
 use super::rows::{Inputs, Rows, Targets};
 use crate::real::Real;
 use crate::sample;
 
-/// The data that runs train and are evaluated on, limits applied; all runs share it.
+/// The data that runs train and are evaluated on, after limits; shared by all runs.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Dataset {
     pub train: Rows,
-    /// No rows where there is no test data.
+    /// Empty if there is no test data.
     pub test: Rows,
     pub features: usize,
     pub task: Task,
-    /// What runs have measured of the training rows, which are not changed from then on; nothing to begin with.
+    /// Scalings that runs have measured on the training rows, which do not change once there is one; empty at first.
     pub scalings: Scalings,
 }
 
-/// What a network has to say of a row.
+/// What a network predicts for a row.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Task {
-    /// Which of so many classes it belongs to.
+    /// One of this many classes.
     Classification { classes: usize },
-    /// So many numbers.
+    /// This many numbers.
     Regression { targets: usize },
 }
 
@@ -35,7 +35,7 @@ impl Task {
         }
     }
 
-    /// As the experiment file writes it.
+    /// The name in the experiment file.
     pub const fn name(self) -> &'static str {
         match self {
             Self::Classification { .. } => "classification",
@@ -44,17 +44,17 @@ impl Task {
     }
 }
 
-/// A split of the data as one run sees it: some of the shared rows, in an order of its own, perhaps scaled.
+/// A split of the data as one run sees it: some of the shared rows, in the run's own order, possibly scaled.
 #[derive(Debug, Clone, Copy)]
 pub struct SplitView<'a> {
     pub(super) rows: &'a Rows,
-    /// Which of the rows; all of them, as they stand, where there is none.
+    /// The indices of the rows; `None` for all rows in their own order.
     pub(super) order: Option<&'a [usize]>,
     pub(super) scaling: Option<&'a Scaling>,
 }
 
 impl<'a> SplitView<'a> {
-    /// All `rows`, as they stand.
+    /// All `rows` in their own order.
     pub fn of(rows: &'a Rows) -> Self {
         Self { rows, order: None, scaling: None }
     }
@@ -69,11 +69,11 @@ impl<'a> SplitView<'a> {
         self.len() == 0
     }
 
-    /// Copies the inputs of `rows`, places in this split, in this order: `inputs: [rows, features]`. Nothing is
-    /// allocated.
+    /// Copies the inputs of `rows`, given by their positions in this split, in this order: `inputs: [rows, features]`.
+    /// Allocates nothing.
     ///
     /// # Panics
-    /// Where a row is not there, or `inputs` has no room for all.
+    /// If a row does not exist, or `inputs` is too short.
     #[inline(always)]
     pub fn gather_inputs<R: Real>(&self, rows: &[usize], inputs: &mut [R]) {
         let Some(features) = self.rows.inputs.len().checked_div(self.rows.len()) else {
@@ -82,7 +82,8 @@ impl<'a> SplitView<'a> {
         };
         assert!(inputs.len() >= rows.len() * features, "there is room for every row");
         match &self.rows.inputs {
-            // A division, which runs four at a time; a 256-entry table, which cannot, takes 1.4 times as long in f32.
+            // A division is vectorized, four at a time; a lookup in a table of 256 entries is not, and takes 1.4 times
+            // as long in f32.
             Inputs::Bytes { values, full } => {
                 self.copy(rows, values, features, inputs, |byte| R::from_byte(byte, *full))
             }
@@ -95,10 +96,10 @@ impl<'a> SplitView<'a> {
         }
     }
 
-    /// Copies the bytes that the inputs of `rows` are, as [`gather_inputs`](Self::gather_inputs) does.
+    /// Copies the inputs of `rows` as bytes, like [`gather_inputs`](Self::gather_inputs).
     ///
     /// # Panics
-    /// As [`gather_inputs`](Self::gather_inputs), and where the inputs are no bytes.
+    /// As [`gather_inputs`](Self::gather_inputs), and if the inputs are not bytes.
     pub fn gather_bytes(&self, rows: &[usize], bytes: &mut [u8]) {
         let Inputs::Bytes { values, .. } = &self.rows.inputs else { panic!("the inputs are numbers, not bytes") };
         let features = values.len() / self.rows.len();
@@ -108,7 +109,7 @@ impl<'a> SplitView<'a> {
         }
     }
 
-    /// What the inputs are shares of, where they are bytes that nothing scales.
+    /// The byte that stands for 1, if the inputs are bytes and not scaled.
     pub(super) fn bytes(&self) -> Option<u8> {
         match self.rows.inputs {
             Inputs::Bytes { full, .. } if self.scaling.is_none() => Some(full),
@@ -116,10 +117,10 @@ impl<'a> SplitView<'a> {
         }
     }
 
-    /// Whether fewer than half of the inputs differ from 0, as far as a sample can tell; all of them, used or not, are
-    /// asked.
+    /// Whether fewer than half of the inputs differ from 0, estimated from a sample of all rows, including those that
+    /// this split does not use.
     pub(super) fn is_mostly_zero(&self) -> bool {
-        // Every run asks anew, and a small one lasts a tenth of a millisecond.
+        // A sample suffices: every run asks, and a small run takes a tenth of a millisecond.
         const SAMPLE: u32 = 1024;
         let nonzeros = match &self.rows.inputs {
             Inputs::Bytes { values, .. } => sample::share(values, SAMPLE, |byte| *byte != 0),
@@ -128,10 +129,10 @@ impl<'a> SplitView<'a> {
         !self.rows.inputs.is_empty() && nonzeros < 0.5
     }
 
-    /// Copies the classes of `rows`, as [`gather_inputs`](Self::gather_inputs) does: `classes: [rows]`.
+    /// Copies the classes of `rows`, like [`gather_inputs`](Self::gather_inputs): `classes: [rows]`.
     ///
     /// # Panics
-    /// Where a row is not there, where there is no room for all, or where the task is none of classification.
+    /// If a row does not exist, `classes` is too short, or the task is not a classification.
     pub fn gather_classes(&self, rows: &[usize], classes: &mut [u16]) {
         let Targets::Classes(all) = &self.rows.targets else { panic!("the rows have values, not classes") };
         assert!(classes.len() >= rows.len(), "there is room for every row");
@@ -140,10 +141,10 @@ impl<'a> SplitView<'a> {
         }
     }
 
-    /// Copies the target values of `rows`, as [`gather_inputs`](Self::gather_inputs) does: `values: [rows, targets]`.
+    /// Copies the target values of `rows`, like [`gather_inputs`](Self::gather_inputs): `values: [rows, targets]`.
     ///
     /// # Panics
-    /// Where a row is not there, where there is no room for all, or where the task is none of regression.
+    /// If a row does not exist, `values` is too short, or the task is not a regression.
     #[inline(always)]
     pub fn gather_values<R: Real>(&self, rows: &[usize], values: &mut [R]) {
         let Targets::Values { values: all, targets } = &self.rows.targets else {
@@ -153,7 +154,7 @@ impl<'a> SplitView<'a> {
         self.copy(rows, all, *targets, values, R::from_f64);
     }
 
-    /// Where the row at `place` of this split stands in the shared rows.
+    /// The index among the shared rows of the row at `place` of this split.
     #[inline]
     fn place(&self, place: usize) -> usize {
         self.order.map_or(place, |order| order[place])

@@ -1,5 +1,5 @@
-//! Digits, built in: 1797 handwritten digits of 8 × 8 pixels, as scikit-learn's `load_digits` has them; small enough
-//! for a training in a fraction of a second.
+//! Digits, built in: 1797 handwritten digits of 8 × 8 pixels, those of scikit-learn's `load_digits`; small enough to
+//! train on in a fraction of a second.
 //!
 //! They are the test part of "Optical Recognition of Handwritten Digits" (E. Alpaydin and C. Kaynak 1998, UCI Machine
 //! Learning Repository, <https://doi.org/10.24432/C50P49>, CC BY 4.0): each pixel says how many of 4 × 4 points are
@@ -18,10 +18,10 @@ const FEATURES: usize = 8 * 8;
 const TASK: Task = Task::Classification { classes: 10 };
 /// The largest value of a pixel; pixels are fed as shares of it.
 const BLACK: u8 = 16;
-/// What the two files unpacked would have as IDX files of a user. A test computes it.
+/// The fingerprint of the two unpacked files, computed as for a user's IDX files. A test checks it.
 const FINGERPRINT: &str = "e9a3fe0e8a5ea1e4";
 
-/// The source, which has no settings.
+/// The source; it has no settings.
 pub struct Digits;
 
 impl DataSource for Digits {
@@ -42,7 +42,7 @@ impl DataSource for Digits {
 /// The first rows, 1797 at most.
 ///
 /// # Panics
-/// Where more rows are asked for than there are.
+/// If more rows are asked for than there are.
 fn load(rows: usize) -> Dataset {
     let labels = mnist::unpack::<{ mnist::LABEL_HEADER }>(LABELS, rows);
     let train = Rows {

@@ -1,14 +1,14 @@
-//! Fashion-MNIST: pictures of clothes in the format of MNIST, and harder (Xiao, Rasul and Vollgraf 2017,
+//! Fashion-MNIST: images of clothes in the format of MNIST, and harder (Xiao, Rasul and Vollgraf 2017,
 //! arXiv:1708.07747, MIT license).
 //!
-//! 30 MB that are not built in: they are fetched once, from the address that the authors' page names
-//! (<https://github.com/zalandoresearch/fashion-mnist>, "Get the Data"), into the user's folder for caches; or they are
-//! read from a folder that the file names. Either way a file is what was published, or an error. The page gives MD5
-//! sums; the SHA-256 sums here are those that TensorFlow Datasets checks its downloads against
-//! (`url_checksums/fashion_mnist.txt`), with the sizes.
+//! The 30 MB are not built in. They are fetched once, from the address on the authors' page
+//! (<https://github.com/zalandoresearch/fashion-mnist>, "Get the Data"), into the user's cache folder; or they are read
+//! from a folder that the experiment file names. Either way, a file that differs from the published one is an error.
+//! The page gives MD5 sums; the SHA-256 sums and sizes here are those that TensorFlow Datasets checks its downloads
+//! against (`url_checksums/fashion_mnist.txt`).
 //!
-//! Nothing is fetched to check or to plan: what a plan needs to know of the data is known. A folder that the file names
-//! is looked at, though.
+//! Checking and planning fetch nothing: all that a plan needs is known in advance. A folder that the experiment file
+//! names is checked, though.
 
 use std::path::{Path, PathBuf};
 
@@ -52,12 +52,12 @@ const FILES: [Published; 4] = [
     },
 ];
 
-/// Where the files are published. An S3 website has no TLS: that the files are the right ones is what the sums say.
+/// Where the files are published. An S3 website has no TLS; the SHA-256 sums ensure that the files are the right ones.
 const ADDRESS: &str = "http://fashion-mnist.s3-website.eu-central-1.amazonaws.com";
 /// A mirror to fetch from instead, such as an institute's.
 const ADDRESS_VARIABLE: &str = "PARIBUS_FASHION_MNIST_URL";
 
-/// The files cannot be had.
+/// The files are not available.
 #[derive(Debug, thiserror::Error)]
 pub enum FashionMnistError {
     #[error("{cause}\nfetch the four files by hand ({ADDRESS}/{} and so on, or data/fashion of https://github.com/zalandoresearch/fashion-mnist), and name their folder: `folder = \"...\"`", FILES[0].name)]
@@ -86,7 +86,7 @@ impl FashionMnistError {
     }
 }
 
-/// All of Fashion-MNIST, as it is known without reading.
+/// What is known about Fashion-MNIST without reading it.
 fn known() -> Info {
     let task = Task::Classification { classes: 10 };
     let class_names =
@@ -106,13 +106,13 @@ impl DataSource for FashionMnist {
         self.folder.iter_mut().collect()
     }
 
-    /// A folder that the file names must hold the files; nothing is fetched.
+    /// A folder that the experiment file names must hold the files; nothing is fetched.
     fn info(&self) -> Result<Info, Error> {
         self.check(&FILES)?;
         Ok(known())
     }
 
-    /// What is missing in the user's folder for caches is fetched first.
+    /// First fetches what is missing in the user's cache folder.
     fn load(&self, _: &Limits) -> Result<(Dataset, Info), Error> {
         let address = std::env::var(ADDRESS_VARIABLE).ok().filter(|address| !address.is_empty());
         let cache = || Some(fetch::cache()?.join("fashion-mnist"));
@@ -121,7 +121,7 @@ impl DataSource for FashionMnist {
 }
 
 impl FashionMnist {
-    /// Whether the folder that the file names, if it names one, holds `files`.
+    /// Checks that the folder that the experiment file names, if it names one, holds `files`.
     fn check(&self, files: &[Published; 4]) -> Result<(), FashionMnistError> {
         for (folder, file) in self.folder.iter().flat_map(|folder| files.iter().map(move |file| (folder, file))) {
             file.read(folder).map_err(|cause| FashionMnistError::Folder { cause })?;
@@ -151,7 +151,7 @@ impl FashionMnist {
     }
 }
 
-/// Makes sure that `folder` holds the file.
+/// Ensures that `folder` holds the file.
 fn keep(file: &Published, address: &str, folder: &Path) -> Result<(), FashionMnistError> {
     match file.read(folder) {
         Ok(_) => return Ok(()),
@@ -173,7 +173,7 @@ mod tests {
     use crate::data::fetch::tests::{send, server};
     use crate::data::{Rows, idx};
 
-    /// Two training images and one test image of 2 × 1, in files as those that were published.
+    /// Two training images and one test image of 2 × 1, in the same format as the published files.
     fn small() -> ([Published; 4], [Vec<u8>; 4]) {
         let contents = [
             idx::tests::idx(&[2, 2, 1], &[0, 51, 102, 255]),
@@ -190,7 +190,7 @@ mod tests {
         (files, contents)
     }
 
-    /// A server that has these contents, and how often it was asked.
+    /// Serves these contents; returns the address and a counter of requests.
     fn serving(contents: [Vec<u8>; 4]) -> (String, Arc<AtomicUsize>) {
         let asked = Arc::new(AtomicUsize::new(0));
         let count = asked.clone();
@@ -236,7 +236,7 @@ mod tests {
         let error = error.to_string();
         assert!(error.contains(&format!("what {base}/{} sends is not the published file", files[2].name)), "{error}");
         assert!(error.contains("name their folder: `folder = \"...\"`"), "{error}");
-        // The two files before it are good and stay; of the wrong one there is nothing.
+        // The two files before it are valid and stay; the wrong one leaves nothing behind.
         let mut names: Vec<_> =
             std::fs::read_dir(folder.path()).unwrap().map(|entry| entry.unwrap().file_name()).collect();
         names.sort();
@@ -256,7 +256,7 @@ mod tests {
         let load = |files| source.load_from(files, &base, || panic!("no cache is needed"));
         assert_eq!(load(&files).unwrap().train.len(), 2);
         assert!(source.check(&files).is_ok());
-        // The true files are others, which a plan says, too.
+        // The true files are different ones, and planning reports it too.
         let error = source.info().unwrap_err();
         assert_eq!((error.key(), error.to_string()), ("folder", load(&FILES).unwrap_err().to_string()));
         let error = error.to_string();

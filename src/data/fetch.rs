@@ -1,7 +1,6 @@
-//! Files from elsewhere: fetched once into a folder, and kept there only where they are the very files that were
-//! published.
+//! Files that are fetched once into a folder, and kept only if they are exactly those that were published.
 //!
-//! A file is received whole, checked, written under another name and renamed: whatever goes wrong, nothing is left
+//! A file is received completely, checked, written under another name and renamed: whatever fails, nothing is left
 //! behind.
 
 use std::io::{self, Read, Write};
@@ -21,7 +20,7 @@ pub struct Published {
     pub sha256: &'static str,
 }
 
-/// A file that cannot be had.
+/// A file that is not available.
 #[derive(Debug, Error)]
 pub enum FetchError {
     #[error("cannot reach {address}: {cause}")]
@@ -40,11 +39,11 @@ pub enum FetchError {
     Unwritable { folder: PathBuf, cause: io::Error },
 }
 
-/// The longest that connecting, or waiting for more, may take.
+/// The timeout for connecting, and for each wait for more data.
 const PATIENCE: Duration = Duration::from_secs(30);
 
 impl Published {
-    /// Whether `bytes` are the file; what they are instead, and what was expected, where they are not.
+    /// Checks that `bytes` are the file; if not, returns what they are and what was expected.
     fn check(&self, bytes: &[u8]) -> Result<(), (String, String)> {
         let describe = |size: u64, sha256: &str| format!("{size} bytes with SHA-256 {sha256}");
         let sha256: String = Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect();
@@ -55,7 +54,7 @@ impl Published {
         }
     }
 
-    /// The content of the file in `folder`, where it is the published one.
+    /// The content of the file in `folder`, if it is the published one.
     ///
     /// # Errors
     /// [`FetchError::Unreadable`] and [`FetchError::Damaged`].
@@ -71,10 +70,10 @@ impl Published {
         }
     }
 
-    /// Receives the file from below the address `base`, checks it, puts it into `folder`, and returns its content.
+    /// Receives the file from the address `base`, checks it, puts it into `folder`, and returns its content.
     ///
     /// # Errors
-    /// All others of [`FetchError`]; `folder` is then as it was.
+    /// All other variants of [`FetchError`]; `folder` is then unchanged.
     pub fn fetch(&self, base: &str, folder: &Path) -> Result<Vec<u8>, FetchError> {
         let address = format!("{}/{}", base.trim_end_matches('/'), self.name);
         let bytes = self.receive(&address)?;
@@ -99,7 +98,7 @@ impl Published {
             Err(cause) => return Err(FetchError::Unreachable { address: address(), cause: cause.to_string() }),
         };
         let mut bytes = Vec::new();
-        // One byte more than there should be tells a file that is too long, whatever its length.
+        // Reading one byte more than expected detects a file of any excess length.
         let result = response.body_mut().as_reader().take(self.size + 1).read_to_end(&mut bytes);
         let received = bytes.len();
         let broke_off = |cause| FetchError::BrokeOff { address: address(), received, size: self.size, cause };
@@ -123,8 +122,8 @@ impl Published {
     }
 }
 
-/// The folder for what is fetched: `$PARIBUS_CACHE`, or `paribus` in the user's folder for caches; none where the
-/// system names no such folder.
+/// The cache folder: `$PARIBUS_CACHE`, or `paribus` in the user's cache folder; `None` if the system names no such
+/// folder.
 pub fn cache() -> Option<PathBuf> {
     let folder = |name: &str| std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
     folder("PARIBUS_CACHE").or_else(|| {
@@ -147,7 +146,7 @@ pub mod tests {
 
     use super::*;
 
-    /// A server on loopback that answers every request, of which it is told the path, as `answer` does; its address.
+    /// Starts a server on loopback that answers every request with `answer`, which gets the path; returns its address.
     pub fn server(answer: impl Fn(&str, &mut TcpStream) -> io::Result<()> + Send + 'static) -> String {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = format!("http://{}/some/where", listener.local_addr().unwrap());
@@ -158,14 +157,14 @@ pub mod tests {
                 let request = lines.next().and_then(Result::ok).unwrap_or_default();
                 while lines.next().and_then(Result::ok).is_some_and(|line| !line.is_empty()) {}
                 let path = request.split(' ').nth(1).unwrap_or_default().to_owned();
-                // A client that has gone is none of the server's business.
+                // A client that has disconnected does not matter to the server.
                 let _ = answer(&path, &mut stream);
             }
         });
         address
     }
 
-    /// Answers with `body`, and says that it has `length` bytes.
+    /// Answers with `body`, and declares a length of `length` bytes.
     pub fn send(stream: &mut TcpStream, status: &str, length: usize, body: &[u8]) -> io::Result<()> {
         write!(stream, "HTTP/1.1 {status}\r\nContent-Length: {length}\r\nConnection: close\r\n\r\n")?;
         stream.write_all(body)
@@ -212,7 +211,7 @@ pub mod tests {
     fn a_transfer_that_breaks_off() {
         let (error, _) = fetch(|stream| send(stream, "200 OK", CONTENT.len(), &CONTENT[..7]));
         assert!(error.starts_with("the transfer of BASE/a-file.gz broke off after 7 bytes of 18: "), "{error}");
-        // Nothing but the end of the connection says where this one ends.
+        // Without a declared length, only the end of the connection ends this one.
         let (error, _) = fetch(|stream| {
             write!(stream, "HTTP/1.1 200 OK\r\nConnection: close\r\n\r\n")?;
             stream.write_all(&CONTENT[..7])
@@ -240,7 +239,7 @@ pub mod tests {
 
     #[test]
     fn a_server_that_is_not_there() {
-        // The listener is gone before anybody asks.
+        // The listener is gone before the first request.
         let address = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
         let folder = tempfile::tempdir().unwrap();
         let error = FILE.fetch(&format!("http://{address}/"), &folder.path().join("cache")).unwrap_err();

@@ -1,5 +1,4 @@
-//! The holdout: which of the training rows are set aside for validation, which for a test, and which are left to train
-//! on.
+//! The holdout: which training rows are set aside for validation, which for the test, and which remain to train on.
 
 use std::sync::Arc;
 
@@ -12,7 +11,7 @@ use super::normalize::{Normalize, Scaling};
 use super::{Info, counted, there_are};
 use crate::number::{Count, Fraction};
 
-/// What is set aside of the training rows, after limits.
+/// How many training rows are set aside, after limits.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Default)]
 pub struct Holdout {
     /// `validation_rows` or `validation_share`.
@@ -21,11 +20,11 @@ pub struct Holdout {
     test: Option<Fraction>,
 }
 
-/// So many rows.
+/// A number of rows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 enum Amount {
     Rows(Count),
-    /// Of the training rows, rounded to the nearest whole number.
+    /// A share of the training rows, rounded to the nearest whole number of rows.
     Share(Fraction),
 }
 
@@ -53,7 +52,7 @@ pub struct Preparation {
     pub normalize: Normalize,
 }
 
-/// The validation rows, given twice.
+/// The validation rows, given in two ways.
 #[derive(Debug, Error)]
 #[error(
     "`validation_rows` and `validation_share` are both given: one of them says how many rows validation has\nkeep one of the two"
@@ -83,7 +82,7 @@ impl From<Preparation> for PreparationKeys {
     }
 }
 
-/// A holdout that cannot be made.
+/// A holdout that is impossible.
 #[derive(Debug, Error, PartialEq)]
 pub enum HoldoutError {
     #[error(
@@ -127,7 +126,8 @@ impl HoldoutError {
 }
 
 impl Holdout {
-    /// The setting that sets the most rows aside, where any does, given how many it is for validation and for the test.
+    /// The setting that sets the most rows aside, if any does, given the number of rows for validation and for the
+    /// test.
     pub fn key(&self, validation: u64, test: u64) -> Option<&'static str> {
         match (self.validation, self.test) {
             (None, None) => None,
@@ -143,7 +143,7 @@ impl Holdout {
         self.test.is_some()
     }
 
-    /// `whole`, of which this much is set aside.
+    /// What remains of `whole` after setting rows aside.
     ///
     /// # Errors
     /// [`HoldoutError`]
@@ -171,12 +171,12 @@ impl Holdout {
     }
 }
 
-/// A dataset as one run sees it: shared rows, and which of them this run trains on and is evaluated on.
+/// A dataset as one run sees it: the shared rows, and which of them this run trains on and is evaluated on.
 #[derive(Debug, Clone)]
 pub struct Partition<'a> {
     data: &'a Dataset,
     /// The training rows, shuffled: first those for validation, then those for the test, then those to train on. Empty
-    /// where nothing is set aside.
+    /// if nothing is set aside.
     order: Vec<usize>,
     validation: usize,
     /// How many of the rows in `order` are for the test.
@@ -185,11 +185,11 @@ pub struct Partition<'a> {
 }
 
 impl<'a> Partition<'a> {
-    /// `data` for a run of which `info` is known. Only where something is set aside is `order` asked to put the
-    /// source's training rows, of which it is told the number, in a random order.
+    /// `data` for a run with this `info`. `order` takes the number of the source's training rows and returns them in
+    /// random order; it is called only if rows are set aside.
     ///
     /// # Panics
-    /// Where `info` is not of this data.
+    /// If `info` does not belong to this data.
     pub fn new(data: &'a Dataset, info: &Info, normalize: Normalize, order: impl FnOnce(usize) -> Vec<usize>) -> Self {
         let test = if data.test.is_empty() { info.test_rows as usize } else { 0 };
         let validation = info.validation_rows as usize;
@@ -209,13 +209,13 @@ impl<'a> Partition<'a> {
         }
     }
 
-    /// The rows for validation; none where none are set aside.
+    /// The rows for validation, possibly none.
     pub fn validation(&self) -> SplitView<'_> {
         self.shuffled(&self.order[..self.validation])
     }
 
-    /// What the inputs are shares of, where all are bytes that nothing scales, and most of those to train on are 0:
-    /// then they may be [gathered as bytes](SplitView::gather_bytes).
+    /// The byte that stands for 1, if all inputs are bytes and not scaled, and most of those to train on are 0. The
+    /// inputs may then be [gathered as bytes](SplitView::gather_bytes).
     pub fn sparse_bytes(&self) -> Option<u8> {
         let others = [self.validation(), self.test()].into_iter().filter(|split| !split.is_empty());
         let full = self.train().bytes().filter(|_| self.train().is_mostly_zero())?;

@@ -1,9 +1,9 @@
 //! The user's own data: IDX files, the format that MNIST was published in, gzipped or plain.
 //!
-//! An IDX file is two zero bytes, a byte for the type of the values (0x08: unsigned bytes, the only one that is read
-//! here), a byte for the number of dimensions, each dimension's size as a big-endian `u32`, and the values, the last
-//! dimension running fastest (<https://yann.lecun.com/exdb/mnist/>, "The IDX file format"). The reader takes nothing on
-//! trust: what a file is not is an error at its byte, and no more is unpacked than the header declares.
+//! An IDX file is two zero bytes, a byte for the type of the values (0x08: unsigned bytes, the only type that is read
+//! here), a byte for the number of dimensions, each dimension's size as a big-endian `u32`, and the values, with the
+//! last dimension running fastest (<https://yann.lecun.com/exdb/mnist/>, "The IDX file format"). The reader trusts
+//! nothing: a malformed file is an error that names the byte, and no more is unpacked than the header declares.
 
 use std::fs;
 use std::io::{self, Read};
@@ -91,15 +91,15 @@ impl From<Idx> for IdxKeys {
     }
 }
 
-/// A file that is not as it should be.
+/// An error in a file.
 #[derive(Debug, thiserror::Error)]
 #[error("`{}`{}: {fault}", path.display(), place(*offset, *is_gzipped))]
 pub struct IdxError {
     /// The setting that names the file.
     pub key: &'static str,
     pub path: PathBuf,
-    /// Where, in bytes from the start: of what is unpacked, where the file is gzipped. None where it is not about a
-    /// place.
+    /// The position of the error, in bytes from the start of the (unpacked) content. `None` if the error has no
+    /// position.
     pub offset: Option<u64>,
     pub is_gzipped: bool,
     pub fault: Box<IdxFault>,
@@ -176,7 +176,7 @@ impl DataSource for Idx {
         Ok(self.read()?)
     }
 
-    /// The number of classes is a width of the network.
+    /// The number of classes is a setting because it determines the width of the output layer.
     fn settings(&self, info: &Info, settings: &mut Settings) {
         settings.set("classes", info.task.outputs() as u64);
     }
@@ -192,10 +192,10 @@ impl Idx {
         }
     }
 
-    /// Reads all files, checks them, and returns all rows and what is known of them.
+    /// Reads and checks all files. Returns all rows and what is known of them.
     ///
     /// # Errors
-    /// The first thing that is wrong, in the order train before test, images before labels.
+    /// The first error, in the order train before test, images before labels.
     pub fn read(&self) -> Result<(Dataset, Info), IdxError> {
         let (train, test) = rayon::join(
             || self.train.read("train_images", "train_labels"),
@@ -268,7 +268,7 @@ enum IdxRole {
     Labels,
 }
 
-/// A file, read.
+/// A file that was read.
 #[derive(Debug)]
 struct IdxFile {
     key: &'static str,
@@ -290,7 +290,7 @@ impl IdxFile {
             fault: Box::new(fault),
         };
         let unreadable = |cause| error(None, false, IdxFault::Unreadable(cause));
-        // A folder cannot be read, a pipe only once, and a device may never end.
+        // A folder cannot be read, a pipe can be read only once, and a device may never end.
         if !fs::metadata(path).map_err(unreadable)?.is_file() {
             return Err(error(None, false, IdxFault::NotAFile));
         }
@@ -305,7 +305,7 @@ impl IdxFile {
         &self.sizes[1..]
     }
 
-    /// The header's length, bytes.
+    /// The header's length in bytes.
     fn header(&self) -> u64 {
         4 + 4 * self.sizes.len() as u64
     }
@@ -321,18 +321,19 @@ impl IdxFile {
     }
 }
 
-/// The sizes and values in a file's bytes, unpacked if they are gzipped; or what is wrong, and at which byte of the
-/// content.
+/// The sizes and values in a file's bytes, unpacked if they are gzipped; or the error and the byte of the content where
+/// it is.
 fn parse(file: &[u8], role: IdxRole) -> Result<(Vec<u32>, Vec<u8>), (u64, IdxFault)> {
     if file.starts_with(&[0x1f, 0x8b]) {
-        // Deflate makes at most 1032 bytes of one (zlib's technical details), so no header can ask for more than that.
+        // Deflate expands one byte to at most 1032 (zlib's technical details), so a header cannot demand more than
+        // that.
         parse_content(MultiGzDecoder::new(file), file.len().saturating_mul(1032), role)
     } else {
         parse_content(file, file.len(), role)
     }
 }
 
-/// As [`parse`], for content of which there are at most `most` bytes.
+/// As [`parse`], for content of at most `most` bytes.
 fn parse_content(mut content: impl Read, most: usize, role: IdxRole) -> Result<(Vec<u32>, Vec<u8>), (u64, IdxFault)> {
     let mut header = Vec::new();
     read_header(&mut content, &mut header, 4)?;
@@ -361,7 +362,7 @@ fn parse_content(mut content: impl Read, most: usize, role: IdxRole) -> Result<(
     }
     let length = sizes.iter().try_fold(1_usize, |product, size| product.checked_mul(*size as usize));
     let mut values = Vec::new();
-    // Bytes stay bytes: eight of them take the room of a number.
+    // Bytes are stored as bytes: eight of them take the space of one number.
     let has_room = |length: usize| !are_too_many(length as u64 / 8, 1);
     let is_possible = |length: &usize| has_room(*length) && values.try_reserve_exact((*length).min(most)).is_ok();
     let Some(length) = length.filter(is_possible) else {
@@ -374,7 +375,7 @@ fn parse_content(mut content: impl Read, most: usize, role: IdxRole) -> Result<(
     if values.len() < length {
         return Err((start + values.len() as u64, IdxFault::TooShort { expected: end, sizes }));
     }
-    // One byte more says whether the content ends here; at its end, a gzip stream checks its sum, too.
+    // Reading one more byte checks that the content ends here. A gzip stream also verifies its checksum at its end.
     match content.read(&mut [0]) {
         Ok(0) => Ok((sizes, values)),
         Ok(_) => Err((end, IdxFault::TooLong { sizes })),
@@ -382,7 +383,7 @@ fn parse_content(mut content: impl Read, most: usize, role: IdxRole) -> Result<(
     }
 }
 
-/// Appends to `header` until there are `end` bytes.
+/// Extends `header` to `end` bytes.
 fn read_header(content: &mut dyn Read, header: &mut Vec<u8>, end: usize) -> Result<(), (u64, IdxFault)> {
     read_until(content, header, end)?;
     if header.len() < end {
@@ -391,9 +392,9 @@ fn read_header(content: &mut dyn Read, header: &mut Vec<u8>, end: usize) -> Resu
     Ok(())
 }
 
-/// Appends to `bytes` until there are `length`, or fewer where the content ends.
+/// Extends `bytes` to `length`, or to fewer if the content ends before.
 fn read_until(content: &mut dyn Read, bytes: &mut Vec<u8>, length: usize) -> Result<(), (u64, IdxFault)> {
-    // Bytes in memory cannot fail to be read: what fails is the unpacking.
+    // Reading from memory cannot fail, so an error comes from unpacking.
     let result = content.take((length - bytes.len()) as u64).read_to_end(bytes);
     result.map(|_| ()).map_err(|error| (bytes.len() as u64, IdxFault::Gzip(error)))
 }

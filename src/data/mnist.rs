@@ -23,14 +23,14 @@ const TEST_LABELS: &[u8] = include_bytes!("../../data/mnist/t10k-labels-idx1-uby
 const FEATURES: usize = 28 * 28;
 const CLASSES: usize = 10;
 const TASK: Task = Task::Classification { classes: CLASSES };
-/// What the four files unpacked would have as IDX files of a user. A test computes it.
+/// The fingerprint of the four unpacked files, computed as for a user's IDX files. A test checks it.
 const FINGERPRINT: &str = "f60d4e1a10b87fed";
 
 /// An image file's header is its magic number, rows, height and width; a label file's has the first two. Bytes.
 pub(super) const IMAGE_HEADER: usize = 16;
 pub(super) const LABEL_HEADER: usize = 8;
 
-/// The source, which has no settings.
+/// The source; it has no settings.
 pub struct Mnist;
 
 impl DataSource for Mnist {
@@ -48,11 +48,11 @@ impl DataSource for Mnist {
     }
 }
 
-/// The first rows of each part, 60,000 and 10,000 at most. Only what is asked for is unpacked, both parts at the same
-/// time.
+/// The first rows of each split, at most 60,000 and 10,000. Only what is asked for is unpacked, both splits in
+/// parallel.
 ///
 /// # Panics
-/// Where more rows are asked for than there are.
+/// If more rows are asked for than there are.
 fn load(train_rows: usize, test_rows: usize) -> Dataset {
     let rows = |images, labels, rows| {
         Rows::of_images(unpack::<IMAGE_HEADER>(images, rows * FEATURES), &unpack::<LABEL_HEADER>(labels, rows))
@@ -62,7 +62,7 @@ fn load(train_rows: usize, test_rows: usize) -> Dataset {
     Dataset { train, test, features: FEATURES, task: TASK, scalings: Scalings::default() }
 }
 
-/// The first `length` bytes behind a header of `HEADER` bytes.
+/// The first `length` bytes after a header of `HEADER` bytes.
 pub(super) fn unpack<const HEADER: usize>(file: &[u8], length: usize) -> Vec<u8> {
     let mut content = GzDecoder::new(file);
     let mut values = vec![0; length];
@@ -78,8 +78,8 @@ mod tests {
 
     #[test]
     fn the_files_are_the_published_ones() {
-        // The crate hashes with blake3 only. These are the blake3 of files whose SHA-256 were found, with `sha256sum`,
-        // to be those at the top of this page.
+        // The crate has no SHA-256, only blake3. These are the blake3 hashes of files whose SHA-256 sums, by
+        // `sha256sum`, are those in the module's documentation.
         let published = [
             (TRAIN_IMAGES, "c6e6fd8c67d07c8a9b7bffa7dd0413ff4b8af241607b049b7721107f379df9fd"),
             (TRAIN_LABELS, "8ebcfdf2fe191516f9cb37fceb75d2d19289d91ee92026534ed45e44144b5642"),
@@ -115,7 +115,7 @@ mod tests {
         let mut counts = [0; CLASSES];
         labels.iter().for_each(|label| counts[usize::from(*label)] += 1);
         assert_eq!(counts, [5923, 6742, 5958, 6131, 5842, 5421, 5918, 6265, 5851, 5949]);
-        // 0.1307 of full brightness, the mean that everyone normalizes with.
+        // 0.1307 of full brightness, the mean commonly used to normalize MNIST.
         let sum: u64 = pixels.iter().map(|pixel| u64::from(*pixel)).sum();
         assert_eq!((sum as f64 / (60_000 * FEATURES) as f64 / 255.0 * 1e4).round(), 1307.0);
     }

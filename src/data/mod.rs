@@ -1,5 +1,5 @@
-//! Data: where it comes from ([`Data`], the `[data]` section), what is known of it before it is read ([`Info`]), and
-//! what a network is fed ([`Dataset`], of which each run has its own [`Partition`]).
+//! Data: where it comes from ([`Data`], the `[data]` section), what is known before it is read ([`Info`]), and what
+//! networks train on ([`Dataset`], which each run sees through a [`Partition`] of its own).
 
 pub mod blobs;
 pub mod columns;
@@ -100,7 +100,7 @@ pub enum Source {
     Sine(Sine),
 }
 
-/// Evaluates `$result` with `$source` bound to the source that `$of` is, whichever it is.
+/// Evaluates `$result` with `$source` bound to the concrete source inside `$of`.
 macro_rules! with_source {
     ($of:expr, $source:ident => $result:expr) => {
         with_source! { $of, $source => $result, built in: [Mnist, Digits], of settings: [
@@ -119,7 +119,7 @@ macro_rules! with_source {
 }
 
 impl Source {
-    /// The keys of the source of that name that hold paths.
+    /// The keys that hold paths, for the source of that name.
     pub fn path_keys(source: &str) -> &'static [&'static str] {
         const fn of<S: DataSource>() -> (&'static str, &'static [&'static str]) {
             (S::NAME, S::PATH_KEYS)
@@ -130,74 +130,75 @@ impl Source {
     }
 }
 
-/// What is asked of a source: each file says all about its own. The methods that are given suit data that is computed.
+/// The interface of a source, implemented in the source's own file. The default methods suit data that is computed.
 pub trait DataSource {
-    /// The source's name in the file.
+    /// The source's name in the experiment file.
     const NAME: &'static str;
     /// The keys that hold paths.
     const PATH_KEYS: &'static [&'static str] = &[];
-    /// How many bytes a number takes in memory.
+    /// How many bytes one number takes in memory.
     const BYTES_PER_VALUE: u64 = size_of::<f64>() as u64;
 
-    /// The paths that the file gives.
+    /// The paths that the experiment file gives.
     fn paths(&mut self) -> Vec<&mut PathBuf> {
         Vec::new()
     }
 
-    /// Makes relative paths start at `folder`.
+    /// Makes relative paths relative to `folder`.
     fn resolve(&mut self, folder: &Path) {
         self.paths().into_iter().for_each(|path| *path = folder.join(&*path));
     }
 
-    /// What the plan needs to know of all rows. Nothing is unpacked, computed or fetched for what the program knows.
+    /// What the plan needs to know about all rows. Nothing is unpacked, computed or fetched if the program knows it
+    /// already.
     ///
     /// # Errors
-    /// Where the rows cannot be had.
+    /// If the rows are not available.
     fn info(&self) -> Result<Info, Error> {
         Ok(self.load(&Limits::default())?.1)
     }
 
-    /// The rows, and what is known of all of them. What is built in is unpacked no further than the limits; what is
-    /// more than they allow is cut off by who asks.
+    /// The rows, and what is known of all of them. Built-in data is unpacked only up to the limits; the caller cuts off
+    /// whatever exceeds them.
     ///
     /// # Errors
-    /// As [`info`](Self::info), and where files cannot be fetched.
+    /// As [`info`](Self::info), and if files cannot be fetched.
     fn load(&self, limits: &Limits) -> Result<(Dataset, Info), Error>;
 
-    /// How many Gaussians a NumPy script draws for the rows, which [`draw_in_script`](Self::draw_in_script) makes the
-    /// script's.
+    /// How many Gaussians a NumPy script draws for the rows, once [`draw_in_script`](Self::draw_in_script) has made the
+    /// rows the script's.
     fn drawn_by_scripts(&self) -> u64 {
         0
     }
 
-    /// Makes the rows what a NumPy script with this seed draws first, where scripts draw them.
+    /// Makes the rows those that a NumPy script with this seed draws first, if scripts draw them.
     fn draw_in_script(&mut self, _seed: Seed) {}
 
-    /// Writes what the fingerprint says nothing of.
+    /// Writes the settings that the fingerprint does not cover.
     fn settings(&self, _info: &Info, _settings: &mut Settings) {}
 }
 
-/// What the plan needs to know of the data.
+/// What the plan needs to know about the data.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Info {
-    /// Rows that are trained on, after limits and holdout.
+    /// Rows to train on, after limits and holdout.
     pub train_rows: u64,
-    /// Rows set aside for validation; 0 where there are none.
+    /// Rows set aside for validation, possibly 0.
     pub validation_rows: u64,
-    /// After limits and holdout; 0 where there is no test data.
+    /// After limits and holdout; 0 if there is no test data.
     pub test_rows: u64,
     pub features: usize,
     pub task: Task,
-    /// What the classes are called, in the order of their numbers; empty where they have no names but their numbers.
+    /// The names of the classes, in the order of their numbers; empty if the numbers are their only names.
     pub class_names: Vec<String>,
-    /// Whether all columns of a table but the target are used, in their order; true for all other sources.
+    /// Whether all columns of a table except the target are used, in their order; true for all other sources.
     pub has_all_columns: bool,
-    /// blake3 of the files' bytes, or a constant for what is built in; 16 hexadecimal digits.
+    /// blake3 of the files' bytes, or a constant for built-in data; 16 hexadecimal digits.
     pub fingerprint: String,
 }
 
 impl Info {
-    /// A source before anything is set aside, of classes that are called by their numbers.
+    /// A source before anything is set aside, whose classes have no names but their numbers.
     pub fn unsplit(
         train_rows: u64,
         test_rows: u64,
@@ -219,8 +220,8 @@ impl Info {
         }
     }
 
-    /// `0 = setosa, 1 = versicolor`, where the names are no numbers from 0 on themselves; the first ones where they are
-    /// many.
+    /// `0 = setosa, 1 = versicolor`; shortened to the first names if there are many. `None` if the names are the
+    /// numbers 0, 1, 2 and so on.
     pub fn classes_in_words(&self) -> Option<String> {
         const MOST: usize = 20;
         let names = &self.class_names;
@@ -236,7 +237,7 @@ impl Info {
     }
 }
 
-/// Data that cannot be had.
+/// Data that is not available.
 #[derive(Debug, Error)]
 pub enum Error {
     #[error(transparent)]
@@ -279,7 +280,7 @@ impl Error {
         }
     }
 
-    /// Whether the file that [`key`](Self::key) names cannot be had, whatever else the section says.
+    /// Whether the file that [`key`](Self::key) names is unusable, whatever else the section says.
     pub fn is_of_the_file(&self) -> bool {
         match self {
             Self::File(error) => matches!(*error.fault, IdxFault::Unreadable(_) | IdxFault::NotAFile),
@@ -290,7 +291,7 @@ impl Error {
         }
     }
 
-    /// What to do, where the error itself does not say it.
+    /// What to do, if the message itself does not say it.
     pub fn help(&self) -> Option<&'static str> {
         match self {
             Self::Holdout(error) => Some(error.help()),
@@ -314,23 +315,23 @@ struct HalfOfTestData {
     missing: &'static str,
 }
 
-/// More numbers than this are neither made nor read: 16 GiB.
+/// The most numbers that are made or read: 16 GiB.
 const MOST_NUMBERS: u64 = 1 << 31;
 
 impl From<Source> for Data {
-    /// All rows as the source has them.
+    /// All rows of the source, as they are.
     fn from(source: Source) -> Self {
         Self { limits: Limits::default(), preparation: Preparation::default(), source }
     }
 }
 
 impl Data {
-    /// Makes relative paths start at `folder`.
+    /// Makes relative paths relative to `folder`.
     pub fn resolve(&mut self, folder: &Path) {
         with_source!(&mut self.source, source => source.resolve(folder));
     }
 
-    /// The same data, saying how many rows it has where it says nothing of that. `info` is what is known of it.
+    /// The same data with explicit limits: missing ones are filled in from `info`, which describes the data.
     pub fn with_limits(mut self, info: &Info) -> Self {
         let made_test_rows = if self.preparation.holdout.has_test_rows() { info.test_rows } else { 0 };
         let train_rows = Count::new(info.train_rows + info.validation_rows + made_test_rows);
@@ -340,13 +341,12 @@ impl Data {
         self
     }
 
-    /// What names the rows that are loaded: data that differ in nothing but what runs do with the rows have them in
-    /// common.
+    /// What determines the loaded rows. Data sections that differ only in what runs do with the rows share it.
     pub fn rows(&self) -> (&Limits, &Source) {
         (&self.limits, &self.source)
     }
 
-    /// How many bytes a number takes in memory.
+    /// How many bytes one number takes in memory.
     pub fn bytes_per_value(&self) -> u64 {
         fn of<S: DataSource>(_: &S) -> u64 {
             S::BYTES_PER_VALUE
@@ -354,26 +354,26 @@ impl Data {
         with_source!(&self.source, source => of(source))
     }
 
-    /// What the plan needs to know. Nothing is unpacked, computed or fetched for what the program knows; the user's own
-    /// files are read and checked.
+    /// What the plan needs to know. Nothing is unpacked, computed or fetched if the program knows it already; the
+    /// user's own files are read and checked.
     ///
     /// # Errors
-    /// [`enum@Error`], for files that are not as they should be, and for limits and holdout beyond what is there.
+    /// [`enum@Error`], for invalid files, and for limits and holdout that exceed the rows there are.
     pub fn info(&self) -> Result<Info, Error> {
         let whole = with_source!(&self.source, source => source.info())?;
         let (train_rows, test_rows) = self.limits.apply(&whole)?;
         Ok(self.preparation.holdout.apply(Info { train_rows, test_rows, ..whole })?)
     }
 
-    /// The rows themselves, limits applied; the holdout is the business of each run.
+    /// The rows themselves, after limits; each run sets its own holdout aside.
     ///
     /// # Errors
-    /// As [`info`](Self::info), and where files cannot be fetched.
+    /// As [`info`](Self::info), and if files cannot be fetched.
     pub fn load(&self) -> Result<Dataset, Error> {
         self.read().map(|(dataset, _)| dataset)
     }
 
-    /// [`load`](Self::load), where the data still is what `planned` says.
+    /// [`load`](Self::load), if the data is still as `planned` describes it.
     ///
     /// # Errors
     /// [`Error::Changed`], and as [`load`](Self::load).
@@ -392,7 +392,7 @@ impl Data {
         Ok((dataset, whole.fingerprint))
     }
 
-    /// How many rows are put in a random order to set some of them aside; 0 where none are.
+    /// How many rows are shuffled to set some of them aside; 0 if none are.
     pub fn rows_in_order(&self, info: &Info) -> u64 {
         let set_aside_for_test = if self.preparation.holdout.has_test_rows() { info.test_rows } else { 0 };
         match info.validation_rows + set_aside_for_test {
@@ -401,19 +401,19 @@ impl Data {
         }
     }
 
-    /// How many Gaussians a NumPy script draws for the data: those of noise, which
-    /// [`draw_in_script`](Self::draw_in_script) makes the script's.
+    /// How many Gaussians a NumPy script draws for the data: those of its noise, once
+    /// [`draw_in_script`](Self::draw_in_script) has made the noise the script's.
     pub fn drawn_by_scripts(&self) -> u64 {
         with_source!(&self.source, source => DataSource::drawn_by_scripts(source))
     }
 
-    /// Makes noise what a NumPy script with this seed draws first. Other data stays what it is.
+    /// Makes the noise what a NumPy script with this seed draws first. Data without noise does not change.
     pub fn draw_in_script(&mut self, seed: Seed) {
         with_source!(&mut self.source, source => DataSource::draw_in_script(source, seed));
     }
 
-    /// Writes `data`, the numbers of rows that limits and holdout come to, `normalize`, and what a source has settings
-    /// for and the fingerprint says nothing of.
+    /// Writes `data`, the numbers of rows after limits and holdout, `normalize`, and the settings of the source that
+    /// the fingerprint does not cover.
     pub fn settings(&self, info: &Info, settings: &mut Settings) {
         fn name<S: DataSource>(_: &S) -> &'static str {
             S::NAME
@@ -432,7 +432,7 @@ impl Data {
 }
 
 impl Limits {
-    /// The numbers of training and test rows that remain.
+    /// The remaining numbers of training and test rows.
     fn apply(&self, whole: &Info) -> Result<(u64, u64), Error> {
         let limit = |key, limit: Option<Count>, there: u64| match limit.map(Count::get) {
             Some(asked) if asked > there => Err(Error::TooFewRows { key, asked, there }),
@@ -456,14 +456,14 @@ fn there_are(number: u64, noun: &str) -> String {
     format!("there {} {}", if number == 1 { "is" } else { "are" }, counted(number, noun))
 }
 
-/// Whether so many rows of so many numbers are more than are made or read.
+/// Whether this is more data than is made or read.
 fn are_too_many(rows: u64, numbers: u64) -> bool {
     rows.saturating_mul(numbers) > MOST_NUMBERS
 }
 
-/// Names the content of files, each given as its blake3, and the way in which they are read where there is more than
-/// one: the first 16 hexadecimal digits of blake3 over a 1 and the hash for each file that is there, a 0 for each that
-/// is not, and the way.
+/// Identifies the content of files, each given as its blake3, and how they are read if there is more than one way: the
+/// first 16 hexadecimal digits of blake3 over, for each file, a 1 and its hash or a 0 if it is absent, and then the
+/// way.
 fn fingerprint(files: &[Option<blake3::Hash>], reading: &str) -> String {
     let mut hasher = blake3::Hasher::new();
     for file in files {
@@ -475,7 +475,7 @@ fn fingerprint(files: &[Option<blake3::Hash>], reading: &str) -> String {
     hasher.update(reading.as_bytes()).finalize().to_hex()[..16].to_owned()
 }
 
-/// Names what has no bytes of its own: the first 16 hexadecimal digits of blake3 over a text.
+/// Identifies data without files: the first 16 hexadecimal digits of blake3 over a text.
 fn fingerprint_of(text: &str) -> String {
     blake3::hash(text.as_bytes()).to_hex()[..16].to_owned()
 }

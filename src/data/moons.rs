@@ -1,4 +1,4 @@
-//! Two half moons that reach into one another.
+//! Two interleaving half moons.
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};

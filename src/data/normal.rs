@@ -1,4 +1,4 @@
-//! Gaussian noise with classes that have nothing to do with it.
+//! Gaussian noise with unrelated classes.
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -34,7 +34,7 @@ fn ten() -> Classes {
 }
 
 impl Normal {
-    /// The rows whose numbers are what `gaussian` gives, row after row.
+    /// The rows with the numbers that `gaussian` gives, row by row.
     pub fn from_gaussians(&self, mut gaussian: impl FnMut() -> f64) -> Rows {
         let (rows, features) = (self.rows.as_usize(), self.features.as_usize());
         let inputs = (0..rows * features).map(|_| gaussian()).collect();

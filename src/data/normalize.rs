@@ -1,5 +1,5 @@
-//! Bringing features to a common scale. What that scale is, is measured on the training rows of a run and nowhere else,
-//! so that nothing about the validation and test rows gets into the training.
+//! Scaling features to a common range. The scale is measured only on the training rows of a run, so that nothing about
+//! the validation and test rows leaks into the training.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
@@ -25,8 +25,8 @@ pub enum Normalize {
 }
 
 impl Normalize {
-    /// Measures the rows of `order`, or all, one after the other. A feature that is the same in all of them is only
-    /// shifted: it becomes 0.
+    /// Measures the rows in `order`, or all, in one pass after another. A feature that is constant in these rows is
+    /// only shifted: it becomes 0.
     fn measure(self, rows: &Rows, order: Option<&[usize]>) -> Scaling {
         let features = rows.features();
         let mut spread = vec![(f64::INFINITY, f64::NEG_INFINITY); features];
@@ -52,7 +52,7 @@ impl Normalize {
             }
         };
         let mut scaling = Scaling { shift, scale };
-        // What is the same in all rows becomes 0 exactly, however its mean was rounded.
+        // A constant becomes exactly 0, however its mean was rounded.
         for (feature, (min, max)) in spread.into_iter().enumerate() {
             if min == max || scaling.scale[feature] == 0.0 {
                 (scaling.shift[feature], scaling.scale[feature]) = (min, 1.0);
@@ -62,7 +62,7 @@ impl Normalize {
     }
 }
 
-/// Shows `visit` every value with its feature, row after row.
+/// Calls `visit` with every value and its feature, row by row.
 fn each_value(rows: &Rows, order: Option<&[usize]>, mut visit: impl FnMut(usize, f64)) {
     let features = rows.features();
     for place in 0..order.map_or(rows.len(), <[usize]>::len) {
@@ -75,24 +75,24 @@ fn each_value(rows: &Rows, order: Option<&[usize]>, mut visit: impl FnMut(usize,
     }
 }
 
-/// What was measured of the rows of a dataset: runs that train on the same ones share it.
+/// The scalings measured on a dataset, shared by runs that train on the same rows.
 #[derive(Debug, Default)]
 pub struct Scalings(Mutex<HashMap<ScalingKey, Arc<OnceLock<Arc<Scaling>>>>>);
 
-/// What a scaling was measured for, and on which rows: all, or those of an order with this hash.
+/// The normalization that was measured, and the rows: all, or those of an order with this hash.
 type ScalingKey = (Normalize, Option<blake3::Hash>);
 
-/// Bytes of scalings that are kept, about; then all are forgotten. A thousand splits of MNIST take 13 MB.
+/// About how many bytes of scalings are kept; beyond that, all are dropped. A thousand splits of MNIST take 13 MB.
 const MOST_KEPT: usize = 16 << 20;
 
-/// How many scalings of so many features are kept.
+/// How many scalings of this many features are kept.
 fn most_kept(features: usize) -> usize {
     (MOST_KEPT / (2 * size_of::<f64>() * features.max(1))).max(1)
 }
 
 impl Scalings {
-    /// The scaling for the rows of `order`, or all; `rows` are always those of the same dataset. Who asks while it is
-    /// measured waits.
+    /// The scaling for the rows in `order`, or all; `rows` must always be those of the same dataset. Blocks while
+    /// another thread measures it.
     pub(super) fn measured_on(
         &self,
         normalize: Normalize,
@@ -105,7 +105,7 @@ impl Scalings {
         let key = (normalize, order.map(hash));
         let most = most_kept(rows.features());
         let scaling = {
-            // Nothing that is done under the lock can panic half-way.
+            // Nothing under the lock can panic halfway.
             let mut kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
             if kept.len() >= most && !kept.contains_key(&key) {
                 kept.clear();
@@ -127,14 +127,14 @@ fn hash(order: &[usize]) -> blake3::Hash {
     hasher.finalize()
 }
 
-/// A copy has measured nothing yet: its rows may be changed.
+/// A copy starts empty, because its rows may change.
 impl Clone for Scalings {
     fn clone(&self) -> Self {
         Self::default()
     }
 }
 
-/// What was measured follows from the rows: it makes no difference.
+/// Measurements follow from the rows, so they never make a difference.
 impl PartialEq for Scalings {
     fn eq(&self, _: &Self) -> bool {
         true

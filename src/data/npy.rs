@@ -1,9 +1,9 @@
-//! The user's own data: arrays that NumPy saved (`numpy.save`), one for the inputs and one for the targets.
+//! The user's own data: arrays saved by NumPy (`numpy.save`), one for the inputs and one for the targets.
 //!
 //! A file is the bytes `93 NUMPY`, two bytes for the version, the header's length (16 bits in version 1, 32 bits later,
 //! little-endian), the header, and the values (NumPy Enhancement Proposal 1,
-//! <https://numpy.org/doc/stable/reference/generated/numpy.lib.format.html>). The header is a Python dictionary that
-//! says of which type the values are, whether the first index runs fastest, and what the shape is.
+//! <https://numpy.org/doc/stable/reference/generated/numpy.lib.format.html>). The header is a Python dictionary with
+//! the type of the values, whether the first index runs fastest, and the shape.
 
 use std::path::{Path, PathBuf};
 
@@ -73,11 +73,11 @@ impl From<Npy> for NpyKeys {
     }
 }
 
-/// An array that is not as it should be.
+/// An error in an array.
 #[derive(Debug, thiserror::Error)]
 #[error("`{}`: {fault}", path.display())]
 pub struct NpyError {
-    /// The setting that is to blame.
+    /// The setting at fault.
     pub key: &'static str,
     pub path: PathBuf,
     pub fault: Box<NpyFault>,
@@ -110,7 +110,7 @@ pub enum NpyFault {
     Target(#[from] TargetError),
 }
 
-/// `(28, 28)`, as Python writes it.
+/// `(28, 28)`, in Python's notation.
 fn shape(sizes: &[usize]) -> String {
     match sizes {
         [only] => format!("({only},)"),
@@ -137,10 +137,10 @@ impl DataSource for Npy {
 }
 
 impl Npy {
-    /// Reads the files, checks them, and returns all rows and what is known of them.
+    /// Reads and checks the files. Returns all rows and what is known of them.
     ///
     /// # Errors
-    /// The first thing that is wrong, in the training data before the test data, inputs before targets.
+    /// The first error, in the training data before the test data, inputs before targets.
     pub fn read(&self) -> Result<(Dataset, Info), NpyError> {
         let train = self.train.read("features", "targets")?;
         let test = self.test.as_ref().map(|test| test.read("test_features", "test_targets")).transpose()?;
@@ -171,7 +171,7 @@ impl Npy {
     }
 }
 
-/// The arrays of a split, read.
+/// The arrays of a split.
 struct LoadedArrays {
     /// blake3 of the bytes on disk, inputs and targets.
     hashes: [blake3::Hash; 2],
@@ -214,7 +214,7 @@ impl InputsAndTargets {
     }
 }
 
-/// A file, read and checked, its values in C order.
+/// The checked content of a file, its values in C order.
 #[derive(Debug, PartialEq)]
 struct Array {
     shape: Vec<usize>,
@@ -229,7 +229,7 @@ enum ArrayValues {
     Floats(Vec<f64>),
 }
 
-/// What a header says.
+/// The content of a header.
 #[derive(Debug, PartialEq)]
 struct Header {
     descr: String,
@@ -271,7 +271,7 @@ impl Array {
         if are_too_many((content.len() / width) as u64, 1) {
             return Err(NpyFault::File(super::columns::TableFault::TooLarge));
         }
-        // A value's bytes, the least significant one first.
+        // The bytes of a value, least significant first.
         let each = |visit: &mut dyn FnMut([u8; 8])| {
             for place in ValueOffsets::new(&shape, is_fortran_order) {
                 let mut word = [0; 8];
@@ -319,7 +319,7 @@ impl Array {
         Ok(Self { shape, values })
     }
 
-    /// As what goes in. Bytes stay bytes; whole numbers beyond 2^53 are rounded.
+    /// As inputs. Bytes stay bytes; whole numbers beyond 2^53 are rounded.
     fn into_inputs(self) -> Result<Inputs, NpyFault> {
         Ok(match self.values {
             ArrayValues::Bytes(values) => Inputs::Bytes { values, full: 1 },
@@ -329,7 +329,7 @@ impl Array {
         })
     }
 
-    /// As targets, one column for each: `[rows]` or `[rows, targets]`.
+    /// As targets, one column each: `[rows]` or `[rows, targets]`.
     fn into_columns(self) -> Result<Vec<TargetColumn>, NpyFault> {
         fn columns<T: Clone>(values: &[T], targets: usize) -> impl Iterator<Item = Vec<T>> {
             (0..targets).map(move |target| values.iter().skip(target).step_by(targets).cloned().collect())
@@ -349,7 +349,7 @@ impl Array {
     }
 }
 
-/// The values, where all are finite; the first that is not, and its index.
+/// The values, if all are finite; otherwise the first that is not, and its index.
 fn finite(values: Vec<f64>, shape: &[usize]) -> Result<Vec<f64>, NpyFault> {
     let Some(mut place) = values.iter().position(|value| !value.is_finite()) else { return Ok(values) };
     let found = shortest(values[place]);
@@ -361,10 +361,10 @@ fn finite(values: Vec<f64>, shape: &[usize]) -> Result<Vec<f64>, NpyFault> {
     Err(NpyFault::NotFinite { found, index })
 }
 
-/// Where the values of an array stand in the file, in C order: the last index runs fastest.
+/// The positions of an array's values in the file, in C order: the last index runs fastest.
 struct ValueOffsets<'a> {
     shape: &'a [usize],
-    /// How far apart two values are that differ by one in an index.
+    /// The distance between two values whose indices differ by one, per dimension.
     strides: Vec<usize>,
     index: Vec<usize>,
     next: Option<usize>,
@@ -376,7 +376,7 @@ impl<'a> ValueOffsets<'a> {
         let mut stride = 1;
         let mut set = |(size, of): (&usize, &mut usize)| {
             *of = stride;
-            // No product of sizes is too large but that of an array without values.
+            // The product of the sizes can overflow only for an array without values.
             stride = stride.wrapping_mul(*size);
         };
         if is_fortran_order {
@@ -410,7 +410,7 @@ impl Iterator for ValueOffsets<'_> {
     }
 }
 
-/// The header, and where the values begin.
+/// The header, and the position of the first value.
 fn header(bytes: &[u8]) -> Result<(Header, usize), NpyFault> {
     if !bytes.starts_with(b"\x93NUMPY") {
         return Err(NpyFault::Magic);
@@ -433,7 +433,7 @@ fn header(bytes: &[u8]) -> Result<(Header, usize), NpyFault> {
     Ok((dictionary(text).map_err(NpyFault::Header)?, end))
 }
 
-/// Reads `{'descr': '<f8', 'fortran_order': False, 'shape': (3, 4), }`, the keys in any order.
+/// Reads `{'descr': '<f8', 'fortran_order': False, 'shape': (3, 4), }`, with the keys in any order.
 fn dictionary(text: &str) -> Result<Header, String> {
     let (mut descr, mut is_fortran_order, mut shape) = (None, None, None);
     let mut rest = text.trim().strip_prefix('{').ok_or("it does not begin with `{`")?.trim_start();
@@ -473,7 +473,7 @@ fn dictionary(text: &str) -> Result<Header, String> {
     })
 }
 
-/// The text in quotes at the start, and what follows it.
+/// The quoted text at the start, and the rest.
 fn quoted(text: &str) -> Option<(&str, &str)> {
     let quote = text.chars().next().filter(|c| matches!(c, '\'' | '"'))?;
     text[1..].split_once(quote)

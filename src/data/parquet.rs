@@ -82,17 +82,17 @@ impl DataSource for Parquet {
 }
 
 impl Parquet {
-    /// Reads the files, checks them, and returns all rows and what is known of them.
+    /// Reads and checks the files. Returns all rows and what is known of them.
     ///
     /// # Errors
-    /// The first thing that is wrong, in the training data before the test data.
+    /// The first error, in the training data before the test data.
     pub fn read(&self) -> Result<(Dataset, Info), TableError> {
         let train = self.load_table("path", &self.path, None)?;
         let test = self.test_path.as_ref().map(|path| self.load_table("test_path", path, Some(&train))).transpose()?;
         self.columns.dataset(train, test, "")
     }
 
-    /// The file that the setting `key` names: the training data, or the test data that belong to `train`.
+    /// Reads the file that the setting `key` names: the training data, or the test data that belongs to `train`.
     fn load_table(
         &self,
         key: &'static str,
@@ -119,8 +119,8 @@ impl Parquet {
                 return Err(error(if self.columns.features.is_some() { "features" } else { key }, position, fault));
             }
         }
-        // A few bytes can stand for any number of equal values: what the file says of itself comes before what it
-        // holds.
+        // A few bytes can stand for any number of equal values, so the declared size is checked before the content is
+        // read.
         let declared = builder.metadata().file_metadata().num_rows();
         if are_too_many(u64::try_from(declared).unwrap_or_default(), (features.len() + targets.len()) as u64) {
             return Err(of_file(TableFault::TooLarge));
@@ -143,7 +143,7 @@ impl Parquet {
         let (mut inputs, mut rows) = (Vec::new(), 0);
         for batch in reader {
             let batch = batch.map_err(|cause| of_file(TableFault::Format(format!("the file is damaged: {cause}"))))?;
-            // What is read stands in the order of the file, whatever was asked for.
+            // The reader returns columns in the order of the file, not in the order they were asked for.
             let column = |index: usize| {
                 let before = used.iter().filter(|&&other| other < index).count();
                 batch.column(before)
@@ -176,7 +176,7 @@ const NUMBERS: &str = "numbers, or true and false; `features` lists the columns 
 
 /// The file, and the hash of its bytes.
 fn open(path: &Path) -> Result<(File, blake3::Hash), TableFault> {
-    // A folder cannot be read, a pipe only once, and a device may never end.
+    // A folder cannot be read, a pipe can be read only once, and a device may never end.
     if !std::fs::metadata(path).map_err(TableFault::Unreadable)?.is_file() {
         return Err(TableFault::NotAFile);
     }
@@ -186,7 +186,7 @@ fn open(path: &Path) -> Result<(File, blake3::Hash), TableFault> {
     Ok((file, hasher.finalize()))
 }
 
-/// The first of the `used` columns that is compressed in a way that is not read, and how.
+/// The first of the `used` columns with an unsupported compression, and which one it is.
 fn unknown_compression(metadata: &ParquetMetaData, used: &[usize]) -> Option<(usize, &'static str)> {
     let schema = metadata.file_metadata().schema_descr();
     let chunks = metadata.row_groups().iter().flat_map(|group| group.columns().iter().enumerate());
@@ -204,12 +204,12 @@ fn unknown_compression(metadata: &ParquetMetaData, used: &[usize]) -> Option<(us
     })
 }
 
-/// Whether values of this type are numbers, or true and false.
+/// Whether values of this type are numbers or truth values.
 fn is_number(of: &DataType) -> bool {
     of.is_numeric() || *of == DataType::Boolean
 }
 
-/// The type as the user's program may have called it.
+/// The type's name in the user's terms.
 fn type_name(of: &DataType) -> String {
     match of {
         DataType::Utf8 | DataType::LargeUtf8 | DataType::Utf8View => "texts".to_owned(),
@@ -220,7 +220,7 @@ fn type_name(of: &DataType) -> String {
     }
 }
 
-/// The target in this column of `schema`, no rows yet; or the column, and why it cannot be a target.
+/// An empty target for this column of `schema`; or the column, and why it cannot be a target.
 fn column_of(schema: &Schema, column: usize) -> Result<TargetColumn, (usize, TableFault)> {
     fn of(data_type: &DataType) -> Option<TargetColumn> {
         match data_type {
@@ -237,20 +237,20 @@ fn column_of(schema: &Schema, column: usize) -> Result<TargetColumn, (usize, Tab
     of(found).ok_or_else(|| (column, fault()))
 }
 
-/// The first row that has no value.
+/// The first row without a value.
 fn missing(array: &dyn Array) -> Option<usize> {
     let nulls = array.logical_nulls()?;
     (0..array.len()).find(|&row| nulls.is_null(row))
 }
 
-/// `array` as another type, where every value has its place there.
+/// `array` converted to another type, if every value fits.
 fn converted(array: &ArrayRef, to: &DataType) -> Result<ArrayRef, (usize, TableFault)> {
     let format = |cause: ArrowError| (0, TableFault::Format(cause.to_string()));
     if let Some(row) = missing(array) {
         return Err((row, TableFault::Missing));
     }
     let converted = cast(array, to).map_err(format)?;
-    // What has no place in the other type becomes missing.
+    // Values that do not fit become null.
     match missing(&converted) {
         Some(row) => {
             Err((row, TableFault::TooLargeValue { found: array_value_to_string(array, row).map_err(format)? }))
@@ -259,7 +259,7 @@ fn converted(array: &ArrayRef, to: &DataType) -> Result<ArrayRef, (usize, TableF
     }
 }
 
-/// The values as finite numbers; or the row where that is not so, and why.
+/// The values as finite numbers; or the first row that has none, and why.
 fn finite(array: &ArrayRef) -> Result<Vec<f64>, (usize, TableFault)> {
     let numbers = converted(array, &DataType::Float64)?;
     let numbers = numbers.as_primitive::<Float64Type>().values();
@@ -269,7 +269,7 @@ fn finite(array: &ArrayRef) -> Result<Vec<f64>, (usize, TableFault)> {
     }
 }
 
-/// Appends the values of `array` to a target of its type.
+/// Appends the values of `array` to a target of the same type.
 fn extend(target: &mut TargetColumn, array: &ArrayRef) -> Result<(), (usize, TableFault)> {
     match target {
         TargetColumn::Bools(values) => {

@@ -1,27 +1,27 @@
-//! Rows of data: what goes in, and what should come out.
+//! Rows of data: inputs and targets.
 
 use crate::real::Real;
 
-/// Rows with what belongs to each.
+/// Rows of inputs with their targets.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Rows {
     pub inputs: Inputs,
     pub targets: Targets,
 }
 
-/// What goes in: [rows, features], row-major.
+/// The inputs: [rows, features], row-major.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Inputs {
-    /// Shares of `full`: brightnesses that stay bytes until a batch needs them.
+    /// Shares of `full`: brightnesses, stored as bytes until a batch needs them.
     Bytes { values: Vec<u8>, full: u8 },
     /// Finite numbers.
     Numbers(Vec<f64>),
 }
 
-/// What should come out.
+/// The targets.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Targets {
-    /// [rows], each below the number of classes.
+    /// [rows], each less than the number of classes.
     Classes(Vec<u16>),
     /// [rows, targets], row-major, finite.
     Values { values: Vec<f64>, targets: usize },
@@ -35,7 +35,7 @@ impl Default for Rows {
 }
 
 impl Rows {
-    /// Images of bytes, white where a byte is 255, with their classes.
+    /// Images of bytes, where 255 is white, with their classes.
     pub fn of_images(pixels: Vec<u8>, labels: &[u8]) -> Self {
         let labels = labels.iter().map(|&label| u16::from(label)).collect();
         Self { inputs: Inputs::Bytes { values: pixels, full: 255 }, targets: Targets::Classes(labels) }
@@ -51,12 +51,12 @@ impl Rows {
         self.len() == 0
     }
 
-    /// How many numbers make a row, of which there is one at least.
+    /// How many numbers make a row; there must be at least one row.
     pub(super) fn features(&self) -> usize {
         self.inputs.len() / self.len()
     }
 
-    /// Keeps the first rows.
+    /// Keeps only the first rows.
     pub(super) fn truncate(&mut self, rows: usize) {
         if rows < self.len() {
             let features = self.features();
@@ -98,7 +98,7 @@ impl Inputs {
 }
 
 impl Targets {
-    /// How many rows they belong to.
+    /// How many rows there are.
     pub fn len(&self) -> usize {
         match self {
             Self::Classes(classes) => classes.len(),

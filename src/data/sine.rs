@@ -1,4 +1,4 @@
-//! A sine with noise, to be learned as a regression.
+//! A noisy sine, to be learned as a regression.
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};

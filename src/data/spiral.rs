@@ -1,4 +1,4 @@
-//! Spirals that wind around one another.
+//! Interleaving spirals.
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -45,7 +45,7 @@ impl Default for SpiralKeys {
     }
 }
 
-/// Points that cannot be dealt out evenly.
+/// Points that cannot be divided evenly among the arms.
 #[derive(Debug, Error)]
 #[error("{rows} points cannot be dealt out to {classes} arms: `rows` must be a multiple of `classes`")]
 struct Uneven {
@@ -71,7 +71,7 @@ impl From<Spiral> for SpiralKeys {
 }
 
 impl Spiral {
-    /// The points whose noise is what `gaussian` gives, arm after arm, each from the inside out.
+    /// The points with the noise that `gaussian` gives, arm by arm, each from the inside out.
     pub fn from_gaussians(&self, mut gaussian: impl FnMut() -> f64) -> Rows {
         let points = self.rows.as_usize() / self.classes.get();
         let mut inputs = Vec::with_capacity(2 * self.rows.as_usize());
@@ -127,7 +127,7 @@ mod tests {
         let Inputs::Numbers(inputs) = rows.inputs else { panic!("numbers") };
         assert_eq!((inputs.len(), gaussians.next()), (expected.len(), None));
         for (found, expected) in inputs.iter().zip(expected) {
-            // NumPy's sine and cosine, and ours, are at most 1 ulp off.
+            // NumPy's sine and cosine differ from ours by at most 1 ulp.
             assert!((found - expected).abs() <= 4e-16, "{found} {expected}");
         }
         let Targets::Classes(classes) = rows.targets else { panic!("classes") };

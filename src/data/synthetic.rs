@@ -1,8 +1,8 @@
-//! Data that is computed, not read: points whose shape and noise the file decides. The same settings give the same
-//! rows, to the last bit, on any machine.
+//! Data that is computed, not read: points whose shape and noise the experiment file determines. The same settings give
+//! the same rows, to the last bit, on any machine.
 //!
-//! Random numbers depend on the data's own `seed`, not on a run's: all runs of an experiment see the same points. There
-//! are no test rows but those that `test_share` sets aside.
+//! Random numbers depend on the data's own `seed`, not on a run's: all runs of an experiment see the same points. The
+//! only test rows are those that `test_share` sets aside.
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -14,34 +14,33 @@ use crate::number::{Count, OutOfRange};
 use crate::seed::Seed;
 use crate::settings::Settings;
 
-/// What the sources of this kind have in common. Everything that decides the rows is a field: there is no file whose
-/// bytes would.
+/// What the synthetic sources have in common. The fields alone determine the rows, since no file does.
 pub trait Synthetic: Serialize {
-    /// The source's name in the file.
+    /// The source's name in the experiment file.
     const NAME: &'static str;
 
     /// How many rows there are, all of them training rows.
     fn rows(&self) -> Count;
     /// How many numbers make a row.
     fn features(&self) -> usize;
-    /// What is asked about a row.
+    /// What is predicted for a row.
     fn task(&self) -> Task;
-    /// Whether what the rows are made of, beside the rows themselves, fits into memory.
+    /// Checks that what else the rows are computed from fits into memory.
     ///
     /// # Errors
-    /// What does not.
+    /// What does not fit.
     fn check(&self) -> Result<(), Error> {
         Ok(())
     }
     /// The rows.
     fn draw(&self) -> Rows;
-    /// How many Gaussians a NumPy script draws for the rows, which [`draw_in_script`](Self::draw_in_script) makes the
-    /// script's.
+    /// How many Gaussians a NumPy script draws for the rows, once [`draw_in_script`](Self::draw_in_script) has made the
+    /// rows the script's.
     fn drawn_by_scripts(&self) -> u64 {
         0
     }
 
-    /// Makes the rows what a NumPy script with this seed draws first, where scripts draw them.
+    /// Makes the rows those that a NumPy script with this seed draws first, if scripts draw them.
     fn draw_in_script(&mut self, _seed: Seed) {}
 }
 

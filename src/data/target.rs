@@ -1,4 +1,4 @@
-//! What should come out, as a file of the user's own has it: a column, or several; and what that makes the task.
+//! The targets in a user's file, one column or several, and the task that follows from them.
 
 use std::borrow::Cow;
 
@@ -21,7 +21,7 @@ pub enum TaskKind {
     Regression,
 }
 
-/// The values of one target column; which of these it is does not depend on a row.
+/// The values of one target column; all rows have the same type.
 #[derive(Debug, Clone, PartialEq)]
 pub enum TargetColumn {
     Bools(Vec<bool>),
@@ -67,7 +67,7 @@ impl TargetColumn {
         }
     }
 
-    /// As what names classes: floats that are whole become the whole numbers that they are.
+    /// As class names: floats that are all whole become integers.
     fn names(&self) -> Result<Cow<'_, Self>, TargetError> {
         let Self::Floats(values) = self else { return Ok(Cow::Borrowed(self)) };
         let name = |&value: &f64| whole(value).ok_or_else(|| TargetError::NoClasses { found: shortest(value) });
@@ -75,9 +75,9 @@ impl TargetColumn {
     }
 }
 
-/// The whole number that `value` is, if it is one that 64 bits hold.
+/// `value` as an integer, if it is whole and fits into 64 bits.
 fn whole(value: f64) -> Option<i64> {
-    // 2^63 is the first number beyond.
+    // 2^63 is the first number that does not fit.
     (value.trunc() == value && (-(2.0_f64.powi(63))..2.0_f64.powi(63)).contains(&value)).then_some(value as i64)
 }
 
@@ -86,9 +86,9 @@ fn whole(value: f64) -> Option<i64> {
 pub struct Resolved {
     pub task: Task,
     pub train: Targets,
-    /// None where there is no test data.
+    /// `None` if there is no test data.
     pub test: Option<Targets>,
-    /// What the classes are called, in the order of their numbers; empty in a regression.
+    /// The names of the classes, in the order of their numbers; empty in a regression.
     pub class_names: Vec<String>,
 }
 
@@ -119,12 +119,12 @@ pub enum TargetError {
     TooManyClasses { classes: usize },
 }
 
-/// Where the targets do not suit the task, and why.
+/// A target that does not suit the task, and why.
 #[derive(Debug, PartialEq)]
 pub struct Misfit {
-    /// Whether it is the test data that is to blame.
+    /// Whether the test data is at fault.
     pub is_of_test: bool,
-    /// The target's place, where one is to blame.
+    /// The index of the target, if a single one is at fault.
     pub target: Option<usize>,
     pub error: TargetError,
 }
@@ -139,8 +139,8 @@ impl Misfit {
     }
 }
 
-/// Turns columns into targets. Without a `task`, one column of texts, of true and false, or of whole numbers is a
-/// classification, and all else a regression: floats, too, where all of them are whole. Classes are numbered in sorted
+/// Turns columns into targets. Without a `task`, a single column of texts, truth values or integers is a
+/// classification; anything else is a regression, including floats that are all whole. Classes are numbered in sorted
 /// order: texts byte by byte, false before true.
 ///
 /// # Errors
@@ -163,7 +163,7 @@ pub fn resolve(
             let different = |test: &TargetColumn| {
                 Misfit::of_test(TargetError::Different { train: train.kind(), test: test.kind() })
             };
-            // Only who says that numbers name classes may write them in two ways.
+            // The files may write class numbers as different types only if the task is stated.
             if let (None, Some(test)) = (task, test)
                 && std::mem::discriminant(train) != std::mem::discriminant(test)
             {
@@ -271,7 +271,7 @@ mod tests {
         assert_eq!(resolved.class_names, ["0", "3"]);
         let other_way = resolve(&[TargetColumn::Integers(vec![0, 3])], Some(&[floats(&[3.0])]), classify).unwrap();
         assert_eq!(other_way.test, Some(Targets::Classes(vec![1])));
-        // Nobody has said what they are: numbers.
+        // Without a stated task, they are numbers.
         assert_eq!(resolve(&[floats(&[3.0, 0.0])], None, None).unwrap().task, Task::Regression { targets: 1 });
         let refused = |train: TargetColumn, test: TargetColumn| resolve(&[train], Some(&[test]), classify).unwrap_err();
         let no_classes = |found: &str| TargetError::NoClasses { found: found.to_owned() };

@@ -14,7 +14,7 @@ fn mnist(train_rows: Option<u64>, test_rows: Option<u64>) -> Data {
     Data { limits, ..Source::Mnist.into() }
 }
 
-/// The settings that the section comes to, as text.
+/// The settings of the section, as text.
 fn written(data: &Data) -> Vec<String> {
     let mut settings = Settings::default();
     data.settings(&data.info().unwrap(), &mut settings);
@@ -25,7 +25,7 @@ fn prepared(settings: &str, source: Source) -> Data {
     Data { preparation: toml::from_str(settings).unwrap(), ..source.into() }
 }
 
-/// The section that consists of these lines.
+/// Parses these lines as the section.
 fn read(lines: &str) -> Data {
     let mut sources = Sources::default();
     let text = sources.add("test.toml", lines);
@@ -66,7 +66,7 @@ fn what_is_set_aside_stands_in_the_settings_and_shares_the_rows() {
         ["data=mnist", "normalize=standard", "test_rows=10000", "train_rows=54000", "validation_rows=6000"]
     );
     assert_eq!(holdout.rows(), mnist(None, None).rows());
-    // A share and a count that come to the same are the same; none at all is no setting.
+    // A share and a count that give the same number are the same setting; 0 is no setting.
     assert_eq!(
         written(&prepared("validation_share = 0.1", Source::Mnist)),
         written(&prepared("validation_rows = 6000", Source::Mnist))
@@ -107,7 +107,7 @@ fn everything_that_decides_synthetic_rows_is_a_setting() {
         ["data=sine", "data_seed=0", "noise=0.3", "rows=100", "test_rows=25", "train_rows=75"]
     );
 
-    // What is planned is what is drawn.
+    // The plan predicts what is drawn.
     for text in ["source = \"normal\"\nfeatures = 3\nrows = 100", "source = \"spiral\"", "source = \"sine\""] {
         let data = read(text);
         let info = data.info().unwrap();

@@ -16,7 +16,7 @@ sepal,petal,species
 4.9,1.4,setosa
 ";
 
-/// The source that these settings name in a folder with these files.
+/// The source with these settings, in a folder with these files.
 fn source(folder: &TempDir, settings: &str, files: &[(&str, &[u8])]) -> Csv {
     for (name, content) in files {
         std::fs::write(folder.path().join(name), content).unwrap();
@@ -31,14 +31,14 @@ fn read(settings: &str, files: &[(&str, &[u8])]) -> (Dataset, Info) {
     source(&folder, settings, files).read().unwrap_or_else(|error| panic!("{error}"))
 }
 
-/// The key that the error is about, and the text.
+/// The key that the error is about, and its message.
 fn mistake(settings: &str, files: &[(&str, &[u8])]) -> String {
     let folder = tempfile::tempdir().unwrap();
     let error = source(&folder, settings, files).read().unwrap_err();
     format!("{}: {error}", error.key).replace(&format!("{}/", folder.path().display()), "")
 }
 
-/// The same of one file `iris.csv` that is read for `species`.
+/// The same for one file `iris.csv`, with the target `species`.
 fn in_iris(text: &str) -> String {
     mistake("path = 'iris.csv'\ntarget = 'species'", &[("iris.csv", text.as_bytes())])
 }
@@ -82,7 +82,7 @@ fn several_targets_are_a_regression_in_the_order_of_the_setting() {
     assert_eq!(data.train.inputs, Inputs::Numbers(vec![2.0, 5.0]));
     assert_eq!(data.train.targets, Targets::Values { values: vec![3.0, 1.0, 6.0, 4.0], targets: 2 });
     assert!(info.has_all_columns);
-    // Spelled out, the default is the same.
+    // Stating the default explicitly changes nothing.
     let (_, spelled) = read("path = 'x.csv'\ntarget = ['c', 'a']\nfeatures = ['b']", &[("x.csv", file)]);
     assert_eq!(spelled, info);
 }
@@ -90,7 +90,7 @@ fn several_targets_are_a_regression_in_the_order_of_the_setting() {
 #[test]
 fn test_data_has_the_classes_of_the_training_data() {
     let settings = "path = 'iris.csv'\ntest_path = 'test.csv'\ntarget = 'species'";
-    // The columns may stand in another order there.
+    // The order of the columns may differ there.
     let test: &[u8] = b"species,sepal,petal\nvirginica,1,2\n";
     let (data, info) = read(settings, &[("iris.csv", IRIS.as_bytes()), ("test.csv", test)]);
     assert_eq!(data.test.inputs, Inputs::Numbers(vec![1.0, 2.0]));
@@ -113,11 +113,11 @@ fn columns_of_the_test_data_are_found_by_name() {
     assert_eq!(data.test.targets, Targets::Values { values: vec![7.0, 8.0], targets: 2 });
     let listed = format!("{settings}\nfeatures = ['a', 'b']");
     let (listed_data, listed_info) = with(&listed, b"z,b,y,a\n8,6,7,5\n");
-    // A default that is spelled out changes nothing.
+    // Stating the default explicitly changes nothing.
     assert_eq!((&listed_data, &listed_info), (&data, &info));
     let in_order: &[u8] = b"z,a,y,b\n8,5,7,6\n";
     assert_eq!(with(settings, in_order), with(&listed, in_order));
-    // Where the columns are listed, others do not matter.
+    // If the columns are listed, others do not matter.
     assert_eq!(with(&listed, b"z,b,more,y,a\n8,6,9,7,5\n").0, data);
 }
 

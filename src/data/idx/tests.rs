@@ -41,21 +41,21 @@ fn write(folder: &TempDir, name: &str, bytes: &[u8]) {
 const TRAIN: &str = "train_images = 'train-images'\ntrain_labels = 'train-labels'\n";
 const TEST: &str = "test_images = 'test-images'\ntest_labels = 'test-labels'\n";
 
-/// The data that these settings name in `folder`.
+/// The data with these settings, in `folder`.
 fn data(folder: &TempDir, settings: &str, limits: Limits) -> Data {
     let mut data = Data { limits, ..Source::Idx(toml::from_str(settings).unwrap()).into() };
     data.resolve(folder.path());
     data
 }
 
-/// What is said when `file` takes the place of one of the folder's: the key that it is about and the text.
+/// The error when `file` replaces one of the folder's files: its key and its message.
 fn mistake(name: &str, file: &[u8]) -> String {
     let folder = folder();
     write(&folder, name, file);
     mistake_in(&folder, &format!("{TRAIN}{TEST}"))
 }
 
-/// What is said of `file` in the place of the training images.
+/// The error when `file` replaces the training images.
 fn in_images(file: &[u8]) -> String {
     let mistake = mistake("train-images", file);
     mistake.strip_prefix("train_images: `train-images` ").expect("it is about the training images").to_owned()
@@ -143,7 +143,7 @@ fn paths_start_at_the_given_folder() {
 fn the_fingerprint_is_of_the_content_and_its_part() {
     let fingerprint = |folder: &TempDir, text: &str| data(folder, text, Limits::default()).info().unwrap().fingerprint;
     let folder = folder();
-    // What a packer makes of a file may change with its version.
+    // The gzipped bytes may change with the version of the packer.
     write(&folder, "train-labels", &idx(&[3], &[2, 4, 0]));
     write(&folder, "test-images", &idx(&[2, 2, 2], &[9, 8, 7, 6, 5, 4, 3, 2]));
     let whole = fingerprint(&folder, &format!("{TRAIN}{TEST}"));
@@ -238,7 +238,7 @@ fn content_of_another_length_than_declared_is_refused_where_it_ends() {
         "at byte 28 of its unpacked content: the content goes on, expected it to end: the header \
          declares 3 × 2 × 2 values"
     );
-    // A header that declares four thousand million values is no reason to ask for that much memory.
+    // A header that declares four billion values does not make the reader allocate that much memory.
     assert_eq!(
         in_images(&idx(&[1 << 16, 1 << 16], &[7; 12])),
         "at byte 24: the content ends, expected 4294967308 bytes: the header declares 65536 × 65536 values"

@@ -100,7 +100,7 @@ fn signs_are_kept() {
 fn several_targets_are_a_regression() {
     let (data, _) = read(x(), npy("<f8", false, &[3, 2], &floats(&[1.0, 2.0, 3.0, 4.0, 5.0, 6.0]))).unwrap();
     assert_eq!(data.train.targets, Targets::Values { values: vec![1.0, 2.0, 3.0, 4.0, 5.0, 6.0], targets: 2 });
-    // In Fortran's order the columns stand one after the other.
+    // In Fortran order, the columns follow one another.
     let (data, _) = read(x(), npy("<f8", true, &[3, 2], &floats(&[1.0, 3.0, 5.0, 2.0, 4.0, 6.0]))).unwrap();
     assert_eq!(data.train.targets, Targets::Values { values: vec![1.0, 2.0, 3.0, 4.0, 5.0, 6.0], targets: 2 });
 }
@@ -121,7 +121,7 @@ fn test_arrays_come_in_pairs_of_the_same_width() {
         read(npy("<f8", false, &[1, 1], &floats(&[7.0])), one()).unwrap_err(),
         "test_features: `tx.npy`: found an array of shape (1, 1), expected (3, 2) as in `x.npy`, whatever the number of rows"
     );
-    // As many numbers, but they do not mean the same.
+    // The same number of values, but with a different meaning.
     let folded = read(npy("<f8", false, &[1, 1, 2], &floats(&[7.0, 8.0])), one()).unwrap_err();
     assert!(folded.contains("found an array of shape (1, 1, 2), expected (3, 2)"), "{folded}");
     let pairs = read(npy("<f8", false, &[1, 2], &floats(&[7.0, 8.0])), npy("|u1", false, &[1, 2], &[5, 5]));

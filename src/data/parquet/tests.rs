@@ -47,7 +47,7 @@ fn read_in(folder: &TempDir, settings: &str) -> Result<(Dataset, Info), String> 
         .map_err(|error| format!("{}: {error}", error.key).replace(&format!("{}/", folder.path().display()), ""))
 }
 
-/// The iris columns with another one in the place of `petal`.
+/// The iris columns with `petal` replaced.
 fn with_petal(petal: ArrayRef) -> Vec<(&'static str, ArrayRef)> {
     let mut columns = columns();
     columns[2].1 = petal;
@@ -133,8 +133,8 @@ fn columns_of_the_test_data_are_found_by_name() {
 
 #[test]
 fn a_compression_that_is_not_read_is_named() {
-    // Without the codec no such file can be written here: the pages of this one are Snappy's, whatever its footer is
-    // made to say.
+    // Without the codec, such a file cannot be written here: the pages of this one are compressed with Snappy, whatever
+    // its edited footer says.
     let folder = tempfile::tempdir().unwrap();
     write(&folder, "x.parquet", &columns(), Compression::SNAPPY);
     let builder =
