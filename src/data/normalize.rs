@@ -25,8 +25,8 @@ pub enum Normalize {
 }
 
 impl Normalize {
-    /// Measures the rows in `order`, or all, in one pass after another. A feature that is constant in these rows is
-    /// only shifted: it becomes 0.
+    /// Measures the rows in `order`, or all, in sequence. A feature that is constant in these rows is only shifted: it
+    /// becomes 0.
     fn measure(self, rows: &Rows, order: Option<&[usize]>) -> Scaling {
         let features = rows.features();
         let mut spread = vec![(f64::INFINITY, f64::NEG_INFINITY); features];

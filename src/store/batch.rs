@@ -1,5 +1,5 @@
-//! A batch: complete runs, with one file of one name in every table that they have rows in; and how it appears and
-//! changes.
+//! A batch: complete runs, stored as one file of the same name in each table that has rows of them; and how a batch is
+//! added and changed.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -20,17 +20,17 @@ use super::schema::Table;
 use super::upgrade;
 use crate::settings::RunId;
 
-/// The name of a batch, which its files bear: `main-0001`.
+/// The name of a batch and of its files: `main-0001`.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct BatchName {
-    /// Who writes batches of this name.
+    /// The writer of batches with this name.
     writer: String,
     /// From 1.
     number: u32,
 }
 
 impl BatchName {
-    /// The first name of `writer` that comes after all of `taken`.
+    /// The first name of `writer` after all of `taken`.
     pub fn next(writer: &str, taken: impl IntoIterator<Item = BatchName>) -> Self {
         let numbers = taken.into_iter().filter(|name| name.writer == writer).map(|name| name.number);
         Self { writer: writer.to_owned(), number: numbers.max().unwrap_or(0) + 1 }
@@ -41,7 +41,7 @@ impl BatchName {
         area.join(table.name()).join(format!("{self}.parquet"))
     }
 
-    /// Where the next content of that file is written.
+    /// The path where the next content of that file is drafted.
     fn draft(&self, area: &Path, table: Table) -> PathBuf {
         area.join(DRAFTS).join(format!("{}-{self}", table.name()))
     }
@@ -63,14 +63,14 @@ impl FromStr for BatchName {
     }
 }
 
-/// The folder, in each area, of files that are being written. They lie apart from the tables, because Polars reads no
-/// folder that holds files with other endings than `.parquet`.
+/// The folder, in each area, of files that are being written. It is outside the tables' folders, because Polars refuses
+/// to read a folder with files that do not end in `.parquet`.
 pub const DRAFTS: &str = ".drafts";
 
 /// The batches that have a file in `table`, in the area at `area`, sorted.
 ///
 /// # Errors
-/// Where a Parquet file's name is no batch's.
+/// If a Parquet file's name is not that of a batch.
 pub fn list(area: &Path, table: Table) -> Result<Vec<BatchName>, Error> {
     let folder = area.join(table.name());
     let files = disk::names(&folder)?.into_iter().filter(|name| !name.starts_with('.'));
@@ -82,7 +82,7 @@ pub fn list(area: &Path, table: Table) -> Result<Vec<BatchName>, Error> {
     Ok(batches)
 }
 
-/// The rows of a batch, by table; a table without rows is left out.
+/// The rows of a batch, by table; tables without rows are omitted.
 #[derive(Debug, Clone)]
 pub struct Contents {
     pub footer: Footer,
@@ -90,7 +90,7 @@ pub struct Contents {
 }
 
 impl Contents {
-    /// The rows that belong together. Those of data tables whose runs are not in `runs` may be among them.
+    /// Rows that belong together. Data tables may also contain rows of runs that are missing from `runs`.
     pub fn new(footer: Footer, rows: impl IntoIterator<Item = (Table, Vec<RecordBatch>)>) -> Self {
         let filled = rows.into_iter().map(|(table, mut rows)| {
             rows.retain(|batch| batch.num_rows() > 0);
@@ -99,10 +99,10 @@ impl Contents {
         Self { footer, tables: filled.filter(|(_, rows)| !rows.is_empty()).collect() }
     }
 
-    /// Reads a committed batch, of whatever format version, as the present one has it.
+    /// Reads a committed batch of any format version, upgraded to the current one.
     ///
     /// # Errors
-    /// Also where a file is not the one that was written, so that damage is never copied.
+    /// Also if a file is not the one that was committed, so that damage is never copied.
     pub fn read(area: &Path, name: &BatchName) -> Result<Self, Error> {
         let upgraded = |table, path: &Path, rows, runs: &[RecordBatch]| {
             upgrade::upgrade(table, rows, runs).map_err(|problem| Error::damaged(path, problem))
@@ -115,7 +115,7 @@ impl Contents {
             let Some(hash) = footer.hash(table) else { continue };
             let path = name.path(area, table);
             let (data_footer, rows) = file::read(&path, None)?;
-            // At another revision it is the file that an interrupted rewrite has yet to replace.
+            // At another revision, this is a file that an interrupted rewrite has not replaced yet.
             if data_footer.revision() == footer.revision() && file::hash(&path)? != hash {
                 return Err(Error::damaged(&path, "its hash is not the one written down for it"));
             }
@@ -124,7 +124,7 @@ impl Contents {
         Ok(Self::new(footer, tables))
     }
 
-    /// The rows of the runs in `labels`, under these labels.
+    /// The rows of the runs in `labels`, relabelled accordingly.
     pub fn select(&self, labels: &BTreeMap<RunId, String>) -> Result<Self, Error> {
         let mut tables = Vec::new();
         for (&table, rows) in &self.tables {
@@ -134,13 +134,13 @@ impl Contents {
         Ok(Self::new(self.footer.clone(), tables))
     }
 
-    /// Whether there is no run.
+    /// Whether there are no runs.
     pub fn is_empty(&self) -> bool {
         !self.tables.contains_key(&Table::Runs)
     }
 }
 
-/// Adds a batch to the area at `area`. Its file in `runs` comes last, and with it all of its runs count at once; before
+/// Adds a batch to the area at `area`. Its file in `runs` comes last and makes all of its runs count at once; before
 /// that, the batch is a leftover that the next start deletes.
 pub fn commit(area: &Path, name: &BatchName, contents: &Contents) -> Result<(), Error> {
     draft(area, name, contents, 0)?;
@@ -150,8 +150,8 @@ pub fn commit(area: &Path, name: &BatchName, contents: &Contents) -> Result<(), 
     Ok(())
 }
 
-/// Replaces a committed batch by `contents`, which holds no runs that were not there. Its file in `runs` comes first,
-/// so that a run without its rows never counts; the others then carry an older revision until their turn comes.
+/// Replaces a committed batch by `contents`, which must not add runs. The file in `runs` comes first, so that a run
+/// without its rows never counts; until the other files are replaced, they carry an older revision.
 pub fn rewrite(area: &Path, name: &BatchName, contents: &Contents) -> Result<(), Error> {
     if contents.is_empty() {
         return Table::all().rev().try_for_each(|table| disk::remove(&name.path(area, table)));
@@ -194,7 +194,8 @@ fn draft_file(
     Ok(blake3::hash(&bytes))
 }
 
-/// The rows of the runs in `labels`, under these labels. `run_id` is a dictionary, so a label is looked up once a run.
+/// The rows of the runs in `labels`, relabelled accordingly. `run_id` is a dictionary, so a label is looked up only
+/// once per run.
 fn select(rows: &RecordBatch, labels: &BTreeMap<RunId, String>) -> Result<RecordBatch, ArrowError> {
     let schema = rows.schema();
     let (run_id, label) = (schema.index_of("run_id")?, schema.index_of("label")?);

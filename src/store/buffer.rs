@@ -1,4 +1,4 @@
-//! Runs that wait to be written, and how long they wait.
+//! Runs that wait to be written, and the schedule of writing them.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
@@ -14,7 +14,7 @@ use super::tables::{self, Trained};
 use crate::settings::RunId;
 use crate::train::{Ending, Outcome};
 
-/// Runs, in the order in which they came. Their rows become columns when all of them are written.
+/// Waiting runs in order of arrival. Their rows become columns only when all of them are written.
 #[derive(Debug, Default)]
 pub struct Buffer {
     runs: Vec<WaitingRun>,
@@ -29,7 +29,7 @@ struct WaitingRun {
     seed: u64,
     summary: Summary,
     cells: RunCells,
-    /// What it came to; none where it failed.
+    /// The outcome; `None` if the run failed.
     outcome: Option<Outcome>,
 }
 
@@ -44,7 +44,7 @@ impl Buffer {
     /// Adds a run.
     ///
     /// # Errors
-    /// Where the run cannot be stored; it is not added then.
+    /// If the run cannot be stored; it is then not added.
     pub fn push(&mut self, run: &RunRow, context: &Context) -> Result<(), Error> {
         let outcome = match &run.result {
             RunResult::Failed { .. } => None,
@@ -68,17 +68,17 @@ impl Buffer {
         Ok(())
     }
 
-    /// The ids of those that wait.
+    /// The ids of the waiting runs.
     pub fn ids(&self) -> &BTreeSet<RunId> {
         &self.ids
     }
 
-    /// How much memory the rows take, roughly.
+    /// The rows' approximate memory, in bytes.
     pub fn bytes(&self) -> usize {
         self.bytes
     }
 
-    /// All rows, as one batch.
+    /// All rows as one batch.
     pub fn contents(&self, footer: Footer) -> Result<Contents, Error> {
         let cells: Vec<&RunCells> = self.runs.iter().map(|waiting| &waiting.cells).collect();
         let mut tables = BTreeMap::from([(Table::Runs, vec![schema::runs(&cells)?])]);
@@ -89,7 +89,7 @@ impl Buffer {
         Ok(Contents::new(footer, tables))
     }
 
-    /// The runs that wait, as known once they are in `batch`.
+    /// The waiting runs, as the inventory lists them once they are in `batch`.
     pub fn known_in(&self, batch: &BatchName) -> impl Iterator<Item = StoredRun> {
         self.runs.iter().map(|waiting| StoredRun {
             run_id: waiting.run_id,
@@ -101,11 +101,11 @@ impl Buffer {
     }
 }
 
-/// What a row of `runs` takes in memory, roughly.
+/// The approximate memory of a row of `runs`, in bytes.
 pub const CELLS_BYTES: usize = 4096;
 
-/// When the next flush is due: soon after the start, so that little is lost if the process dies early, then ever less
-/// often, so that a long experiment has few files.
+/// When the next flush is due: soon after the start, so that little is lost if the process dies early; then less and
+/// less often, so that a long experiment has few files.
 #[derive(Debug)]
 pub struct FlushTimer {
     last: Instant,
@@ -116,17 +116,17 @@ impl FlushTimer {
     const FIRST: Duration = Duration::from_secs(1);
     const LONGEST: Duration = Duration::from_secs(60);
 
-    /// A timer that begins at `now`.
+    /// A timer that starts at `now`.
     pub fn from(now: Instant) -> Self {
         Self { last: now, interval: Self::FIRST }
     }
 
-    /// Whether rows have waited long enough at `now`.
+    /// Whether a flush is due at `now`.
     pub fn is_due(&self, now: Instant) -> bool {
         now.saturating_duration_since(self.last) >= self.interval
     }
 
-    /// The longest time between two flushes, or before the last one, in a time of so many seconds.
+    /// The longest time between two flushes, or before the last one, in an experiment of this many seconds.
     pub fn longest(seconds: f64) -> f64 {
         let (mut longest, mut interval, mut left) = (0.0_f64, Self::FIRST.as_secs_f64(), seconds);
         while longest < Self::LONGEST.as_secs_f64() && left > 0.0 {
@@ -137,8 +137,8 @@ impl FlushTimer {
         longest
     }
 
-    /// How often a time of so many seconds is interrupted by a flush, the one at its end included, where there is
-    /// always something to write.
+    /// The number of flushes in an experiment of this many seconds, including the one at its end, if there is always
+    /// something to write.
     pub fn flushes(seconds: f64) -> u64 {
         let (mut count, mut interval, mut left) = (1, Self::FIRST.as_secs_f64(), seconds);
         while interval < Self::LONGEST.as_secs_f64() && left >= interval {
@@ -149,7 +149,7 @@ impl FlushTimer {
         count + (left / Self::LONGEST.as_secs_f64()) as u64
     }
 
-    /// Notes a flush at `now`.
+    /// Records a flush at `now`.
     pub fn flushed(&mut self, now: Instant) {
         self.last = now;
         self.interval = (self.interval * 2).min(Self::LONGEST);

@@ -1,22 +1,22 @@
-//! Under which circumstances rows are written: what stands in every file's footer.
+//! The circumstances in which rows are written, stored in every file's footer.
 
 use std::fs;
 use std::path::Path;
 
-/// Who writes, from which experiment, with which program, on which machine.
+/// The experiment, program and machine that rows come from.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Context {
     /// The experiment's name.
     pub experiment: String,
-    /// The experiment file, as it is run.
+    /// The experiment file as it is run.
     pub text: String,
-    /// The folder that the experiment file was in, which relative paths to data begin at: an absolute path.
+    /// The folder of the experiment file, which relative paths to data start from: an absolute path.
     pub folder: Option<String>,
     /// A hash of the plan.
     pub plan: String,
     /// The program's version.
     pub version: String,
-    /// The commit that the program was built from, where the build said so.
+    /// The commit that the program was built from, if the build provided it.
     pub commit: Option<String>,
     /// The processor's name.
     pub cpu: String,
@@ -24,18 +24,18 @@ pub struct Context {
     pub host: String,
 }
 
-/// Where rows come from, as the footer of their file says.
+/// Where rows come from, according to the footer of their file.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Provenance {
     pub context: Context,
-    /// That of the program that trained the runs.
+    /// The version of the program that trained the runs.
     pub numerics_version: Option<u32>,
-    /// That of the file.
+    /// The version of the file.
     pub format_version: u32,
 }
 
 impl Context {
-    /// The experiment of that name, text and plan, run by this program on this machine.
+    /// The experiment of this name, text and plan, run by this program on this machine.
     pub fn here(experiment: impl Into<String>, text: impl Into<String>, plan: impl Into<String>) -> Self {
         Self {
             experiment: experiment.into(),
@@ -49,23 +49,23 @@ impl Context {
         }
     }
 
-    /// The same, with an experiment file that was in `folder`, where that path is text.
+    /// The same, with an experiment file in `folder`, if that path is valid text.
     pub fn in_folder(self, folder: &Path) -> Self {
-        // A bare name of a file is in the working directory.
+        // A bare file name is in the working directory.
         let folder = if folder.as_os_str().is_empty() { Path::new(".") } else { folder };
         let absolute = folder.canonicalize().ok().and_then(|path| path.to_str().map(str::to_owned));
         Self { folder: absolute, ..self }
     }
 }
 
-/// As Linux tells it; other systems have no such file.
+/// According to Linux; other systems have no such file.
 fn cpu() -> Option<String> {
     let text = fs::read_to_string("/proc/cpuinfo").ok()?;
     let line = text.lines().find(|line| line.starts_with("model name"))?;
     Some(line.split_once(':')?.1.trim().to_owned())
 }
 
-/// As Linux tells it, or the environment of other systems.
+/// According to Linux, or to the environment on other systems.
 fn host() -> Option<String> {
     fs::read_to_string("/proc/sys/kernel/hostname")
         .map(|name| name.trim().to_owned())

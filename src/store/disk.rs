@@ -6,7 +6,7 @@ use std::path::Path;
 
 use super::error::Error;
 
-/// Makes `folder`, and what is missing above it, for good.
+/// Durably creates `folder` and its missing parents.
 pub fn make_folder(folder: &Path) -> Result<(), Error> {
     if folder.is_dir() {
         return Ok(());
@@ -16,19 +16,19 @@ pub fn make_folder(folder: &Path) -> Result<(), Error> {
     sync_folder(folder_of(folder))
 }
 
-/// Writes a new file at `path`, through to the disk.
+/// Writes a new file at `path` and syncs it to the disk.
 pub fn write(path: &Path, bytes: &[u8]) -> Result<(), Error> {
     let mut file = operation("make", path, || File::create(path))?;
     operation("write", path, || file.write_all(bytes).and_then(|()| file.sync_all()))
 }
 
-/// Puts the file `from` in the place of `to`, at once and for good.
+/// Replaces `to` by the file `from`, atomically and durably.
 pub fn replace(from: &Path, to: &Path) -> Result<(), Error> {
     operation("write", to, || fs::rename(from, to))?;
     sync_folder(folder_of(to))
 }
 
-/// Removes the file at `path` for good, if there is one.
+/// Durably removes the file at `path`, if there is one.
 pub fn remove(path: &Path) -> Result<(), Error> {
     if !path.try_exists().map_err(|problem| Error::io("look for", path, problem))? {
         return Ok(());
@@ -37,7 +37,7 @@ pub fn remove(path: &Path) -> Result<(), Error> {
     sync_folder(folder_of(path))
 }
 
-/// The names in `folder`, sorted; none where it does not exist.
+/// The names in `folder`, sorted; empty if it does not exist.
 pub fn names(folder: &Path) -> Result<Vec<String>, Error> {
     let read = || -> io::Result<Vec<String>> {
         let entries = fs::read_dir(folder)?;
@@ -53,12 +53,12 @@ pub fn names(folder: &Path) -> Result<Vec<String>, Error> {
     }
 }
 
-/// The folder that `path` is in; a bare name is in the working directory.
+/// The folder of `path`; that of a bare name is the working directory.
 fn folder_of(path: &Path) -> &Path {
     path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."))
 }
 
-/// Makes what was renamed into or removed from `folder` outlive a power cut. Only Unix can open a folder to do so.
+/// Makes renames into and removals from `folder` survive a power cut. Only Unix can open a folder to do so.
 fn sync_folder(folder: &Path) -> Result<(), Error> {
     if cfg!(unix) {
         operation("sync the folder", folder, || File::open(folder)?.sync_all())?;
@@ -66,14 +66,14 @@ fn sync_folder(folder: &Path) -> Result<(), Error> {
     Ok(())
 }
 
-/// Every change goes through here, so that tests can stop before each one.
+/// Every change goes through here, so that tests can stop before any of them.
 fn operation<T>(action: &'static str, path: &Path, change: impl FnOnce() -> io::Result<T>) -> Result<T, Error> {
     #[cfg(test)]
     interruption::count().map_err(|problem| Error::io(action, path, problem))?;
     change().map_err(|problem| Error::io(action, path, problem))
 }
 
-/// Lets a test stop this thread's work after a number of operations, as a killed process stops.
+/// Lets a test stop this thread's work after a number of operations, like a killed process.
 #[cfg(test)]
 pub mod interruption {
     use std::cell::Cell;
@@ -83,7 +83,7 @@ pub mod interruption {
         static LEFT: Cell<Option<u64>> = const { Cell::new(None) };
     }
 
-    /// Runs `work`, in which every operation after the first `operations` fails.
+    /// Runs `work` with every operation after the first `operations` failing.
     pub fn after<T>(operations: u64, work: impl FnOnce() -> T) -> T {
         LEFT.set(Some(operations));
         let value = work();

@@ -1,4 +1,4 @@
-//! What can go wrong with a results folder.
+//! The errors of a results folder.
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -8,7 +8,7 @@ use super::file::FORMAT_VERSION;
 use super::schema::Table;
 use crate::settings::RunId;
 
-/// Why a results folder could not be read or written. Whatever the error, what was committed before it is safe.
+/// Why a results folder could not be read or written. Everything committed before the error is safe.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// The operating system refused.
@@ -21,7 +21,7 @@ pub enum Error {
     )]
     Locked { folder: PathBuf, holder: String },
 
-    /// A file lies where only this program's files belong.
+    /// A foreign file where only this program's files belong.
     #[error("`{}` was not written by paribus; move it out of the results folder", path.display())]
     Foreign { path: PathBuf },
 
@@ -32,19 +32,19 @@ pub enum Error {
     )]
     Newer { path: PathBuf, found: u32 },
 
-    /// A file of ours that is not as it was written.
+    /// One of this program's files that has changed since it was written.
     #[error("`{}` is cut off or damaged ({problem}); {}", path.display(), give_up(path))]
     Damaged { path: PathBuf, problem: String },
 
-    /// A file outside of any results folder that is none of ours, or not as it was written.
+    /// A file outside any results folder that this program did not write, or that has changed since.
     #[error("`{}` is no whole Parquet file of paribus: {problem}", path.display())]
     NotOurs { path: PathBuf, problem: String },
 
-    /// A committed batch without one of its files.
+    /// A committed batch that lacks one of its files.
     #[error("`{}` is missing though its batch is committed; put it back, or {}", path.display(), give_up(path))]
     Missing { path: PathBuf },
 
-    /// Two batches hold one run, as after copying files by hand.
+    /// A run that is in two batches, as after copying files by hand.
     #[error("run {run_id} is in both batches `{first}` and `{second}` of `{}`; delete the files of one of them", folder.display())]
     Twice { run_id: RunId, folder: PathBuf, first: BatchName, second: BatchName },
 
@@ -52,21 +52,21 @@ pub enum Error {
     #[error("run {run_id} was interrupted and has nothing to store; this is a bug in paribus")]
     Interrupted { run_id: RunId },
 
-    /// A NaN or an infinity where none may be.
+    /// A NaN or an infinity where none is allowed.
     #[error("run {run_id} has {value} in column `{column}`{}; this is a bug in paribus", at_step(*step))]
     NotFinite { run_id: RunId, column: &'static str, step: Option<i64>, value: f64 },
 
-    /// A setting that the table `runs` has no column of the right type for.
+    /// A setting without a column of the right type in the table `runs`.
     #[error("setting `{name}` of run {run_id} fits no column; this is a bug in paribus")]
     NoColumn { run_id: RunId, name: String },
 
-    /// Arrow or Parquet refused rows that were made here.
+    /// Arrow or Parquet rejected rows that were made here.
     #[error("rows for `{}` cannot be made into a table ({problem}); this is a bug in paribus", table.name())]
     Encoding { table: Table, problem: String },
 }
 
 impl Error {
-    /// Whether one run's rows are what is wrong, and nothing else.
+    /// Whether the error concerns the rows of a single run only.
     pub fn is_of_the_run(&self) -> bool {
         matches!(
             self,
@@ -87,7 +87,7 @@ impl Error {
     }
 }
 
-/// What to do about an error of the operating system, as the rest of the sentence.
+/// What to do about an error of the operating system, as the end of the sentence.
 fn advice(problem: &io::Error) -> &'static str {
     match problem.kind() {
         io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => {
@@ -103,7 +103,7 @@ fn advice(problem: &io::Error) -> &'static str {
     }
 }
 
-/// How to go on without the batch that the file at `path` belongs to.
+/// How to continue without the batch of the file at `path`.
 fn give_up(path: &Path) -> String {
     let area = path.ancestors().nth(2).unwrap_or(path).display();
     let name = path.file_name().unwrap_or_default().display();

@@ -1,4 +1,4 @@
-//! One Parquet file: how it is encoded, what its footer says, how it is read back.
+//! One Parquet file: its encoding, its footer, and how it is read back.
 
 use std::collections::BTreeMap;
 use std::fs::File;
@@ -20,17 +20,17 @@ use super::error::Error;
 use super::schema::Table;
 use crate::settings::NUMERICS_VERSION;
 
-/// The version of schemas, footers and folders. Files of a newer one are refused, those of an older one upgraded at the
-/// next start.
+/// The version of schemas, footers and folders. Files of a newer version are refused; those of an older one are
+/// upgraded at the next start.
 pub const FORMAT_VERSION: u32 = 2;
 
 const FORMAT: &str = "paribus.format_version";
 const REVISION: &str = "paribus.revision";
 
-/// What a file says of itself: key-value metadata, all keys starting with `paribus.`.
+/// The metadata of a file: key-value pairs whose keys all start with `paribus.`.
 ///
-/// Where the rows come from never changes; *revision* counts how often the batch was rewritten, and the hashes, in
-/// files of `runs` only, are those of the batch's other files.
+/// The origin of the rows never changes. The *revision* counts how often the batch was rewritten. The hashes, present
+/// only in files of `runs`, are those of the batch's other files.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Footer(BTreeMap<String, String>);
 
@@ -54,7 +54,7 @@ impl Footer {
         Self(known.into_iter().chain(maybe).map(|(key, value)| (key.to_owned(), value)).collect())
     }
 
-    /// The same origin, at `revision` and in the present format, without hashes.
+    /// The same origin at `revision`, in the current format, without hashes.
     pub fn at_revision(&self, revision: u64) -> Self {
         let mut entries = self.0.clone();
         entries.retain(|key, _| Table::DATA.iter().all(|table| *key != hash_key(*table)));
@@ -68,7 +68,7 @@ impl Footer {
         self.0.insert(hash_key(table), hash.to_hex().to_string());
     }
 
-    /// The hash of the batch's file in `table`; none where the batch has no such file.
+    /// The hash of the batch's file in `table`; `None` if the batch has no such file.
     pub fn hash(&self, table: Table) -> Option<&str> {
         self.0.get(&hash_key(table)).map(String::as_str)
     }
@@ -78,7 +78,7 @@ impl Footer {
         self.0.get(REVISION).and_then(|revision| revision.parse().ok()).unwrap_or(0)
     }
 
-    /// The version that the file is written in.
+    /// The format version of the file.
     pub fn format_version(&self) -> Option<u32> {
         self.0.get(FORMAT)?.parse().ok()
     }
@@ -106,7 +106,7 @@ impl Footer {
     /// The footer of the file at `path`.
     ///
     /// # Errors
-    /// Where the file is no whole Parquet file, was not written by this program, or by a newer version of it.
+    /// If the file is not a complete Parquet file, or was not written by this program, or by a newer version of it.
     pub fn read(path: &Path) -> Result<Self, Error> {
         let metadata = ParquetMetaDataReader::new()
             .parse_and_finish(&open(path)?)
@@ -134,7 +134,7 @@ fn hash_key(table: Table) -> String {
     format!("paribus.blake3.{}", table.name())
 }
 
-/// The bytes of a Parquet file of `table` with these rows.
+/// Encodes these rows of `table` as a Parquet file.
 pub fn encode(table: Table, rows: &[RecordBatch], footer: &Footer) -> Result<Vec<u8>, Error> {
     let mut bytes = Vec::new();
     let write = |bytes: &mut Vec<u8>| -> Result<(), ParquetError> {
@@ -148,13 +148,13 @@ pub fn encode(table: Table, rows: &[RecordBatch], footer: &Footer) -> Result<Vec
     Ok(bytes)
 }
 
-/// Text is a dictionary in every file; numbers are stored so that zstd finds what repeats in them.
+/// Text is stored as a dictionary in every file, and numbers in an encoding that lets zstd find repetitions.
 ///
-/// Measured on a history of 10 million rows against the library's defaults with zstd 1: 40 MB for 67 MB, encoded and
-/// written in 1.6 s for 2.1 s; pandas and DuckDB read it as fast (0.3 s), Polars more slowly (0.5 s for 0.35 s). Level
-/// 3 of zstd saves another 4% and takes a third longer. Groups of 2^18 rows instead of 2^20 cost nothing and give
-/// readers work for more cores. The table of runs is small and wide: there making ready to decompress each column takes
-/// zstd longer than all the rest, and Snappy halves the time to read it.
+/// Measured on a history of 10 million rows, against the library's defaults with zstd level 1: 40 MB instead of 67 MB,
+/// encoded and written in 1.6 s instead of 2.1 s; pandas and DuckDB read it equally fast (0.3 s), Polars more slowly
+/// (0.5 s instead of 0.35 s). Level 3 of zstd saves another 4% and takes a third longer. Groups of 2^18 rows instead of
+/// 2^20 cost nothing and let readers use more cores. The table of runs is small and wide: there, zstd spends most of
+/// the time on setting up the decompression of each column, and Snappy halves the time to read it.
 fn properties(table: Table, footer: &Footer) -> WriterProperties {
     let zstd = || Compression::ZSTD(ZstdLevel::try_new(1).expect("zstd has a level 1"));
     let mut properties = WriterProperties::builder()
@@ -174,7 +174,7 @@ fn properties(table: Table, footer: &Footer) -> WriterProperties {
     properties.build()
 }
 
-/// The rows of the file at `path`, with its footer: all of its columns, or those among the named ones that it has.
+/// The rows of the file at `path`, with its footer: all of its columns, or those of the named ones that it has.
 ///
 /// # Errors
 /// As [`Footer::read`].
@@ -203,7 +203,7 @@ fn open(path: &Path) -> Result<File, Error> {
     })
 }
 
-/// The hash of the file at `path`, as footers have it.
+/// The hash of the file at `path`, in the format of the footers.
 pub fn hash(path: &Path) -> Result<String, Error> {
     let mut hasher = blake3::Hasher::new();
     hasher.update_reader(open(path)?).map_err(|problem| Error::io("read", path, problem))?;

@@ -1,5 +1,5 @@
-//! What the runs of a results folder *are*: read beside the [`Inventory`], which says how they went, and only where
-//! somebody asks.
+//! What the runs of a results folder *are*. It is read separately from the [`Inventory`], which lists how they went,
+//! and only on demand.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
@@ -15,23 +15,23 @@ use super::schema::Table;
 use super::upgrade;
 use crate::settings::{InvalidRunId, RunId, Scalar};
 
-/// What makes a run this one: everything that its id is a hash of.
+/// What identifies a run: everything that its id is a hash of.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Identity {
-    /// The same for runs that differ only in their length or in what they record.
+    /// The same for runs that differ only in length or in what they record.
     pub trajectory_id: RunId,
-    /// By name, `seed` included; also those that this version of the program does not know.
+    /// By name, including `seed`, and including settings that this version of the program does not know.
     pub settings: BTreeMap<String, Scalar>,
     pub data_fingerprint: String,
     pub numerics_version: u32,
 }
 
 impl Inventory {
-    /// What those of the runs are that `is_asked` picks, in either area of the results folder at `root`, which the
-    /// inventory is of.
+    /// The identities of the runs that `is_asked` picks, in both areas of the results folder at `root`, which the
+    /// inventory must describe.
     ///
-    /// Files of batches without such a run are not opened, and rows of other runs not looked at: asking for a few runs
-    /// of a million is cheap, asking for all of them takes a kilobyte for each. A run that has left its batch since the
+    /// Files of batches without such a run are not opened, and rows of other runs are skipped: asking for a few of a
+    /// million runs is cheap, asking for all takes about a kilobyte each. A run that has left its batch since the
     /// inventory was made is missing from the answer.
     ///
     /// # Errors
@@ -44,7 +44,7 @@ impl Inventory {
         let mut identities = BTreeMap::new();
         for (area, batch, runs) in self.batches_of(is_asked) {
             match read(&area.folder(root), batch, &runs) {
-                // A rewrite has taken its last run away.
+                // A rewrite has removed its last run.
                 Err(Error::Missing { .. }) => {}
                 read => identities.extend(read?),
             }
@@ -52,7 +52,7 @@ impl Inventory {
         Ok(identities)
     }
 
-    /// The batches that hold runs which `is_asked` picks, with these runs.
+    /// The batches with runs that `is_asked` picks, each with these runs.
     pub(super) fn batches_of(&self, is_asked: impl Fn(&StoredRun) -> bool) -> Vec<(Area, &BatchName, BTreeSet<RunId>)> {
         let mut batches: BTreeMap<(Area, &BatchName), BTreeSet<RunId>> = BTreeMap::new();
         for (area, runs) in [(Area::Main, &self.runs), (Area::Archive, &self.archived)] {
@@ -100,7 +100,7 @@ pub(super) fn identity(cells: &RowCells) -> Result<Identity, String> {
     })
 }
 
-/// The id in a column.
+/// The run id in a column.
 pub(super) fn id(cells: &RowCells, column: &str) -> Result<RunId, String> {
     cells.text(column)?.parse().map_err(|problem: InvalidRunId| problem.to_string())
 }

@@ -1,4 +1,4 @@
-//! What is in a results folder, read without a lock while others may write.
+//! The content of a results folder, read without a lock while others may write.
 
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
@@ -24,29 +24,29 @@ use crate::settings::{InvalidRunId, RunId};
 /// The runs that a results folder holds.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Inventory {
-    /// Those that the tables show.
+    /// The runs in the tables.
     pub runs: BTreeMap<RunId, StoredRun>,
-    /// Those set aside in the archive, without what is in [`runs`](Self::runs) as well.
+    /// The runs in the archive, without those that are also in [`runs`](Self::runs).
     pub archived: BTreeMap<RunId, StoredRun>,
 }
 
-/// A run that is there.
+/// A stored run.
 #[derive(Debug, Clone, PartialEq)]
 pub struct StoredRun {
     pub run_id: RunId,
     pub label: String,
     pub seed: u64,
     pub summary: Summary,
-    /// Where its rows are.
+    /// The batch with its rows.
     pub batch: BatchName,
 }
 
 /// The two parts of a results folder, with the same tables in each.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Area {
-    /// What the tables show: the runs that the experiment asks for.
+    /// The tables: runs that the experiment asks for.
     Main,
-    /// Runs that it no longer asks for.
+    /// The archive: runs that it no longer asks for.
     Archive,
 }
 
@@ -61,7 +61,7 @@ impl Area {
         }
     }
 
-    /// Where runs go that leave this one.
+    /// The area that runs move to when they leave this one.
     pub fn other(self) -> Self {
         match self {
             Self::Main => Self::Archive,
@@ -70,22 +70,21 @@ impl Area {
     }
 }
 
-/// How often a folder is read again because it changed meanwhile. A writer changes it once a second at most.
+/// How often a folder is read again because it changed in between. A writer changes it at most once a second.
 const ATTEMPTS: usize = 5;
 
 impl Inventory {
-    /// What is in the results folder at `root`; nothing where there is none. Takes no lock and writes nothing.
+    /// The content of the results folder at `root`; empty if there is none. Takes no lock and writes nothing.
     ///
     /// # Errors
-    /// Where a file of `runs` cannot be read, is damaged, of a newer version or not ours, or where two batches hold one
-    /// run.
+    /// If a file of `runs` is unreadable, damaged, of a newer version or not ours, or if a run is in two batches.
     pub fn look(root: &Path) -> Result<Self, Error> {
         let mut attempts = 0;
         loop {
             let before = stamps(root)?;
             let mut inventory = Self::read(root)?;
             attempts += 1;
-            // A run that moves from one area to the other between the two readings is seen in neither.
+            // A run that moves between the areas while they are read may be seen in neither.
             if attempts == ATTEMPTS || stamps(root)? == before {
                 inventory.archived.retain(|run_id, _| !inventory.runs.contains_key(run_id));
                 return Ok(inventory);
@@ -93,11 +92,10 @@ impl Inventory {
         }
     }
 
-    /// Looks whether every committed batch in the results folder at `root` has all of its files, also while others
-    /// write there.
+    /// Checks that every committed batch in the results folder at `root` has all of its files, even while others write.
     ///
     /// # Errors
-    /// Names a file that is not there, or a footer that cannot be read.
+    /// Names a file that is missing, or whose footer is unreadable.
     pub fn check_files(root: &Path) -> Result<(), Error> {
         for folder in Area::ALL.map(|area| area.folder(root)) {
             for name in batch::list(&folder, Table::Runs)? {
@@ -107,7 +105,7 @@ impl Inventory {
                     footer => footer?,
                 };
                 let is_lost = |table: &Table| footer.hash(*table).is_some() && !name.path(&folder, *table).exists();
-                // A batch that loses its last run loses its file in `runs` first.
+                // A batch that loses its last run first loses its file in `runs`.
                 if let Some(lost) = Table::DATA.into_iter().find(is_lost).filter(|_| runs.exists()) {
                     return Err(Error::Missing { path: name.path(&folder, lost) });
                 }
@@ -116,19 +114,19 @@ impl Inventory {
         Ok(())
     }
 
-    /// Whether a result of the run is there, in either area, that the next `run` does not train again.
+    /// Whether either area has a result of the run, so that the next `run` does not train it again.
     pub fn has_result_of(&self, run_id: RunId) -> bool {
         let known = self.runs.get(&run_id).or_else(|| self.archived.get(&run_id));
         known.is_some_and(|known| known.summary.status != Status::Failed)
     }
 
-    /// What the two areas hold; after an interrupted move a run is in both.
+    /// The content of both areas; after an interrupted move, a run is in both.
     pub(super) fn read(root: &Path) -> Result<Self, Error> {
         Ok(Self { runs: read_area(root, Area::Main)?, archived: read_area(root, Area::Archive)? })
     }
 }
 
-/// What tells a file of `runs` from its earlier and later selves.
+/// What distinguishes the versions of a file of `runs`.
 fn stamps(root: &Path) -> Result<Vec<(PathBuf, SystemTime, u64)>, Error> {
     let mut stamps = Vec::new();
     for area in Area::ALL {
@@ -147,7 +145,7 @@ fn read_area(root: &Path, area: Area) -> Result<BTreeMap<RunId, StoredRun>, Erro
     let mut runs = BTreeMap::new();
     for name in batch::list(&folder, Table::Runs)? {
         let known = match read_batch(&folder, &name) {
-            // A rewrite took its last run away since the folder was listed.
+            // A rewrite has removed its last run since the folder was listed.
             Err(Error::Missing { .. }) => continue,
             known => known?,
         };
@@ -196,7 +194,7 @@ static SCHEMA: LazyLock<SchemaRef> = LazyLock::new(|| {
     Arc::new(Schema::new(fields.collect::<Vec<_>>()))
 });
 
-/// The runs of a batch, in the order of its rows.
+/// The runs of a batch, in row order.
 pub fn read_batch(area: &Path, name: &BatchName) -> Result<Vec<StoredRun>, Error> {
     let path = name.path(area, Table::Runs);
     let (_, rows) = file::read(&path, Some(&COLUMNS))?;
@@ -251,7 +249,7 @@ impl<'a> RowCells<'a> {
         required(name, self.maybe_text(name)?)
     }
 
-    /// Text that does not repeat.
+    /// Text without repetitions.
     pub fn document(&self, name: &str) -> Result<&'a str, String> {
         let column = self.column(name)?.as_string_opt::<i32>().ok_or_else(|| wrong(name))?;
         required(name, column.is_valid(self.row).then(|| column.value(self.row)))

@@ -1,5 +1,5 @@
 //! One writer at a time: the lock on a results folder, which the operating system releases when its holder dies; and
-//! who has it.
+//! the name of the holder.
 
 use std::fs::{File, OpenOptions, TryLockError};
 use std::io::{ErrorKind, Read, Seek, Write};
@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 use super::error::Error;
 use crate::shell;
 
-/// The lock on a results folder, held while the value lives.
+/// The lock on a results folder, held until the value is dropped.
 #[derive(Debug)]
 pub struct Lock {
     /// The lock lasts as long as the file is open.
@@ -21,10 +21,10 @@ pub struct Lock {
 }
 
 impl Lock {
-    /// Takes the lock on `folder`, in the name of this process on `host`.
+    /// Takes the lock on `folder` for this process on `host`.
     ///
     /// # Errors
-    /// [`Error::Locked`] names the process that has it.
+    /// [`Error::Locked`], which names the process that holds the lock.
     pub fn take(folder: &Path, host: &str) -> Result<Self, Error> {
         let path = folder.join(".lock");
         let error = |action| {
@@ -42,7 +42,7 @@ impl Lock {
         loop {
             match file.try_lock() {
                 Ok(()) => break,
-                // Somebody may be looking whether it is held.
+                // The lock may be held briefly by someone checking whether it is free.
                 Err(TryLockError::WouldBlock) if attempts < ATTEMPTS => {
                     attempts += 1;
                     thread::sleep(PAUSE);
@@ -59,21 +59,21 @@ impl Lock {
     }
 }
 
-/// How often the lock is asked for: whoever only [looks](Use::of) at it has it for microseconds.
+/// How often taking the lock is tried: whoever [checks](Use::of) it holds it only for microseconds.
 const ATTEMPTS: usize = 5;
 const PAUSE: Duration = Duration::from_millis(20);
 
-/// Whether somebody writes to a results folder.
+/// Whether some process writes to a results folder.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Use {
-    /// Nobody does; this is who did last, where that is known.
+    /// No; with the last writer, if known.
     Free(Option<Holder>),
-    /// Somebody does; who is not known for the moment between taking the lock and writing the name.
+    /// Yes; the writer is unknown for a moment between taking the lock and writing the name.
     Busy(Option<Holder>),
 }
 
 impl Use {
-    /// Of the results folder at `folder`. Keeps nobody from writing, and writes nothing.
+    /// The use of the results folder at `folder`. Neither blocks writers nor writes.
     pub fn of(folder: &Path) -> Result<Self, Error> {
         let path = folder.join(".lock");
         let mut file = match File::open(&path) {
@@ -89,14 +89,14 @@ impl Use {
     }
 }
 
-/// Who holds the lock: the content of the lock's file.
+/// The process that holds the lock: the content of the lock file.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Holder {
     pub process: u32,
     pub host: String,
     /// Seconds since 1970.
     pub since: u64,
-    /// As it can be typed again.
+    /// The command line, quoted for a shell.
     pub command: String,
 }
 

@@ -1,4 +1,4 @@
-//! The results folder: what runs recorded, as Parquet tables that other programs read while it grows.
+//! The results folder: everything that runs recorded, as Parquet tables that other programs can read while it grows.
 //!
 //! ```text
 //! results/ch6/
@@ -6,34 +6,33 @@
 //!   runs/main-0001.parquet          a row per run
 //!   history/main-0001.parquet       a row per recorded step
 //!   evaluations/main-0001.parquet   a row per evaluation
-//!   ...                             and so for every other [`Table`] that the runs have rows in
+//!   ...                             and likewise for every other [`Table`] that has rows of the runs
 //!   archive/                        the same tables, for runs that the experiment no longer asks for
 //! ```
 //!
-//! Rows are written in *batches* of complete runs: one file of one name in each table that the runs have rows in. **A
-//! run is there when its row in `runs/` is.** Only the process that holds the lock changes the folder; anyone may read
-//! it.
+//! Rows are written in *batches* of complete runs: one file of the same name in each table that has rows of the runs.
+//! **A run exists when its row in `runs/` does.** Only the process that holds the lock changes the folder; anyone may
+//! read it.
 //!
 //! # Why an interruption loses nothing
 //!
 //! A process may die between any two operations. Every file is drafted in a folder that readers do not see, synced, and
-//! renamed into its place, so that there it is the old one or the new one, whole. What is left to argue is the order of
+//! renamed into place, so that the file in place is always complete, either old or new. What remains is the order of
 //! the renames:
 //!
-//! - *A new batch* (`batch::commit`): `runs/` is renamed last. Before that the batch's runs are not there, and the next
-//!   start deletes its other files; after that they are there with all their rows.
-//! - *A changed batch* (`batch::rewrite`): `runs/` goes first, and its runs are a part of those that were there. A run
-//!   that leaves is gone at once, a run that stays has its rows in the old file of a table as in the new one; at worst
-//!   some readers see its old label. Each file's footer counts the rewrites of its batch. Where they disagree at the
-//!   next start, the batch is rewritten again from what `runs/` says, and so it is where a file is of an older format
-//!   version. A batch that loses its last run loses its file in `runs/` first, and is then like one that was never
-//!   committed.
-//! - *A move* to the archive or back: the runs are committed to the other area, then taken out of this one. In between
-//!   they are in both; then they belong to the main area, and the next start drops them from the archive. A run that is
+//! - *A new batch* (`batch::commit`): `runs/` is renamed last. Before that, the batch's runs do not exist, and the next
+//!   start deletes its other files. After that, they exist with all their rows.
+//! - *A changed batch* (`batch::rewrite`): `runs/` is renamed first, and its new runs are a subset of the old ones. A
+//!   run that leaves is gone at once. A run that stays has its rows in both the old and the new file of a table; at
+//!   worst, some readers see its old label. Each file's footer counts the rewrites of its batch. If the counts disagree
+//!   at the next start, or if a file has an older format version, the batch is rewritten from what `runs/` lists. A
+//!   batch that loses its last run loses its file in `runs/` first, and is then like one that was never committed.
+//! - *A move* to the archive or back: the runs are committed to the other area, then removed from this one. In between
+//!   they are in both. They then belong to the main area, and the next start drops them from the archive. A run that is
 //!   trained again is moved out first, then committed, then dropped from the archive: some readers miss it for a
-//!   moment, none sees it twice, and if the process dies in that moment the old rows come back.
+//!   moment, but none sees it twice, and if the process dies in that moment, the old rows come back.
 //!
-//! Nothing is ever in one area twice, because a batch only gains runs when it is committed, and by then they have left
+//! No area ever contains a run twice, because a batch only gains runs when it is committed, and by then they have left
 //! every other batch of the area.
 
 mod batch;
@@ -85,9 +84,9 @@ use crate::settings::RunId;
 
 /// A results folder, open for writing.
 ///
-/// After an error the folder may be halfway through a change; the next call first brings it in order, as the next start
-/// would. Runs that were pushed and not yet written are kept, so that the call can be repeated. Dropping the value
-/// forgets them.
+/// After an error the folder may be halfway through a change. The next call first repairs it, as the next start would.
+/// Runs that were pushed but not written yet are kept, so that the call can be repeated. Dropping the value discards
+/// them.
 #[derive(Debug)]
 pub struct Results {
     root: PathBuf,
@@ -95,34 +94,34 @@ pub struct Results {
     inventory: Inventory,
     buffer: Buffer,
     flush_timer: FlushTimer,
-    /// A change began and did not end.
+    /// A change began and did not complete.
     is_torn: bool,
     _lock: Lock,
 }
 
-/// What [`Results::reconcile`] did, in runs.
+/// The numbers of runs that [`Results::reconcile`] changed.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Reconciled {
     /// Moved to the archive.
     pub archived: usize,
-    /// Brought back from it.
+    /// Brought back from the archive.
     pub returned: usize,
-    /// Given another label, where they are.
+    /// Given another label in place.
     pub relabelled: usize,
-    /// Failed earlier and now forgotten, so that they are run again.
+    /// Failed earlier and now removed, so that they are run again.
     pub retry: usize,
 }
 
-/// So many bytes of rows are written at once, however short they have waited.
+/// How many bytes of rows are written at once, however short they have waited.
 pub const FULL: usize = 64 << 20;
 
 impl Results {
-    /// Opens the results folder at `root`, which is made if there is none: takes its lock, brings it in order after an
-    /// interruption, and puts the experiment's text beside the tables.
+    /// Opens the results folder at `root`, and creates it if necessary: takes its lock, repairs it after an
+    /// interruption, and saves the experiment's text beside the tables.
     ///
     /// # Errors
-    /// Where another process writes to it, a newer version wrote it, or a file in it is damaged or not ours: then
-    /// nothing was changed. And where the disk refuses.
+    /// If another process writes to it, or if a newer version wrote it, or a file in it is damaged or not ours; nothing
+    /// has been changed then. Also if the disk fails.
     pub fn open(root: &Path, context: Context) -> Result<Self, Error> {
         disk::make_folder(root)?;
         let lock = Lock::take(root, &context.host)?;
@@ -146,15 +145,15 @@ impl Results {
         })
     }
 
-    /// The runs that are written.
+    /// The runs that have been written.
     pub fn inventory(&self) -> &Inventory {
         &self.inventory
     }
 
-    /// Makes the folder show the `wanted` runs, as far as they are there, under their labels.
+    /// Makes the folder show the `wanted` runs, if they exist, under their labels.
     ///
-    /// Wanted runs that are in the archive come back; wanted runs that failed are forgotten. Runs that are not wanted
-    /// move to the archive if `archive_others` says so, and are left alone otherwise.
+    /// Wanted runs in the archive come back; wanted runs that failed are removed. Runs that are not wanted move to the
+    /// archive if `archive_others` is set, and stay otherwise.
     pub fn reconcile(&mut self, wanted: &BTreeMap<RunId, String>, archive_others: bool) -> Result<Reconciled, Error> {
         self.flush()?;
         self.change(|results| {
@@ -183,11 +182,11 @@ impl Results {
         })
     }
 
-    /// Takes a run, and writes all that wait if that is due. A run whose id is there already takes the place of the old
-    /// one.
+    /// Adds a run, and writes all waiting runs if a flush is due. It replaces a stored run with the same id.
     ///
     /// # Errors
-    /// Where the run holds what no table may ([`Error::NotFinite`] and the like; it is not taken), or writing fails.
+    /// If the run has a value that no table may hold ([`Error::NotFinite`] and the like; it is then not added), or if
+    /// writing fails.
     pub fn push(&mut self, run: &RunRow) -> Result<(), Error> {
         if self.buffer.ids().contains(&run.run_id) {
             self.flush()?;
@@ -196,12 +195,12 @@ impl Results {
         self.flush_if_due()
     }
 
-    /// Writes the runs that wait, if there are many or they have waited long. For callers that have no run to push.
+    /// Writes the waiting runs if there are many or they have waited long. For callers without a run to push.
     pub fn flush_if_due(&mut self) -> Result<(), Error> {
         if self.buffer.bytes() >= FULL || self.flush_timer.is_due(Instant::now()) { self.flush() } else { Ok(()) }
     }
 
-    /// Writes the runs that wait, as one batch.
+    /// Writes the waiting runs as one batch.
     pub fn flush(&mut self) -> Result<(), Error> {
         if self.buffer.ids().is_empty() {
             return Ok(());
@@ -211,7 +210,7 @@ impl Results {
         Ok(())
     }
 
-    /// Writes the runs that wait and releases the folder; what is in it then.
+    /// Writes the waiting runs and releases the folder. Returns its final content.
     pub fn finish(mut self) -> Result<Inventory, Error> {
         self.flush()?;
         Ok(self.inventory)
@@ -234,7 +233,7 @@ impl Results {
         Ok(())
     }
 
-    /// Brings the folder in order if the last change did not end, then makes this one.
+    /// Repairs the folder if the last change did not complete, then makes this one.
     fn change<T>(&mut self, change: impl FnOnce(&mut Self) -> Result<T, Error>) -> Result<T, Error> {
         if self.is_torn {
             self.inventory = rewrite::recover(&self.root)?;

@@ -1,4 +1,4 @@
-//! What is recorded of runs, held against what they come to when they are trained again.
+//! Recorded runs, compared with the results of training them again.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
@@ -22,27 +22,27 @@ use super::row::RunRow;
 use super::schema::Table;
 use crate::settings::{RunId, Scalar};
 
-/// Runs of one batch, with their rows in all tables that are at hand.
+/// The runs of one batch, with their rows in all available tables.
 #[derive(Debug)]
 pub struct Recorded {
     pub origin: Provenance,
     pub runs: BTreeMap<RunId, RecordedRun>,
-    /// The tables at hand; others may hold rows, too, where only one file is.
+    /// The available tables. If only one file is available, other tables may have rows too.
     pub tables: BTreeSet<Table>,
 }
 
-/// A run, as far as it is at hand.
+/// The available parts of a run.
 #[derive(Debug)]
 pub struct RecordedRun {
     pub label: String,
     pub seed: u64,
-    /// None where the table of runs is not at hand.
+    /// `None` if the table of runs is not available.
     pub identity: Option<Identity>,
-    /// With the columns that the files have.
+    /// With the columns of the files.
     rows: BTreeMap<Table, RecordBatch>,
 }
 
-/// Where what is recorded and what a training comes to part.
+/// A difference between what is recorded and what training again gives.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Difference {
     pub table: Table,
@@ -51,27 +51,27 @@ pub struct Difference {
 
 #[derive(Debug, Clone, PartialEq)]
 pub enum DifferenceKind {
-    /// The first value that is another one, by row and then by column.
+    /// The first value that differs, by row and then by column.
     Value {
-        /// None in the table of runs.
+        /// `None` in the table of runs.
         step: Option<i64>,
         column: String,
         recorded: Option<Scalar>,
         again: Option<Scalar>,
     },
-    /// As far as both have rows, these are the same.
+    /// The numbers of rows differ; the rows that both have are equal.
     Rows { recorded: usize, again: usize },
 }
 
-/// The columns that no promise is made about.
+/// The columns whose values need not be reproducible.
 const EXEMPT: [&str; 5] = ["experiment", "label", "seconds", "finished_at", "host"];
 
 impl Recorded {
-    /// The runs in the file at `path`, a file of any table; with the other tables of its batch, where it lies in a
-    /// results folder.
+    /// The runs in the file at `path`, which may belong to any table. If it is in a results folder, the other tables of
+    /// its batch are read too.
     ///
     /// # Errors
-    /// Where the file is none of ours, damaged, or of a newer version.
+    /// If the file is not ours, damaged, or of a newer version.
     pub fn of_file(path: &Path) -> Result<Self, Error> {
         let name = path.file_stem().and_then(|stem| stem.to_str()?.parse::<BatchName>().ok());
         let area = path.parent().and_then(Path::parent);
@@ -81,7 +81,7 @@ impl Recorded {
         {
             return Self::of_batch(area, &name);
         }
-        // What to do about a file of a results folder is no advice here.
+        // The usual advice about a file in a results folder does not apply here.
         let not_ours = |problem: String| Error::NotOurs { path: path.to_owned(), problem };
         let (footer, rows) = file::read(path, None).map_err(|error| match error {
             Error::Damaged { problem, .. } => not_ours(problem),
@@ -96,15 +96,14 @@ impl Recorded {
         Ok(recorded)
     }
 
-    /// The runs of a batch in the area at `area`. That a file is the one that was written is not checked: what differs
-    /// is found.
+    /// The runs of a batch in the area at `area`. The files' hashes are not checked: the comparison finds what differs.
     fn of_batch(area: &Path, name: &BatchName) -> Result<Self, Error> {
         let origin = Footer::read(&name.path(area, Table::Runs))?.origin();
         let mut recorded = Self { origin, runs: BTreeMap::new(), tables: BTreeSet::new() };
         for table in Table::all() {
             let path = name.path(area, table);
             match file::read(&path, None) {
-                // A batch has files where its runs have rows.
+                // A batch has a file only in tables with rows of its runs.
                 Err(Error::Missing { .. }) => recorded.tables.extend([table]),
                 read => recorded.add(table, &read?.1).map_err(|problem| Error::damaged(&path, problem))?,
             }
@@ -112,7 +111,7 @@ impl Recorded {
         Ok(recorded)
     }
 
-    /// Leaves only the runs that `is_asked` picks.
+    /// Keeps only the runs that `is_asked` picks.
     pub fn retain(&mut self, is_asked: impl Fn(RunId) -> bool) {
         self.runs.retain(|run_id, _| is_asked(*run_id));
     }
@@ -124,7 +123,7 @@ impl Recorded {
         for rows in rows {
             let rows = typed(rows, table).map_err(|problem| problem.to_string())?;
             let run_ids = column_of(&rows, "run_id").map_err(|problem| problem.to_string())?;
-            // The same key is the same id, so that each is read once.
+            // Equal keys are equal ids, so that each id is parsed only once.
             let keys = run_ids.as_dictionary_opt::<Int32Type>().map(|column| column.keys().values());
             let keys = keys.filter(|_| run_ids.null_count() == 0).ok_or("a row has no `run_id`")?;
             let mut begin = 0;
@@ -149,17 +148,17 @@ impl Recorded {
         Ok(())
     }
 
-    /// How many rows of the run each table at hand holds, those without any left out.
+    /// How many rows of the run each available table has; tables without any are omitted.
     pub fn counts(&self, run_id: RunId) -> Vec<(Table, usize)> {
         let rows = self.runs.get(&run_id).map(|run| &run.rows);
         rows.into_iter().flatten().map(|(table, rows)| (*table, rows.num_rows())).collect()
     }
 
-    /// Where `again`, a training of one of the runs, differs from what is recorded of it: the first difference in each
-    /// table at hand, that of the earliest step first. Labels, times and machines may differ.
+    /// How `again`, a new training of one of the runs, differs from the recorded run: the first difference in each
+    /// available table, sorted by step. Labels, times and machines may differ.
     ///
     /// # Errors
-    /// Where the training came to what no table may hold.
+    /// If the training produced a value that no table may hold.
     pub fn compare(&self, again: &RunRow) -> Result<Vec<Difference>, Error> {
         let context = Context { text: String::new(), ..self.origin.context.clone() };
         let mut buffer = Buffer::default();
@@ -182,7 +181,7 @@ impl Recorded {
             };
             differences.extend(kind.map(|kind| Difference { table, kind }));
         }
-        // What a run came to in the end follows from its steps.
+        // The final results of a run follow from its steps, so they come last.
         differences.sort_by_key(|difference| match &difference.kind {
             DifferenceKind::Value { step: Some(step), .. } => *step,
             _ => i64::MAX,
@@ -192,10 +191,10 @@ impl Recorded {
 }
 
 impl Inventory {
-    /// What is recorded of those of the runs that `is_asked` picks, batch by batch; see [`Inventory::identities`].
+    /// The records of the runs that `is_asked` picks, batch by batch; see [`Inventory::identities`].
     ///
     /// # Errors
-    /// Where a file is damaged, or of a newer version.
+    /// If a file is damaged or of a newer version.
     pub fn recorded(&self, root: &Path, is_asked: impl Fn(&StoredRun) -> bool) -> Result<Vec<Recorded>, Error> {
         let mut all = Vec::new();
         for (area, batch, runs) in self.batches_of(is_asked) {
@@ -212,13 +211,13 @@ impl Inventory {
     }
 }
 
-/// Whether a file with these columns can be one of `table`; an older one may lack some.
+/// Whether a file with these columns can belong to `table`; an older one may lack some.
 fn is_of_table(file: &Schema, table: Table) -> bool {
     let schema = table.schema();
     file.fields().iter().all(|field| schema.field_with_name(field.name()).is_ok())
 }
 
-/// The columns of the file, each with the type that it has in `table`: other programs write text in other ways.
+/// The columns of the file, converted to their types in `table`: other programs encode text differently.
 fn typed(rows: &RecordBatch, table: Table) -> Result<RecordBatch, ArrowError> {
     let schema = table.schema();
     let mut fields = Vec::new();
@@ -254,7 +253,7 @@ fn first_difference(recorded: &RecordBatch, again: &RecordBatch) -> Result<Optio
         let (recorded, again) = (recorded.num_rows(), again.num_rows());
         return Ok((recorded != again).then_some(DifferenceKind::Rows { recorded, again }));
     };
-    // Where steps differ, the training's are the right ones.
+    // If the steps differ, the new training's are the right ones.
     let step = again.column_by_name("step").and_then(|steps| match scalar(steps, row) {
         Some(Scalar::Int(step)) => Some(step),
         _ => None,
@@ -268,7 +267,7 @@ fn column_of<'a>(rows: &'a RecordBatch, name: &str) -> Result<&'a ArrayRef, Arro
     rows.column_by_name(name).ok_or_else(|| ArrowError::SchemaError(format!("there is no column `{name}`")))
 }
 
-/// One cell, of a type that the tables have; none where it is null.
+/// One cell, of a type that occurs in the tables; `None` if it is null.
 fn scalar(column: &ArrayRef, row: usize) -> Option<Scalar> {
     if column.is_null(row) {
         return None;
@@ -287,7 +286,7 @@ fn scalar(column: &ArrayRef, row: usize) -> Option<Scalar> {
     }
 }
 
-/// To the last bit.
+/// Equality to the last bit.
 fn is_same(a: &Option<Scalar>, b: &Option<Scalar>) -> bool {
     match (a, b) {
         (Some(Scalar::Float(a)), Some(Scalar::Float(b))) => a.to_bits() == b.to_bits(),

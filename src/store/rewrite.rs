@@ -1,5 +1,5 @@
-//! What happens to runs that are there already: archived, brought back, relabelled, dropped; and how a folder is
-//! brought in order after an interruption.
+//! Changes to stored runs: archiving, bringing back, relabelling and dropping; and how a folder is repaired after an
+//! interruption.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
@@ -12,7 +12,7 @@ use super::inventory::{self, Area, Inventory, StoredRun};
 use super::schema::Table;
 use crate::settings::RunId;
 
-/// What becomes of a run.
+/// What happens to a stored run.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Fate {
     /// It stays, under this label.
@@ -35,18 +35,18 @@ impl Fate {
     }
 }
 
-/// How many runs met which fate.
+/// How many runs had which fate.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Settled {
     pub moved: usize,
     pub dropped: usize,
-    /// Of those that stayed.
+    /// Among those that stayed.
     pub relabelled: usize,
 }
 
-/// Lets each of the `runs` in `area` meet its fate, batch after batch.
+/// Applies the fate of each of the `runs` in `area`, batch by batch.
 ///
-/// Runs that move are copied first and then taken away, so that at every moment each is in one place or in both.
+/// Runs that move are copied before they are removed, so that at every moment each is in one area or in both.
 pub fn settle(
     root: &Path,
     area: Area,
@@ -94,7 +94,7 @@ fn labels(fates: &[(&StoredRun, Fate)], label: impl Fn(&Fate) -> Option<&String>
     fates.iter().filter_map(|(run, fate)| Some((run.run_id, label(fate)?.clone()))).collect()
 }
 
-/// A name that no committed batch has, in either area.
+/// A name that no committed batch has in either area.
 pub fn next_name(root: &Path) -> Result<BatchName, Error> {
     let mut taken = Vec::new();
     for area in Area::ALL {
@@ -103,12 +103,12 @@ pub fn next_name(root: &Path) -> Result<BatchName, Error> {
     Ok(BatchName::next("main", taken))
 }
 
-/// Brings the folder in order after an interruption at any point, and says what is in it: drafts and uncommitted
-/// batches are deleted, rewrites are finished, batches of an older format version are rewritten in the present one, and
-/// runs that are in both areas leave the archive.
+/// Repairs the folder after an interruption at any point, and returns its content: drafts and uncommitted batches are
+/// deleted, rewrites are finished, batches of an older format version are rewritten in the current one, and runs that
+/// are in both areas are dropped from the archive.
 ///
 /// # Errors
-/// Where a footer cannot be read, is of a newer version or not ours; then nothing has been changed.
+/// If a footer is unreadable, of a newer version or not ours; nothing has been changed then.
 pub fn recover(root: &Path) -> Result<Inventory, Error> {
     let remains =
         Area::ALL.into_iter().map(|area| Remains::find(area.folder(root))).collect::<Result<Vec<_>, Error>>()?;
@@ -116,7 +116,7 @@ pub fn recover(root: &Path) -> Result<Inventory, Error> {
     remove_doubles(root)
 }
 
-/// Drops from the archive the runs that are in the main area as well, and says what is there.
+/// Drops from the archive the runs that are also in the main area, and returns the content.
 pub fn remove_doubles(root: &Path) -> Result<Inventory, Error> {
     let Inventory { runs, mut archived } = Inventory::read(root)?;
     settle(root, Area::Archive, &archived, |run| match runs.contains_key(&run.run_id) {
@@ -127,12 +127,12 @@ pub fn remove_doubles(root: &Path) -> Result<Inventory, Error> {
     Ok(Inventory { runs, archived })
 }
 
-/// What an interruption left in an area.
+/// What an interruption left behind in an area.
 struct Remains {
     area: PathBuf,
     /// Drafts, and the files of batches that were not committed.
     leftovers: Vec<PathBuf>,
-    /// Batches whose rewrite has not reached all files, and those that an older version has written.
+    /// Batches whose rewrite has not reached all files, and those that an older version wrote.
     unfinished: Vec<BatchName>,
 }
 
@@ -180,8 +180,8 @@ impl Remains {
     }
 }
 
-/// Whether the last rewrite of a batch has reached all of its files: those that its footer in `runs` lists are there,
-/// at the same revision, and no others, all of the present format version. `footers` are those of the data files.
+/// Whether the last rewrite of a batch has reached all of its files: exactly the files that its footer in `runs` lists
+/// exist, at the same revision, and all have the current format version. `footers` are those of the data files.
 fn is_finished(area: &Path, name: &BatchName, footers: &BTreeMap<(BatchName, Table), Footer>) -> Result<bool, Error> {
     let footer = Footer::read(&name.path(area, Table::Runs))?;
     let mut finished = footer.format_version() == Some(FORMAT_VERSION);

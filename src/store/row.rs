@@ -1,4 +1,4 @@
-//! A run as it is handed to the store, and its summary: what the table `runs` says about how it went.
+//! A run as the store receives it, and its summary: the columns of the table `runs` about how it went.
 
 use std::fmt;
 use std::str::FromStr;
@@ -22,35 +22,35 @@ pub struct RunRow {
     /// How many parameters the network has.
     pub parameters: u64,
     pub result: RunResult,
-    /// Wall-clock time of the training.
+    /// Wall-clock time of the training, seconds.
     pub seconds: f64,
     pub finished_at: SystemTime,
 }
 
-/// What became of a run.
+/// The result of a run.
 #[derive(Debug, Clone, PartialEq)]
 pub enum RunResult {
-    /// It came to an outcome, finished or diverged.
+    /// An outcome, finished or diverged.
     Trained(Outcome),
-    /// It broke, with this message.
+    /// The message of a run that crashed.
     Failed { error: String },
 }
 
 /// How a run ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Status {
-    /// All steps were done.
+    /// All steps are done.
     Finished,
-    /// A value was not finite; a result like any other.
+    /// A value was not finite; this is a result like any other.
     Diverged,
-    /// The run broke, and the next `run` tries it again.
+    /// The run crashed; the next `run` tries it again.
     Failed,
 }
 
 impl Status {
     const ALL: [Self; 3] = [Self::Finished, Self::Diverged, Self::Failed];
 
-    /// As the table writes it.
+    /// The name in the table.
     pub const fn name(self) -> &'static str {
         match self {
             Self::Finished => "finished",
@@ -77,12 +77,12 @@ impl FromStr for Status {
     }
 }
 
-/// How a run went, in a few numbers. Each field is the column of its name in the table `runs`.
+/// A run's results in a few numbers. Each field is the column of the same name in the table `runs`.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Summary {
     pub status: Status,
     /// The mean of the last `FINAL_LOSSES` recorded losses, or the value of a function at the end; +∞ for a diverged
-    /// run, so that it ranks last. None where nothing was recorded or the run failed.
+    /// run, so that it ranks last. `None` if nothing was recorded or the run failed.
     pub final_loss: Option<f64>,
     /// The smallest recorded loss, and the first step that has it.
     pub best_loss: Option<f64>,
@@ -97,25 +97,26 @@ pub struct Summary {
     pub final_test_loss: Option<f64>,
     pub test_accuracy: Option<f64>,
     pub test_rmse: Option<f64>,
-    /// Updates that were done: all of them in a finished run, those before [`Self::diverged_step`] in a diverged one.
+    /// How many updates were made: all of them in a finished run, those before [`Self::diverged_step`] in a diverged
+    /// one.
     pub steps_done: Option<u64>,
     /// Where a value was not finite: the step, and the first layer in forward order.
     pub diverged_step: Option<u64>,
     pub diverged_layer: Option<String>,
     /// Why the run failed.
     pub error: Option<String>,
-    /// A hash of every recorded value, 16 hexadecimal digits: two trainings agree to the last bit where their digests
-    /// do.
+    /// A hash of every recorded value, 16 hexadecimal digits: two trainings agree to the last bit if and only if their
+    /// digests do.
     pub digest: String,
-    /// Wall-clock time of the training.
+    /// Wall-clock time of the training, seconds.
     pub seconds: f64,
 }
 
-/// How many recorded losses, counted from the last one, [`Summary::final_loss`] is the mean of.
+/// How many of the last recorded losses [`Summary::final_loss`] averages.
 pub const FINAL_LOSSES: usize = 100;
 
 impl Summary {
-    /// The summary of `row`. An interrupted run counts as finished here; it is turned away elsewhere.
+    /// The summary of `row`. An interrupted run counts as finished here; it is rejected elsewhere.
     pub fn of(row: &RunRow) -> Self {
         match &row.result {
             RunResult::Trained(outcome) => Self::of_outcome(outcome, &row.settings, row.seconds),
@@ -184,15 +185,15 @@ impl Summary {
     }
 }
 
-/// The smallest recorded loss, or the smallest value of a function, and the first step that has it; no step where that
-/// is the start.
+/// The smallest recorded loss, or the smallest value of a function, and the first step that has it; `None` as the step
+/// if that is the start.
 fn best(outcome: &Outcome) -> Option<(f64, Option<u64>)> {
     let losses = outcome.history.iter().map(|row| (row.loss, Some(row.step)));
     let values = outcome.trajectory.iter().map(|row| (row.value, u64::try_from(row.step).ok()));
     losses.chain(values).min_by(|a, b| a.0.total_cmp(&b.0))
 }
 
-/// Shares are added up, not losses, so that the sum of finite losses is finite.
+/// Divides before adding, so that the mean of finite losses is finite.
 fn mean_of_last(history: &[LossRow]) -> Option<f64> {
     let last = &history[history.len().saturating_sub(FINAL_LOSSES)..];
     (!last.is_empty()).then(|| last.iter().map(|row| row.loss / last.len() as f64).sum())
@@ -206,8 +207,8 @@ fn steps(settings: &Settings) -> Option<u64> {
 }
 
 /// blake3 over the ending, the parameters' hash, and the bits of every row; each part is preceded by its length.
-/// Learning rates are left out, since they follow from the settings, and so are tables without rows: a digest stays
-/// what it was when there are more.
+/// Learning rates are omitted, because they follow from the settings. Tables without rows are omitted too, so that a
+/// digest does not change when tables are added.
 fn digest(outcome: &Outcome) -> String {
     let mut hasher = blake3::Hasher::new();
     let length = |length: usize| (length as u64).to_le_bytes();
@@ -250,7 +251,7 @@ pub(super) mod tests {
     use super::*;
     use crate::record::{GradientCheckRow, HistogramRow, LayerRow, TrajectoryRow};
 
-    /// A finished run with `losses` at the steps 0, 1, ...; `number` decides its ids.
+    /// A finished run with `losses` at the steps 0, 1, ...; `number` determines its ids.
     pub fn run(number: u64, losses: &[f64]) -> RunRow {
         let mut settings = Settings::default();
         settings.set("optimizer", "adam");
@@ -284,7 +285,7 @@ pub(super) mod tests {
         }
     }
 
-    /// [`run`], with a change of its outcome.
+    /// [`run`], with a changed outcome.
     pub fn run_with(number: u64, losses: &[f64], change: impl FnOnce(&mut Outcome)) -> RunRow {
         let mut row = run(number, losses);
         if let RunResult::Trained(outcome) = &mut row.result {
@@ -293,7 +294,7 @@ pub(super) mod tests {
         row
     }
 
-    /// [`run`], but it broke.
+    /// [`run`], but failed.
     pub fn failed(number: u64) -> RunRow {
         RunRow { result: RunResult::Failed { error: "index out of bounds".to_owned() }, ..run(number, &[]) }
     }
@@ -409,7 +410,7 @@ pub(super) mod tests {
         let digests: std::collections::BTreeSet<_> = changes.into_iter().map(digest).collect();
         assert_eq!(digests.len(), changes.len());
 
-        // The digest of the same rows before there was a learning rate or any of the other tables.
+        // The digest of the same rows before learning rates and the other tables were added.
         assert_eq!(digest(|outcome| outcome.history[1].lr = 0.5), "f7843ec1b313c843");
 
         let elsewhere = RunRow { label: "other".to_owned(), seconds: 9.0, ..run(1, &[1.0, 2.0]) };

@@ -1,7 +1,7 @@
-//! The tables, and of `runs` the columns and how a run becomes a row.
+//! The tables; and for `runs`, the columns and how a run becomes a row.
 //!
-//! The columns are fixed per [format version](super::FORMAT_VERSION), whatever an experiment varies, so that tables of
-//! different experiments can be read together. Names hold no dots, and no column holds lists.
+//! The columns are fixed per [format version](super::FORMAT_VERSION), regardless of what an experiment varies, so that
+//! tables of different experiments can be read together. Names contain no dots, and no column holds lists.
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, LazyLock};
@@ -40,7 +40,7 @@ pub enum Table {
 }
 
 impl Table {
-    /// The tables that a run may have many rows in, or none.
+    /// The tables in which a run may have any number of rows.
     pub const DATA: [Self; 6] =
         [Self::History, Self::Evaluations, Self::Layers, Self::Histograms, Self::Trajectories, Self::GradientChecks];
 
@@ -57,7 +57,7 @@ impl Table {
         }
     }
 
-    /// All tables, in the order in which a batch's files appear: the row in `runs` is what makes a run count.
+    /// All tables, in the order in which a batch's files appear: the row in `runs` makes a run count, so it comes last.
     pub fn all() -> impl DoubleEndedIterator<Item = Self> {
         Self::DATA.into_iter().chain([Self::Runs])
     }
@@ -79,15 +79,15 @@ fn schema(table: Table) -> SchemaRef {
     Arc::new(Schema::new(columns.into_iter().map(field).collect::<Vec<_>>()))
 }
 
-/// What a column holds.
+/// The type of a column.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ColumnKind {
     Bool,
     Int,
     Float,
-    /// Text that repeats from row to row; each file holds every value once.
+    /// Text that repeats from row to row; each file stores every value once.
     Text,
-    /// Text that does not repeat.
+    /// Text without repetitions.
     Document,
     /// Microseconds since 1970, in UTC.
     Time,
@@ -114,7 +114,7 @@ impl ColumnKind {
         }
     }
 
-    /// The values, each of which the kind [holds](Self::holds), as an Arrow array.
+    /// The values as an Arrow array; the kind must [hold](Self::holds) each of them.
     fn array<'a>(self, values: impl Iterator<Item = Option<&'a Scalar>>) -> ArrayRef {
         let bool = |value: &Scalar| if let Scalar::Bool(value) = value { Some(*value) } else { None };
         let int = |value: &Scalar| if let Scalar::Int(value) = value { Some(*value) } else { None };
@@ -134,7 +134,7 @@ impl ColumnKind {
     }
 }
 
-/// A column of `runs` that every program version knows: the settings stand between [`IDENTITY`] and [`RESULT`].
+/// A column of `runs` that is not a setting. The settings come between [`IDENTITY`] and [`RESULT`].
 struct RunsColumn {
     name: &'static str,
     kind: ColumnKind,
@@ -142,7 +142,7 @@ struct RunsColumn {
     value: fn(&RowSource) -> Option<Scalar>,
 }
 
-/// Where the cells of a row of `runs` come from.
+/// The sources of the cells of a row of `runs`.
 struct RowSource<'a> {
     run: &'a RunRow,
     summary: &'a Summary,
@@ -166,8 +166,7 @@ const IDENTITY: [RunsColumn; 6] = [
     always("status", ColumnKind::Text, |source| Some(source.summary.status.name().into())),
 ];
 
-/// The columns of `runs` that are settings, null where a run has no such setting. The setting `seed` has its own
-/// column.
+/// The columns of `runs` that are settings, null if a run has no such setting. The setting `seed` has its own column.
 pub const SETTING_COLUMNS: &[(&str, ColumnKind)] = &[
     ("data", ColumnKind::Text),
     ("train_rows", ColumnKind::Int),
@@ -295,14 +294,14 @@ fn microseconds(run: &RunRow) -> i64 {
     run.finished_at.duration_since(UNIX_EPOCH).map_or(0, |time| time.as_micros() as i64)
 }
 
-/// A row of `runs`, cell by cell; a batch turns many of them into columns at once.
+/// A row of `runs`, cell by cell; a batch converts many of them into columns at once.
 #[derive(Debug, Clone)]
 pub struct RunCells(Vec<Option<Scalar>>);
 
-/// The row of `runs` for `run`, which has this summary.
+/// The row of `runs` for `run` with this summary.
 ///
 /// # Errors
-/// Where a setting has no column of its type, or a number is not finite that has to be.
+/// If a setting has no column of its type, or a number is not finite that must be.
 pub fn cells(run: &RunRow, summary: &Summary, context: &Context) -> Result<RunCells, Error> {
     static PLACES: LazyLock<HashMap<&str, usize>> =
         LazyLock::new(|| SETTING_COLUMNS.iter().enumerate().map(|(place, (name, _))| (*name, place)).collect());
@@ -319,7 +318,7 @@ pub fn cells(run: &RunRow, summary: &Summary, context: &Context) -> Result<RunCe
     cells.extend(RESULT.iter().map(fixed));
     for ((column, ..), cell) in run_columns().zip(&cells) {
         match cell {
-            // The one infinity in all tables: a diverged run ranks last in every reader.
+            // The only infinity in all tables: it makes a diverged run rank last in every reader.
             Some(Scalar::Float(f64::INFINITY)) if column == "final_loss" && summary.status == Status::Diverged => {}
             Some(Scalar::Float(value)) if !value.is_finite() => {
                 return Err(Error::NotFinite { run_id: run.run_id, column, step: None, value: *value });
@@ -330,7 +329,7 @@ pub fn cells(run: &RunRow, summary: &Summary, context: &Context) -> Result<RunCe
     Ok(RunCells(cells))
 }
 
-/// Rows of `runs` as columns.
+/// Converts rows of `runs` to columns.
 pub fn runs(rows: &[&RunCells]) -> Result<RecordBatch, Error> {
     let columns = run_columns()
         .enumerate()

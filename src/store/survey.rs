@@ -1,4 +1,4 @@
-//! A results folder from the outside: who writes to it, how large it is, which programs wrote what is there.
+//! A results folder from the outside: who writes to it, how large it is, and which programs wrote its content.
 
 use std::fs;
 use std::path::Path;
@@ -13,13 +13,13 @@ use super::inventory::Area;
 use super::lock::Use;
 use super::schema::Table;
 
-/// What there is to know about a results folder besides its runs. Made without a lock, and nothing is written.
+/// Everything about a results folder except its runs. Looking takes no lock and writes nothing.
 #[derive(Debug, Clone)]
 pub struct Survey {
     pub used: Use,
-    /// In the order in which they were written or last rewritten, those of the archive included.
+    /// In the order in which they were written or last rewritten, including those of the archive.
     pub batches: Vec<Batch>,
-    /// Of each table that there are files of.
+    /// The size of each table that has files.
     pub sizes: Vec<TableSize>,
 }
 
@@ -32,7 +32,7 @@ pub struct Batch {
     pub origin: Provenance,
 }
 
-/// How much of the disk the files of a table take.
+/// How much disk space the files of a table take.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct TableSize {
     pub table: Table,
@@ -42,7 +42,7 @@ pub struct TableSize {
 }
 
 impl Survey {
-    /// Whether the folder at `root` is one that a `run` has made.
+    /// Whether the folder at `root` was created by a `run`.
     pub fn is_of_results(root: &Path) -> bool {
         root.join(Table::Runs.name()).is_dir() || root.join(".lock").is_file()
     }
@@ -61,7 +61,7 @@ impl Survey {
                 let mut size = TableSize { table, is_archived, files: 0, bytes: 0 };
                 for name in batch::list(&folder, table)? {
                     let path = name.path(&folder, table);
-                    // A writer may have taken it away since.
+                    // A writer may have removed it since.
                     let Ok(metadata) = fs::metadata(&path) else { continue };
                     size.files += 1;
                     size.bytes += metadata.len();

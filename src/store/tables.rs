@@ -1,6 +1,6 @@
-//! The data tables: what a row of each holds, behind the `run_id`, `label` and `seed` of its run.
+//! The data tables: the columns of each, after the `run_id`, `label` and `seed` of the run.
 //!
-//! A table is described once, by the columns of its row type; schemas, files, rewrites and digests follow from that.
+//! The columns of its row type describe a table completely; schemas, files, rewrites and digests follow from them.
 
 use std::sync::Arc;
 
@@ -15,21 +15,21 @@ use crate::train::{Ending, Outcome};
 
 /// A row of a data table.
 trait TableRow: Sized + 'static {
-    /// The columns behind those that say whose row it is; every table has a `step`.
+    /// The columns after those that identify the run; every table has a `step`.
     const COLUMNS: &'static [(&'static str, ColumnValue<Self>)];
 
-    /// As its column has it.
+    /// The value of the column `step`.
     fn step(&self) -> i64 {
         let mut cells = Self::COLUMNS.iter().filter(|(name, _)| *name == "step");
         if let Some((_, ColumnValue::Int(step))) = cells.next() { step(self) } else { -1 }
     }
 }
 
-/// What a column holds, and how a row fills it.
+/// The type of a column, and how a row fills it.
 enum ColumnValue<R> {
     Int(fn(&R) -> i64),
     Float(fn(&R) -> f64),
-    /// Null where there is none.
+    /// Null for `None`.
     MaybeFloat(fn(&R) -> Option<f64>),
     Text(fn(&R) -> &str),
 }
@@ -93,8 +93,7 @@ impl TableRow for GradientCheckRow {
     ];
 }
 
-/// Evaluates `$result` with `$rows` bound to the rows that `$outcome` has in `$table`; none where that is no data
-/// table.
+/// Evaluates `$result` with `$rows` bound to the rows of `$outcome` in `$table`; empty if that is not a data table.
 macro_rules! with_rows {
     ($table:expr, $outcome:expr, $rows:ident => $result:expr) => {
         match $table {
@@ -127,7 +126,7 @@ macro_rules! with_rows {
     };
 }
 
-/// Of which only the types of the rows matter.
+/// Only the types of its rows matter.
 static NOTHING: Outcome = Outcome {
     history: Vec::new(),
     evaluations: Vec::new(),
@@ -139,8 +138,8 @@ static NOTHING: Outcome = Outcome {
     parameters_hash: String::new(),
 };
 
-/// Name, kind and nullability of the columns of a data table, those that say whose row it is included; none of another
-/// table.
+/// Name, kind and nullability of the columns of a data table, including those that identify the run; empty for other
+/// tables.
 pub fn columns(table: Table) -> Vec<(&'static str, ColumnKind, bool)> {
     fn of<R: TableRow>(_: &[R]) -> Vec<(&'static str, ColumnKind, bool)> {
         R::COLUMNS.iter().map(|(name, cell)| (*name, cell.kind(), matches!(cell, ColumnValue::MaybeFloat(_)))).collect()
@@ -149,7 +148,7 @@ pub fn columns(table: Table) -> Vec<(&'static str, ColumnKind, bool)> {
     if own.is_empty() { own } else { [RUN.as_slice(), &own].concat() }
 }
 
-/// A run with what it came to.
+/// A run with its outcome.
 #[derive(Debug, Clone, Copy)]
 pub struct Trained<'a> {
     pub run_id: RunId,
@@ -158,13 +157,13 @@ pub struct Trained<'a> {
     pub outcome: &'a Outcome,
 }
 
-/// So many rows are made columns together, or those of one run where it has more.
+/// The most rows that are converted to columns together, unless a single run has more: its rows are never split.
 const AT_ONCE: usize = 1 << 16;
 
-/// The rows that `runs` have in a data table, run after run.
+/// The rows of `runs` in a data table, run by run.
 ///
 /// # Errors
-/// Where Arrow does not take them.
+/// If Arrow rejects them.
 pub fn rows(table: Table, runs: &[Trained]) -> Result<Vec<RecordBatch>, Error> {
     let runs: Vec<Trained> = runs.iter().filter(|run| count(table, run.outcome) > 0).copied().collect();
     let (mut batches, mut first) = (Vec::new(), 0);
@@ -193,10 +192,10 @@ fn batch(table: Table, runs: &[Trained]) -> Result<RecordBatch, Error> {
     RecordBatch::try_new(table.schema(), columns).map_err(|problem| Error::encoding(table, problem))
 }
 
-/// Checks that every number that `run` has in a data table can be stored.
+/// Checks that every number of `run` in a data table can be stored.
 ///
 /// # Errors
-/// Where a number is not finite.
+/// If a number is not finite.
 pub fn check(table: Table, run: Trained) -> Result<(), Error> {
     fn all<R: TableRow>(run: Trained, rows: &[R]) -> Result<(), Error> {
         for &(column, ref cell) in R::COLUMNS {
@@ -214,7 +213,7 @@ pub fn check(table: Table, run: Trained) -> Result<(), Error> {
     with_rows!(table, run.outcome, rows => all(run, rows)).unwrap_or(Ok(()))
 }
 
-/// Feeds a hasher with how many rows `outcome` has in a data table, and with the bits of each.
+/// Feeds the hasher with the number of rows of `outcome` in a data table, and with the bits of each.
 pub fn hash(table: Table, outcome: &Outcome, hasher: &mut blake3::Hasher) {
     fn all<R: TableRow>(rows: &[R], hasher: &mut blake3::Hasher) {
         hasher.update(&(rows.len() as u64).to_le_bytes());
@@ -223,7 +222,7 @@ pub fn hash(table: Table, outcome: &Outcome, hasher: &mut blake3::Hasher) {
                 match cell {
                     ColumnValue::Int(value) => hasher.update(&value(row).to_le_bytes()),
                     ColumnValue::Float(value) => hasher.update(&value(row).to_bits().to_le_bytes()),
-                    // What is not there leaves no trace, so that it can be a column of later versions.
+                    // A missing value adds nothing to the hash, so that later versions can add columns.
                     ColumnValue::MaybeFloat(value) => match value(row) {
                         Some(value) => hasher.update(&value.to_bits().to_le_bytes()),
                         None => hasher,
@@ -238,17 +237,17 @@ pub fn hash(table: Table, outcome: &Outcome, hasher: &mut blake3::Hasher) {
     with_rows!(table, outcome, rows => all(rows, hasher));
 }
 
-/// How much memory the rows of `outcome` in a data table take, roughly.
+/// The approximate memory of the rows of `outcome` in a data table, in bytes.
 pub fn bytes(table: Table, outcome: &Outcome) -> usize {
     with_rows!(table, outcome, rows => size_of_val(rows)).unwrap_or(0)
 }
 
-/// How many rows `outcome` has in a data table.
+/// The number of rows of `outcome` in a data table.
 pub fn count(table: Table, outcome: &Outcome) -> usize {
     with_rows!(table, outcome, rows => rows.len()).unwrap_or(0)
 }
 
-/// The columns that say whose rows these are.
+/// The columns that identify the run of a row.
 const RUN: [(&str, ColumnKind, bool); 3] =
     [("run_id", ColumnKind::Text, false), ("label", ColumnKind::Text, false), ("seed", ColumnKind::Int, false)];
 
@@ -284,7 +283,7 @@ fn arrays<'a, R: TableRow>(runs: &[Trained<'a>], rows_of: impl Fn(&'a Outcome) -
     arrays
 }
 
-/// Each text as often as `counts` says; in the dictionary once, where the same one follows itself.
+/// Repeats each text as often as `counts` says; consecutive equal texts share a dictionary entry.
 fn repeated(texts: impl Iterator<Item = impl AsRef<str> + PartialEq>, counts: &[usize]) -> ArrayRef {
     let (mut values, mut keys) = (Vec::new(), Vec::with_capacity(counts.iter().sum()));
     for (text, &count) in texts.zip(counts) {

@@ -1,4 +1,4 @@
-//! What a results folder promises to those who use it.
+//! What a results folder guarantees its users.
 
 mod interruption;
 
@@ -30,7 +30,7 @@ fn store(root: &Path, runs: &[RunRow]) -> Inventory {
     results.finish().unwrap()
 }
 
-/// All files below `root` but the lock, sorted.
+/// All files below `root` except the lock, sorted.
 fn files(root: &Path) -> Vec<String> {
     let mut files = Vec::new();
     let mut folders = vec![root.to_owned()];
@@ -343,7 +343,7 @@ fn files_that_are_not_as_they_were_written_are_named() {
     }
 }
 
-/// A Parquet file with one column, and with a format version of ours in its footer if there is one.
+/// Writes a Parquet file with one column, and with this format version in its footer, if any.
 fn write_parquet(path: &Path, version: Option<&str>) {
     let rows = RecordBatch::try_from_iter([("x", Arc::new(Float64Array::from(vec![1.0])) as _)]).unwrap();
     let entry = version.map(|version| vec![KeyValue::new("paribus.format_version".to_owned(), version.to_owned())]);
@@ -659,7 +659,7 @@ fn ints(rows: &RecordBatch, column: &str) -> Vec<u64> {
         .collect()
 }
 
-/// The losses of every run in the folder, in the order of the rows.
+/// The losses of every run in the folder, in row order.
 fn histories(root: &Path) -> BTreeMap<RunId, Vec<LossRow>> {
     let mut histories = BTreeMap::<RunId, Vec<LossRow>>::new();
     for rows in read(root, Table::History) {
@@ -679,7 +679,7 @@ fn histories(root: &Path) -> BTreeMap<RunId, Vec<LossRow>> {
     histories
 }
 
-/// The same of evaluations.
+/// The same for evaluations.
 fn all_evaluations(root: &Path) -> BTreeMap<RunId, Vec<EvaluationRow>> {
     let mut evaluations = BTreeMap::<RunId, Vec<EvaluationRow>>::new();
     for rows in read(root, Table::Evaluations) {
@@ -753,7 +753,7 @@ proptest! {
             let RunResult::Trained(outcome) = &run.result else { unreachable!() };
             let known = &inventory.runs[&run.run_id];
             prop_assert_eq!(&known.label, &run.label);
-            // The digest is over bits: it tells 0.0 from −0.0, which `==` on floats does not.
+            // The digest covers bits: unlike `==` on floats, it distinguishes 0.0 from −0.0.
             let read = run_with(run.seed, &[], |outcome| {
                 outcome.history = histories.remove(&run.run_id).unwrap_or_default();
                 outcome.evaluations = evaluations.remove(&run.run_id).unwrap_or_default();

@@ -1,12 +1,12 @@
-//! What files of older format versions lack, and what stands in its place.
+//! What files of older format versions lack, and how it is filled in.
 //!
-//! | version | what came with it |
+//! | version | what it added |
 //! |---|---|
 //! | 1 | `runs`, `history`, `evaluations` |
 //! | 2 | `lr` in `history`; the other tables; more columns of `runs` that may be empty |
 //!
 //! A batch with a file of an older version is rewritten at the next start (see [`recover`](super::rewrite::recover)),
-//! by the protocol of every rewrite. Until then those who only read see its rows as they would be.
+//! with the same protocol as every rewrite. Until then, readers see its rows as if they were upgraded.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -20,18 +20,18 @@ use arrow_select::concat::concat_batches;
 
 use super::schema::Table;
 
-/// Rows of `table`, read from a file of any version, as the present one has them. `runs` are the rows of `runs` of
-/// their batch.
+/// Upgrades rows of `table`, read from a file of any version, to the current one. `runs` are the rows of `runs` of the
+/// same batch.
 ///
 /// # Errors
-/// Where a column is missing, or a value of it, that cannot be.
+/// If a column or a value is missing that must not be.
 pub fn upgrade(table: Table, rows: Vec<RecordBatch>, runs: &[RecordBatch]) -> Result<Vec<RecordBatch>, ArrowError> {
     let has_no = |column| rows.first().is_some_and(|rows| rows.column_by_name(column).is_none());
     let rows = if table == Table::History && has_no("lr") { with_learning_rates(rows, runs)? } else { rows };
     rows.iter().map(|rows| conform(rows, &table.schema())).collect()
 }
 
-/// The columns of `schema`: those of `rows`, and nulls where there is no such column and there may be nulls.
+/// Converts `rows` to the columns of `schema`; a missing column becomes nulls if it is nullable.
 pub fn conform(rows: &RecordBatch, schema: &SchemaRef) -> Result<RecordBatch, ArrowError> {
     let column = |field: &Arc<Field>| match rows.column_by_name(field.name()) {
         Some(column) => Ok(column.clone()),
@@ -42,7 +42,7 @@ pub fn conform(rows: &RecordBatch, schema: &SchemaRef) -> Result<RecordBatch, Ar
     RecordBatch::try_new(schema.clone(), columns)
 }
 
-/// Rows of `history` with the learning rates of their runs. In version 1 a run had one for all of its steps.
+/// Adds the learning rates of their runs to rows of `history`. In version 1, a run had one for all of its steps.
 fn with_learning_rates(rows: Vec<RecordBatch>, runs: &[RecordBatch]) -> Result<Vec<RecordBatch>, ArrowError> {
     let Some(first) = runs.first() else { return Ok(rows) };
     let runs = concat_batches(&first.schema(), runs)?;

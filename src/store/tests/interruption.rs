@@ -1,4 +1,4 @@
-//! What a results folder looks like when the process dies after any number of operations, and what becomes of it.
+//! What a results folder looks like when the process dies after any number of operations, and how it recovers.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -15,8 +15,8 @@ use crate::store::disk::interruption;
 use crate::store::row::tests::{evaluation, failed, layer, run, run_with};
 use crate::store::*;
 
-/// The runs of these tests: 1 has losses, evaluations and numbers about layers, 5 evaluations only, 0 neither, 4
-/// failed, the others have losses only.
+/// The runs of these tests: 1 has losses, evaluations and layer metrics; 5 only evaluations; 0 neither; 4 failed; the
+/// others have only losses.
 fn trained(number: u64) -> RunRow {
     version(number, 0.5)
 }
@@ -53,19 +53,19 @@ fn store(results: &mut Results, runs: &[RunRow]) -> Result<(), Error> {
     results.flush()
 }
 
-/// Something that changes a folder.
+/// A change of a folder.
 struct Scenario {
     /// The batches at the beginning.
     batches: Vec<Vec<u64>>,
     /// The runs in the archive at the beginning, in one batch.
     archive: Vec<u64>,
     change: fn(&mut Results) -> Result<(), Error>,
-    /// What is there in the end, with labels.
+    /// The runs in the end, with labels.
     shown: Vec<(RunRow, &'static str)>,
     archived: Vec<(RunRow, &'static str)>,
 }
 
-/// Runs move both ways, get new labels, and leave for good; one batch loses its last run and another its evaluations.
+/// Runs move both ways, get new labels, and are dropped; one batch loses its last run and another its evaluations.
 fn reconciling() -> Scenario {
     Scenario {
         batches: vec![vec![1, 2], vec![3, 4, 5], vec![6]],
@@ -79,7 +79,7 @@ fn reconciling() -> Scenario {
     }
 }
 
-/// The least in which a run moves each way, another gets a new label, and a batch keeps a run but no rows of it.
+/// The smallest scenario in which a run moves each way, another gets a new label, and a batch keeps a run without rows.
 fn swapping() -> Scenario {
     Scenario {
         batches: vec![vec![1, 2], vec![0, 5]],
@@ -103,7 +103,7 @@ fn adding() -> Scenario {
     }
 }
 
-/// Trained again: one of two in a batch, one alone in its batch, one from the archive, and a new one with them.
+/// Runs trained again: one of two in a batch, one alone in its batch, one from the archive; and a new run with them.
 fn replacing() -> Scenario {
     let again = [1, 6, 8, 9].map(|number| (retrained(number), LABELS[number as usize]));
     Scenario {
@@ -115,7 +115,7 @@ fn replacing() -> Scenario {
     }
 }
 
-/// Those that runs have when they are trained.
+/// The labels of runs when they are trained.
 const LABELS: [&str; 10] = ["run 0", "run 1", "run 2", "run 3", "run 4", "run 5", "run 6", "run 7", "run 8", "run 9"];
 
 impl Scenario {
@@ -136,7 +136,7 @@ impl Scenario {
         interruption::after(operations, || (self.change)(&mut results))
     }
 
-    /// What was there at the beginning, the failed run left out.
+    /// The runs at the beginning, without the failed one.
     fn precious(&self) -> impl Iterator<Item = u64> {
         self.batches.iter().flatten().chain(&self.archive).copied().filter(|&number| number != 4)
     }
@@ -198,8 +198,8 @@ fn a_change_that_failed_can_be_repeated() {
     }
 }
 
-/// Lets the process die after 0, 1, 2, ... operations of the change; every time looks at what it left, starts again and
-/// makes the change.
+/// Lets the process die after 0, 1, 2, ... operations of the change; each time checks what is left, starts again and
+/// repeats the change.
 fn die_everywhere(scenario: &Scenario) {
     let beginning = scenario.begin();
     for operations in 0.. {
@@ -219,7 +219,7 @@ fn die_everywhere(scenario: &Scenario) {
     }
 }
 
-/// A folder that the program wrote when the format version was 1: runs in both areas, diverged ones among them.
+/// A folder that the program wrote in format version 1: runs in both areas, some of them diverged.
 const FORMAT_1: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fixtures/format-1");
 
 #[test]
@@ -266,7 +266,7 @@ fn versions(root: &Path) -> Vec<Option<u32>> {
     versions
 }
 
-/// In memory where the system offers that: these tests sync a lot.
+/// In memory if the system supports it: these tests sync a lot.
 fn folder() -> TempDir {
     tempdir_in("/dev/shm").or_else(|_| tempdir()).unwrap()
 }
@@ -288,8 +288,8 @@ fn copy(original: &Path) -> TempDir {
     copy
 }
 
-/// What must hold after every single operation: nothing that was there is lost, a run that is there has exactly its
-/// rows, and no reader sees a row twice.
+/// What must hold after every single operation: no run is lost, every run has exactly its rows, and no reader sees a
+/// row twice.
 fn check(root: &Path, scenario: &Scenario) {
     let both = Inventory::read(root).unwrap();
     for (area, runs) in [(Area::Main, &both.runs), (Area::Archive, &both.archived)] {
@@ -311,8 +311,8 @@ fn check(root: &Path, scenario: &Scenario) {
     assert!(seen.archived.keys().all(|run_id| !seen.runs.contains_key(run_id)));
 }
 
-/// What must hold once the folder was opened: no run in both areas, no rows of runs that are not there, no leftovers,
-/// all labels of a run the same, all hashes right.
+/// What must hold after the folder was opened: no run in both areas, no rows without a run, no leftovers, one label per
+/// run, all hashes right.
 fn check_order(root: &Path) {
     let both = Inventory::read(root).unwrap();
     assert!(both.archived.keys().all(|run_id| !both.runs.contains_key(run_id)));
@@ -350,8 +350,8 @@ fn check_end(root: &Path, scenario: &Scenario) {
     }
 }
 
-/// All rows of an area's data tables as a reader of the whole folders finds them: table, run, step, bits of the loss or
-/// value, and the label beside them.
+/// All rows of an area's data tables, as a reader of the whole folders finds them: table, run, step, bits of the loss
+/// or value, and the label beside them.
 struct Rows(Vec<(Row, String)>);
 
 type Row = (Table, String, i64, u64);
