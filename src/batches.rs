@@ -1,4 +1,4 @@
-//! Which rows make the batch of a step.
+//! The rows of each step's batch.
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -17,14 +17,14 @@ pub enum Sampling {
     Shuffle,
 }
 
-/// The batches of a run: the same for every run with its seed, and, with replacement, the beginning of those of a run
-/// with larger batches.
+/// The batches of a run. Runs with the same seed have the same batches; with replacement, a smaller batch is the
+/// beginning of a larger one.
 #[derive(Debug, Clone)]
 pub struct Batches {
     sampling: Sampling,
     stream: RandomStream,
     rows: u64,
-    /// The rows in the order of `epoch`; empty when drawing with replacement.
+    /// The rows in the order of `epoch`; empty when sampling with replacement.
     order: Vec<usize>,
     epoch: Option<u128>,
 }
@@ -33,7 +33,7 @@ impl Batches {
     /// Batches of `rows` training rows.
     ///
     /// # Panics
-    /// Where there are no rows.
+    /// If there are no rows.
     pub fn new(sampling: Sampling, seed: Seed, rows: usize) -> Self {
         assert!(rows > 0, "batches need training rows");
         let order = match sampling {
@@ -43,11 +43,12 @@ impl Batches {
         Self { sampling, stream: seed.stream(Purpose::Batch), rows: rows as u64, order, epoch: None }
     }
 
-    /// Fills `batch` with the rows of the batch of `step`. Steps may be asked for in any order, batches are all as long
-    /// as the first.
+    /// Fills `batch` with the rows of the batch of `step`. Steps may be asked for in any order; all batches must have
+    /// the same length.
     ///
-    /// With replacement they are drawn from the stream's position `step`. Shuffled, they are the places [step · batch,
-    /// (step + 1) · batch) of the sequence of all epochs' orders, of which epoch e's is drawn from position e.
+    /// With replacement, the rows are drawn from position `step` of the stream. With shuffling, all epochs' orders are
+    /// concatenated, the order of epoch e drawn from position e; the batch is the part [step · batch, (step + 1) ·
+    /// batch).
     pub fn draw(&mut self, step: u64, batch: &mut [usize]) {
         match self.sampling {
             Sampling::WithReplacement => {

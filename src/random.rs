@@ -1,11 +1,10 @@
-//! Where a run's random numbers come from: streams of its own, or the one stream of a script that draws them with
-//! NumPy.
+//! The source of a run's random numbers: separate streams, or the single stream of a script that draws with NumPy.
 //!
-//! By default every purpose has a stream keyed by the run's seed ([`crate::seed`]), so that nothing that one run draws
-//! changes what another one does. A script that calls `numpy.random.seed` once and then draws everything in the order
-//! in which it needs it works the other way round: what a network is given depends on everything that was drawn before,
-//! also for other networks. `rng = "numpy"` reproduces that. A run then carries its [`Script`]: what the rest of the
-//! script draws before and between its own draws. It draws that, too, and throws it away, so it still trains alone.
+//! By default, every purpose has a stream keyed by the run's seed ([`crate::seed`]), so that no run's draws affect
+//! another run. A script that calls `numpy.random.seed` once and then draws everything in the order in which it is
+//! needed differs: what a network gets depends on everything drawn before, including draws for other networks. `rng =
+//! "numpy"` reproduces that. A run then carries its [`Script`]: what the rest of the script draws before and between
+//! the run's own draws. The run draws these numbers too and discards them, so it can still be trained alone.
 
 mod script;
 
@@ -42,8 +41,8 @@ pub struct Arrangement {
     pub chain: Vec<String>,
 }
 
-/// A run's random numbers. What is asked for has to be asked for in this order: the order of the rows, if it is needed;
-/// weights; then for each step the batch, then uniforms for dropout.
+/// A run's random numbers. They must be drawn in this order: the order of the rows, if it is needed; the weights; then
+/// for each step the batch, followed by the uniforms for dropout.
 #[derive(Debug, Clone)]
 pub struct Random<'a>(RandomSource<'a>);
 
@@ -62,10 +61,10 @@ pub enum WeightGenerator<'a> {
 }
 
 impl<'a> Random<'a> {
-    /// The numbers of a run with this seed, which is a part of `script` where there is one.
+    /// The random numbers of a run with this seed, which may be part of a `script`.
     ///
     /// # Panics
-    /// Where there is a script and NumPy has no such seed.
+    /// If there is a script and NumPy does not accept the seed.
     pub fn new(seed: Seed, script: Option<&'a Script>) -> Self {
         Self(match script {
             None => RandomSource::Keyed { seed, batches: None, masks: Vec::new() },
@@ -78,7 +77,7 @@ impl<'a> Random<'a> {
         })
     }
 
-    /// The order in which `rows` rows are set aside.
+    /// A random order of `rows` rows, from which some are set aside.
     pub fn order(&mut self, rows: usize) -> Vec<usize> {
         match &mut self.0 {
             RandomSource::Keyed { seed, .. } => {
@@ -90,7 +89,7 @@ impl<'a> Random<'a> {
         }
     }
 
-    /// Draws what comes before the run's own weights.
+    /// Skips what the script draws before the run's own weights.
     pub fn before_weights(&mut self) {
         if let RandomSource::Script { script, generator, .. } = &mut self.0 {
             script.earlier.blocks().iter().for_each(|draws| draws.skip(generator));
@@ -98,7 +97,7 @@ impl<'a> Random<'a> {
         }
     }
 
-    /// The numbers of the `matrix`-th weight matrix, from 0.
+    /// The generator for weight matrix number `matrix`, counted from 0.
     pub fn weights(&mut self, matrix: u32) -> WeightGenerator<'_> {
         match &mut self.0 {
             RandomSource::Keyed { seed, .. } => WeightGenerator::Keyed(seed.stream(Purpose::Init(matrix)).at(0)),
@@ -106,8 +105,8 @@ impl<'a> Random<'a> {
         }
     }
 
-    /// Draws what comes after the run's own weights, and gets ready to draw from `rows` training rows and for so many
-    /// layers of dropout.
+    /// Skips what the script draws after the run's own weights, and prepares for drawing from `rows` training rows and
+    /// for this many dropout layers.
     pub fn after_weights(&mut self, sampling: Sampling, rows: usize, dropout_layers: u32) {
         match &mut self.0 {
             RandomSource::Keyed { seed, batches, masks } => {
@@ -124,7 +123,7 @@ impl<'a> Random<'a> {
     /// Fills `batch` with the rows of the batch of `step`.
     ///
     /// # Panics
-    /// Before [`after_weights`](Self::after_weights).
+    /// If [`after_weights`](Self::after_weights) was not called.
     pub fn batch(&mut self, step: u64, batch: &mut [usize]) {
         match &mut self.0 {
             RandomSource::Keyed { batches, .. } => {
@@ -137,10 +136,10 @@ impl<'a> Random<'a> {
         }
     }
 
-    /// Fills `uniforms` for the `layer`-th dropout layer, from 0, in `step`.
+    /// Fills `uniforms` for dropout layer number `layer`, counted from 0, in `step`.
     ///
     /// # Panics
-    /// Where there is no such layer.
+    /// If there is no such layer.
     pub fn uniforms(&mut self, step: u64, layer: u32, uniforms: &mut [f64]) {
         match &mut self.0 {
             RandomSource::Keyed { masks, .. } => {
@@ -150,7 +149,7 @@ impl<'a> Random<'a> {
         }
     }
 
-    /// Draws what comes after the run's own draws of a step.
+    /// Skips what the script draws after the run's own draws of a step.
     pub fn after_step(&mut self) {
         if let RandomSource::Script { script, generator, .. } = &mut self.0 {
             script.after_masks.skip(generator);
@@ -167,8 +166,8 @@ impl WeightGenerator<'_> {
         }
     }
 
-    /// A uniform number in [−bound, bound). In a script it is computed as NumPy's `uniform` does, which rounds
-    /// elsewhere.
+    /// A uniform number in [−bound, bound). In a script it is computed like NumPy's `uniform`, which rounds
+    /// differently.
     pub fn within(&mut self, bound: f64) -> f64 {
         match self {
             Self::Keyed(generator) => (2.0 * generator.uniform() - 1.0) * bound,
@@ -185,7 +184,7 @@ mod tests {
         Seed::try_from(3).unwrap()
     }
 
-    /// What a run of two rows a step and one dropout layer of three numbers draws in `steps` steps.
+    /// What a run with two rows per step and one dropout layer of three numbers draws in `steps` steps.
     fn drawn(random: &mut Random, weights: usize, steps: u64) -> (Vec<usize>, Vec<f64>, Vec<usize>, Vec<f64>) {
         let order = random.order(5);
         random.before_weights();

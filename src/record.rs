@@ -1,10 +1,10 @@
-//! What a run measures, and at which steps.
+//! What a run records, and at which steps.
 //!
-//! `step` is the 0-based number of the update just made.
+//! `step` is the 0-based number of the most recent update.
 //!
-//! What is recorded never changes what is trained. A run ends where it meets a number that is not finite, though, and a
-//! run that is evaluated more often meets it sooner: what it trained until then is the same. Numbers about layers,
-//! histograms and gradient checks that are not finite are left out, and end no run.
+//! What is recorded never changes what is trained. However, a run ends at the first number that is not finite, and a
+//! run that is evaluated more often may find it sooner; what it trained until then is the same. Layer metrics,
+//! histograms and gradient checks that are not finite are omitted and do not end a run.
 
 mod gradient_checks;
 mod histograms;
@@ -100,9 +100,9 @@ pub struct LossRow {
     pub step: u64,
     /// (step + 1) · batch_size / rows
     pub epoch: f64,
-    /// With the penalty.
+    /// Including the penalty.
     pub loss: f64,
-    /// How much of the loss is weight decay and L1.
+    /// The part of the loss from weight decay and L1.
     pub penalty: f64,
     /// The learning rate of the update.
     pub lr: f64,
@@ -130,27 +130,27 @@ pub struct EvaluationRow {
     pub split: Split,
     /// Without the penalty.
     pub loss: f64,
-    /// Of classes: the share of rows whose largest output is the label's, the first one where several are equal.
+    /// For classes: the share of rows whose largest output is that of the label; among equal outputs, the first one
+    /// counts.
     pub accuracy: Option<f64>,
-    /// Of values: the root of the mean squared error, over rows and outputs.
+    /// For values: the root of the mean squared error, over rows and outputs.
     pub rmse: Option<f64>,
 }
 
-/// Where the run of a function stands.
+/// The position of a function's run.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct TrajectoryRow {
-    /// The 0-based number of the update just made; −1 is the start.
+    /// The 0-based number of the most recent update; −1 is the start.
     pub step: i64,
     pub x: f64,
     pub y: f64,
-    /// The function at (x, y).
+    /// The value of the function at (x, y).
     pub value: f64,
 }
 
 impl Record {
-    /// Writes `loss_at` and `loss_every`, and, where there are evaluations, `evaluate_on` (`"train-test"`) and
-    /// `evaluate_every` (`"epoch"` or a number, as text); and so for histograms, numbers about layers and checks of
-    /// gradients.
+    /// Writes `loss_at` and `loss_every`; with evaluations, also `evaluate_on` (`"train-test"`) and `evaluate_every`
+    /// (`"epoch"` or a number, as text); and likewise for histograms, layer metrics and gradient checks.
     pub fn settings(&self, settings: &mut Settings) {
         settings.set_written("loss_at", &self.loss.at, |word| word);
         settings.set("loss_every", self.loss.every.get());
@@ -169,17 +169,17 @@ impl Record {
         }
     }
 
-    /// Whether the loss of `step`, one of `steps`, is written down.
+    /// Whether the loss of `step`, one of `steps`, is recorded.
     pub fn is_loss_due(&self, step: u64, steps: u64) -> bool {
         Every::Steps(self.loss.every).is_due(step, steps, EpochCounter::ANY)
     }
 
-    /// How many losses a run of `steps` steps writes down.
+    /// How many losses a run of `steps` steps records.
     pub fn rows(&self, steps: u64) -> u64 {
         Every::Steps(self.loss.every).count(steps, EpochCounter::ANY)
     }
 
-    /// Whether the recorded loss needs a forward pass of its own.
+    /// Whether the recorded loss needs an additional forward pass.
     pub fn is_loss_after_update(&self) -> bool {
         self.loss.at == LossAt::AfterUpdate
     }
@@ -194,20 +194,19 @@ impl Record {
         self.evaluate.as_ref().map_or(0, |evaluate| evaluate.every.count(steps, epoch_counter))
     }
 
-    /// Whether numbers about layers are written down after `step`, one of `steps`.
+    /// Whether layer metrics are recorded after `step`, one of `steps`.
     pub fn are_layers_due(&self, step: u64, steps: u64, epoch_counter: EpochCounter) -> bool {
         self.layers.as_ref().is_some_and(|layers| layers.every.is_due(step, steps, epoch_counter))
     }
 
-    /// How many numbers about layers a run of `steps` steps writes down, of a network with so many affine and ReLU
-    /// layers.
+    /// How many layer metrics a run of `steps` steps records, for a network with this many affine and ReLU layers.
     pub fn layer_rows(&self, steps: u64, epoch_counter: EpochCounter, affine: u64, relu: u64) -> u64 {
         let rows =
             |layers: &LayerMetrics| layers.every.count(steps, epoch_counter).saturating_mul(layers.rows(affine, relu));
         self.layers.as_ref().map_or(0, rows)
     }
 
-    /// The splits that the network is evaluated on, sorted; none without evaluations.
+    /// The splits that the network is evaluated on, sorted; empty without evaluations.
     pub fn splits(&self) -> &[Split] {
         self.evaluate.as_ref().map_or(&[], |evaluate| evaluate.on.get())
     }
@@ -218,19 +217,19 @@ impl Record {
     }
 }
 
-/// How far through its training rows a run is after each step.
+/// How many epochs of its training rows a run has completed after each step.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct EpochCounter {
     pub batch_size: u64,
-    /// Of the training data, at least 1.
+    /// The number of training rows, at least 1.
     pub rows: u64,
 }
 
 impl EpochCounter {
-    /// Where epochs do not matter.
+    /// For use where epochs do not matter.
     const ANY: Self = Self { batch_size: 1, rows: 1 };
 
-    /// (step + 1) · batch_size / rows: the epochs that are over after the update of `step`.
+    /// (step + 1) · batch_size / rows: the epochs completed by the update of `step`.
     pub fn epoch(self, step: u64) -> f64 {
         (step + 1) as f64 * self.batch_size as f64 / self.rows as f64
     }
@@ -246,7 +245,7 @@ impl Every {
         step + 1 == steps || self.is_regular(step, epoch_counter)
     }
 
-    /// Whether the rule alone, without the last step's exception, asks for `step`.
+    /// Whether `step` is due by the rule alone, without the exception for the last step.
     fn is_regular(self, step: u64, epoch_counter: EpochCounter) -> bool {
         match self {
             Self::Epoch => step == 0 || epoch_counter.whole_epochs(step) > epoch_counter.whole_epochs(step - 1),
@@ -254,7 +253,7 @@ impl Every {
         }
     }
 
-    /// At how many of `steps` steps it is due.
+    /// At how many of `steps` steps recording is due.
     pub fn count(self, steps: u64, epoch_counter: EpochCounter) -> u64 {
         let Some(last) = steps.checked_sub(1) else { return 0 };
         let regular = match self {

@@ -1,8 +1,8 @@
-//! Many jobs on a pool of threads: longest first, each one isolated from the failures of the others. It knows no files
-//! and no terminal; whoever calls it handles its events.
+//! Runs many jobs on a pool of threads: longest first, each isolated from the failures of the others. It uses no files
+//! and no terminal; the caller handles its events.
 //!
-//! A job may take less time than to tell another thread of it. So small jobs are done several in a row, and told of
-//! together.
+//! A job may take less time than sending an event to another thread. So a thread does several small jobs in sequence
+//! and sends their events together.
 
 mod turns;
 
@@ -25,7 +25,7 @@ pub enum Event<T> {
         job: usize,
         ended: Ended<T>,
     },
-    /// [`TICK`] has passed: time to draw and to flush.
+    /// [`TICK`] has passed: time to redraw and to flush.
     Tick,
 }
 
@@ -42,45 +42,48 @@ pub struct Ended<T> {
 /// The time between two ticks.
 pub const TICK: Duration = Duration::from_millis(100);
 
-/// How far each job is, in steps; read from any thread.
+/// The progress of each job, in steps; readable from any thread.
 #[derive(Debug)]
 pub struct Progress(Vec<AtomicU64>);
 
 impl Progress {
-    /// Progress of that many jobs, none begun.
+    /// The progress of this many jobs, none of them begun.
     pub fn new(jobs: usize) -> Self {
         Self((0..jobs).map(|_| AtomicU64::new(0)).collect())
     }
 
-    /// Steps that `job` has done.
+    /// The number of steps that `job` has done.
     pub fn of(&self, job: usize) -> u64 {
         self.0[job].load(Ordering::Relaxed)
     }
 
-    /// Notes that `job` has done so many.
+    /// Sets the number of steps that `job` has done.
     pub fn set(&self, job: usize, steps: u64) {
         self.0[job].store(steps, Ordering::Relaxed);
     }
 }
 
-/// Jobs that cost no more than this together are told of together: a few milliseconds of floating-point operations.
+/// Up to this total cost, the events of several jobs are sent together: a few milliseconds of floating-point
+/// operations.
 const TOGETHER: f64 = 1e8;
 
-/// Each thread takes jobs at least so often, if there are so many: none is idle for long while another has some left.
+/// Each thread takes jobs at least this often, if there are enough, so that none is idle for long while another has
+/// many.
 const TAKES: usize = 64;
 
-/// Runs the jobs `0..costs.len()` on `threads` threads, the costliest first, and hands what happens to `handle`, on the
-/// calling thread. Costs are in floating-point operations.
+/// Runs the jobs `0..costs.len()` on `threads` threads, the costliest first, and passes their events to `handle`, on
+/// the calling thread. Costs are in floating-point operations.
 ///
-/// `work` gets the job's index and a function that it calls with the number of steps done; when that says break, the
-/// job should return early. It says so once `stop` is set or `handle` has failed. A job that has not begun then never
-/// does; one that is [`Started`](Event::Started) and waits for its turn begins, and is told at its first call.
+/// `work` gets the job's index and a function to call with the number of steps done; when that returns `Break`, the job
+/// should return early. It does so once `stop` is set or `handle` has failed. Jobs that have not begun by then never
+/// begin, except that a job that is [`Started`](Event::Started) and waits for its turn begins, and gets `Break` at its
+/// first call.
 ///
 /// # Errors
 /// The first error of `handle`, after all jobs have ended; it is not called again.
 ///
 /// # Panics
-/// Where there are to be no threads, or the operating system gives none.
+/// If `threads` is 0, or the operating system provides no threads.
 pub fn run<T: Send, E>(
     costs: &[f64],
     threads: usize,
@@ -92,8 +95,8 @@ pub fn run<T: Send, E>(
     let order = longest_first(costs);
     let most = order.len().div_ceil(TAKES * threads);
     let parts: Vec<&[usize]> = in_a_row(&order, costs, most).collect();
-    // Towards the end twice as many are under way as may compute: they take turns, and end together. One thread gains
-    // nothing by that.
+    // Towards the end, twice as many jobs are in progress as may compute: they take turns and end at about the same
+    // time. A single thread gains nothing from that.
     let more = if threads == 1 { 0 } else { threads.min(parts.len().saturating_sub(threads)) };
     let pool = rayon::ThreadPoolBuilder::new()
         .num_threads(threads + more)
@@ -102,13 +105,13 @@ pub fn run<T: Send, E>(
         .expect("the operating system gives threads");
     let abandoned = AtomicBool::new(false);
     let stopped = || stop.load(Ordering::Relaxed) || abandoned.load(Ordering::Relaxed);
-    // Bounded: where results are written more slowly than they are made, the threads wait.
+    // Bounded: if results are written more slowly than they are produced, the threads wait.
     let (sender, receiver) = mpsc::sync_channel(2 * threads);
     let (turns, next) = (Turns::new(threads), AtomicUsize::new(0));
     let do_part = |jobs: &[usize], sender: &mpsc::SyncSender<_>| {
         let mut events = Vec::with_capacity(2 * jobs.len());
-        // A job alone is told of when it begins, before it takes a place. Nobody receives only where `handle` has
-        // panicked: the jobs are told to end.
+        // The start of a job that runs alone is sent before the job takes a place. Sending fails only if `handle` has
+        // panicked, and then the jobs are told to end.
         if let [job] = *jobs {
             if stopped() {
                 return;
@@ -164,7 +167,7 @@ pub fn run<T: Send, E>(
             });
         }
         drop(sender);
-        // Should `handle` panic, the jobs end early and the panic goes on.
+        // If `handle` panics, the jobs end early and the panic continues.
         let receiver = Receiver { events: receiver, abandoned: &abandoned };
         let mut outcome = Ok(());
         let mut last_tick = Instant::now();
@@ -188,15 +191,15 @@ pub fn run<T: Send, E>(
     })
 }
 
-/// The jobs in the order in which threads take them: what is short comes last, when it fills the gaps.
+/// The jobs in the order in which threads take them: short ones come last, to fill the gaps.
 pub(crate) fn longest_first(costs: &[f64]) -> Vec<usize> {
     let mut order: Vec<usize> = (0..costs.len()).collect();
     order.sort_by(|&a, &b| costs[b].total_cmp(&costs[a]));
     order
 }
 
-/// `order` in parts, each done by one thread: a job alone, or so many small ones as cost little together, `most` at
-/// most.
+/// Splits `order` into parts that are each done by one thread: a large job alone, or several small ones with a small
+/// total cost, at most `most` of them.
 fn in_a_row<'a>(mut order: &'a [usize], costs: &'a [f64], most: usize) -> impl Iterator<Item = &'a [usize]> {
     std::iter::from_fn(move || {
         let mut cost = 0.0;
@@ -211,7 +214,7 @@ fn in_a_row<'a>(mut order: &'a [usize], costs: &'a [f64], most: usize) -> impl I
     })
 }
 
-/// Tells the jobs to end when nobody receives their events any more.
+/// Tells the jobs to end once nobody receives their events any more.
 struct Receiver<'a, T> {
     events: mpsc::Receiver<Vec<Event<T>>>,
     abandoned: &'a AtomicBool,
@@ -319,7 +322,7 @@ mod tests {
         let (computing, most) = (AtomicUsize::new(0), AtomicUsize::new(0));
         let (under_way, most_under_way) = (AtomicUsize::new(0), AtomicUsize::new(0));
         run::<_, Infallible>(
-            // Too large to be done in a row.
+            // Too costly to share a part.
             &[1e9; 5],
             2,
             &AtomicBool::new(false),
@@ -412,7 +415,7 @@ mod tests {
                     Event::Ended { job, .. } => ended.push(job),
                     Event::Tick => {}
                 }
-                // Two compute, and two wait.
+                // Two jobs compute, and two wait.
                 stop.store(started.len() == 4, Ordering::Relaxed);
                 Ok(())
             },

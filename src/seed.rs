@@ -1,9 +1,9 @@
-//! Random streams: keyed by (seed, purpose), never by the run, so that runs with one seed share what they can.
+//! Random streams, keyed by (seed, purpose) and never by the run, so that runs with the same seed share what they can.
 //!
-//! A stream's key is blake3(seed, purpose, index); its words are ChaCha8's, which has 2^64 independent sequences under
-//! one key, here one for each *position* (a step, an epoch). To come back to step 1000 is to ask for position 1000, so
-//! a checkpoint needs no generator state. Uniforms, bounded integers, Gaussians and shuffles are made here, in `f64`,
-//! so that `f32` and `f64` runs draw the same numbers.
+//! A stream's key is blake3(seed, purpose, index). Its words come from ChaCha8, which has 2^64 independent sequences
+//! per key, here one for each *position* (a step, an epoch). Returning to step 1000 only means asking for position
+//! 1000, so a checkpoint needs no generator state. Uniforms, bounded integers, Gaussians and shuffles are computed
+//! here, in `f64`, so that `f32` and `f64` runs draw the same numbers.
 
 pub mod numpy;
 pub mod sobol;
@@ -28,7 +28,7 @@ impl Seed {
         self.0
     }
 
-    /// The stream that serves `purpose` in every run with this seed.
+    /// The stream for `purpose` in every run with this seed.
     pub fn stream(self, purpose: Purpose<'_>) -> RandomStream {
         let (name, index) = match purpose {
             Purpose::Init(layer) => ("init".to_owned(), u64::from(layer)),
@@ -54,20 +54,20 @@ impl TryFrom<i64> for Seed {
     }
 }
 
-/// What random numbers are drawn for.
+/// What random numbers are used for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Purpose<'a> {
     /// The initial weights of the k-th affine layer (0-based, counting affine layers only).
     Init(u32),
-    /// Which rows make a batch.
+    /// The rows of each batch.
     Batch,
-    /// What trials draw for the key of this name: `optimizer.lr`.
+    /// The values that trials draw for the key of this name: `optimizer.lr`.
     Sweep(&'a str),
-    /// Which units the k-th dropout layer silences (0-based, counting dropout layers only).
+    /// The units that the k-th dropout layer silences (0-based, counting dropout layers only).
     Dropout(u32),
-    /// Which rows are set aside for validation and test.
+    /// The rows that are set aside for validation and test.
     Holdout,
-    /// Synthetic data, of which the k-th part is drawn. The seed is the data's own, not a run's.
+    /// The k-th part of synthetic data. The seed is the data's own, not a run's.
     Data(u32),
 }
 
@@ -86,15 +86,15 @@ impl RandomStream {
     }
 }
 
-/// Draws numbers, one after the other.
+/// Draws numbers in sequence.
 #[derive(Debug, Clone)]
 pub struct Generator {
     words: ChaCha8Rng,
-    /// The second Gaussian of a pair, until it is asked for.
+    /// The second Gaussian of a pair, until it is used.
     spare: Option<f64>,
 }
 
-/// The multiple of 2^−53 that the upper bits of a word are.
+/// The upper bits of a word as a multiple of 2^−53.
 fn uniform_of(word: u64) -> f64 {
     (word >> 11) as f64 * (1.0 / (1u64 << 53) as f64)
 }
@@ -105,7 +105,7 @@ impl Generator {
         uniform_of(self.words.next_u64())
     }
 
-    /// As many [uniform](Self::uniform) numbers as there is room for.
+    /// Fills the slice with [uniform](Self::uniform) numbers.
     pub fn fill(&mut self, uniforms: &mut [f64]) {
         let mut words = [0; 512 * size_of::<u64>()];
         for uniforms in uniforms.chunks_mut(512) {
@@ -120,15 +120,15 @@ impl Generator {
     /// A uniform whole number in [0, `bound`), unbiased (Lemire 2019, "Fast random integer generation in an interval").
     ///
     /// # Panics
-    /// Where `bound` is 0.
+    /// If `bound` is 0.
     pub fn below(&mut self, bound: u64) -> u64 {
         assert!(bound > 0, "no whole number lies below 0");
         loop {
             let product = u128::from(self.words.next_u64()) * u128::from(bound);
             let low = product as u64;
-            // A result r has the words from r · 2^64 / bound on: ⌊2^64 / bound⌋ of them with `low` at or above 2^64 mod
-            // bound, and sometimes one with `low` below it, which is drawn anew so that all results are equally likely.
-            // The first comparison only spares the division.
+            // The result r belongs to the words from r · 2^64 / bound on: ⌊2^64 / bound⌋ of them with `low` at or above
+            // 2^64 mod bound, and sometimes one more with `low` below it. That one is redrawn, so that all results are
+            // equally likely. The first comparison only avoids the division.
             if low >= bound || low >= bound.wrapping_neg() % bound {
                 return (product >> 64) as u64;
             }
@@ -312,7 +312,7 @@ mod tests {
             let error = 5.0 * (variance / COUNT as f64).sqrt();
             assert!((moment(power) - expected).abs() < error, "moment {power} is {}", moment(power));
         }
-        // A pair shares its radius, and must not share anything else.
+        // A pair shares its radius, and must share nothing else.
         let covariance = drawn.chunks_exact(2).map(|pair| pair[0] * pair[1]).sum::<f64>() / (COUNT / 2) as f64;
         assert!(covariance.abs() < 5.0 * (2.0 / COUNT as f64).sqrt(), "pairs have covariance {covariance}");
     }

@@ -1,7 +1,7 @@
 //! Settings: what a run *is*, as one sorted map from short names to scalars.
 //!
-//! Written from the lowered [`RunSpec`](crate::spec::RunSpec), it alone feeds ids, columns, labels and diffs. Two files
-//! that mean the same thing have the same settings, however they are written.
+//! Ids, columns, labels and diffs depend only on the settings, which are written from the lowered
+//! [`RunSpec`](crate::spec::RunSpec). Two files with the same meaning have the same settings, however they are written.
 
 mod fields;
 
@@ -14,11 +14,11 @@ use self::fields::SettingsSerializer;
 use crate::number::shortest;
 use crate::seed::Seed;
 
-/// The version of everything that decides a recorded value: arithmetic, random streams, formulas, defaults in code.
-/// It is part of every id, so a change of it retrains everything.
+/// The version of everything that determines a recorded value: arithmetic, random streams, formulas, defaults in code.
+/// It is part of every id, so changing it retrains everything.
 pub const NUMERICS_VERSION: u32 = 1;
 
-/// The settings that say how long a run lasts and what is written down, but not which path it takes; sorted.
+/// The settings that determine how long a run lasts and what it records, but not its trajectory; sorted.
 pub const NOT_IN_TRAJECTORY: [&str; 17] = [
     "evaluate_every",
     "evaluate_on",
@@ -39,7 +39,7 @@ pub const NOT_IN_TRAJECTORY: [&str; 17] = [
     "steps",
 ];
 
-/// One setting's value. As JSON it reads back as what it was: an integer has no point there, a float always has one.
+/// The value of one setting. JSON preserves its type: integers have no decimal point, floats always have one.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(untagged)]
 pub enum Scalar {
@@ -50,7 +50,7 @@ pub enum Scalar {
 }
 
 impl fmt::Display for Scalar {
-    /// As labels and listings write it: the shortest digits that read back as the same number.
+    /// The format of labels and listings: the shortest digits that read back as the same number.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Bool(value) => write!(f, "{value}"),
@@ -98,23 +98,23 @@ impl From<String> for Scalar {
 pub struct Settings(BTreeMap<&'static str, Scalar>);
 
 impl Settings {
-    /// The setting that runs of one cell differ in.
+    /// The setting in which runs of the same cell differ.
     pub const SEED: &str = "seed";
 
-    /// Sets `name`. A name is set once: two components that claim one name are a bug.
+    /// Sets `name`. Each name may be set only once: two components that claim the same name are a bug.
     ///
     /// # Panics
-    /// Where `name` is set already: the id would be wrong.
+    /// If `name` is set already, because the id would be wrong.
     pub fn set(&mut self, name: &'static str, value: impl Into<Scalar>) {
         let before = self.0.insert(name, value.into());
         assert!(before.is_none(), "setting `{name}` is written twice");
     }
 
-    /// Sets what the experiment file writes for a value: a scalar under `name`; of an enum its variant's name; and
-    /// every field that is something under the name that `called` gives it.
+    /// Sets a value as the experiment file writes it: a scalar under `name`; an enum as the name of its variant; and
+    /// every field that is not `None` under the name that `called` gives it.
     ///
     /// # Panics
-    /// Where a field is no scalar, and as [`set`](Self::set).
+    /// If a field is not a scalar, and as [`set`](Self::set).
     pub fn set_written(
         &mut self,
         name: &'static str,
@@ -124,17 +124,17 @@ impl Settings {
         value.serialize(SettingsSerializer { settings: self, called, name }).expect("settings are scalars");
     }
 
-    /// Makes these the settings of the same run with another seed.
+    /// Replaces the seed.
     pub fn set_seed(&mut self, seed: Seed) {
         self.0.insert(Self::SEED, seed.get().into());
     }
 
-    /// Leaves the seed out.
+    /// Removes the seed.
     pub fn remove_seed(&mut self) {
         self.0.remove(Self::SEED);
     }
 
-    /// The value of `name`, where this run has that setting.
+    /// The value of `name`, if the run has that setting.
     pub fn get(&self, name: &str) -> Option<&Scalar> {
         self.0.get(name)
     }
@@ -149,37 +149,36 @@ impl Settings {
         self.0.into_keys()
     }
 
-    /// All settings but the seed: what runs of one cell have in common.
+    /// All settings except the seed: what runs of the same cell have in common.
     pub fn apart_from_seed(&self) -> impl Iterator<Item = (&str, &Scalar)> {
         self.0.iter().filter(|(name, _)| **name != Self::SEED).map(|(name, value)| (*name, value))
     }
 
-    /// The id of the run that has these settings on data of this fingerprint.
+    /// The id of the run with these settings on data with this fingerprint.
     pub fn run_id(&self, data_fingerprint: &str) -> RunId {
         run_id(self.iter(), data_fingerprint)
     }
 
-    /// The id of the path through weight space: the same for runs that differ only in their length or in what is
-    /// recorded.
+    /// The id of the trajectory: the same for runs that differ only in length or in what they record.
     pub fn trajectory_id(&self, data_fingerprint: &str) -> RunId {
         let settings = self.iter().filter(|(name, _)| NOT_IN_TRAJECTORY.binary_search(name).is_err());
         id("paribus trajectory", settings, data_fingerprint)
     }
 }
 
-/// The id of the run that has these settings, sorted by name, on data of this fingerprint.
+/// The id of the run with these settings, sorted by name, on data with this fingerprint.
 pub fn run_id<'n, 's>(settings: impl Iterator<Item = (&'n str, &'s Scalar)>, data_fingerprint: &str) -> RunId {
     id("paribus run", settings, data_fingerprint)
 }
 
-/// blake3 over what is named, numerics version, fingerprint and settings; every text is preceded by its length, every
-/// value by a letter for its type, every number is little-endian.
+/// blake3 over `what`, the numerics version, the fingerprint and the settings. Every text is preceded by its length and
+/// every value by a letter for its type; numbers are little-endian.
 fn id<'n, 's>(what: &str, settings: impl Iterator<Item = (&'n str, &'s Scalar)>, data_fingerprint: &str) -> RunId {
     fn text(bytes: &mut Vec<u8>, text: &str) {
         bytes.extend_from_slice(&(text.len() as u64).to_le_bytes());
         bytes.extend_from_slice(text.as_bytes());
     }
-    // Hashed at once: a hasher is slow with a few bytes at a time.
+    // Hashed in one call: a hasher is slow on a few bytes at a time.
     let mut bytes = Vec::with_capacity(2048);
     text(&mut bytes, what);
     bytes.extend_from_slice(&NUMERICS_VERSION.to_le_bytes());
@@ -207,7 +206,7 @@ fn id<'n, 's>(what: &str, settings: impl Iterator<Item = (&'n str, &'s Scalar)>,
     RunId(id)
 }
 
-/// The names under which two runs have other settings, sorted, with what each run has there.
+/// The names of the settings in which two runs differ, sorted, with the value of each run.
 pub fn differences<'s>(
     a: impl IntoIterator<Item = (&'s str, &'s Scalar)>,
     b: impl IntoIterator<Item = (&'s str, &'s Scalar)>,
@@ -218,7 +217,7 @@ pub fn differences<'s>(
     both.filter(|(_, [a, b])| a != b).collect()
 }
 
-/// Names a run: the first 16 hexadecimal digits of the hash of what it is.
+/// Identifies a run: the first 16 hexadecimal digits of the hash of its settings.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct RunId([u8; 8]);
 

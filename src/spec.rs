@@ -1,4 +1,4 @@
-//! One run, fully typed: what a cell of a plan comes to. It knows nothing of files and axes.
+//! One run, fully typed: the result of lowering a cell of a plan. It knows nothing about files and axes.
 
 use std::borrow::Cow;
 
@@ -16,7 +16,7 @@ use crate::record::{EpochCounter, Record};
 use crate::seed::Seed;
 use crate::settings::Settings;
 
-/// Everything that decides what a run records.
+/// Everything that determines what a run records.
 #[derive(Debug, Clone, PartialEq)]
 pub enum RunSpec {
     Network(Box<NetworkRun>),
@@ -27,17 +27,17 @@ pub enum RunSpec {
 #[derive(Debug, Clone, PartialEq)]
 pub struct NetworkRun {
     pub seed: Seed,
-    /// The NumPy script that the run is a part of; none where it draws from streams of its own.
+    /// The NumPy script that the run belongs to; `None` if it draws from its own streams.
     pub script: Option<Script>,
     pub data: Data,
-    /// What is known of the data that the run will be given.
+    /// What is known about the run's data.
     pub info: Info,
     pub model: Model,
     pub init: Init,
     pub regularization: Regularization,
     pub optimizer: Optimizer,
     pub batch_size: Count,
-    /// 0 where the network is only looked at.
+    /// 0 if the network is only inspected.
     pub steps: u64,
     pub sampling: Sampling,
     pub objective: Objective,
@@ -45,7 +45,7 @@ pub struct NetworkRun {
     pub record: Record,
 }
 
-/// How many layers of a kind there are.
+/// The number of layers of each kind.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct LayerCounts {
     pub affine: u64,
@@ -65,7 +65,7 @@ pub struct FunctionRun {
 }
 
 impl RunSpec {
-    /// The seed of what is random in the run.
+    /// The seed of everything random in the run.
     pub fn seed(&self) -> Seed {
         match self {
             Self::Network(run) => run.seed,
@@ -88,14 +88,14 @@ impl RunSpec {
         run
     }
 
-    /// As [`settings`](Self::settings), with another seed.
+    /// Like [`settings`](Self::settings), with another seed.
     pub fn settings_with(&self, seed: Seed) -> Settings {
         let mut settings = self.settings();
         settings.set_seed(seed);
         settings
     }
 
-    /// As [`data`](Self::data), with another seed.
+    /// Like [`data`](Self::data), with another seed.
     pub fn data_with(&self, seed: Seed) -> Option<(Cow<'_, Data>, &Info)> {
         match self {
             Self::Network(run) if run.script.is_some() => {
@@ -108,7 +108,7 @@ impl RunSpec {
         }
     }
 
-    /// How many updates are made.
+    /// The number of updates.
     pub fn steps(&self) -> u64 {
         match self {
             Self::Network(run) => run.steps,
@@ -116,7 +116,7 @@ impl RunSpec {
         }
     }
 
-    /// The numbers that are computed with.
+    /// The floating-point type of the computation.
     pub fn precision(&self) -> Precision {
         match self {
             Self::Network(run) => run.precision,
@@ -124,7 +124,7 @@ impl RunSpec {
         }
     }
 
-    /// What the parameters are moved by.
+    /// The optimizer that updates the parameters.
     pub fn optimizer(&self) -> &Optimizer {
         match self {
             Self::Network(run) => &run.optimizer,
@@ -132,7 +132,7 @@ impl RunSpec {
         }
     }
 
-    /// The data that the run needs, and what is known of it.
+    /// The data that the run needs, and what is known about it.
     pub fn data(&self) -> Option<(&Data, &Info)> {
         match self {
             Self::Network(run) => Some((&run.data, &run.info)),
@@ -140,12 +140,12 @@ impl RunSpec {
         }
     }
 
-    /// Names the content of the data; empty where there is none.
+    /// The fingerprint of the data; empty if there is none.
     pub fn fingerprint(&self) -> &str {
         self.data().map_or("", |(_, info)| &info.fingerprint)
     }
 
-    /// How many numbers are trained, or `u64::MAX` where there are more.
+    /// The number of trained parameters, or `u64::MAX` if there are more.
     pub fn parameters(&self) -> u64 {
         match self {
             Self::Network(run) => run.parameters(),
@@ -153,7 +153,7 @@ impl RunSpec {
         }
     }
 
-    /// The run as one map of names to scalars: its identity.
+    /// The run as a map of names to scalars: its identity.
     pub fn settings(&self) -> Settings {
         match self {
             Self::Network(run) => run.settings(),
@@ -162,7 +162,7 @@ impl RunSpec {
     }
 }
 
-/// Some of a run's settings, which depend on one part of it alone.
+/// A group of settings that depends on a single part of the run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum SettingsPart {
     Data,
@@ -197,7 +197,7 @@ impl NetworkRun {
         settings
     }
 
-    /// Writes the settings of a part. The seed is in none.
+    /// Writes the settings of a part. No part contains the seed.
     pub fn settings_of(&self, part: SettingsPart, settings: &mut Settings) {
         match part {
             SettingsPart::Data => self.data.settings(&self.info, settings),
@@ -237,17 +237,17 @@ impl NetworkRun {
         self.model.layers(self.info.task.outputs())
     }
 
-    /// How many rows go through the network together, at most: a batch, what is evaluated, or rows whose gradients are
-    /// checked.
+    /// The most rows that go through the network together: a batch, rows that are evaluated, or rows of a gradient
+    /// check.
     pub fn rows_at_once(&self) -> u64 {
-        /// Where the network is only looked at. More are not faster.
+        /// The number of rows for evaluations and histograms. More would not be faster.
         const EVALUATED: u64 = 256;
         let is_looked_at = self.evaluations() > 0 || self.record.histograms.is_some();
         let checked = self.record.gradient_checks.as_ref().map_or(0, |checks| checks.rows(self.info.train_rows));
         self.batch_size.get().max(if is_looked_at { EVALUATED } else { 0 }).max(checked)
     }
 
-    /// How far through its training rows the run is after each step.
+    /// How many epochs of its training rows the run has completed after each step.
     pub fn epoch_counter(&self) -> EpochCounter {
         EpochCounter { batch_size: self.batch_size.get(), rows: self.info.train_rows.max(1) }
     }
@@ -263,7 +263,7 @@ impl NetworkRun {
         }
     }
 
-    /// How often the network is evaluated on each of its parts.
+    /// The number of times that the network is evaluated on each split.
     pub fn evaluations(&self) -> u64 {
         self.record.evaluations(self.steps, self.epoch_counter())
     }

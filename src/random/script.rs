@@ -1,4 +1,4 @@
-//! What a script draws from NumPy's one stream beside what a run draws itself.
+//! What a script draws from NumPy's single stream in addition to a run's own draws.
 
 use std::fmt;
 use std::sync::Arc;
@@ -6,10 +6,10 @@ use std::sync::Arc;
 use crate::seed::numpy::NumpyGenerator;
 use crate::settings::Settings;
 
-/// The rest of the script that a run is a part of: everything that is drawn before and between the run's own draws.
+/// The rest of the script that a run belongs to: everything that is drawn before and between the run's own draws.
 ///
-/// A script draws synthetic data, the order in which rows are set aside, then one *block* after the other. A block
-/// draws its trial's values, the weights of all of its networks, then for each step one batch and each network's
+/// A script draws synthetic data, then the order in which rows are set aside, then one *block* after another. A block
+/// draws its trial's values, then the weights of all of its networks, then for each step one batch and each network's
 /// dropout.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Script {
@@ -17,23 +17,23 @@ pub struct Script {
     pub data: ScriptDraws,
     /// The blocks before the run's own.
     pub earlier: Earlier,
-    /// The values of the run's trial, and the weights of networks of its block that are listed before it.
+    /// The values of the run's trial, and the weights of the networks listed before the run's in its block.
     pub before_weights: ScriptDraws,
-    /// The weights of networks of its block that are listed after it.
+    /// The weights of the networks listed after the run's in its block.
     pub after_weights: ScriptDraws,
-    /// In every step, the dropout of networks listed before it, and after it.
+    /// In every step, the dropout of the networks listed before the run's, and after it.
     pub before_masks: ScriptDraws,
     pub after_masks: ScriptDraws,
 }
 
-/// The first blocks of a script: runs share the list of all of them.
+/// The first blocks of a script. Runs share the list of all blocks.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Earlier {
     blocks: Arc<[ScriptDraws]>,
     count: usize,
 }
 
-/// Numbers that are drawn one after the other.
+/// Numbers that are drawn in sequence.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct ScriptDraws(Vec<ScriptDraw>);
 
@@ -58,20 +58,20 @@ impl Earlier {
     /// The first `count` of `blocks`.
     ///
     /// # Panics
-    /// Where there are fewer.
+    /// If there are fewer.
     pub fn of(blocks: &Arc<[ScriptDraws]>, count: usize) -> Self {
         assert!(count <= blocks.len(), "a run's block is one of its script");
         Self { blocks: Arc::clone(blocks), count }
     }
 
-    /// One after the other.
+    /// The blocks, in order.
     pub fn blocks(&self) -> &[ScriptDraws] {
         &self.blocks[..self.count]
     }
 }
 
 impl Script {
-    /// Writes `rng`, and `transcript`, a hash of all that others draw, where they draw anything.
+    /// Writes `rng`; and `transcript`, a hash of everything that others draw, if they draw anything.
     pub fn settings(&self, settings: &mut Settings) {
         settings.set("rng", "numpy");
         let Self { data, earlier, before_weights, after_weights, before_masks, after_masks } = self;
@@ -105,7 +105,7 @@ impl ScriptDraws {
         Self(if count == 0 { Vec::new() } else { vec![draw] })
     }
 
-    /// These, then `more`.
+    /// These draws, then `more`.
     pub fn then(mut self, more: Self) -> Self {
         for draw in more.0 {
             match (self.0.last_mut(), draw) {
@@ -117,7 +117,7 @@ impl ScriptDraws {
         self
     }
 
-    /// These, so many times.
+    /// These draws, repeated `times` times.
     pub fn repeated(self, times: u64) -> Self {
         if self.0.is_empty() || times == 0 {
             Self::default()
@@ -126,7 +126,7 @@ impl ScriptDraws {
         }
     }
 
-    /// Draws them and throws them away.
+    /// Draws the numbers and discards them.
     pub fn skip(&self, generator: &mut NumpyGenerator) {
         for draw in &self.0 {
             match *draw {
@@ -194,7 +194,7 @@ mod tests {
         transcripts.sort();
         transcripts.dedup();
         assert_eq!(transcripts.len(), scripts.len());
-        // What comes later is no part of it.
+        // Later draws are not part of it.
         assert_eq!(transcript(&chain(2, 1)), transcript(&chain(3, 1)));
         assert_eq!(transcript(&chain(3, 0)), None);
     }

@@ -25,10 +25,10 @@ pub struct GradientChecks {
 }
 
 impl GradientChecks {
-    /// How many rows the loss is of where nothing is said.
+    /// The default number of rows in the loss.
     const ROWS: u64 = 10;
 
-    /// How many of `train_rows` rows the loss is of.
+    /// How many of `train_rows` rows are in the loss.
     pub fn rows(&self, train_rows: u64) -> u64 {
         self.rows.map_or(Self::ROWS, Count::get).min(train_rows)
     }

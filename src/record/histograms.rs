@@ -1,4 +1,4 @@
-//! Histograms of what is in a network, after single steps of a run.
+//! Histograms of the values in a network, after single steps of a run.
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -61,15 +61,15 @@ impl Word for Subject {
 }
 
 impl Histograms {
-    /// How many rows go through the network where nothing is said.
+    /// The default number of rows for activations.
     const ROWS: u64 = 1000;
 
-    /// How many of `train_rows` rows go through the network.
+    /// How many of `train_rows` rows go through the network for activations.
     pub fn rows(&self, train_rows: u64) -> u64 {
         self.rows.map_or(Self::ROWS, Count::get).min(train_rows)
     }
 
-    /// How many rows the table gets in a run of `steps` steps and of a network with so many activation and affine
+    /// How many rows a run of `steps` steps adds to the table, for a network with this many activation and affine
     /// layers.
     pub fn count(&self, steps: u64, activations: u64, affine: u64) -> u64 {
         let layers = |subject: &Subject| if *subject == Subject::Activations { activations } else { affine };
@@ -77,7 +77,8 @@ impl Histograms {
         self.at.count(steps).saturating_mul(layers).saturating_mul(self.bins.get())
     }
 
-    /// Whether the bins fit between the ends of the range; true without one. More than a million are not tried out.
+    /// Whether floating-point numbers can separate this many bins in the range; true without a range. More than a
+    /// million bins are not checked.
     pub fn has_room(&self) -> bool {
         let tried = self.range.filter(|_| self.bins.get() <= 1 << 20);
         tried.is_none_or(|range| Bins::new(self.bins.as_usize()).span(range.low, range.high))
@@ -132,30 +133,30 @@ impl TryFrom<Vec<Finite>> for Range {
     }
 }
 
-/// Bins of one width, and the counting of numbers into them, to the same result as `numpy.histogram` has for numbers in
-/// `float64`.
+/// Bins of equal width, with counts. The results are those of `numpy.histogram` for `float64`.
 ///
-/// A number belongs to the last bin whose lower edge is not above it; the upper edge of all belongs to the last bin.
+/// A number belongs to the last bin whose lower edge is not above it; the upper edge of the range belongs to the last
+/// bin.
 #[derive(Debug, Clone)]
 pub struct Bins {
-    /// One more than bins, ascending.
+    /// The edges, ascending: one more than there are bins.
     edges: Vec<f64>,
     counts: Vec<u64>,
 }
 
 impl Bins {
-    /// `bins` bins without a range.
+    /// `bins` bins without a range yet.
     pub fn new(bins: usize) -> Self {
         Self { edges: vec![0.0; bins + 1], counts: vec![0; bins] }
     }
 
-    /// Empties the bins and lets them go from `low` to `high`; where these are equal, a half to each side of them.
-    /// Returns whether floating-point numbers are close enough for that; where not, nothing may be counted.
+    /// Empties the bins and makes them span `low` to `high`, or ½ on each side if these are equal. Returns whether
+    /// floating-point numbers are dense enough to separate the bins; if not, nothing may be counted.
     pub fn span(&mut self, low: f64, high: f64) -> bool {
         let (low, high) = if low == high { (low - 0.5, high + 0.5) } else { (low, high) };
         let bins = self.counts.len();
         let (width, step) = (high - low, (high - low) / bins as f64);
-        // As numpy.linspace has it.
+        // The formula of `numpy.linspace`.
         for (index, edge) in self.edges.iter_mut().enumerate() {
             let index = index as f64;
             *edge = if step == 0.0 { index / bins as f64 * width } else { index * step } + low;
@@ -165,14 +166,14 @@ impl Bins {
         width.is_finite() && self.edges.windows(2).all(|pair| pair[0] < pair[1])
     }
 
-    /// Counts the numbers that are in the range.
+    /// Counts the numbers in the range.
     pub fn count(&mut self, values: impl Iterator<Item = f64>) {
         let bins = self.counts.len();
         let (low, high) = (self.edges[0], self.edges[bins]);
         for value in values.filter(|value| (low..=high).contains(value)) {
             let share = (value - low) / (high - low) * bins as f64;
             let mut bin = (share as usize).min(bins - 1);
-            // Rounding may have gone past an edge.
+            // Rounding may have crossed an edge.
             if value < self.edges[bin] {
                 bin -= 1;
             }

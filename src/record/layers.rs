@@ -1,4 +1,4 @@
-//! Numbers about single layers, in the rhythm of a run.
+//! Metrics of single layers, recorded at regular intervals.
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -51,7 +51,7 @@ impl Default for LayerMetrics {
 }
 
 impl LayerMetrics {
-    /// How many rows one step gives, for a network with so many affine and ReLU layers.
+    /// How many rows one step adds, for a network with this many affine and ReLU layers.
     pub fn rows(&self, affine: u64, relu: u64) -> u64 {
         self.what.get().iter().map(|metric| if *metric == LayerMetric::DeadShare { relu } else { affine }).sum()
     }

@@ -31,7 +31,7 @@ pub enum RecordedStep {
 pub struct RecordedSteps(Vec<RecordedStep>);
 
 impl RecordedStep {
-    /// The number of the update just made in a run of `steps` steps; −1 before training.
+    /// The number of the most recent update in a run of `steps` steps; −1 before training.
     fn step(self, steps: u64) -> i64 {
         match self {
             Self::Start => -1,
@@ -42,7 +42,7 @@ impl RecordedStep {
 }
 
 impl RecordedSteps {
-    /// Before training alone.
+    /// Only before training.
     pub fn start() -> Self {
         Self(vec![RecordedStep::Start])
     }
@@ -52,12 +52,12 @@ impl RecordedSteps {
         Self(vec![RecordedStep::Start, RecordedStep::End])
     }
 
-    /// Whether `step` of `steps` is one of them; −1 is before training.
+    /// Whether `step` of `steps` is included; −1 is before training.
     pub fn has(&self, step: i64, steps: u64) -> bool {
         self.0.iter().any(|recorded_step| recorded_step.step(steps) == step)
     }
 
-    /// At how many steps of `steps` they are.
+    /// How many of `steps` steps are included; different entries may mean the same step.
     pub fn count(&self, steps: u64) -> u64 {
         let mut at: Vec<i64> = self.0.iter().map(|recorded_step| recorded_step.step(steps)).collect();
         at.sort_unstable();
@@ -65,7 +65,7 @@ impl RecordedSteps {
         at.len() as u64
     }
 
-    /// The first number of a step that a run of `steps` steps does not have.
+    /// The first included step that a run of `steps` steps does not have.
     pub fn beyond(&self, steps: u64) -> Option<u64> {
         self.0.iter().find_map(|recorded_step| match recorded_step {
             RecordedStep::After(step) if *step >= steps => Some(*step),
@@ -73,7 +73,7 @@ impl RecordedSteps {
         })
     }
 
-    /// Whether all of them are before the first update of a run of `steps` steps.
+    /// Whether all of them come before the first update of a run of `steps` steps.
     pub fn are_before_training(&self, steps: u64) -> bool {
         self.0.iter().all(|recorded_step| recorded_step.step(steps) < 0)
     }
@@ -89,7 +89,7 @@ impl fmt::Display for RecordedStep {
     }
 }
 
-/// As settings write it: `start-100-end`.
+/// The format of settings: `start-100-end`.
 impl fmt::Display for RecordedSteps {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let recorded_steps: Vec<String> = self.0.iter().map(RecordedStep::to_string).collect();

@@ -1,4 +1,4 @@
-//! Lists of words in which order does not count.
+//! Lists of words whose order does not matter.
 
 use std::fmt;
 
@@ -11,12 +11,12 @@ use serde::{Deserialize, Serialize};
 #[schemars(extend("minItems" = 1, "uniqueItems" = true))]
 pub struct Words<W>(Vec<W>);
 
-/// A word that the experiment file knows.
+/// A keyword of the experiment file.
 pub trait Word: Copy + Ord + 'static {
-    /// All of the kind, sorted.
+    /// All words of this kind, sorted.
     const ALL: &'static [Self];
 
-    /// As the experiment file writes it.
+    /// The name in the experiment file.
     fn name(self) -> &'static str;
 }
 
@@ -24,22 +24,22 @@ impl<W: Word> Words<W> {
     /// These words.
     ///
     /// # Panics
-    /// Where there are none, or one of them twice.
+    /// If there are no words, or duplicates.
     pub fn of(words: &[W]) -> Self {
         Self::try_from(words.to_vec()).expect("different words")
     }
 
-    /// All words that there are.
+    /// All words of this kind.
     pub fn all() -> Self {
         Self(W::ALL.to_vec())
     }
 
-    /// Sorted.
+    /// The words, sorted.
     pub fn get(&self) -> &[W] {
         &self.0
     }
 
-    /// Whether `word` is among them.
+    /// Whether `word` is included.
     pub fn has(&self, word: W) -> bool {
         self.0.contains(&word)
     }
@@ -54,7 +54,7 @@ impl<W: Word> TryFrom<Vec<W>> for Words<W> {
     }
 }
 
-/// As settings write them: joined by a character that is in none of them.
+/// The format of settings: joined by a character that no word contains.
 impl<W: Word> fmt::Display for Words<W> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let separator = if W::ALL.iter().any(|word| word.name().contains('-')) { "_" } else { "-" };
@@ -65,7 +65,7 @@ impl<W: Word> fmt::Display for Words<W> {
 /// The items, sorted.
 ///
 /// # Errors
-/// Where one stands there twice, or none: then `accepted` says what is needed.
+/// If there are duplicates or no items; `accepted` says what is expected.
 pub fn once<T: Ord>(mut items: Vec<T>, name: impl Fn(&T) -> String, accepted: &str) -> Result<Vec<T>, String> {
     items.sort_unstable();
     if let Some(pair) = items.windows(2).find(|pair| pair[0] == pair[1]) {

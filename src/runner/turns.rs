@@ -1,4 +1,4 @@
-//! Turns: more jobs are under way than may compute at once, and each computes for a while.
+//! Turns: more jobs are in progress than may compute at once, so they compute in turn.
 
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -6,11 +6,11 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, Thread};
 use std::time::{Duration, Instant};
 
-/// Places to compute at. Who waits longest gets the next one.
+/// Places to compute at. The thread that waits longest gets the next free one.
 #[derive(Debug)]
 pub struct Turns {
     places: Mutex<FreePlaces>,
-    /// How many wait, to be looked at without the lock.
+    /// How many threads wait; readable without the lock.
     waiting: AtomicUsize,
     /// How long a turn lasts if others wait.
     length: Duration,
@@ -18,7 +18,7 @@ pub struct Turns {
 
 #[derive(Debug)]
 struct FreePlaces {
-    /// None is free while somebody waits.
+    /// 0 while any thread waits.
     free: usize,
     queue: VecDeque<WaitingThread>,
 }
@@ -31,7 +31,7 @@ struct WaitingThread {
 }
 
 impl Turns {
-    /// So many places, all free.
+    /// This many places, all free.
     pub fn new(places: usize) -> Self {
         Self {
             places: Mutex::new(FreePlaces { free: places, queue: VecDeque::new() }),
@@ -56,13 +56,13 @@ impl Turns {
         places.queue.push_back(WaitingThread { thread: thread::current(), called: called.clone() });
         self.waiting.store(places.queue.len(), Ordering::Relaxed);
         drop(places);
-        // A sleep may also end for no reason.
+        // `park` may also return spuriously.
         while !called.load(Ordering::Acquire) {
             thread::park();
         }
     }
 
-    /// The place goes to who waits longest: nobody else is woken, and nobody else can have it.
+    /// Hands the place to the thread that waits longest: no other thread wakes up or can take it.
     fn give_back(&self) {
         let mut places = self.lock();
         match places.queue.pop_front() {
@@ -77,7 +77,7 @@ impl Turns {
     }
 
     fn lock(&self) -> MutexGuard<'_, FreePlaces> {
-        // Nothing that is done under the lock can panic half-way.
+        // Nothing under the lock can panic halfway.
         self.places.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -90,12 +90,12 @@ pub struct JobTurn<'a> {
     waited: Duration,
 }
 
-/// Long beside what it takes to bring a job's numbers back into the caches, short beside a job.
+/// Long compared with reloading a job's numbers into the caches, short compared with a job.
 const LENGTH: Duration = Duration::from_millis(20);
 
 impl JobTurn<'_> {
-    /// Lets another one compute, where one waits and this turn has lasted long enough; comes back when it is this one's
-    /// turn again.
+    /// Lets another job compute if one waits and this turn has lasted long enough; returns when it is this job's turn
+    /// again.
     pub fn share(&mut self) {
         if self.turns.waiting.load(Ordering::Relaxed) > 0 && self.since.elapsed() >= self.turns.length {
             let begin = Instant::now();
@@ -106,7 +106,7 @@ impl JobTurn<'_> {
         }
     }
 
-    /// How long others have computed in between.
+    /// How long this job has waited for others in between.
     pub fn waited(&self) -> Duration {
         self.waited
     }

@@ -1,23 +1,23 @@
-//! NumPy's legacy generator, `numpy.random.seed(...)` and what follows it, number for number.
+//! NumPy's legacy generator: the same numbers as after `numpy.random.seed(...)`.
 //!
-//! The words are those of the Mersenne Twister MT19937 (Matsumoto & Nishimura 1998), seeded with one number of 32 bits.
-//! What is made of them follows NumPy's `_legacy` code, which NumPy promises never to change (NEP 19): `rand` and
-//! `uniform` take 53 bits of two words, `randn` is the polar method whose second number waits for the next call,
-//! `choice` and `permutation` mask a word to the bits of the largest result and draw again while it is too large.
+//! The words are those of the Mersenne Twister MT19937 (Matsumoto & Nishimura 1998), seeded with one 32-bit number. The
+//! distributions follow NumPy's `_legacy` code, which NumPy promises never to change (NEP 19): `rand` and `uniform`
+//! take 53 bits of two words; `randn` is the polar method, which keeps its second number for the next call; `choice`
+//! and `permutation` mask a word to the bits of the largest result and redraw while it is too large.
 //!
-//! Gaussians go through a logarithm. NumPy calls the C library's, this is [`real::ln`]; neither is correctly rounded
-//! everywhere, so a Gaussian may be off by a unit in the last place or two.
+//! Gaussians need a logarithm. NumPy calls the C library's, this code calls [`real::ln`]; neither is always correctly
+//! rounded, so a Gaussian may differ by one or two units in the last place.
 
 use rand_mt::Mt;
 
 use super::Seed;
 use crate::real;
 
-/// Draws what `numpy.random` draws.
+/// Draws the same numbers as `numpy.random`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct NumpyGenerator {
     words: Mt,
-    /// The second Gaussian of a pair, by its bits, until it is asked for.
+    /// The bits of the second Gaussian of a pair, until it is used.
     spare: Option<u64>,
 }
 
@@ -27,7 +27,8 @@ impl NumpyGenerator {
         Self { words: Mt::new(seed), spare: None }
     }
 
-    /// `rand()`: a uniform number in [0, 1), a multiple of 2^−53. `uniform(low, high)` is low + (high − low) of it.
+    /// `rand()`: a uniform number in [0, 1), a multiple of 2^−53. `uniform(low, high)` is low + (high − low) ·
+    /// `rand()`.
     pub fn uniform(&mut self) -> f64 {
         let high = f64::from(self.words.next_u32() >> 5);
         let low = f64::from(self.words.next_u32() >> 6);
@@ -45,7 +46,7 @@ impl NumpyGenerator {
         scale * y
     }
 
-    /// Draws `count` Gaussians that nobody needs. The logarithm is left out, which is most of the work.
+    /// Draws and discards `count` Gaussians. Leaves out the logarithm, which is most of the work.
     pub fn skip_gaussians(&mut self, mut count: u64) {
         if count > 0 && self.spare.take().is_some() {
             count -= 1;
@@ -61,11 +62,11 @@ impl NumpyGenerator {
     /// `choice(bound)` and `randint(bound)`: a whole number in [0, `bound`).
     ///
     /// # Panics
-    /// Where `bound` is 0 or above 2^32.
+    /// If `bound` is 0 or above 2^32.
     pub fn below(&mut self, bound: u64) -> u64 {
         let largest = bound.checked_sub(1).and_then(|largest| u32::try_from(largest).ok());
         let largest = largest.expect("a bound is a number of rows");
-        // NumPy draws nothing where there is nothing to choose.
+        // NumPy draws nothing if there is only one choice.
         if largest == 0 {
             return 0;
         }
@@ -88,7 +89,7 @@ impl NumpyGenerator {
         items
     }
 
-    /// x, y and x² + y² of a random point in the unit circle, its center left out.
+    /// x, y and x² + y² of a random point in the unit circle, excluding its center.
     fn point_in_the_circle(&mut self) -> [f64; 3] {
         loop {
             let x = 2.0 * self.uniform() - 1.0;
@@ -101,7 +102,7 @@ impl NumpyGenerator {
     }
 }
 
-/// The seed as `numpy.random.seed` takes it, where it does: a number of 32 bits.
+/// The seed for `numpy.random.seed`, if it fits into 32 bits.
 pub fn seed(seed: Seed) -> Option<u32> {
     u32::try_from(seed.get()).ok()
 }
@@ -112,13 +113,13 @@ mod tests {
 
     use super::*;
 
-    /// Drawn by NumPy itself: tests/goldens/legacy_numpy.py. Each list goes on where the one before it ended.
+    /// Drawn by NumPy itself: tests/goldens/legacy_numpy.py. Each list continues where the previous one ended.
     #[derive(Deserialize)]
     struct Golden {
         seed: u32,
         uniforms: Vec<f64>,
         gaussians: Vec<f64>,
-        /// Bound and numbers.
+        /// Bounds, each with its numbers.
         choices: Vec<(u64, Vec<u64>)>,
         permutation: Vec<usize>,
         gaussians_after: Vec<f64>,

@@ -1,20 +1,21 @@
 //! The Sobol sequence: points that fill a cube evenly.
 //!
-//! Sobol 1967, in the order of Gray codes (Antonov & Saleev 1979), with the direction numbers `new-joe-kuo-6.21201` of
-//! Joe & Kuo 2008, "Constructing Sobol sequences with better two-dimensional projections", SIAM J. Sci. Comput. 30,
-//! 2635–2654 (<https://web.maths.unsw.edu.au/~fkuo/sobol/>), whose license is the file `LICENSE-JOE-KUO`. Unshifted,
-//! the points are those of `scipy.stats.qmc.Sobol(scramble=False)`. Every 2^k points from a multiple of 2^k on have one
-//! in each of 2^k equal intervals of each dimension.
+//! Sobol 1967, in Gray-code order (Antonov & Saleev 1979), with the direction numbers `new-joe-kuo-6.21201` of Joe &
+//! Kuo 2008, "Constructing Sobol sequences with better two-dimensional projections", SIAM J. Sci. Comput. 30, 2635–2654
+//! (<https://web.maths.unsw.edu.au/~fkuo/sobol/>), licensed under `LICENSE-JOE-KUO`. Without a shift, the points are
+//! those of `scipy.stats.qmc.Sobol(scramble=False)`. For every k, each block of 2^k points that begins at a multiple of
+//! 2^k has one point in each of 2^k equal intervals of each dimension.
 //!
-//! The sequence begins in a corner, and there is only one; so it is randomized, by a digital shift: one random number
-//! for each dimension, whose ones flip bits of all coordinates. A shift moves dyadic intervals as wholes, so the points
-//! keep their balance, and each by itself is uniform in the cube. Owen's nested scrambling (1995) draws for each bit of
-//! a coordinate anew whether it is flipped, once for all points that agree in the bits before it. It puts a point
-//! anywhere in its interval, where 2^k shifted points are equally far apart in each dimension, and averages of smooth
-//! functions vary less. A search wants trials to lie evenly, and in that both are alike: SciPy's centered discrepancy
-//! of 64 points in 4 dimensions is 0.0010 with a shift and 0.0010 with SciPy's scrambling, and 0.016 for random points
-//! (means of 100; `tests/goldens/sobol.py`). A shift takes one number for each key and one XOR for each coordinate, and
-//! anyone can redo it in a line.
+//! The sequence is deterministic and begins in a corner, so it is randomized by a digital shift: one random number per
+//! dimension, XORed into all coordinates. A shift permutes dyadic intervals as a whole, so the points stay balanced,
+//! and each single point is uniform in the cube.
+//!
+//! Owen's nested scrambling (1995) instead draws anew for each bit of a coordinate whether it is flipped, once for all
+//! points with the same preceding bits. It can place a point anywhere in its interval, whereas 2^k shifted points are
+//! equally spaced in each dimension; averages of smooth functions then vary less. A search only needs evenly spread
+//! trials, and both are equally good at that: SciPy's centered discrepancy of 64 points in 4 dimensions is 0.0010 with
+//! a shift and 0.0010 with SciPy's scrambling, and 0.016 for random points (means of 100; `tests/goldens/sobol.py`). A
+//! shift takes one number per key and one XOR per coordinate, and is easy to reproduce elsewhere.
 
 /// How many dimensions the table has.
 pub const DIMENSIONS: usize = ROWS.len() + 1;
@@ -22,7 +23,7 @@ pub const DIMENSIONS: usize = ROWS.len() + 1;
 /// Bits of a coordinate.
 const BITS: u32 = 53;
 
-/// One dimension of the sequence, with every coordinate's bits flipped where `shift`, below 2^53, has ones.
+/// One dimension of the sequence, with the bits of every coordinate flipped where `shift`, below 2^53, has ones.
 #[derive(Debug, Clone)]
 pub struct Sobol {
     directions: [u64; BITS as usize],
@@ -33,9 +34,9 @@ impl Sobol {
     /// The 0-based `dimension`.
     ///
     /// # Panics
-    /// Where `dimension` is not below [`DIMENSIONS`].
+    /// If `dimension` is not below [`DIMENSIONS`].
     pub fn new(dimension: usize, shift: u64) -> Self {
-        // The first dimension is van der Corput's.
+        // The first dimension is the van der Corput sequence.
         let Some(row) = dimension.checked_sub(1) else {
             return Self { directions: std::array::from_fn(|bit| 1 << (BITS - 1 - bit as u32)), shift };
         };
@@ -62,7 +63,7 @@ impl Sobol {
     }
 }
 
-/// For each dimension after the first its primitive polynomial, a bit for each coefficient, and its first direction
+/// For each dimension after the first: its primitive polynomial, one bit per coefficient, and its first direction
 /// numbers.
 #[rustfmt::skip]
 const ROWS: [(u32, &[u64]); 63] = [
@@ -173,7 +174,7 @@ mod tests {
         }
     }
 
-    /// Joe & Kuo chose the numbers for this, Sobol's property A.
+    /// The property that Joe & Kuo chose the numbers for, Sobol's property A.
     #[test]
     fn each_corner_of_as_many_dimensions_as_there_are_bits_holds_one_point() {
         for count in 1..=12_u32 {
@@ -185,8 +186,8 @@ mod tests {
         }
     }
 
-    /// Only the first two dimensions are balanced in every elementary rectangle; of the others each pair is in squares,
-    /// once there are many points.
+    /// Only the first two dimensions are balanced in every elementary rectangle. Every other pair is balanced in
+    /// squares, once there are many points.
     #[test]
     fn each_square_of_each_pair_of_dimensions_holds_its_share() {
         let coordinates: Vec<Vec<f64>> = (0..DIMENSIONS)

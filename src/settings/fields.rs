@@ -1,4 +1,4 @@
-//! Typed values as settings, by serde: each has the name and the value that it has in the experiment file.
+//! Converts typed values to settings with serde: names and values are those of the experiment file.
 
 use std::fmt::{Error, Result};
 
@@ -6,12 +6,12 @@ use serde::ser::{Impossible, Serialize, SerializeStruct, Serializer};
 
 use super::{Scalar, Settings};
 
-/// Sets a scalar, or one field after the other.
+/// Sets a scalar, or each field in turn.
 pub(super) struct SettingsSerializer<'a> {
     pub settings: &'a mut Settings,
-    /// What a setting is called, by the name of its field.
+    /// Maps a field's name to the name of its setting.
     pub called: fn(&'static str) -> &'static str,
-    /// The setting whose value comes next.
+    /// The setting to which the next value belongs.
     pub name: &'static str,
 }
 
@@ -54,7 +54,7 @@ macro_rules! refused {
 
 type No = Impossible<(), Error>;
 
-/// Scalars are set, what is `None` is no setting, and all else is refused.
+/// Scalars are set, `None` is omitted, and everything else is refused.
 impl<'a> Serializer for SettingsSerializer<'a> {
     type Ok = ();
     type Error = Error;

@@ -105,8 +105,7 @@ pub struct Summary {
     pub diverged_layer: Option<String>,
     /// Why the run failed.
     pub error: Option<String>,
-    /// A hash of every recorded value, 16 hexadecimal digits: two trainings agree to the last bit if and only if their
-    /// digests do.
+    /// A hash of every recorded value, 16 hexadecimal digits. Two trainings with equal digests agree to the last bit.
     pub digest: String,
     /// Wall-clock time of the training, seconds.
     pub seconds: f64,

@@ -1,4 +1,4 @@
-//! The run of a function: an optimizer's path over it.
+//! The run of a function: the trajectory of an optimizer on it.
 
 use std::ops::ControlFlow;
 
@@ -9,10 +9,10 @@ use crate::optim;
 use crate::record::TrajectoryRow;
 use crate::spec::FunctionRun;
 
-/// Points that a run makes room for before its first step, at most: 32 MiB. A longer path grows as it must.
+/// The most points to reserve memory for before the first step: 32 MiB. A longer trajectory grows as needed.
 const RESERVED_POINTS: u64 = 1 << 20;
 
-/// Updates the point `steps` times; the point is recorded before the first update and after each.
+/// Updates the point `steps` times, and records it before the first update and after each one.
 pub fn descend<R: Element>(spec: &FunctionRun, watch: &mut dyn FnMut(u64) -> ControlFlow<()>) -> Outcome {
     let instructions = Instructions::in_use();
     let surface = &spec.function.surface;
@@ -97,7 +97,7 @@ mod tests {
         let lr_schedule = serde_json::from_str(r#"{"schedule": {"exponential": {"factor": 1e100}}}"#).unwrap();
         let spec = FunctionRun {
             seed: Seed::default(),
-            // Without a slope, no rate leads away.
+            // With a slope of zero, no learning rate moves the point.
             function: crate::function::tests::read(r#"{"quadratic": {"coefficients": [0.0, 0.0]}}"#),
             optimizer: Optimizer { lr_schedule, ..Sgd { lr: Positive::new(1.0).unwrap() }.into() },
             steps: 9,

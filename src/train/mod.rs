@@ -13,7 +13,7 @@ use crate::kernel::{Instructions, Precision};
 use crate::record::{EvaluationRow, GradientCheckRow, HistogramRow, LayerRow, LossRow, TrajectoryRow};
 use crate::spec::{FunctionRun, NetworkRun};
 
-/// What a run came to.
+/// The result of a run.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Outcome {
     pub history: Vec<LossRow>,
@@ -21,7 +21,7 @@ pub struct Outcome {
     pub layers: Vec<LayerRow>,
     pub histograms: Vec<HistogramRow>,
     pub gradient_checks: Vec<GradientCheckRow>,
-    /// Of a function's run: where it went.
+    /// The trajectory of a function's run.
     pub trajectory: Vec<TrajectoryRow>,
     pub ending: Ending,
     /// blake3 of the final parameters' bits, 16 hexadecimal digits.
@@ -33,26 +33,27 @@ pub struct Outcome {
 pub enum Ending {
     #[default]
     Finished,
-    /// A value was not finite at `step`, first (in forward order) in the output of `layer` or in the parameters that
-    /// the update gave it; `penalty` where that was the sum of squared weights, `loss` where it was that of squared
-    /// errors, `clip_norm` the norm of the gradients, `lr` the learning rate, `function` a point or a value in the run
-    /// of a function.
+    /// A value was not finite at `step`. `layer` is the first layer, in forward order, whose output or updated
+    /// parameters were not finite. Otherwise it names the value: `penalty` for the sum of squared weights, `loss` for
+    /// the sum of squared errors, `clip_norm` for the norm of the gradients, `lr` for the learning rate, `function` for
+    /// a point or a value in the run of a function.
     Diverged { step: u64, layer: String },
     /// The caller asked to stop before the end.
     Interrupted,
 }
 
-/// Trains a network as `spec` says. `watch` is told after every step how many are done, and says whether to go on.
+/// Trains a network as described by `spec`. `watch` is called after every step with the number of steps done, and
+/// decides whether to continue.
 ///
-/// The outcome depends on nothing but `spec` and `data`.
+/// The outcome depends only on `spec` and `data`.
 ///
 /// # Panics
-/// Where `data` has no training rows, or what the network needs does not fit into memory.
+/// If `data` has no training rows, or the network's buffers do not fit into memory.
 pub fn network(spec: &NetworkRun, data: &Dataset, watch: &mut dyn FnMut(u64) -> ControlFlow<()>) -> Outcome {
     network_on(Instructions::in_use(), spec, data, watch)
 }
 
-/// [`network()`] with instructions of the caller's choice. They change the speed and no bit of the outcome.
+/// [`network()`] with the given instruction set. It affects the speed, but not a single bit of the outcome.
 pub fn network_on(
     instructions: Instructions,
     spec: &NetworkRun,
@@ -65,7 +66,7 @@ pub fn network_on(
     }
 }
 
-/// Lets an optimizer descend a function as `spec` says. `watch` as for [`network()`].
+/// Runs an optimizer on a function as described by `spec`. `watch` is as for [`network()`].
 pub fn function(spec: &FunctionRun, watch: &mut dyn FnMut(u64) -> ControlFlow<()>) -> Outcome {
     match spec.precision {
         Precision::F32 => function::descend::<f32>(spec, watch),

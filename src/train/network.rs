@@ -14,7 +14,7 @@ use crate::random::Random;
 use crate::record::{EvaluationRow, LossAt, LossRow, Split};
 use crate::spec::NetworkRun;
 
-/// [`super::network_on`] in a precision.
+/// [`super::network_on`] for one precision.
 pub(super) fn train<R: Element>(
     instructions: Instructions,
     spec: &NetworkRun,
@@ -38,10 +38,10 @@ pub(super) fn train<R: Element>(
     }
 }
 
-/// Losses that a run makes room for before its first step, at most: 32 MiB. A longer history grows as it must.
+/// The most losses to reserve memory for before the first step: 32 MiB. A longer history grows as needed.
 const RESERVED_LOSSES: u64 = 1 << 20;
 
-/// A run under way. All buffers are as long as they will ever be, so a step allocates nothing.
+/// A run in progress. All buffers have their final length, so a step allocates nothing.
 struct Run<'a, R> {
     instructions: Instructions,
     spec: &'a NetworkRun,
@@ -50,12 +50,12 @@ struct Run<'a, R> {
     /// The width of the network's output.
     outputs: usize,
     network: Network<R>,
-    /// Flat, as the network's layout says; so are the gradients and each accumulator.
+    /// Flat, in the network's layout; so are the gradients and each accumulator.
     parameters: Vec<R>,
-    /// The running statistics, as the network's layout of them says.
+    /// The running statistics, in the network's layout of them.
     state: Vec<R>,
     gradients: Vec<R>,
-    /// The optimizer's accumulators, as it lays them out.
+    /// The optimizer's accumulators, in its own layout.
     slots: Vec<R>,
     random: Random<'a>,
     input: Input<R>,
@@ -64,23 +64,23 @@ struct Run<'a, R> {
     layers: Option<LayerNumbers>,
     histograms: Option<HistogramCounts>,
     gradient_checks: Option<GradientChecker>,
-    /// There where gradients are checked.
+    /// Present if gradients are checked.
     rehearsal: Option<Rehearsal<R>>,
 }
 
-/// The mean loss of rows.
+/// The mean loss over rows.
 #[derive(Debug, Clone, Copy)]
 struct Loss {
-    /// With the penalty.
+    /// Including the penalty.
     total: f64,
     penalty: f64,
 }
 
-/// What goes into the network.
+/// The input of the network, with its targets.
 struct Input<R> {
     instructions: Instructions,
     features: usize,
-    /// Which rows of the data: `[rows]`.
+    /// The indices of the rows in the data: `[rows]`.
     rows: Vec<usize>,
     x: Features<R>,
     targets: TargetBuffer<R>,
@@ -89,14 +89,14 @@ struct Input<R> {
 /// [rows, features]
 enum Features<R> {
     Numbers(Vec<R>),
-    /// As they are in the data: where most are 0, a network is fed these.
+    /// The bytes of the data, used as they are when most are 0.
     Bytes {
         bytes: Vec<u8>,
         table: Box<[R; 256]>,
     },
 }
 
-/// What rows should come out as.
+/// The targets of the rows.
 enum TargetBuffer<R> {
     /// `[rows]`
     Classes(Vec<u16>),
@@ -165,7 +165,7 @@ impl<'a, R: Element> Run<'a, R> {
 
     fn all_steps(&mut self, watch: &mut dyn FnMut(u64) -> ControlFlow<()>) -> Ending {
         let steps = self.spec.steps;
-        // Drawn in `f64`, they can be too large for an `f32`.
+        // They are drawn in `f64` and may be too large for `f32`.
         if let Some(view) = self.network.layout().first_not_finite(&self.parameters) {
             return Ending::Diverged { step: 0, layer: view.layer().to_owned() };
         }
@@ -189,7 +189,7 @@ impl<'a, R: Element> Run<'a, R> {
     /// One update, with its losses and the evaluations after it.
     ///
     /// # Errors
-    /// Where the run meets a number that is not finite.
+    /// If the run meets a number that is not finite.
     fn step(&mut self, step: u64) -> Result<(), NotFinite> {
         let spec = self.spec;
         let batch = spec.batch_size.as_usize();
@@ -215,8 +215,8 @@ impl<'a, R: Element> Run<'a, R> {
         Ok(())
     }
 
-    /// The forward pass that the update of `step` starts from: computes the outputs for the batch and compares them
-    /// with the targets.
+    /// The forward pass for the update of `step`: computes the outputs for the batch and compares them with the
+    /// targets.
     fn forward(&mut self, step: u64, batch: usize) -> Result<(), NotFinite> {
         let Self { network, parameters, state, random, input, .. } = self;
         let mut draw = |layer: u32, uniforms: &mut [f64]| random.uniforms(step, layer, uniforms);
@@ -226,8 +226,7 @@ impl<'a, R: Element> Run<'a, R> {
         Ok(())
     }
 
-    /// Computes the outputs for the input's first `rows` rows as an evaluation does, and compares them with the
-    /// targets.
+    /// Computes the outputs for the input's first `rows` rows in evaluation mode, and compares them with the targets.
     fn predict(&mut self, rows: usize) -> Result<(), NotFinite> {
         self.network.forward(Phase::Evaluation { state: &self.state }, &self.parameters, self.input.x(rows))?;
         self.compare(rows);
@@ -243,7 +242,8 @@ impl<'a, R: Element> Run<'a, R> {
         );
     }
 
-    /// Computes the gradients of the input's first `rows` rows, which were compared last, after a pass for training.
+    /// Computes the gradients for the input's first `rows` rows. The last comparison must be of the same rows, after a
+    /// training pass.
     fn compute_gradients(&mut self, rows: usize) {
         let Self { spec, network, parameters, gradients, input, .. } = self;
         let comparison = network.output(rows).1;
@@ -259,9 +259,9 @@ impl<'a, R: Element> Run<'a, R> {
         );
     }
 
-    /// Moves the parameters against the gradients of the batch that was compared last.
+    /// Updates the parameters with the gradients of the last compared batch.
     ///
-    /// No pass is made with parameters that are not finite, so a product may leave out what is multiplied by zero.
+    /// Parameters that are not finite end the run before the next pass, so a product may skip factors of zero.
     fn update(&mut self, step: u64, batch: usize) -> Result<(), NotFinite> {
         self.compute_gradients(batch);
         let Self { instructions, spec, network, parameters, gradients, slots, layers, .. } = self;
@@ -288,7 +288,7 @@ impl<'a, R: Element> Run<'a, R> {
         Ok(())
     }
 
-    /// Writes down the loss of the batch that was compared last.
+    /// Records the loss of the last compared batch.
     fn record_loss(&mut self, step: u64) -> Result<(), NotFinite> {
         let Loss { total: loss, penalty } = self.loss(self.spec.batch_size.as_usize())?;
         let (epoch, lr) = (self.spec.epoch_counter().epoch(step), self.spec.optimizer.lr(step));
@@ -296,11 +296,11 @@ impl<'a, R: Element> Run<'a, R> {
         Ok(())
     }
 
-    /// The loss of the input's first `rows` rows, which were compared last.
+    /// The loss of the input's first `rows` rows, which must be the last ones compared.
     ///
     /// # Errors
-    /// The squares of finite weights can overflow, and those of finite errors; a cross-entropy of finite outputs is
-    /// finite.
+    /// If a sum of squares overflows, of finite weights or of finite errors. A cross-entropy of finite outputs is
+    /// always finite.
     fn loss(&mut self, rows: usize) -> Result<Loss, NotFinite> {
         let Self { instructions, spec, network, parameters, .. } = self;
         let penalty = instructions.run(
@@ -313,7 +313,7 @@ impl<'a, R: Element> Run<'a, R> {
         Ok(Loss { total: NotFinite::check(sum / rows as f64 + penalty, "loss")?, penalty })
     }
 
-    /// Writes down loss and accuracy on all rows of `split`, where it has any.
+    /// Records loss and accuracy on all rows of `split`, if it has any.
     fn evaluate(&mut self, step: u64, split: Split) -> Result<(), NotFinite> {
         let source = match split {
             Split::Train => self.data.train(),
@@ -338,7 +338,7 @@ impl<'a, R: Element> Run<'a, R> {
         let loss = NotFinite::check(sum / total as f64, "loss")?;
         let (accuracy, rmse) = match self.spec.info.task {
             Task::Classification { .. } => (Some(correct as f64 / total as f64), None),
-            // The loss of values is their mean squared error.
+            // The loss of a regression is the mean squared error.
             Task::Regression { .. } => (None, Some(loss.sqrt())),
         };
         self.evaluations.push(EvaluationRow {
@@ -354,7 +354,7 @@ impl<'a, R: Element> Run<'a, R> {
 }
 
 impl<R: Element> Input<R> {
-    /// Fetches the rows from `first` on, up to `end`, as many as there is room for; how many these are.
+    /// Fetches the rows from `first` up to `end`, as many as fit; returns their number.
     fn gather_from(&mut self, source: SplitView, first: usize, end: usize) -> usize {
         let rows = self.rows.len().min(end - first);
         self.rows[..rows].iter_mut().zip(first..).for_each(|(row, index)| *row = index);
@@ -362,7 +362,7 @@ impl<R: Element> Input<R> {
         rows
     }
 
-    /// Fetches the first `rows` of the rows that are asked for.
+    /// Fetches the first `rows` of the selected rows.
     fn gather(&mut self, source: SplitView, rows: usize) {
         let indices = &self.rows[..rows];
         match &mut self.x {
@@ -380,7 +380,7 @@ impl<R: Element> Input<R> {
         }
     }
 
-    /// What the first `rows` rows should come out as.
+    /// The targets of the first `rows` rows.
     fn targets(&self, rows: usize) -> BatchTargets<'_, R> {
         match &self.targets {
             TargetBuffer::Classes(classes) => BatchTargets::Classes(&classes[..rows]),
@@ -388,7 +388,7 @@ impl<R: Element> Input<R> {
         }
     }
 
-    /// The first `rows` rows.
+    /// The inputs of the first `rows` rows.
     fn x(&self, rows: usize) -> MatrixValues<'_, R> {
         let length = rows * self.features;
         match &self.x {

@@ -51,20 +51,20 @@ impl TrainSection {
         self.batch_size.unwrap_or_else(|| Count::new(BATCH_SIZE).expect("128 is a count"))
     }
 
-    /// The keys that only a network has a use for.
+    /// The keys that only apply to networks.
     pub const OF_A_NETWORK: [&str; 4] = ["batch_size", "epochs", "sampling", "objective"];
 
-    /// Those that are given of [`OF_A_NETWORK`](Self::OF_A_NETWORK).
+    /// The keys of [`OF_A_NETWORK`](Self::OF_A_NETWORK) that are given.
     pub fn of_a_network(&self) -> impl Iterator<Item = &'static str> {
         let Self { batch_size, epochs, sampling, objective, .. } = self;
         let are_given = [batch_size.is_some(), epochs.is_some(), sampling.is_some(), objective.is_some()];
         Self::OF_A_NETWORK.into_iter().zip(are_given).filter(|(_, is_given)| *is_given).map(|(key, _)| key)
     }
 
-    /// How many updates are made with `rows` training rows.
+    /// The number of updates with `rows` training rows.
     ///
     /// # Errors
-    /// Where not exactly one of `steps` and `epochs` is there, or the number is no [`Count`].
+    /// If not exactly one of `steps` and `epochs` is given, or the number is not a [`Count`].
     pub fn steps(&self, rows: u64) -> Result<u64, StepsError> {
         match (self.steps, self.epochs) {
             (Some(steps), None) => Ok(steps.get()),

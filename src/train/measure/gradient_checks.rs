@@ -1,4 +1,4 @@
-//! Comparing gradients with central differences.
+//! Compares gradients with central differences.
 
 use std::ops::{ControlFlow, Range};
 use std::sync::Arc;
@@ -8,7 +8,7 @@ use crate::kernel::Element;
 use crate::nn::Network;
 use crate::record::{self, GradientCheckRow};
 
-/// The ranges of parameters that are checked, and the rows so far.
+/// The checked ranges of parameters, and the rows recorded so far.
 #[derive(Debug)]
 pub struct GradientChecker {
     what: record::GradientChecks,
@@ -30,13 +30,13 @@ impl GradientChecker {
         self.what.at.has(step, steps)
     }
 
-    /// How many of `train_rows` rows the loss is of.
+    /// How many of `train_rows` rows are in the loss.
     pub fn rows_needed(&self, train_rows: u64) -> u64 {
         self.what.rows(train_rows)
     }
 
-    /// Writes down, for every range, the mean and the largest of the errors that `error` finds: of one parameter's
-    /// gradient, with the h that the parameter is to be moved by. Where it breaks off, so does the check.
+    /// Records the mean and maximum error of every range. `error` gets the index of a parameter and the h to move it
+    /// by, and returns the error of its gradient; if it breaks, the check stops.
     pub fn check(&mut self, step: i64, mut error: impl FnMut(usize, f64) -> ControlFlow<(), f64>) -> ControlFlow<()> {
         for (parameter, range) in &self.views {
             let chosen = range.len().min(self.what.parameters.as_usize());
@@ -46,7 +46,7 @@ impl GradientChecker {
                 sum += error;
                 max_error = if error > max_error { error } else { max_error };
             }
-            // Where a loss was not finite, there is no slope.
+            // If a loss is not finite, there is no slope.
             if chosen > 0 && f64::is_finite(sum) {
                 let mean_error = sum / chosen as f64;
                 self.rows.push(GradientCheckRow { step, parameter: parameter.clone(), mean_error, max_error });
@@ -56,7 +56,7 @@ impl GradientChecker {
     }
 }
 
-/// The place of the `index`-th of `chosen` that are spread evenly over `length`.
+/// The position of number `index` of `chosen` positions that are spread evenly over `length`.
 fn spread(index: usize, chosen: usize, length: usize) -> usize {
     (index as u128 * length as u128 / chosen as u128) as usize
 }

@@ -1,4 +1,4 @@
-//! Counting how values are distributed.
+//! Counts how values are distributed.
 
 use std::ops::Range;
 use std::sync::Arc;
@@ -8,13 +8,13 @@ use crate::kernel::Element;
 use crate::nn::Network;
 use crate::record::{Bins, HistogramRow, Histograms, Subject, Word};
 
-/// Bins for every layer, and the rows so far.
+/// Bins for every layer, and the rows recorded so far.
 #[derive(Debug)]
 pub struct HistogramCounts {
     what: Histograms,
-    /// Empty where they are not counted.
+    /// Empty if activations are not counted.
     activations: Vec<Counter>,
-    /// One after the other, each on all of its numbers at once. Empty where neither they nor gradients are counted.
+    /// Each counter is filled and written at once, before the next. Empty if neither weights nor gradients are counted.
     weights: Vec<(Counter, Range<usize>)>,
     pub rows: Vec<HistogramRow>,
 }
@@ -26,7 +26,7 @@ struct Counter {
     smallest: f64,
     largest: f64,
     bins: Bins,
-    /// Whether the bins have a range that they can have.
+    /// Whether the bins have a valid range.
     is_open: bool,
 }
 
@@ -40,7 +40,7 @@ impl HistogramCounts {
             bins: Bins::new(what.bins.as_usize()),
             is_open: false,
         };
-        // Bins can be many: only what is asked for has any.
+        // There can be many bins, so only what is counted gets any.
         let (mut activations, mut weights) = (Vec::new(), Vec::new());
         if what.of.has(Subject::Activations) {
             activations.extend(network.activations(1).map(|(name, ..)| counter(name.into())));
@@ -53,54 +53,54 @@ impl HistogramCounts {
         Self { what: what.clone(), activations, weights, rows }
     }
 
-    /// Whether something is counted after `step` of `steps`; −1 is before training.
+    /// Whether anything is counted after `step` of `steps`; −1 is before training.
     pub fn are_due(&self, step: i64, steps: u64) -> bool {
         self.what.at.has(step, steps)
     }
 
-    /// How many of `train_rows` rows are needed for activations; none where they are not counted.
+    /// How many of `train_rows` rows are needed for activations; 0 if these are not counted.
     pub fn rows_needed(&self, train_rows: u64) -> u64 {
         if self.what.of.has(Subject::Activations) { self.what.rows(train_rows) } else { 0 }
     }
 
-    /// Whether all activations have to be [looked over](Self::look_over) before they are counted.
+    /// Whether the range of all activations must be [determined](Self::look_over) before they are counted.
     pub fn are_without_range(&self) -> bool {
         self.what.range.is_none()
     }
 
-    /// Gets ready to look all activations over.
+    /// Prepares for determining the range of all activations.
     pub fn forget(&mut self) {
         self.activations.iter_mut().for_each(Counter::forget);
     }
 
-    /// Notes the extremes of what the last `rows` rows that went through `network` gave.
+    /// Extends the range to the activations of the last `rows` rows that went through `network`.
     pub fn look_over<R: Element>(&mut self, network: &Network<R>, rows: usize) {
         self.activations.iter_mut().zip(network.activations(rows)).for_each(|(counter, (.., values))| {
             counter.look_over(values);
         });
     }
 
-    /// Gets ready to count activations.
+    /// Prepares for counting activations.
     pub fn open(&mut self) {
         let range = self.range();
         self.activations.iter_mut().for_each(|counter| counter.open(range));
     }
 
-    /// Counts what the last `rows` rows that went through `network` gave.
+    /// Counts the activations of the last `rows` rows that went through `network`.
     pub fn count<R: Element>(&mut self, network: &Network<R>, rows: usize) {
         self.activations.iter_mut().zip(network.activations(rows)).for_each(|(counter, (.., values))| {
             counter.count(values);
         });
     }
 
-    /// Writes down what was counted, for `step`.
+    /// Records the counts, for `step`.
     pub fn close(&mut self, step: i64) {
         for counter in &mut self.activations {
             counter.write(step, Subject::Activations, &mut self.rows);
         }
     }
 
-    /// Counts the weights, or the gradients by them, where that is asked for. `values` lie as the parameters do.
+    /// Counts the weights, or their gradients, if these are asked for. `values` has the layout of the parameters.
     pub fn count_parameters<R: Element>(&mut self, step: i64, subject: Subject, values: &[R]) {
         if !self.what.of.has(subject) {
             return;
@@ -135,7 +135,8 @@ impl Counter {
         }
     }
 
-    /// Empties the bins and spreads them over the range that is given, or else over what was looked over.
+    /// Empties the bins and spreads them over the given range, or else over the range found by
+    /// [`look_over`](Self::look_over).
     fn open(&mut self, range: Option<(f64, f64)>) {
         let (low, high) = range.unwrap_or((self.smallest, self.largest));
         self.is_open = self.bins.span(low, high);

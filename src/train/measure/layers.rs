@@ -9,13 +9,13 @@ use crate::nn::Network;
 use crate::nn::activation::Activation;
 use crate::record::{LayerMetric, LayerRow, Word, Words};
 
-/// Buffers for the numbers that are asked for, and the rows so far.
+/// Buffers for the metrics that are asked for, and the rows recorded so far.
 #[derive(Debug)]
 pub struct LayerNumbers {
     what: Words<LayerMetric>,
     weights: Vec<(Arc<str>, Range<usize>)>,
     relus: Vec<Relu>,
-    /// The parameters before the update, then what it changed. Empty where nobody asks for ratios.
+    /// The parameters before the update, then their change. Empty if no ratios are asked for.
     change: Vec<f64>,
     pub rows: Vec<LayerRow>,
 }
@@ -23,12 +23,12 @@ pub struct LayerNumbers {
 #[derive(Debug)]
 struct Relu {
     name: Arc<str>,
-    /// Whether a unit gave something else than 0 for some row: `[width]`
+    /// Whether the output of a unit differed from 0 for any row: `[width]`
     is_alive: Vec<bool>,
 }
 
 impl LayerNumbers {
-    /// For `network`, at so many steps.
+    /// Metrics of `network` for this many steps.
     pub fn new<R: Element>(what: &Words<LayerMetric>, network: &Network<R>, steps: u64) -> Self {
         let weights = super::weights(network.layout());
         let relu = |(name, activation, values): (&str, Activation, &[R])| {
@@ -47,7 +47,7 @@ impl LayerNumbers {
         }
     }
 
-    /// Looks at the training pass of `batch` rows, and at the parameters that it was made with.
+    /// Notes the state of the training pass of `batch` rows, and the parameters that it used.
     pub fn before_update<R: Element>(&mut self, network: &Network<R>, batch: usize, parameters: &[R]) {
         self.change.iter_mut().zip(parameters).for_each(|(old, value)| *old = value.to_f64());
         for Relu { name, is_alive } in &mut self.relus {
@@ -60,7 +60,7 @@ impl LayerNumbers {
         }
     }
 
-    /// Writes down what is asked for, after the update of `step` has made `parameters` from `gradients`.
+    /// Records the metrics, after the update of `step` has made `parameters` from `gradients`.
     pub fn after_update<R: Element>(&mut self, step: u64, parameters: &[R], gradients: &[R]) {
         let Self { what, weights, relus, change, rows } = self;
         let mut push = |layer: &Arc<str>, number: LayerMetric, value: f64| {
@@ -85,7 +85,7 @@ impl LayerNumbers {
     }
 }
 
-/// √(Σ v²), added up in f64.
+/// √(Σ v²), accumulated in f64.
 fn norm<R: Element>(values: &[R]) -> f64 {
     kernel::sum_by(values, |value| value.to_f64() * value.to_f64()).sqrt()
 }

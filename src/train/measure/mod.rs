@@ -1,7 +1,7 @@
-//! What a run measures beside losses and evaluations. Measuring reads; it changes nothing that is trained.
+//! What a run measures besides losses and evaluations. Measuring only reads; it changes nothing that is trained.
 //!
-//! A number that is not finite (a norm that overflows, a ratio to weights that are all zero) is left out: the run goes
-//! on as it would without it.
+//! A number that is not finite (an overflowing norm, a ratio to weights that are all zero) is omitted, and the run
+//! continues.
 
 mod gradient_checks;
 mod histograms;
@@ -15,10 +15,10 @@ pub use self::histograms::HistogramCounts;
 pub use self::layers::LayerNumbers;
 use crate::nn::parameters::ParameterLayout;
 
-/// Rows of a table that a run makes room for before its first step, at most.
+/// The most rows of a table to reserve memory for before the first step.
 const RESERVED_ROWS: u64 = 1 << 20;
 
-/// The name of every layer with weights, and where they lie.
+/// The name of every layer with weights, and the range of its weights.
 fn weights(layout: &ParameterLayout) -> Vec<(Arc<str>, Range<usize>)> {
     layout.weights().map(|view| (view.layer().into(), view.range.clone())).collect()
 }

@@ -1,4 +1,5 @@
-//! What a run looks at after single steps: how values are distributed, and whether gradients are slopes.
+//! What a run inspects after single steps: how values are distributed, and whether gradients match the slopes of the
+//! loss.
 
 use std::ops::ControlFlow;
 
@@ -10,13 +11,13 @@ use crate::seed::{Purpose, RandomStream, Seed};
 use crate::train::measure::HistogramCounts;
 
 impl<R: Element> Run<'_, R> {
-    /// Looks at what is due after `step`; −1 is before training.
+    /// Inspects what is due after `step`; −1 is before training.
     ///
-    /// It leaves parameters, accumulators and everything else that is trained as they were. The buffers for inputs and
-    /// gradients are filled anew by the next step.
+    /// Parameters, accumulators and everything else that is trained stay the same. The buffers for inputs and gradients
+    /// are overwritten; the next step fills them anew.
     ///
-    /// A check of gradients can take longer than all steps: between two of its passes `watch` is told again how many
-    /// are done, and says whether to go on.
+    /// A gradient check can take longer than all steps. Between two of its passes, `watch` is called again with the
+    /// number of steps done, and decides whether to continue.
     pub(super) fn look_into(&mut self, step: i64, watch: &mut dyn FnMut(u64) -> ControlFlow<()>) -> ControlFlow<()> {
         self.count_values(step);
         self.check_gradients(step, watch)
@@ -29,7 +30,7 @@ impl<R: Element> Run<'_, R> {
         };
         self.count_activations(step, &mut histograms);
         histograms.count_parameters(step, Subject::Weights, &self.parameters);
-        // Before training, no batch has given any.
+        // Before training there are no gradients.
         if step >= 0 {
             histograms.count_parameters(step, Subject::Gradients, &self.gradients);
         }
@@ -41,7 +42,7 @@ impl<R: Element> Run<'_, R> {
         if rows == 0 {
             return;
         }
-        // Outputs that are not finite are nothing to count.
+        // Outputs that are not finite are not counted.
         if histograms.are_without_range() {
             histograms.forget();
             if self.show(rows, |network, rows| histograms.look_over(network, rows)).is_err() {
@@ -54,7 +55,7 @@ impl<R: Element> Run<'_, R> {
         }
     }
 
-    /// Sends the first `total` training rows through the network, and shows it to `look` after every so many.
+    /// Sends the first `total` training rows through the network, and calls `look` after each portion of rows.
     pub(super) fn show(&mut self, total: usize, mut look: impl FnMut(&Network<R>, usize)) -> Result<(), NotFinite> {
         for first in (0..total).step_by(self.input.rows.len()) {
             let rows = self.input.gather_from(self.data.train(), first, total);
@@ -64,7 +65,7 @@ impl<R: Element> Run<'_, R> {
         Ok(())
     }
 
-    /// Compares the gradients of the first training rows with central differences of their loss in training.
+    /// Compares the gradients of the first training rows with central differences of their training loss.
     fn check_gradients(&mut self, step: i64, watch: &mut dyn FnMut(u64) -> ControlFlow<()>) -> ControlFlow<()> {
         let Some(mut rehearsal) = self.rehearsal.take() else { return ControlFlow::Continue(()) };
         let done = self.check_in(&mut rehearsal, step, watch);
@@ -103,7 +104,7 @@ impl<R: Element> Run<'_, R> {
         done
     }
 
-    /// The pass for training of the input's first `rows` rows, compared with their targets.
+    /// A training pass of the input's first `rows` rows, compared with their targets.
     fn rehearse(&mut self, rehearsal: &mut Rehearsal<R>, rows: usize) -> Result<(), NotFinite> {
         let Rehearsal { state, dropouts } = rehearsal;
         state.copy_from_slice(&self.state);
@@ -117,15 +118,15 @@ impl<R: Element> Run<'_, R> {
     }
 }
 
-/// What passes for training need that leave no trace: running statistics of their own, and dropout that is the same
-/// each time.
+/// The state that lets training passes leave no trace: separate running statistics, and dropout that is the same each
+/// time.
 pub(super) struct Rehearsal<R> {
     state: Vec<R>,
     dropouts: Vec<RandomStream>,
 }
 
 impl<R: Element> Rehearsal<R> {
-    /// The position of the dropout streams that is drawn from: no run has so many steps.
+    /// The position of the dropout streams to draw from: no run has this many steps.
     const POSITION: u64 = u64::MAX;
 
     /// For `network` in a run with this seed.

@@ -1,4 +1,4 @@
-//! What a run of a network promises.
+//! What a run of a network guarantees.
 
 mod divergence;
 mod recorded;
@@ -26,7 +26,7 @@ fn count(value: u64) -> Count {
     Count::new(value).unwrap()
 }
 
-/// Rows whose class is where most of their light is: a third of the features each.
+/// Rows whose class is the third of the features with the most light.
 fn rows(count: usize, stream: u64) -> Rows {
     let mut generator = Seed::try_from(11).unwrap().stream(Purpose::Batch).at(stream);
     let (mut pixels, mut labels) = (Vec::new(), Vec::new());
@@ -101,8 +101,8 @@ fn a_network_learns() {
 
 #[test]
 fn what_is_recorded_never_changes_what_is_trained() {
-    // What remembers and what draws could be disturbed by a look: running statistics, accumulators, dropout, a script's
-    // one stream.
+    // Everything that keeps state or draws numbers could be disturbed by inspection: running statistics, accumulators,
+    // dropout, a script's single stream.
     let model = Model::read("hidden = [8, 6]\nactivation = 'tanh'\nbatch_norm = true\ndropout = 0.3");
     let normalized = NetworkRun { model, optimizer: Adam::default().into(), ..spec() };
     let shuffled = NetworkRun { sampling: Sampling::Shuffle, precision: Precision::F32, ..normalized.clone() };
@@ -157,7 +157,7 @@ fn both_losses_are_of_the_same_batch() {
     assert_eq!(before.history, after.history);
 }
 
-/// The loss after the update of step t, computed anew from what t + 1 steps have left.
+/// The loss after the update of step t, recomputed with the parameters after t + 1 steps.
 #[test]
 fn a_loss_after_the_update_is_that_of_the_new_parameters() {
     let strength = |value| NonNegative::new(value).unwrap();
@@ -250,7 +250,7 @@ fn a_run_can_be_interrupted_after_any_step_but_the_last() {
     assert_eq!(stop_at(20), all);
 }
 
-/// One step without and with a decay of the optimizer's own, from the same initial parameters.
+/// One step without and with decoupled decay, from the same initial parameters.
 #[test]
 fn a_decoupled_decay_shrinks_weights_and_no_biases() {
     let after_a_step = |strength| {

@@ -1,4 +1,4 @@
-//! Numbers that are not finite: which of them end a run, and which are left out.
+//! Numbers that are not finite: which of them end a run, and which are omitted.
 
 use super::*;
 use crate::optim::{Algorithm, LrSchedule};
@@ -73,7 +73,7 @@ fn a_penalty_can_overflow_before_the_network_does() {
 #[test]
 fn a_learning_rate_that_is_not_finite_ends_the_run_before_it_is_written_down() {
     let lr_schedule: LrSchedule = serde_json::from_str(r#"{"schedule": {"exponential": {"factor": 1e100}}}"#).unwrap();
-    // Without weights, all gradients are 0, and parameters stay where they are at any rate.
+    // With zero weights, all gradients are 0, and the parameters stay the same at any learning rate.
     let init = Init { weights: Weights::Zeros, ..Init::default() };
     let model = Model::read("hidden = [8]\nbias = false");
     let spec = NetworkRun { optimizer: Optimizer { lr_schedule, ..sgd(0.1) }, init, model, ..spec() };
@@ -95,7 +95,7 @@ fn gradients_whose_norm_overflows_cannot_be_clipped() {
     assert_eq!(outcome.ending, Ending::Diverged { step: 0, layer: "clip_norm".to_owned() });
 }
 
-/// A rate that makes the loss overflow before the outputs do.
+/// A learning rate at which the loss overflows before the outputs do.
 #[test]
 fn a_loss_that_overflows_ends_the_run() {
     let spec = NetworkRun { optimizer: sgd(1e200), objective: Objective::Mse, model: Model::linear(), ..spec() };
@@ -108,7 +108,7 @@ fn a_loss_that_overflows_ends_the_run() {
 
 #[test]
 fn an_evaluation_that_is_not_finite_ends_the_run_that_trains_as_without_it() {
-    // What is trained on is dark and gives zeros; the bright rows of the test give more than f32 holds.
+    // The training rows are dark and give zeros; the bright test rows give values too large for f32.
     let all = |brightness, count: usize| Rows::of_images(vec![brightness; count * FEATURES], &vec![0; count]);
     let data = Dataset { train: all(0, 90), test: all(255, 40), ..dataset() };
     let std = Positive::new(1e25).unwrap();
@@ -124,8 +124,7 @@ fn an_evaluation_that_is_not_finite_ends_the_run_that_trains_as_without_it() {
     assert_eq!((with.history, with.parameters_hash), (without.history, without.parameters_hash));
 }
 
-/// Weights are drawn in `f64`. Where nothing but zeros meets the one that is infinite, a product that skips zeros would
-/// not show it.
+/// Weights are drawn in `f64`. If an infinite weight only meets zeros, a product that skips zeros would hide it.
 #[test]
 fn weights_that_begin_infinite_are_seen_before_anything_is_recorded() {
     let data = Dataset { train: Rows::of_images(vec![0; 90 * FEATURES], &[1; 90]), ..dataset() };

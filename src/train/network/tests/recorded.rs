@@ -1,4 +1,4 @@
-//! What is recorded beside losses and evaluations.
+//! What is recorded besides losses and evaluations.
 
 use super::*;
 use crate::nn::init::NormalWeights;
@@ -60,7 +60,7 @@ fn the_update_of_gradient_descent_is_the_gradient_times_the_rate() {
 #[test]
 fn a_unit_is_dead_where_no_row_of_the_batch_wakes_it() {
     let shares = |bias| {
-        // Without weights, every unit gives its bias.
+        // With zero weights, every unit outputs its bias.
         let init = Init { bias: Finite::new(bias).unwrap(), weights: Weights::Zeros };
         let record = Record { layers: Some(every_step()), ..Record::default() };
         let outcome = outcome(&NetworkRun { init, record, steps: 1, ..spec() });
@@ -192,7 +192,7 @@ fn what_is_not_finite_is_left_out_and_the_run_ends_as_it_would() {
 
 #[test]
 fn a_look_that_failed_leaves_no_range_to_the_next() {
-    // One bright row among dark ones, the last.
+    // One bright row, the last, among dark ones.
     let mut pixels = vec![1; 40 * FEATURES];
     pixels[39 * FEATURES..].fill(255);
     let train = Rows::of_images(pixels, &[0; 40]);
