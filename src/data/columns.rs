@@ -313,7 +313,7 @@ impl Columns {
         Ok((Dataset { train, test, features, task, scalings: Scalings::default() }, info))
     }
 
-    /// Writes `task`, `target`, and `columns` where not all columns are used.
+    /// Writes `task` and `target`, and `columns` unless all columns are used.
     pub fn settings(&self, info: &Info, settings: &mut Settings) {
         settings.set("task", info.task.name());
         settings.set("target", written(self.target.get()));

@@ -25,7 +25,7 @@ pub trait Synthetic: Serialize {
     fn features(&self) -> usize;
     /// What is predicted for a row.
     fn task(&self) -> Task;
-    /// Checks that what else the rows are computed from fits into memory.
+    /// Checks that intermediate data, such as the centers of blobs, fits into memory.
     ///
     /// # Errors
     /// What does not fit.
