@@ -15,7 +15,7 @@
 //! | [`sample`] | shares of many values, estimated from a sample |
 //! | `forms` | values that the file writes in more than one way |
 //! | `one_table` | structs whose fields share one table of the file |
-//! | [`shell`] | words quoted as a shell takes them |
+//! | [`shell`] | arguments quoted for a shell |
 //! | [`value`] | TOML text as a tree of values with locations, axes and mistakes; knows no section |
 //! | [`settings`] | a run's settings as one sorted map; ids |
 //! | [`seed`] | seeds and random streams |
