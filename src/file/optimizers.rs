@@ -1,6 +1,6 @@
 //! The `[optimizer]` section, lowered: `[optimizer.NAME]` tables become the alternatives of one axis, each with the
-//! keys that stand directly in `[optimizer]` and with `kind = "NAME"` unless it has a kind. `[optimizer]` itself has no
-//! `kind` if it contains tables.
+//! keys directly in `[optimizer]` and with `kind = "NAME"` unless it has a kind. `[optimizer]` itself has no `kind` if
+//! it contains tables.
 
 use std::sync::Arc;
 

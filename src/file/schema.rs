@@ -4,7 +4,7 @@
 //! has: a setting can be an axis, variants can patch sections, and optimizers are named tables.
 //!
 //! Editors differ in what they understand. Taplo ("Even Better TOML") looks for docs and names in `properties`,
-//! `patternProperties`, `items` and `anyOf` and at the ends of `$ref` (beside which it ignores everything), shows the
+//! `patternProperties`, `items` and `anyOf` and at the ends of `$ref` (next to which it ignores everything), shows the
 //! docs of all alternatives together, and leaves `if` and `then` to its validator. So every key is in one place, and
 //! what depends on a `kind` is in an `if`.
 

@@ -79,7 +79,7 @@ impl Space {
         let choice = experiment.first_choice();
         let mut places = Vec::new();
         collect(&experiment.tree.root, false, &choice, &mut Vec::new(), &mut places);
-        // Variants stand where the file names them, not at the first key that they change.
+        // The variants' wheel is where the file names them, not at the first key that they change.
         if let Some(leader) = places.iter().position(AxisAt::is_variants) {
             let id = places[leader].axis.id;
             let (led, mut others): (Vec<_>, Vec<_>) =
