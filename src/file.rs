@@ -138,7 +138,7 @@ struct SeedCount(#[expect(dead_code, reason = "its schema alone is used")] i64);
 const MOST_SEEDS: i64 = 1_000_000;
 
 impl Seeds {
-    /// In the order of the file; at least one, none twice.
+    /// In the order of the file; at least one, without duplicates.
     pub fn get(&self) -> &[Seed] {
         &self.0
     }
@@ -188,8 +188,8 @@ impl<'de> Deserialize<'de> for Seeds {
     }
 }
 
-/// A file that has been read: its axes are found, and what is wrong with its values. A [`Plan`](crate::plan::Plan)
-/// exists only of a file with no mistakes at all.
+/// A file that has been read: its axes are known, and so are the mistakes in its values. Only a file without any
+/// mistakes has a [`Plan`](crate::plan::Plan).
 #[derive(Debug, Clone)]
 pub struct Experiment {
     pub sources: Sources,
@@ -201,26 +201,25 @@ pub struct Experiment {
     pub sweep: Sweep,
     /// Warnings that the file silences.
     pub allow_warnings: Vec<Lint>,
-    /// The text as it stands in the file; of a file that extends others, or with something set in it, one that says the
-    /// same as all parts together.
+    /// The text of the file. If it extends others or `--set` changes it, an equivalent text made from all parts.
     pub text: String,
-    /// What tells it from the experiment that the file alone describes, where `--set` changed something but the name:
-    /// six hexadecimal digits.
+    /// Distinguishes it from the experiment that the file alone describes, if `--set` changes more than the name: six
+    /// hexadecimal digits.
     pub mark: Option<String>,
     /// Relative paths in the file start here.
     pub folder: PathBuf,
     /// How each key was read.
     pub readings: Vec<Reading>,
-    /// What the trials draw with, where there are any.
+    /// The draws of the trials, if there are any.
     pub draws: Option<Draws>,
-    /// What was rejected: it reads as if it were not there, so that what else is wrong is found, too.
+    /// Rejected nodes. They are read as if they were absent, so that further mistakes are found, too.
     dropped: HashSet<NodeId>,
-    /// Sections that have keys in places where they are not accepted.
+    /// Sections with a key that is misplaced elsewhere in the file.
     incomplete: HashSet<NodeId>,
     problems: Vec<Problem>,
 }
 
-/// What is wrong with a file, with the texts to show it in.
+/// The mistakes of a file, with the texts to show them in.
 #[derive(Debug)]
 pub struct Mistakes {
     pub sources: Sources,
@@ -231,15 +230,15 @@ impl Experiment {
     /// Reads the file at `path`.
     ///
     /// # Errors
-    /// Where it cannot be read as an experiment at all.
+    /// If it cannot be read as an experiment at all.
     pub fn read(path: &Path) -> Result<Self, Mistakes> {
         Self::read_with(path, &[])
     }
 
-    /// Reads the file at `path`, with what these arguments of `--set` say set in it.
+    /// Reads the file at `path`, changed by these arguments of `--set`.
     ///
     /// # Errors
-    /// Where it cannot be read as an experiment at all.
+    /// If it cannot be read as an experiment at all.
     pub fn read_with(path: &Path, set: &[String]) -> Result<Self, Mistakes> {
         let shown = path.display().to_string();
         let text = extends::read_text(path, &shown).map_err(|error| {
@@ -257,10 +256,10 @@ impl Experiment {
         Self::from_main(Main { shown: &shown, text, stem: &stem, folder, identity }, set)
     }
 
-    /// Reads a text that errors call `shown` and whose experiment is named `stem` unless it names itself.
+    /// Reads a text. Errors call it `shown`; the experiment is named `stem` unless the text names it.
     ///
     /// # Errors
-    /// Where it cannot be read as an experiment at all.
+    /// If it cannot be read as an experiment at all.
     pub fn parse(shown: &str, text: String, stem: &str, folder: PathBuf) -> Result<Self, Mistakes> {
         Self::from_main(Main { shown, text, stem, folder: &folder, identity: None }, &[])
     }
@@ -326,7 +325,7 @@ impl Experiment {
         Ok(experiment)
     }
 
-    /// The name of its folder among the results: its own, and what marks it.
+    /// The name of its results folder: its own name, and its mark if it has one.
     pub fn folder_name(&self) -> String {
         match &self.mark {
             Some(mark) => format!("{}@{mark}", self.name.as_str()),
@@ -343,13 +342,13 @@ impl Experiment {
         axis.iter().flat_map(|axis| &axis.alternatives).filter_map(|variant| variant.name.as_deref()).collect()
     }
 
-    /// The same file, whose trials draw with other numbers.
+    /// The same file, with other draws of its trials.
     pub fn with_draws(&self, draws: Draws) -> Self {
         Self { draws: Some(draws), ..self.clone() }
     }
 
-    /// The file under its first choice. Where a section lacks what was left out of it, the least that it can say stands
-    /// in, so that the other sections are read all the same.
+    /// The file under its first choice. A section that is incomplete because parts of it were rejected is replaced by a
+    /// minimal one, so that the other sections can still be read.
     fn first_file(&mut self) -> Result<File, Vec<Problem>> {
         for _ in needed() {
             let fault = match deserialize(&self.tree.root, &self.tree.first_choice(), &self.dropped) {
@@ -367,11 +366,11 @@ impl Experiment {
             self.tree.remove(section);
             add_example(&mut self.sources, &mut self.tree, section, example)?;
         }
-        // What is wrong is known; only what else is remains unknown.
+        // The mistakes found so far are known; whether there are more is not.
         Err(Vec::new())
     }
 
-    /// What is wrong with the file, `more` included.
+    /// The mistakes of the file, including `more`.
     pub fn into_mistakes(self, more: Vec<Problem>) -> Mistakes {
         let mut problems = self.problems;
         problems.extend(more);
@@ -381,14 +380,13 @@ impl Experiment {
         Mistakes { sources: self.sources, problems }
     }
 
-    /// Whether `node` or something below it was rejected, and reads as if it were not there, or stands in another
-    /// place.
+    /// Whether `node` or something below it was rejected, or is misplaced elsewhere in the file.
     pub fn lacks(&self, node: &Node) -> bool {
         let is_missed = |node: &Node| self.dropped.contains(&node.id) || self.incomplete.contains(&node.id);
         node.walk().any(|place| is_missed(place.node))
     }
 
-    /// Whether every value is accepted where it stands.
+    /// Whether the file has no mistakes so far.
     pub fn is_sound(&self) -> bool {
         self.problems.is_empty()
     }
@@ -400,7 +398,7 @@ impl Experiment {
         choice
     }
 
-    /// Takes the 0-based `alternative` of an axis, and what it draws where it is a trial.
+    /// Takes the 0-based `alternative` of an axis; if it is a trial, also what it draws.
     pub fn choose(&self, choice: &mut value::Choice, axis: AxisId, alternative: usize) {
         match self.draws.as_ref().filter(|draws| draws.axis() == axis) {
             Some(draws) => draws.take(alternative, choice),
@@ -408,10 +406,10 @@ impl Experiment {
         }
     }
 
-    /// The file under `choice`, paths resolved.
+    /// The file under `choice`, with paths resolved.
     ///
     /// # Errors
-    /// Where values that are accepted alone are not accepted together.
+    /// If values that are each accepted alone are not accepted together.
     pub fn file_under(&self, choice: &value::Choice) -> Result<File, Problem> {
         let file: Result<File, Fault> = deserialize(&self.tree.root, choice, &self.dropped);
         let mut file = file.map_err(vocabulary::problem)?;
@@ -432,7 +430,7 @@ impl Mistakes {
 /// The short name of the setting at `path`: unique over the whole file, the same in columns, labels and `--only`.
 pub fn short_name(path: &[&str]) -> String {
     match path {
-        // An enum's variant is the setting itself: `optimizer`, `weights`.
+        // The variant of an enum is the setting itself: `optimizer`, `weights`.
         [head @ .., "kind"] => return short_name(head),
         ["init", "bias"] => "init_bias",
         ["data", "source"] => "data",
@@ -450,13 +448,12 @@ pub fn short_name(path: &[&str]) -> String {
     .to_owned()
 }
 
-/// The sections that a file cannot do without, each with the least that it can say.
+/// The required sections, each with a minimal example.
 fn needed() -> impl Iterator<Item = (&'static str, &'static str)> {
     sections::KEYS.iter().filter_map(|key| Some((key.name, key.least?)))
 }
 
-/// Reports the sections that are missing, and puts the least in their places, so that everything else is read all the
-/// same.
+/// Reports missing sections and adds minimal ones, so that everything else can still be read.
 fn add_missing_sections(sources: &mut Sources, tree: &mut Tree, variants: &Variants) -> Vec<Problem> {
     let is_missing = |(section, _): &(&str, &str)| {
         let belongs_to_network = sections::key(section).is_some_and(|key| key.belongs_to_network);
@@ -482,7 +479,7 @@ fn add_example(sources: &mut Sources, tree: &mut Tree, section: &str, example: &
     if problems.is_empty() { Ok(()) } else { Err(problems) }
 }
 
-/// Axes where none can be.
+/// Axes in places where none are allowed.
 fn misplaced_axes(root: &Node) -> Vec<Problem> {
     let mut problems = Vec::new();
     for Entry { key, value, .. } in root.entries().unwrap_or_default() {
@@ -495,7 +492,7 @@ fn misplaced_axes(root: &Node) -> Vec<Problem> {
     problems
 }
 
-/// What is wrong with an axis that `value` is or holds, where it can hold none.
+/// The mistake if `value` is or contains an axis that is not allowed there.
 fn misplaced_axis(key: &str, value: &Node) -> Option<Problem> {
     let known = sections::key(key).filter(|key| !key.has_names)?;
     let reason = match (known.without_axes, &value.kind) {

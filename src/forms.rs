@@ -1,7 +1,7 @@
 //! Values that the experiment file writes in more than one way: `dropout = 0.2` and `dropout = { ratio = 0.2 }`.
 
-/// Reads a type from the forms that are listed, each with the function that makes the type of it; the text says what is
-/// expected, for a value of any other form. Behind the type stand the words that it knows, where it is an enum.
+/// Implements `Deserialize` for a type with several forms, each with the function that converts it. The text says what
+/// is expected, for errors about other forms. If the type is an enum, its names follow the type in brackets.
 ///
 /// | form | what the function takes |
 /// |---|---|
@@ -57,7 +57,7 @@ macro_rules! forms {
         }
 
         fn visit_u64<E: serde::de::Error>(self, number: u64) -> Result<Self::Value, E> {
-            // What is larger is out of every range.
+            // Larger numbers are out of every range.
             self.visit_i64(i64::try_from(number).unwrap_or(i64::MAX))
         }
     };

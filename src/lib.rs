@@ -1,7 +1,7 @@
 //! paribus, *ceteris paribus*: all other things equal.
 //!
-//! One TOML file becomes many small neural-network trainings that differ only in what the file says should differ; they
-//! run in parallel with fixed seeds, and what happened is written to Parquet.
+//! One TOML file becomes many small neural-network trainings that differ only in what the file says should differ. They
+//! run in parallel with fixed seeds, and their results are written to Parquet.
 //!
 //! # The map
 //!
@@ -12,18 +12,18 @@
 //! |---|---|
 //! | [`number`] | numbers that carry proof of their range |
 //! | [`real`] | `f32` and `f64` behind one trait; elementary functions with the same bits everywhere |
-//! | [`sample`] | what a few of many values tell of all |
+//! | [`sample`] | shares of many values, estimated from a sample |
 //! | `forms` | values that the file writes in more than one way |
 //! | `one_table` | structs whose fields share one table of the file |
-//! | [`shell`] | commands as they are typed |
-//! | [`value`] | TOML text as a tree of values with places, axes, located mistakes; knows no section |
-//! | [`settings`] | what a run is, as one sorted map; ids |
+//! | [`shell`] | arguments quoted for a shell |
+//! | [`value`] | TOML text as a tree of values with locations, axes and mistakes; knows no section |
+//! | [`settings`] | a run's settings as one sorted map; ids |
 //! | [`seed`] | seeds and random streams |
-//! | [`batches`] | which rows make the batch of a step |
+//! | [`batches`] | which rows make up the batch of a step |
 //! | [`random`] | where a run takes its random numbers from: streams of its own, or a NumPy script |
 //! | [`kernel`] | matrix products, whole or skipping zeros, and sums; which instructions of the processor are used |
-//! | [`function`] | functions of two numbers, to watch an optimizer walk over |
-//! | [`data`] | where data comes from, and what a network is fed |
+//! | [`function`] | functions of two variables, to watch an optimizer descend |
+//! | [`data`] | data sources, and the rows that a network is fed |
 //! | [`nn`] | layers, activations, initialization, loss, penalties |
 //! | [`optim`] | optimizers, one file each |
 //! | [`record`] | what is measured, and when |
@@ -33,20 +33,20 @@
 //! | [`store`] | tables, the commit protocol, the archive |
 //! | [`mod@file`] | the experiment file |
 //! | [`plan`] | file → runs with ids, labels and costs |
-//! | [`runner`] | many jobs on a pool of threads, the last of which take turns |
+//! | [`runner`] | many jobs on a pool of threads; the last jobs take turns |
 //! | [`cli`] | subcommands, progress, logs |
 //!
 //! # Invariants
 //!
 //! - `nn`, `optim` and `train` do no I/O; `store` takes ids and rows, never plans.
-//! - A run's recorded values are the same bits whatever the number of threads, their order, or what was there before.
-//!   Random numbers are keyed by (seed, purpose, position), never by the run; a NumPy script, which draws all from one
-//!   stream, is the one exception ([`random`]).
-//! - A run is committed when its row in `runs/` is; nothing that is committed is lost, and no id is ever there twice.
-//! - Each module owns its part of the file's format (a serde type) beside what that part does.
-//! - An optimizer, a layer, a data source or a subcommand is a file of its own, and a few lines in the few others that
-//!   CONTRIBUTING.md names; a setting that nothing else has is a column, too.
-//! - A mistake in the input is a value with a place; a panic is a bug.
+//! - A run records the same bits regardless of the number of threads, their order, and earlier results. Random numbers
+//!   are keyed by (seed, purpose, position), never by the run. The one exception is a NumPy script, which draws
+//!   everything from one stream ([`random`]).
+//! - A run is committed when its row in `runs/` is. Nothing that is committed is lost, and no id is stored twice.
+//! - Each module owns its part of the file's format (a serde type), next to the code that implements it.
+//! - An optimizer, a layer, a data source or a subcommand is one file of its own, plus a few lines in the other files
+//!   that CONTRIBUTING.md lists. A new setting also gets a column.
+//! - A mistake in the input is a value with a location; a panic is a bug.
 
 #![cfg_attr(not(test), warn(clippy::unwrap_used))]
 

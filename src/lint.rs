@@ -1,4 +1,4 @@
-//! The warnings' names: what is legal in a file and surely not meant.
+//! The names of warnings: what is legal in a file but probably a mistake.
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -52,7 +52,7 @@ impl Lint {
         Self::CostlyEvaluation,
     ];
 
-    /// As the experiment file writes it.
+    /// Its name in the experiment file.
     pub const fn name(self) -> &'static str {
         match self {
             Self::OneSeed => "one-seed",

@@ -1,15 +1,15 @@
-//! Commands as they are typed into a shell.
+//! Quotes arguments for a shell.
 
 use std::borrow::Cow;
 
-/// The word, in quotes where a shell would not take it as it is.
+/// The word, in quotes if a shell would change it.
 pub fn word(word: &str) -> Cow<'_, str> {
-    // Nowhere but before a command or in braces do `=`, `,` and `%` mean anything; `KEY=VALUE` is read best as it is.
+    // `=`, `,` and `%` are special only before a command or in braces; `KEY=VALUE` is easier to read without quotes.
     let is_plain = |c: char| c.is_alphanumeric() || "+-_.,:/=@%".contains(c);
     if !word.is_empty() && word.chars().all(is_plain) {
         return Cow::Borrowed(word);
     }
-    // No argument of a program holds the one character that cannot be quoted.
+    // The one character that cannot be quoted, NUL, is in no argument.
     shlex::try_quote(word).unwrap_or(Cow::Borrowed(word))
 }
 

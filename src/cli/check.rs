@@ -1,4 +1,4 @@
-//! `paribus check FILE...`: every mistake and every warning, nothing trained, nothing written.
+//! `paribus check FILE...`: reports every mistake and every warning; trains and writes nothing.
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -32,7 +32,7 @@ Writes nothing.
 
 Exit codes: 0 no mistakes, 2 mistakes (with --deny-warnings: or warnings).";
 
-/// Validates each file, with the same changes; the mistakes and warnings of all of them are shown.
+/// Validates each file, with the same changes, and shows the mistakes and warnings of all of them.
 pub fn check(arguments: &Arguments) -> Result<ExitCode, Failure> {
     let mut is_well = true;
     for path in &arguments.files {

@@ -1,4 +1,4 @@
-//! `paribus completions SHELL`: what a shell needs to complete the program's words.
+//! `paribus completions SHELL`: a script that lets a shell complete commands and options.
 
 use std::process::ExitCode;
 

@@ -1,4 +1,4 @@
-//! `paribus diff A B`: in what two runs, results folders or experiment files differ, and in nothing else.
+//! `paribus diff A B`: how two runs, results folders or experiment files differ.
 
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::fmt::Write;
@@ -44,7 +44,7 @@ Writes nothing.
 
 Exit codes: as of `diff`, 0 no difference, 1 differences, 2 something that cannot be compared.";
 
-/// Says in what two things differ.
+/// Says how two things differ.
 pub fn diff(arguments: &Arguments) -> Result<ExitCode, Failure> {
     let results = arguments.results.as_deref();
     let (a, b) = (Side::read(&arguments.a, results)?, Side::read(&arguments.b, results)?);
@@ -69,10 +69,10 @@ pub fn diff(arguments: &Arguments) -> Result<ExitCode, Failure> {
     Ok(if is_same { ExitCode::SUCCESS } else { ExitCode::from(1) })
 }
 
-/// One of the two.
+/// One side of the comparison.
 struct Side {
     typed: String,
-    /// As it is shown.
+    /// Its name in the output.
     name: String,
     runs: Runs,
 }
@@ -82,15 +82,15 @@ enum Runs {
     Many(Vec<Member>),
 }
 
-/// A run, planned or there.
+/// A planned or stored run.
 struct Member {
     run_id: RunId,
     trajectory_id: RunId,
     label: String,
     seed: u64,
-    /// With the data's fingerprint and the numerics version, which are in its id as well.
+    /// Including the data's fingerprint and the numerics version, which are also parts of its id.
     settings: BTreeMap<String, Scalar>,
-    /// None where it is only planned.
+    /// `None` if it is only planned.
     summary: Option<Summary>,
 }
 
@@ -161,14 +161,14 @@ fn planned(path: &Path) -> Result<Vec<Member>, Failure> {
     Ok(members.collect())
 }
 
-/// Adds what is in an id and no setting.
+/// Adds the parts of an id that are not settings.
 fn add_rest(settings: &mut BTreeMap<String, Scalar>, data_fingerprint: &str, numerics_version: u32) {
     settings.insert("data fingerprint".to_owned(), data_fingerprint.into());
     settings.insert("numerics version".to_owned(), u64::from(numerics_version).into());
 }
 
 impl Member {
-    /// As messages name a run.
+    /// Its name in messages.
     fn name(&self) -> String {
         format!("{}, seed {} ({})", self.label, self.seed, self.run_id)
     }
@@ -179,7 +179,7 @@ impl Member {
     }
 }
 
-/// The names with other values in the two, and both values; `-` where there is none.
+/// The names whose values differ, with both values; `-` for a missing one.
 pub fn changes(a: &BTreeMap<String, Scalar>, b: &BTreeMap<String, Scalar>) -> Vec<(String, [String; 2])> {
     let [a, b] = [a, b].map(|settings| settings.iter().map(|(name, value)| (name.as_str(), value)));
     differences(a, b).into_iter().map(|(name, values)| (name.to_owned(), values.map(shown))).collect()
@@ -193,18 +193,18 @@ fn shown(value: Option<&Scalar>) -> String {
     }
 }
 
-/// In what two runs differ.
+/// How two runs differ.
 #[derive(Debug, Serialize)]
 struct OfRuns {
     a: ComparedRun,
     b: ComparedRun,
     settings: Vec<Changed>,
     results: Vec<Changed>,
-    /// Null where one of the two failed.
+    /// Null if either run failed.
     same_bits: Option<bool>,
-    /// Whether one of the two is the beginning of the other, whatever they record.
+    /// Whether one run is the beginning of the other, regardless of what they record.
     same_trajectory: bool,
-    /// How many steps both have made.
+    /// The number of steps that both have made.
     common_steps: Option<u64>,
 }
 
@@ -219,7 +219,7 @@ struct ComparedRun {
 #[derive(Debug, Serialize)]
 struct Changed {
     name: String,
-    /// Null where there is none, or it is not finite.
+    /// Null if it is missing or not finite.
     a: Option<Scalar>,
     b: Option<Scalar>,
 }
@@ -296,7 +296,7 @@ fn is_number(value: Option<&Scalar>) -> bool {
     matches!(value, None | Some(Scalar::Int(_) | Scalar::Float(_)))
 }
 
-/// How a run went, as far as that depends on nothing but its settings, in the order of the table `runs`.
+/// The results of a run that depend only on its settings, in the order of the table `runs`.
 fn results(summary: &Summary) -> [(&'static str, Option<Scalar>); 17] {
     let float = |value: Option<f64>| value.map(Scalar::from);
     let count = |value: Option<u64>| value.map(Scalar::from);
@@ -322,7 +322,7 @@ fn results(summary: &Summary) -> [(&'static str, Option<Scalar>); 17] {
     ]
 }
 
-/// In what two sets of runs differ.
+/// How two sets of runs differ.
 #[derive(Debug, Serialize)]
 struct OfMany {
     a: Counted,
@@ -330,9 +330,9 @@ struct OfMany {
     in_both: usize,
     only_in_a: Vec<String>,
     only_in_b: Vec<String>,
-    /// Runs of both that recorded other values.
+    /// Runs in both sets that recorded different values.
     other_bits: Vec<String>,
-    /// The settings that are not the same ones on both sides, taken together.
+    /// The settings whose sets of values differ between the sides.
     settings: Vec<SettingValues>,
 }
 
@@ -349,7 +349,7 @@ struct SettingValues {
     b: Vec<String>,
 }
 
-/// So many runs are listed.
+/// The number of runs to list.
 const MOST: usize = 20;
 
 impl OfMany {
@@ -415,7 +415,7 @@ impl OfMany {
     }
 }
 
-/// The values that a setting has in some run, in their order of appearance.
+/// The values of a setting in all runs, in their order of appearance.
 fn values(members: &[Member], name: &str) -> Vec<String> {
     let mut seen = HashSet::new();
     let values = members.iter().map(|run| shown(run.settings.get(name)));

@@ -1,4 +1,4 @@
-//! Which experiment a command is about: the file, and what `--set` changes in it.
+//! The arguments that select an experiment: its file, and the changes of `--set`.
 
 use std::path::{Path, PathBuf};
 
@@ -31,7 +31,7 @@ impl ExperimentArguments {
 }
 
 impl std::fmt::Display for ExperimentArguments {
-    /// As a command has it.
+    /// As typed in a command.
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str(&shell::word(&self.file.to_string_lossy()))?;
         self.set.set.iter().try_for_each(|argument| write!(f, " --set {}", shell::word(argument)))

@@ -1,4 +1,4 @@
-//! `paribus init NAME`: an experiment file to begin with, made from one of those in experiments/.
+//! `paribus init NAME`: writes a new experiment file, made from one of those in experiments/.
 
 use std::fs::OpenOptions;
 use std::io::{ErrorKind, Write};
@@ -36,13 +36,13 @@ check the file, where there is none.
 
 Exit codes: 0 written or listed, 1 the file cannot be written, 2 no name for an experiment, or the file is there.";
 
-/// The schema's file, which the first line of each template names.
+/// The schema's file name, which is in the first line of each template.
 const SCHEMA: &str = "paribus.schema.json";
 
-/// An experiment to begin with.
+/// A template of an experiment.
 struct Template {
     name: &'static str,
-    /// A file of experiments/, whose first comment says what it is about.
+    /// The text of a file in experiments/, whose first comment says what it is about.
     text: &'static str,
 }
 
@@ -65,7 +65,7 @@ fn templates() -> PossibleValuesParser {
     PossibleValuesParser::new(TEMPLATES.map(|template| PossibleValue::new(template.name).help(template.subject())))
 }
 
-/// Writes an experiment file, or lists what there is to begin with.
+/// Writes an experiment file, or lists the templates.
 pub fn init(arguments: &Arguments) -> Result<ExitCode, Failure> {
     if arguments.list {
         out(&listing());
@@ -121,16 +121,16 @@ fn listing() -> String {
     table.render(0)
 }
 
-/// Begins the line of a file of experiments/ that says how it is run.
+/// The beginning of the line, in files of experiments/, that says how to run it.
 const COMMAND: &str = "#     cargo run --release -- run experiments/";
 
 impl Template {
-    /// What it is about, in one line.
+    /// Its subject, in one line.
     fn subject(&self) -> &'static str {
         self.text.lines().find_map(|line| line.strip_prefix("# ")).unwrap_or_default()
     }
 
-    /// The file that declares the same under the name `name`, for a person to change and run as `path`.
+    /// The template's text under the name `name`, for a person to change and run as `path`.
     fn named(&self, name: &str, path: &Path) -> String {
         let mut text = String::new();
         for line in self.text.lines() {

@@ -1,4 +1,5 @@
-//! `paribus list [WHAT]`: what a setting can be, with defaults, equations and sources, from the docs of the types.
+//! `paribus list [WHAT]`: lists the possible values of a setting, with defaults, equations and sources, from the docs
+//! of the types.
 
 use std::process::ExitCode;
 
@@ -29,7 +30,7 @@ Writes nothing but stdout.
 
 Exit codes: 0 printed, 2 nothing of that name.";
 
-/// Something that can be listed: its name, the keys that lead to it in the format, and what it is in a few words.
+/// What can be listed: a name, the keys that lead to it in the format, and a short description.
 const TOPICS: [(&str, &[&str], &str); 11] = [
     ("data", &["data"], "where rows come from: `source` in [data]"),
     ("functions", &["function"], "what is descended instead of training: `kind` in [function]"),
@@ -44,7 +45,7 @@ const TOPICS: [(&str, &[&str], &str); 11] = [
     ("measurements", &["record", "layers", "what"], "numbers about layers: `layers` in [record]"),
 ];
 
-/// Texts are wrapped at this width.
+/// The width at which texts are wrapped.
 const WIDTH: usize = 110;
 
 /// Prints a list.
@@ -87,7 +88,7 @@ fn topics(keys: &[Key]) -> String {
     )
 }
 
-/// Everything of this topic, in the order of the types. The name may leave out its last letter.
+/// All variants of this topic, in the order of the types. The topic's plural `s` may be omitted.
 fn variants(keys: &[Key], topic: &str) -> Option<Vec<Variant>> {
     let is_meant = |name: &str| name == topic || name.strip_suffix('s') == Some(topic);
     let (_, path, _) = TOPICS.iter().find(|(name, ..)| is_meant(name))?;
@@ -99,7 +100,7 @@ fn variants(keys: &[Key], topic: &str) -> Option<Vec<Variant>> {
     Some(choice(shape)?.variants.clone())
 }
 
-/// The choice of the shape, or of the items of its list.
+/// The choice of the shape, or of its items if it is a list.
 fn choice(shape: &Shape) -> Option<&Choice> {
     match &shape.kind {
         ShapeKind::List(items, _) => choice(items),
@@ -107,11 +108,11 @@ fn choice(shape: &Shape) -> Option<&Choice> {
     }
 }
 
-/// A variant as a person reads it: its name, its docs, and its keys with their defaults.
+/// The text about a variant: its name, its docs, and its keys with their defaults.
 fn described(variant: &Variant) -> String {
     let mut text = format!("{}\n", variant.name);
     for paragraph in variant.doc.lines().filter(|line| !line.is_empty()) {
-        // What follows the mark of a list's item is indented as it is.
+        // The lines of a list item are indented like its text.
         let hanging = if paragraph.starts_with("- ") { 2 } else { 0 };
         text += &wrapped(paragraph, 4, hanging);
     }
@@ -124,7 +125,7 @@ fn described(variant: &Variant) -> String {
     text
 }
 
-/// `lr = 0.01`, or the key alone where nothing takes its place.
+/// `lr = 0.01`, or only the key if it has no default.
 fn key_and_default(key: &Key) -> String {
     match &key.default {
         Some(default) => format!("{} = {default}", key.name),
@@ -133,7 +134,7 @@ fn key_and_default(key: &Key) -> String {
     }
 }
 
-/// A key's doc without its last sentence, where that says the default and nothing else.
+/// A key's doc without the last sentence, if that only states the default.
 fn without_default(doc: &str) -> &str {
     match doc.rsplit_once("Default: ") {
         Some((before, default)) if !default.contains(' ') => before.trim_end(),
@@ -141,10 +142,10 @@ fn without_default(doc: &str) -> &str {
     }
 }
 
-/// The text in lines of [`WIDTH`], `indent` blanks before each and `hanging` more before all but the first.
+/// The text in lines of [`WIDTH`], indented by `indent` spaces, and all but the first by `hanging` more.
 fn wrapped(text: &str, indent: usize, hanging: usize) -> String {
     let mut lines: Vec<String> = Vec::new();
-    // The first word keeps the blanks that align what follows it.
+    // The first word keeps the spaces that align the text after it.
     let (first, rest) = text.split_at(text.char_indices().nth(hanging).map_or(0, |(at, _)| at));
     let mut line = format!("{}{first}", " ".repeat(indent));
     let mut is_empty = true;

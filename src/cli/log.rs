@@ -7,7 +7,7 @@ use tracing::level_filters::LevelFilter;
 use tracing_subscriber::fmt::MakeWriter;
 use tracing_subscriber::prelude::*;
 
-/// Sets up logging: warnings, more with each `-v`; `PARIBUS_LOG`, where it is set, decides instead.
+/// Sets up logging: warnings, and more with each `-v`. `PARIBUS_LOG` overrides this if it is set.
 pub fn init(verbose: u8, bars: &MultiProgress) {
     let level = match verbose {
         0 => LevelFilter::WARN,

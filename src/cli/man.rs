@@ -49,7 +49,7 @@ pub fn man(arguments: &Arguments) -> Result<ExitCode, Failure> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// A page, with what the long help ends with as sections of their own, in which what is indented keeps its lines.
+/// A page. The end of the long help becomes separate sections, whose indented lines are not wrapped.
 fn page(command: &Command) -> io::Result<Vec<u8>> {
     let man = Man::new(command.clone());
     let mut page = Vec::new();

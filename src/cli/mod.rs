@@ -1,4 +1,4 @@
-//! The command line: one file per subcommand, and what a person sees of a run.
+//! The command line: one file per subcommand, and the display of progress.
 
 mod check;
 mod completions;
@@ -98,7 +98,7 @@ enum Command {
     Man(man::Arguments),
 }
 
-/// Runs the program on the process's arguments.
+/// Runs the program with the process's arguments.
 pub fn main() -> ExitCode {
     let arguments = Arguments::parse();
     let bars = indicatif::MultiProgress::new();
@@ -131,22 +131,22 @@ pub fn main() -> ExitCode {
     }
 }
 
-/// The command line, for what is made from it.
+/// The definition of the command line, for manual pages and completions.
 fn command() -> clap::Command {
     Arguments::command()
 }
 
-/// Why a command could not do its work.
+/// Why a command failed.
 #[derive(Debug)]
 enum Failure {
-    /// The input is wrong; the text says everything, and ends with a new line.
+    /// The input is wrong. The text is a complete message that ends with a newline.
     Input(String),
-    /// The machine would not.
+    /// An operation of the machine failed.
     Operation(String),
 }
 
 impl Failure {
-    /// For commands that only read: results that cannot be read are input that is wrong.
+    /// For commands that only read: unreadable results are wrong input.
     fn unreadable(error: crate::store::Error) -> Self {
         Self::Input(format!("error: {error}\n"))
     }
@@ -186,7 +186,7 @@ impl From<crate::data::Error> for Failure {
     }
 }
 
-/// Shows what there is to warn of in an experiment, and returns how many warnings there are.
+/// Shows the warnings of an experiment, and returns their number.
 fn warn(plan: &Plan) -> usize {
     if !plan.warnings().is_empty() {
         note(render_warnings(&plan.experiment.sources, plan.warnings(), is_colored()).trim_end());
@@ -199,7 +199,7 @@ fn is_colored() -> bool {
     std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none()
 }
 
-/// Writes to stdout. Whoever reads may have seen enough: a closed pipe is no reason to stop.
+/// Writes to stdout. Ignores a closed pipe: the reader may have seen enough.
 fn out(text: &str) {
     let _ = std::io::stdout().write_all(text.as_bytes());
 }
@@ -214,14 +214,14 @@ fn as_json(value: &impl serde::Serialize) -> String {
     serde_json::to_string_pretty(value).expect("maps have texts as keys") + "\n"
 }
 
-/// The runs that `--only` asks for, by index.
+/// The indices of the runs that `--only` selects.
 fn select(plan: &Plan, only: &[String]) -> Result<Vec<usize>, Failure> {
     let conditions = only.iter().map(|text| text.parse()).collect::<Result<Selection, _>>();
     let chosen = conditions.and_then(|selection| selection.of(plan));
     chosen.map_err(|error| Failure::Input(format!("error: {error}\n")))
 }
 
-/// What is said of the first cells that were merged with others, a line for each.
+/// A line for each of the first cells that were merged with others.
 fn merged(plan: &Plan) -> Vec<String> {
     const MOST: usize = 20;
     let mut merged = plan.merged();
@@ -233,7 +233,7 @@ fn merged(plan: &Plan) -> Vec<String> {
     lines
 }
 
-/// Where the results of an experiment are, unless the person says otherwise.
+/// The results folder of an experiment: `asked`, or the default.
 fn results_folder(experiment: &Experiment, asked: Option<PathBuf>) -> PathBuf {
     asked.unwrap_or_else(|| PathBuf::from("results").join(experiment.folder_name()))
 }

@@ -1,4 +1,4 @@
-//! `paribus plan FILE`: what would run and why, before anything does.
+//! `paribus plan FILE`: shows what would run and why, before anything does.
 
 mod axes;
 mod json;
@@ -51,33 +51,33 @@ Writes nothing, and may be used while a run is at work.
 
 Exit codes: 0 all well, 2 a mistake in the file or in --only, 1 results that cannot be read.";
 
-/// More runs than this are listed only where that is asked for.
+/// More runs than this are listed only with `--list`.
 const LISTED: usize = 1000;
 
-/// As long as this is spent on timing.
+/// The time spent on timing.
 const TIMING: Duration = Duration::from_millis(30);
 
-/// Everything there is to say about a plan.
+/// The contents of a plan's report.
 struct PlanReport<'p> {
     plan: &'p Plan,
     results: &'p Path,
-    /// The runs that were asked for.
+    /// The number of selected runs.
     runs: usize,
-    /// Of those that were asked for.
+    /// The number of their updates.
     steps: u128,
-    /// By state, in the order of [`State::ALL`].
+    /// The number of selected runs in each state, in the order of [`State::ALL`].
     counts: [u64; State::ALL.len()],
-    /// Runs that get another label.
+    /// The number of stored runs that get another label.
     relabelled: u64,
     /// Runs that move to the archive.
     leaving: Vec<&'p StoredRun>,
-    /// Of what the next `run` trains; nothing where it trains nothing.
+    /// The estimate for the runs that the next `run` trains; `None` if there are none.
     estimate: Option<Estimate>,
-    /// The runs that were asked for, one by one, where they are listed.
+    /// The selected runs, if they are listed.
     list: Option<Vec<(PlannedRun<'p>, State, Vec<Change>)>>,
 }
 
-/// Tells what a file would run.
+/// Shows what a file would run.
 pub fn plan(arguments: &Arguments) -> Result<ExitCode, Failure> {
     let plan = Plan::new(arguments.experiment.read()?)?;
     warn(&plan);

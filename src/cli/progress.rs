@@ -1,5 +1,5 @@
-//! What a person sees while runs train: bars on a terminal, plain lines elsewhere, nothing with `--quiet`. All of it
-//! goes to stderr.
+//! Shows progress while runs train: bars on a terminal, plain lines elsewhere, nothing with `--quiet`. Everything goes
+//! to stderr.
 
 use std::collections::BTreeMap;
 use std::io::IsTerminal;
@@ -17,11 +17,11 @@ pub struct ProgressItem {
     /// `adam, seed 0`
     pub name: String,
     pub steps: u64,
-    /// In any unit; what time is reckoned with.
+    /// In any unit; the remaining time is computed from it.
     pub cost: f64,
 }
 
-/// Shows how far the runs are.
+/// Shows the progress of the runs.
 pub struct Reporter {
     items: Vec<ProgressItem>,
     total: Total,
@@ -36,13 +36,13 @@ enum Style {
     Lines { next: Duration, interval: Duration },
 }
 
-/// With more bars than this a terminal scrolls.
+/// The most bars on a terminal, so that it does not scroll.
 const MOST_BARS: usize = 16;
-/// With more runs than this, plain output counts them and no longer names each one.
+/// With more runs than this, plain output counts them instead of naming each.
 const MOST_NAMED: usize = 40;
 
 impl Reporter {
-    /// Begins to show `items`, in the style that stderr asks for.
+    /// Begins to show `items`, in the style that suits stderr.
     pub fn new(bars: &MultiProgress, quiet: bool, items: Vec<ProgressItem>) -> Self {
         let style = if quiet {
             Style::Quiet
@@ -68,7 +68,7 @@ impl Reporter {
         }
     }
 
-    /// Job `job` has ended; `result` says in a few words with what, where that is asked for.
+    /// Job `job` has ended; `result` describes the result in a few words, and is called only if it is shown.
     pub fn ended(&mut self, job: usize, result: impl FnOnce() -> String) {
         self.ended += 1;
         match &mut self.style {
@@ -143,7 +143,7 @@ impl Total {
         }
     }
 
-    /// How much is done, of all cost, and the same in words.
+    /// The fraction of the cost that is done, and the same in words.
     fn overview(&self, ended: usize, progress: &Progress, elapsed: Duration) -> (f64, String) {
         let (mut steps, mut cost) = (0_u128, 0.0);
         for (job, cost_of_a_step) in self.costs.iter().enumerate() {

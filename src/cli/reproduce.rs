@@ -1,4 +1,4 @@
-//! `paribus reproduce FILE.parquet|RUN`: trains again what is recorded, and compares the bits.
+//! `paribus reproduce FILE.parquet|RUN`: trains recorded runs again, and compares the bits.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::fmt::Write;
@@ -63,7 +63,7 @@ Writes nothing.
 Exit codes: 0 every recorded bit is the same, 1 a bit differs or a run failed, 2 a run cannot be trained again (another numerics \
 version, other data, an experiment that no longer has the run), 130 interrupted.";
 
-/// Trains again what is recorded, and says what differs.
+/// Trains recorded runs again, and reports the differences.
 pub fn reproduce(arguments: &Arguments, bars: &MultiProgress) -> Result<ExitCode, Failure> {
     let stop = run::stop_on_signals()?;
     let recorded = recorded(arguments)?;
@@ -74,7 +74,7 @@ pub fn reproduce(arguments: &Arguments, bars: &MultiProgress) -> Result<ExitCode
         for (&run_id, run) in &recorded.runs {
             match plan.as_ref().map(|&plan| plans.all[plan].find(run_id, run)) {
                 Ok(Ok(Some(planned))) => jobs.push(Job { recorded, planned }),
-                // `--only` leaves it out.
+                // `--only` does not select it.
                 Ok(Ok(None)) => {}
                 Ok(Err(why)) => report.add(run_id, run, Verdict::Impossible { why }),
                 Err(why) => report.add(run_id, run, Verdict::Impossible { why: why.clone() }),
@@ -99,7 +99,7 @@ pub fn reproduce(arguments: &Arguments, bars: &MultiProgress) -> Result<ExitCode
     }))
 }
 
-/// What is asked for.
+/// The recorded runs that the arguments name.
 fn recorded(arguments: &Arguments) -> Result<Vec<Recorded>, Failure> {
     let path = Path::new(&arguments.what);
     let is_parquet = path.extension().is_some_and(|extension| extension == "parquet");
@@ -126,16 +126,16 @@ fn recorded(arguments: &Arguments) -> Result<Vec<Recorded>, Failure> {
     inventory.recorded(&root, |known| asked.contains(&known.run_id)).map_err(Failure::unreadable)
 }
 
-/// The plans of the experiments that runs were recorded from, each made once.
+/// The plans of the recorded runs' experiments, each made once.
 struct Plans {
     all: Vec<Replanned>,
-    /// Of each of the recorded batches: which plan, or why there is none.
+    /// For each recorded batch: the index of its plan, or why it has none.
     of_each: Vec<Result<usize, String>>,
 }
 
 struct Replanned {
     plan: Plan,
-    /// By id, where in the plan a run is.
+    /// The index in the plan of each run, by id.
     places: HashMap<RunId, usize>,
     chosen: HashSet<usize>,
 }
@@ -160,7 +160,7 @@ impl Plans {
             });
             of_each.push(plan.clone());
         }
-        // Experiments differ in what they declare: what is asked for has to be in one of them.
+        // Experiments declare different runs, so `--only` has to match in at least one of them.
         let mut refused = None;
         let mut all = Vec::new();
         for plan in plans {
@@ -180,7 +180,7 @@ impl Plans {
 }
 
 impl Replanned {
-    /// The run, ready to be trained; none where it is not asked for.
+    /// The run, ready to be trained; `None` if `--only` does not select it.
     fn find(&self, run_id: RunId, run: &RecordedRun) -> Result<Option<PlannedRun<'_>>, String> {
         let place = self.places.get(&run_id).ok_or_else(|| explain(&self.plan, run))?;
         Ok(self.chosen.contains(place).then(|| self.plan.run(*place)))
@@ -230,7 +230,7 @@ struct Job<'a> {
     planned: PlannedRun<'a>,
 }
 
-/// What was found.
+/// The result of all comparisons.
 #[derive(Debug, Default, Serialize)]
 struct ReproductionReport {
     same: usize,
@@ -254,7 +254,7 @@ struct ReproducedRun {
 enum Verdict {
     /// Every recorded bit is the same.
     Same {
-        /// Of each table.
+        /// The number of rows in each table.
         rows: BTreeMap<&'static str, usize>,
     },
     Different {
@@ -325,7 +325,7 @@ impl ReproductionReport {
         self.runs.len() - self.impossible
     }
 
-    /// Does the jobs, and notes what comes of them.
+    /// Trains the jobs' runs, and records the results.
     fn train(
         &mut self,
         jobs: &[Job],

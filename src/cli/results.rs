@@ -1,4 +1,4 @@
-//! Results folders as a person names them, and the experiment that lies in one.
+//! Finds results folders and runs by the names that people type, and the experiment in a folder.
 
 use std::collections::{BTreeSet, HashSet};
 use std::path::{Path, PathBuf};
@@ -16,7 +16,7 @@ pub const RESULTS: &str = "results";
 /// Checks that `path` is a results folder.
 ///
 /// # Errors
-/// Where it is none, with those that may be meant.
+/// If it is not a results folder, with suggestions.
 pub fn folder(path: &Path) -> Result<&Path, Failure> {
     if Survey::is_of_results(path) {
         return Ok(path);
@@ -43,14 +43,14 @@ pub fn folder(path: &Path) -> Result<&Path, Failure> {
     Err(Failure::Input(format!("error: `{shown}` is no results folder: {what}\nhelp: {help}\n")))
 }
 
-/// The runs of one results folder that `typed` names, with that folder and all that is in it.
+/// The runs of one results folder that `typed` names, with the folder and its inventory.
 ///
-/// `FOLDER:RUN` names a run of a folder; a RUN alone is looked for in `results`, or else in all folders where `run`
-/// puts them. A run is named by its label, by `LABEL/SEED` or `LABEL, seed SEED`, by its id or by the beginning of it.
-/// What the tables show goes before what waits in the archive.
+/// `FOLDER:RUN` names a run of a folder. A RUN alone is searched for in `results`, or else in all folders in
+/// [`RESULTS`]. A run is named by its label, by `LABEL/SEED` or `LABEL, seed SEED`, or by its id or the beginning of
+/// it. Runs in the tables take precedence over those in the archive.
 ///
 /// # Errors
-/// Where there is no such run, with what may be meant, or where several folders have one.
+/// If there is no such run (with suggestions), or several folders have one.
 pub fn runs(typed: &str, results: Option<&Path>) -> Result<(PathBuf, Inventory, HashSet<RunId>), Failure> {
     let (folders, run) = match (results, with_folder(typed)) {
         (None, Some((folder, run))) => (vec![folder], run),
@@ -94,7 +94,7 @@ pub fn runs(typed: &str, results: Option<&Path>) -> Result<(PathBuf, Inventory, 
     })
 }
 
-/// `FOLDER:RUN`, where there is such a results folder.
+/// Splits `FOLDER:RUN`, if there is such a results folder.
 fn with_folder(typed: &str) -> Option<(PathBuf, &str)> {
     typed.match_indices(':').find_map(|(colon, _)| {
         let (folder, run) = (Path::new(&typed[..colon]), &typed[colon + 1..]);
@@ -104,13 +104,13 @@ fn with_folder(typed: &str) -> Option<(PathBuf, &str)> {
     })
 }
 
-/// `LABEL/SEED`, or as messages name a run.
+/// Splits `LABEL/SEED` or `LABEL, seed SEED`.
 fn with_seed(name: &str) -> Option<(&str, u64)> {
     let (label, seed) = name.rsplit_once(", seed ").or_else(|| name.rsplit_once('/'))?;
     Some((label, seed.parse().ok()?))
 }
 
-/// The runs that `name` means, those of the archive only where the tables show none.
+/// The runs that `name` names; runs in the archive only if the tables have none.
 fn named(inventory: &Inventory, name: &str) -> HashSet<RunId> {
     let with_seed = with_seed(name);
     // The fewest digits of an id that name a run.
@@ -130,19 +130,19 @@ fn named(inventory: &Inventory, name: &str) -> HashSet<RunId> {
     HashSet::new()
 }
 
-/// The folder that relative paths of an experiment begin at: the one that its file was in, where that is there, else
-/// the one that the person is in.
+/// The folder at which an experiment's relative paths begin: its file's folder if that still exists, else the working
+/// directory.
 pub fn folder_of_the_file(context: &Context) -> PathBuf {
     let recorded = context.folder.as_ref().map(PathBuf::from);
     recorded.filter(|folder| folder.is_dir()).unwrap_or_default()
 }
 
-/// The plan of an experiment that was run: of `text`, which errors call `shown`.
+/// The plan of an experiment that was run, made from `text`; errors call it `shown`.
 pub fn plan(shown: &str, text: String, name: &str, folder: PathBuf) -> Result<Plan, Mistakes> {
     Experiment::parse(shown, text, name, folder).and_then(Plan::new)
 }
 
-/// The file with exactly this text in the folder that the experiment was run from, as seen from the working directory.
+/// The file with exactly this text in the folder that the experiment was run from, relative to the working directory.
 pub fn file(context: &Context, text: &str) -> Option<PathBuf> {
     let folder = PathBuf::from(context.folder.as_ref()?);
     let mut files: Vec<PathBuf> =

@@ -1,4 +1,4 @@
-//! `paribus run FILE`: trains what is missing and writes it.
+//! `paribus run FILE`: trains the missing runs and writes their results.
 
 pub mod summary;
 
@@ -72,7 +72,7 @@ pub fn run(arguments: &Arguments, bars: &MultiProgress) -> Result<ExitCode, Fail
     let stop = stop_on_signals()?;
 
     let runs: Vec<PlannedRun> = chosen.iter().map(|&index| plan.run(index)).collect();
-    // Data that cannot be had leaves the results as they are.
+    // Reads the data first: if it is unavailable, the results are unchanged.
     let there = Inventory::look(&folder)?;
     let is_kept = |run: &&PlannedRun| !arguments.fresh && there.has_result_of(run.id());
     let mut data = Datasets::default();
@@ -85,7 +85,7 @@ pub fn run(arguments: &Arguments, bars: &MultiProgress) -> Result<ExitCode, Fail
     let reconciled = results.reconcile(&wanted, arguments.only.is_empty())?;
     let (kept, missing): (Vec<PlannedRun>, Vec<PlannedRun>) =
         runs.iter().partition(|run| !arguments.fresh && results.inventory().runs.contains_key(&run.id()));
-    // Nothing, but where another process has taken results away since.
+    // Reads more only if another process has removed results in the meantime.
     data.load(plan.data(missing.iter().copied()))?;
     let say = |text: String| {
         if !arguments.quiet {
@@ -140,7 +140,7 @@ pub fn run(arguments: &Arguments, bars: &MultiProgress) -> Result<ExitCode, Fail
         trained = session.execute(jobs, &stop, reporter, |run, watch| data.train(run, watch));
     }
     let Session { results, comparison, failures, .. } = session;
-    // Whatever went wrong, the runs that are done are written first.
+    // Writes the completed runs first, even after an error.
     let inventory = results.finish()?;
     trained?;
 
@@ -174,7 +174,7 @@ pub fn run(arguments: &Arguments, bars: &MultiProgress) -> Result<ExitCode, Fail
     Ok(ExitCode::SUCCESS)
 }
 
-/// The name of another experiment that has written runs to the folder which its tables still show.
+/// The name of another experiment with runs in the folder's tables.
 fn other_experiment(folder: &Path, name: &str) -> Result<Option<String>, Failure> {
     let batches = store::Survey::of(folder)?.batches;
     let shown = batches.into_iter().filter(|batch| !batch.is_archived).map(|batch| batch.origin.context.experiment);
@@ -186,9 +186,9 @@ fn are_there(count: usize) -> String {
     format!("{} {} there", counted(count, "run"), if count == 1 { "is" } else { "are" })
 }
 
-/// Training, recording and reporting, while the runner runs.
+/// Trains, records and reports, while the runner runs.
 struct Session<'a> {
-    /// To be trained.
+    /// The runs to be trained.
     runs: &'a [PlannedRun<'a>],
     results: Results,
     reporter: Option<Reporter>,
@@ -199,7 +199,7 @@ struct Session<'a> {
 }
 
 impl Session<'_> {
-    /// Does `work` for each of the runs, `jobs` at a time, and records what comes of it.
+    /// Does `work` for each of the runs, `jobs` at a time, and records the results.
     fn execute(
         &mut self,
         jobs: usize,
@@ -242,7 +242,7 @@ impl Session<'_> {
     fn record(&mut self, job: usize, ended: Ended<TrainedRun>) -> Result<(), Failure> {
         let run = self.runs[job];
         let Some(row) = training::row(run, ended) else { return Ok(()) };
-        // Of thousands of small runs few are named, and most are new.
+        // Computed only if needed: of thousands of small runs, few are named, and most are new.
         let summary = LazyCell::new(|| Summary::of(&row));
         if let Some(reporter) = &mut self.reporter {
             reporter.ended(job, || format!("{}, {}", summary::in_words(&summary), duration(row.seconds)));
@@ -251,7 +251,7 @@ impl Session<'_> {
         let known = self.results.inventory().runs.get(&row.run_id);
         if let RunResult::Failed { error } = &row.result {
             self.failures.push(format!("{} failed: {error}", run.name()));
-            // A result that is there is worth more than the news that it could not be had again.
+            // A stored result is worth more than the failure to reproduce it.
             if known.is_some() {
                 return Ok(());
             }
@@ -269,7 +269,7 @@ impl Session<'_> {
     }
 }
 
-/// What `--fresh` found out.
+/// The result of `--fresh`.
 #[derive(Debug, Default)]
 struct Comparison {
     same: u64,
@@ -278,12 +278,12 @@ struct Comparison {
 }
 
 impl Comparison {
-    /// How many runs were trained.
+    /// The number of runs that were trained.
     fn count(&self) -> u64 {
         self.same + self.changed.len() as u64 + self.new
     }
 
-    /// Notes how the run compares to what is there; true where it is the same to the last bit.
+    /// Compares the run with the stored one, if any, and counts the outcome; true if all bits are the same.
     fn is_repetition(&mut self, run: PlannedRun, summary: &Summary, known: Option<&StoredRun>) -> bool {
         let Some(known) = known else {
             self.new += 1;
@@ -323,7 +323,7 @@ impl std::fmt::Display for Comparison {
     }
 }
 
-/// Set once Ctrl-C or a termination is asked for; a second Ctrl-C ends the process at once.
+/// A flag that Ctrl-C or a termination signal sets; a second signal ends the process at once.
 pub fn stop_on_signals() -> Result<Arc<AtomicBool>, Failure> {
     let stop = Arc::new(AtomicBool::new(false));
     let watch = |signal| {
@@ -340,7 +340,7 @@ fn context(plan: &Plan) -> Context {
         .in_folder(&plan.experiment.folder)
 }
 
-/// What happened to the runs that were there, where anything did.
+/// What happened to the stored runs, if anything did.
 fn moved(reconciled: Reconciled) -> Option<String> {
     let Reconciled { archived, returned, relabelled, retry } = reconciled;
     let parts: Vec<String> = [
@@ -367,8 +367,8 @@ mod tests {
     const FILE: &str =
         "data.source = 'mnist'\nnetwork.hidden = []\ntrain.steps = 3\noptimizer = ['sgd', 'adam', 'rmsprop']";
 
-    /// What is in the results folder, and what failed, once `work` was done for what was missing in it (for all, if
-    /// `fresh`).
+    /// The inventory of the results folder, and the failures, after `work` was done for the missing runs (or for all,
+    /// if `fresh`).
     fn execute(
         folder: &std::path::Path,
         fresh: bool,

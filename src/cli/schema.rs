@@ -22,7 +22,7 @@ pub fn schema() -> Result<ExitCode, Failure> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// The schema, as its file holds it.
+/// The text of the schema's file.
 pub fn text() -> String {
     format!("{:#}\n", file::schema::schema())
 }

@@ -1,4 +1,4 @@
-//! `paribus show FILE [RUN]`: what an experiment or one of its runs finally uses, as a file.
+//! `paribus show FILE [RUN]`: prints an experiment, or one of its runs with all settings, as a file.
 
 use std::process::ExitCode;
 
@@ -31,7 +31,7 @@ Writes nothing but stdout.
 
 Exit codes: 0 printed, 2 a mistake in the file, or no such run.";
 
-/// Prints the file, or that of a run.
+/// Prints the file, or the file of a run.
 pub fn show(arguments: &Arguments) -> Result<ExitCode, Failure> {
     let experiment = arguments.experiment.read()?;
     let text = match &arguments.run {
@@ -47,14 +47,14 @@ pub fn show(arguments: &Arguments) -> Result<ExitCode, Failure> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// The file of one run of `plan`, which stands in the file `shown`.
+/// The file of one run of `plan`, whose own file is called `shown`.
 fn run_text(plan: &Plan, run: PlannedRun, shown: &str) -> Result<String, Failure> {
     let experiment = &plan.experiment;
-    // A comment ends with its line.
+    // A comment must not span lines.
     let shown = shown.replace(['\n', '\r'], " ");
     let mut text = format!("# {}, a run of {shown}\n# run_id {}\n", run.name(), run.id());
     if let Rng::Numpy(_) = experiment.rng {
-        // What the rest of the script draws is in the id, and the rest is the file.
+        // The id depends on what the rest of the script draws, so only the whole file reproduces the run.
         text += &format!(
             "#\n# It draws its random numbers as a part of a NumPy script, and the script is the whole file. To train this run alone:\n\
              #\n#     paribus run {shown} --only run_id={}\n\n",

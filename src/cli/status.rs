@@ -1,4 +1,4 @@
-//! `paribus status RESULTS`: how far an experiment is, from what lies in its folder.
+//! `paribus status RESULTS`: shows the progress of an experiment, according to its results folder.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -36,7 +36,7 @@ Writes nothing and disturbs nobody: it may be used while a run is at work.
 
 Exit codes: 0 all well, 2 no results folder, or one that cannot be read.";
 
-/// Says what is in a results folder. Another process may be writing to it.
+/// Reports the contents of a results folder. Another process may be writing to it.
 pub fn status(arguments: &Arguments) -> Result<ExitCode, Failure> {
     let root = results::folder(&arguments.results)?;
     let inventory = Inventory::look(root).map_err(Failure::unreadable)?;
@@ -47,20 +47,20 @@ pub fn status(arguments: &Arguments) -> Result<ExitCode, Failure> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// Everything that is said about a folder. Numbers that are not finite are null in JSON.
+/// The report about a folder. Numbers that are not finite are null in JSON.
 #[derive(Debug, Serialize)]
 struct StatusReport<'a> {
     folder: PathBuf,
     experiment: String,
     description: Option<String>,
     runs: Counts,
-    /// What the experiment that lies in the folder asks for; null where that cannot be told, for the reason beside it.
+    /// The runs that the folder's experiment declares; null if unknown, for the reason in `plan_problem`.
     plan: Option<PlanCounts>,
     plan_problem: Option<String>,
-    /// Null where no process writes to the folder, `{}` where it has not said yet who it is.
+    /// Null if no process is writing to the folder, `{}` if the process has not identified itself yet.
     writer: Option<WriterProcess>,
     last_batch: Option<Age>,
-    /// From the smallest mean final loss.
+    /// In ascending order of the mean final loss.
     best: Vec<summary::Best<'a>>,
     tables: Vec<TableFiles>,
     written_by: Vec<Program>,
@@ -78,11 +78,11 @@ struct Counts {
 #[derive(Debug, Clone, Copy, Serialize)]
 struct PlanCounts {
     runs: usize,
-    /// Of them there is nothing, or only a failure.
+    /// Runs without a result, or with a failure only.
     missing: usize,
-    /// Those that wait in the archive and need no training.
+    /// The missing runs that are in the archive and need no training.
     in_archive: usize,
-    /// Runs in the tables that it does not ask for.
+    /// Runs in the tables that it does not declare.
     others: usize,
 }
 
@@ -118,7 +118,7 @@ struct Program {
     cpu: String,
 }
 
-/// So many labels are listed.
+/// The number of labels to list.
 const BEST: usize = 5;
 
 impl<'a> StatusReport<'a> {
@@ -286,13 +286,13 @@ impl Program {
     }
 }
 
-/// The origin of the latest batch of the experiment with this text; of the latest one where there is none.
+/// The origin of the latest batch of the experiment with this text, or else of the latest batch.
 fn latest<'s>(survey: &'s Survey, text: &str) -> Option<&'s Provenance> {
     let origins = || survey.batches.iter().rev().map(|batch| &batch.origin);
     origins().find(|origin| origin.context.text == text).or_else(|| origins().next())
 }
 
-/// The experiment's description, and what it asks for; why that cannot be told.
+/// The experiment's description, and the counts of its runs, or why these are unknown.
 fn asked(
     root: &Path,
     text: &str,
@@ -327,7 +327,7 @@ fn asked(
     }
 }
 
-/// What a person does next.
+/// What to do next.
 fn next(
     root: &Path,
     experiment: &str,
@@ -347,7 +347,7 @@ fn next(
     let file = context.and_then(|context| results::file(context, text));
     let run = |command: &str| match (&file, used) {
         (Some(file), _) => format!("`paribus {command} {}{results}`", file.display()),
-        // Something was set, or the file has changed: what was typed says what.
+        // `--set` was used, or the file has changed: the last command shows how it was run.
         (None, Use::Free(Some(last))) if command == "run" && !last.command.contains(" --only") => {
             format!("`{}`, the last command here,", last.command)
         }

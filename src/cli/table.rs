@@ -3,13 +3,13 @@
 /// Rows under headings, columns two spaces apart.
 #[derive(Debug)]
 pub struct TextTable {
-    /// Column headings and whether the column is of numbers, which stand to the right.
+    /// Column headings, and whether the column contains numbers, which are right-aligned.
     columns: Vec<(String, bool)>,
     rows: Vec<Vec<String>>,
 }
 
 impl TextTable {
-    /// A table of these columns: `(heading, of numbers)`.
+    /// A table with these columns: `(heading, contains numbers)`.
     pub fn new<'a>(columns: impl IntoIterator<Item = (&'a str, bool)>) -> Self {
         Self { columns: columns.into_iter().map(|(name, right)| (name.to_owned(), right)).collect(), rows: Vec::new() }
     }
@@ -21,7 +21,8 @@ impl TextTable {
         self.rows.push(cells);
     }
 
-    /// The table as text, every line indented by `indent` spaces and ended; empty columns are left out.
+    /// The table as text. Every line is indented by `indent` spaces and ends with a newline; empty columns are left
+    /// out.
     pub fn render(&self, indent: usize) -> String {
         let used: Vec<usize> =
             (0..self.columns.len()).filter(|&column| self.rows.iter().any(|row| !row[column].is_empty())).collect();

@@ -1,4 +1,4 @@
-//! Training planned runs: their data, each source read once, and the work that a run is.
+//! Trains planned runs, and reads their data, each source once.
 
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
@@ -14,15 +14,15 @@ use crate::spec::RunSpec;
 use crate::store::{RunResult, RunRow};
 use crate::train::{self, Ending, Outcome};
 
-/// What the runs of a plan are trained on: the rows of each source under each limit, however a run splits them.
+/// The data of a plan's runs: the rows of each source with each limit, before a run splits them.
 #[derive(Debug, Default)]
 pub struct Datasets(HashMap<(Limits, Source), Dataset>);
 
 impl Datasets {
-    /// Reads what is needed and not there yet.
+    /// Reads the data in `needed` that has not been read yet.
     ///
     /// # Errors
-    /// Where a source cannot be had, or is no longer what it was when the runs were planned.
+    /// If a source is unavailable, or has changed since the runs were planned.
     pub fn load(&mut self, needed: impl IntoIterator<Item = (Data, Info)>) -> Result<(), data::Error> {
         for (data, info) in needed {
             if let Entry::Vacant(entry) = self.0.entry(rows(&data)) {
@@ -44,8 +44,8 @@ impl Datasets {
         Ok(())
     }
 
-    /// Trains `run`, whose data has been [loaded](Self::load). `watch` is told how many steps are done, and says
-    /// whether to go on.
+    /// Trains `run`, whose data has been [loaded](Self::load). `watch` gets the number of completed steps, and decides
+    /// whether to continue.
     pub fn train(&self, run: PlannedRun, watch: &mut dyn FnMut(u64) -> ControlFlow<()>) -> TrainedRun {
         let spec = run.spec();
         let outcome = match &spec {
@@ -56,7 +56,7 @@ impl Datasets {
     }
 }
 
-/// Which rows these are, however a run splits them.
+/// Identifies the rows, before a run splits them.
 fn rows(data: &Data) -> (Limits, Source) {
     let (limits, source) = data.rows();
     (limits.clone(), source.clone())
@@ -69,7 +69,7 @@ pub struct TrainedRun {
     pub outcome: Outcome,
 }
 
-/// What is recorded of a run that ended; nothing where it was interrupted.
+/// The row to record of a run that ended; `None` if it was interrupted.
 pub fn row(run: PlannedRun, ended: Ended<TrainedRun>) -> Option<RunRow> {
     let (spec, result) = match ended.result {
         Ok(TrainedRun { outcome: Outcome { ending: Ending::Interrupted, .. }, .. }) => return None,
@@ -91,12 +91,12 @@ pub fn row(run: PlannedRun, ended: Ended<TrainedRun>) -> Option<RunRow> {
     })
 }
 
-/// The runs, as far as progress is concerned.
+/// The runs, for progress.
 pub fn items(runs: &[PlannedRun]) -> Vec<ProgressItem> {
     runs.iter().map(|run| ProgressItem { name: run.name(), steps: run.steps(), cost: run.cost().operations }).collect()
 }
 
-/// One for each core.
+/// One job for each core.
 pub fn default_jobs() -> usize {
     std::thread::available_parallelism().map_or(1, std::num::NonZero::get)
 }

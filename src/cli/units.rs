@@ -1,4 +1,4 @@
-//! Numbers, times and sizes as people read them.
+//! Formats numbers, times and sizes for people.
 
 /// `1234567` as `1,234,567`.
 pub fn grouped(number: u128) -> String {
@@ -19,7 +19,7 @@ pub fn counted(number: impl TryInto<u128>, noun: &str) -> String {
     format!("{} {noun}{}", grouped(number), if number == 1 { "" } else { "s" })
 }
 
-/// Seconds as a person says them.
+/// Seconds in a readable unit.
 pub fn duration(seconds: f64) -> String {
     match seconds {
         ..9.95 => format!("{seconds:.1} s"),

@@ -1,5 +1,5 @@
-//! What an experiment is made from: a file, the files that it extends, and what `--set` says. They become one tree, in
-//! which every value knows where it was written, and one text.
+//! Combines a file, the files that it extends and the arguments of `--set` into one tree, in which every value knows
+//! where it was written, and one text.
 
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
@@ -10,39 +10,39 @@ use crate::data::Source;
 use crate::value::problem::{Cause, Problem};
 use crate::value::{Entry, Kind, Node, NodeId, Origin, SourceId, Sources, Tree, write};
 
-/// The file that is read, before it is known what is in it.
+/// The file to read, not parsed yet.
 #[derive(Debug)]
 pub struct Main<'a> {
-    /// What errors call it.
+    /// Its name in errors.
     pub shown: &'a str,
     pub text: String,
-    /// Names the experiment unless the file does.
+    /// Names the experiment, unless the file does.
     pub stem: &'a str,
     /// Relative paths in the file start here.
     pub folder: &'a Path,
-    /// The file on disk, if it is one, under the one path that leads there without links.
+    /// The canonical path, if it is a file on disk.
     pub identity: Option<PathBuf>,
 }
 
-/// The tree and the text that come of everything together.
+/// The combined tree and text.
 #[derive(Debug)]
 pub struct Composed {
     pub sources: Sources,
     pub tree: Tree,
-    /// The file's own text where it is made from nothing else; TOML that says the same as all parts together otherwise.
+    /// The text of the file if there is nothing to combine; otherwise, equivalent TOML made from all parts.
     pub text: String,
-    /// What tells the experiment from the one that the file alone describes: six hexadecimal digits.
+    /// Distinguishes the experiment from the one that the file alone describes: six hexadecimal digits.
     pub mark: Option<String>,
-    /// How those values read that no one text has as a whole.
+    /// The texts of values whose parts come from several texts.
     pub rewritten: HashMap<NodeId, String>,
-    /// Arguments that cannot be understood or name nothing.
+    /// Arguments that cannot be parsed, or that name nothing.
     pub problems: Vec<Problem>,
 }
 
-/// Reads the files that `main` extends, lays all of them over one another, and sets what the arguments of `--set` say.
+/// Reads the files that `main` extends, lays all of them over one another, and applies the arguments of `--set`.
 ///
 /// # Errors
-/// Files that cannot be had or are no TOML.
+/// Files that cannot be read or are not TOML.
 pub fn compose(main: Main, arguments: &[String]) -> Result<Composed, Mistakes> {
     let mut sources = Sources::default();
     let source = sources.add(main.shown, main.text.as_str());
@@ -69,12 +69,12 @@ pub fn compose(main: Main, arguments: &[String]) -> Result<Composed, Mistakes> {
     Ok(Composed { sources, tree, text, mark, rewritten, problems })
 }
 
-/// Says of a key that does not go with another one of its section, which another text has, how to be rid of one of
-/// them: keys that are merged can be replaced but not taken away.
+/// If a key contradicts a key of the same section that comes from another text, adds help on how to drop one of them:
+/// merged keys can be replaced, but not removed.
 pub fn explain_contradiction(problem: &mut Problem, sources: &Sources, root: &Node) {
     let Some(origin) = &problem.origin else { return };
     let Some((path, entries)) = section_of(sources, root, origin) else { return };
-    // What other keys there are depends on these.
+    // The other keys of a section depend on these.
     const KINDS: [&str; 2] = ["kind", "source"];
     let is_unknown = matches!(problem.cause.as_deref(), Some(Cause::UnknownKey { .. }));
     let is_other = |entry: &&Entry| {
@@ -91,7 +91,7 @@ pub fn explain_contradiction(problem: &mut Problem, sources: &Sources, root: &No
     }
 }
 
-/// The section in which something is written: the keys that lead to it, and its entries.
+/// The section that contains `origin`: its path and its entries.
 fn section_of<'n>(sources: &Sources, root: &'n Node, origin: &Origin) -> Option<(String, &'n [Entry])> {
     let is_here = |entry: &Entry| entry.key_origin == *origin || entry.value.origin == *origin;
     let places = root.walk().skip(1).filter(|place| sources.is_section(place.node) && !place.is_in_list());
@@ -100,7 +100,7 @@ fn section_of<'n>(sources: &Sources, root: &'n Node, origin: &Origin) -> Option<
     })
 }
 
-/// Makes relative paths of data that are written in a base start where those of the file do.
+/// Makes relative data paths in a base relative to the folder of the main file.
 fn rebase_paths(tree: &mut Tree, folders: &HashMap<SourceId, &Path>) {
     let mut sections: Vec<&mut Entry> = Vec::new();
     for entry in tree.root.entries_mut() {
@@ -113,14 +113,14 @@ fn rebase_paths(tree: &mut Tree, folders: &HashMap<SourceId, &Path>) {
         }
     }
     sections.retain(|section| section.key == "data");
-    // The name, or an axis of them in any form.
+    // The source's name, or all names in an axis of any form.
     let sources_of = |data: &Node| -> Vec<String> {
         let places = data.entry("source").into_iter().flat_map(|source| source.value.walk());
         places.filter_map(|place| place.node.text().map(str::to_owned)).collect()
     };
     let all_sources: Vec<String> = sections.iter().flat_map(|section| sources_of(&section.value)).collect();
     for Entry { value: data, .. } in sections {
-        // What names no source has the keys of one that another part names.
+        // A section that names no source has the keys of a source that another part names.
         let own = sources_of(data);
         let sources = if own.is_empty() { &all_sources } else { &own };
         let path_keys: Vec<&str> = sources.iter().flat_map(|source| Source::path_keys(source)).copied().collect();
@@ -134,7 +134,7 @@ fn rebase_paths(tree: &mut Tree, folders: &HashMap<SourceId, &Path>) {
     }
 }
 
-/// How the values read that `--set` changed a part of.
+/// The texts of values that `--set` changed in part.
 fn values_in_parts(sources: &Sources, root: &Node) -> HashMap<NodeId, String> {
     let is_of_one = |node: &Node| node.walk().all(|below| below.node.origin.source == node.origin.source);
     let values =
@@ -142,8 +142,7 @@ fn values_in_parts(sources: &Sources, root: &Node) -> HashMap<NodeId, String> {
     values.filter(|node| !is_of_one(node)).map(|node| (node.id, write::value(node))).collect()
 }
 
-/// The tree as a file that says its name, with the mark of what is set: run as it is, it takes the place of no other
-/// experiment.
+/// The tree as a file that has its own name, including the mark: running it does not overwrite another experiment.
 fn document(sources: &Sources, tree: &mut Tree, name: Kind, mark: Option<&str>) -> String {
     if tree.root.entry("name").is_none() {
         let origin = tree.root.origin.clone();
@@ -156,20 +155,20 @@ fn document(sources: &Sources, tree: &mut Tree, name: Kind, mark: Option<&str>) 
         }
         tree.put_back((position, entry));
     }
-    // What holds for all runs and is never an axis comes first, wherever it was written.
+    // Keys that hold for all runs and are never axes come first, wherever they were written.
     let first: Vec<Entry> = sections::names(|key| !key.is_section).filter_map(|key| Some(tree.take(key)?.1)).collect();
     first.into_iter().enumerate().for_each(|first| tree.put_back(first));
-    // A variant may make an axis of what is one value.
+    // A variant may turn a single value into an axis.
     let every_place = tree.root.entry(VARIANT).is_some();
-    // A single value holds no axis; a table in braces may be an alternative, and keeps its place.
+    // A single value contains no axis, so it may move. A table in braces may be an alternative, and keeps its place.
     let moves = |node: &Node| !every_place && !matches!(node.kind, Kind::Table(_) | Kind::List(_));
     let is_section = |_: &[&str], node: &Node| sources.is_section(node);
     write::document(&tree.root, &write::Layout { is_section: &is_section, moves: &moves, comment: &|_| None })
 }
 
-/// Comment lines that say what the text was made from.
+/// Comment lines that say what the text is made from.
 fn head(main: &Path, bases: &[&Path], arguments: &[String]) -> String {
-    // A comment ends with its line.
+    // A comment must not span lines.
     let on_one_line = |text: &str| text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect::<String>();
     let main = on_one_line(&main.file_name().unwrap_or(main.as_os_str()).to_string_lossy());
     let mut head = format!("# {main}");

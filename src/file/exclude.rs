@@ -1,4 +1,4 @@
-//! `exclude` in `[sweep]`: which combinations of values are left out.
+//! `exclude` in `[sweep]`: which combinations of values to exclude.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -15,17 +15,16 @@ use crate::settings::Scalar;
 #[derive(Debug, Clone, Default, PartialEq, Deserialize, Serialize, JsonSchema)]
 pub struct Exclude(Vec<Condition>);
 
-/// Holds for a cell in which every one of these settings has one of its values: `{ optimizer = "sgd", lr = [0.1, 0.01]
-/// }`.
+/// Matches a cell if each of these settings has one of its values: `{ optimizer = "sgd", lr = [0.1, 0.01] }`.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Condition(Vec<(String, Wanted)>);
 
-/// Which values of a setting are meant.
+/// The values of a setting that match.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Wanted {
-    /// Any of these, written as in the file. They can also be one list: widths of layers.
+    /// Any of these, written as in the file. They may also be a single list: widths of layers.
     Values(Vec<Scalar>),
-    /// Numbers between two bounds, which are not meant themselves.
+    /// Numbers between two exclusive bounds.
     Between { above: f64, below: f64 },
 }
 
@@ -44,7 +43,7 @@ impl Condition {
 }
 
 impl Wanted {
-    /// Whether a setting of this value is meant.
+    /// Whether a setting with this value matches.
     pub fn is(&self, value: &Scalar) -> bool {
         match (self, number(value)) {
             (Self::Between { above, below }, Some(number)) => *above < number && number < *below,
@@ -54,7 +53,7 @@ impl Wanted {
         }
     }
 
-    /// Whether an axis that has this value, as listings write it, is meant.
+    /// Whether an axis with this value, as listings write it, matches.
     pub fn is_written(&self, value: &str) -> bool {
         match value.parse::<f64>() {
             Ok(number) => self.is(&Scalar::Float(number)),
@@ -66,7 +65,7 @@ impl Wanted {
     }
 }
 
-/// Whether a setting that is no number is written so: numbers in a list are the one list that they make.
+/// Whether a value that is not a number matches: several numbers may also be a single list of widths.
 fn are_written(wanted: &[Scalar], value: &str) -> bool {
     match wanted.iter().all(|wanted| number(wanted).is_some()) {
         true => ["-", ","].iter().any(|separator| joined(wanted, separator) == value),
@@ -74,7 +73,7 @@ fn are_written(wanted: &[Scalar], value: &str) -> bool {
     }
 }
 
-/// A list as settings write it: `100-100`, and `-7,2` where numbers may be negative.
+/// A list, as settings write it: `100-100`, and `-7,2` where numbers may be negative.
 fn joined(values: &[Scalar], separator: &str) -> String {
     values.iter().map(Scalar::to_string).collect::<Vec<_>>().join(separator)
 }

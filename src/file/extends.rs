@@ -1,8 +1,8 @@
-//! `extends = "base.toml"`, or a list of them: the files that an experiment file is laid over.
+//! `extends = "base.toml"`, or a list of paths: the files that an experiment file is laid over.
 //!
-//! The bases of a file come before it, in the order in which it names them, each after its own bases; a file that is
-//! reached twice counts once, where it is first reached. They are laid over one another in that order, the file that is
-//! read last of all.
+//! The bases of a file come before it, in the order in which it names them, each after its own bases. A file that is
+//! reached twice counts once, where it is first reached. They are laid over one another in this order, with the main
+//! file on top.
 
 use std::collections::HashSet;
 use std::path::{Path, PathBuf};
@@ -11,23 +11,23 @@ use super::{optimizers, sections};
 use crate::value::problem::{Problem, did_you_mean};
 use crate::value::{Entry, Kind, Origin, SourceId, Sources, Tree, parse};
 
-/// A file that another one extends.
+/// A file that another file extends.
 #[derive(Debug)]
 pub struct Base {
     pub source: SourceId,
-    /// Its path, from the folder of the file that is read.
+    /// Its path, relative to the folder of the main file.
     pub path: PathBuf,
-    /// The folder it is in, from there, too.
+    /// Its folder, relative to the same.
     pub folder: PathBuf,
 }
 
-/// More bases of bases than this are surely not meant.
+/// A longer chain of bases is probably a mistake.
 const DEEPEST: usize = 16;
 
-/// The tree of `main`, which is in `folder`, laid over its bases, and these in their order.
+/// The tree of `main`, which is in `folder`, laid over its bases, and the bases in order.
 ///
 /// # Errors
-/// Everything that is wrong with the files as TOML, and with what they extend.
+/// All mistakes in the files' TOML, and in what they extend.
 pub fn read(
     sources: &mut Sources,
     main: SourceId,
@@ -56,7 +56,7 @@ pub fn read(
     }
 }
 
-/// What the key can be, for editors: a path, or different ones.
+/// The schema of the key: a path, or a list of different paths.
 pub fn schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
     schemars::json_schema!({
         "anyOf": [
@@ -68,13 +68,13 @@ pub fn schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
 
 struct BaseReader<'a> {
     sources: &'a mut Sources,
-    /// The folder of the file that is read.
+    /// The folder of the main file.
     start: &'a Path,
-    /// From the file that is read to the one whose bases are looked at.
+    /// From the main file to the one whose bases are being read.
     chain: Vec<Link>,
     /// The bases that have been read.
     reached: HashSet<PathBuf>,
-    /// Every base after its own, the file that is read last.
+    /// Every base after its own bases; the main file last.
     trees: Vec<Tree>,
     bases: Vec<Base>,
     problems: Vec<Problem>,
@@ -83,12 +83,12 @@ struct BaseReader<'a> {
 /// A file that extends the next one.
 struct Link {
     shown: String,
-    /// The one path that leads to it without links.
+    /// Its canonical path.
     identity: Option<PathBuf>,
 }
 
 impl BaseReader<'_> {
-    /// Reads a file's bases, then the file; `folder` is the one it is in, from the start.
+    /// Reads a file's bases, then the file, which is in `folder` (relative to `start`).
     fn file(&mut self, source: SourceId, folder: &Path) {
         let mut tree = match parse::parse(self.sources, source) {
             Ok(tree) => tree,
@@ -105,7 +105,7 @@ impl BaseReader<'_> {
         self.trees.push(tree);
     }
 
-    /// What an `extends` names, with the places.
+    /// The paths in an `extends`, with their places.
     fn paths(&mut self, entry: Entry) -> Vec<(String, Origin)> {
         const EXPECTED: &str = "expected the path of a file in quotes, or a list of paths";
         let items = match entry.value.kind {
@@ -131,7 +131,7 @@ impl BaseReader<'_> {
         paths
     }
 
-    /// Reads the file that a file in `folder` names, unless it has been read.
+    /// Reads a base of a file in `folder`, unless it has been read.
     fn base(&mut self, path: &str, origin: Origin, folder: &Path) {
         let relative = folder.join(path);
         let on_disk = self.start.join(&relative);
@@ -179,13 +179,13 @@ impl BaseReader<'_> {
     }
 }
 
-/// Why there is no text of a file.
+/// Why the text of a file is unavailable.
 pub enum NoText {
     Unreadable(String),
     NotUtf8(String),
 }
 
-/// The text of the file at `path`, which messages call `shown`.
+/// The text of the file at `path`; messages call it `shown`.
 pub fn read_text(path: &Path, shown: &str) -> Result<String, NoText> {
     let bytes = std::fs::read(path).map_err(|error| NoText::Unreadable(format!("cannot read {shown}: {error}")))?;
     String::from_utf8(bytes).map_err(|error| {
@@ -194,7 +194,7 @@ pub fn read_text(path: &Path, shown: &str) -> Result<String, NoText> {
     })
 }
 
-/// The name of a TOML file beside the one that is not there, if it is nearly the same.
+/// The name of a TOML file in the same folder that is close to the missing one.
 fn similar_file(missing: &Path) -> Option<String> {
     let folder = missing.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
     let mut names: Vec<String> = std::fs::read_dir(folder)

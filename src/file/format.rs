@@ -1,9 +1,9 @@
-//! The format of the experiment file as its types describe it: keys with their meaning, default and range, names with
-//! what they stand for. The schema for editors and the listings of `paribus list` are made of it.
+//! The format of the experiment file, as its types describe it: keys with their meaning, default and range, and names
+//! with their meaning. The schema for editors and the listings of `paribus list` are made from it.
 //!
-//! It is read from the schemas that schemars derives, which serde_json's conventions are in; the file's own
-//! ([`deserialize`](crate::value::deserialize)) are put in their place here: an enum is a name or a table with its
-//! `kind`, the parts of a tuple struct share a table, and nothing is null.
+//! It is read from the schemas that schemars derives. These follow the conventions of serde_json, which are replaced
+//! here by the file's own ([`deserialize`](crate::value::deserialize)): an enum is a name or a table with its `kind`,
+//! the parts of a tuple struct share a table, and nothing is null.
 
 use schemars::generate::SchemaSettings;
 use serde_json::{Map, Value};
@@ -22,15 +22,15 @@ pub struct Shape {
 
 #[derive(Debug, Clone, PartialEq)]
 pub enum ShapeKind {
-    /// A number, a text, true or false: the words of JSON Schema for it.
+    /// A number, a text or a boolean, with its keywords of JSON Schema.
     Plain(Map<String, Value>),
-    /// A list, and the words of JSON Schema for how long it is.
+    /// A list, with the keywords of JSON Schema for its length.
     List(Box<Shape>, Map<String, Value>),
     Table(TableShape),
     Either(Vec<Shape>),
 }
 
-/// A table: its keys, and perhaps one that says which others there are.
+/// A table: its keys, and perhaps a key that decides which further keys there are.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct TableShape {
     pub keys: Vec<Key>,
@@ -47,14 +47,14 @@ pub struct Key {
     pub shape: Shape,
 }
 
-/// The key `tag`, and what its value can be. Where a value has no further keys, it stands for the table.
+/// The key `tag`, and its possible values. A value without further keys can replace the table.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Choice {
     pub tag: String,
     pub variants: Vec<Variant>,
 }
 
-/// A name, and the keys that there are with it.
+/// A name, and the keys that come with it.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Variant {
     pub name: String,
@@ -62,7 +62,7 @@ pub struct Variant {
     pub keys: Vec<Key>,
 }
 
-/// The keys at the top of the file, but for `variant`.
+/// The keys at the top of the file, except `variant`.
 pub fn format() -> Vec<Key> {
     let schema = SchemaSettings::draft2020_12().into_generator().into_root_schema_for::<File>();
     let schema = Value::from(schema);
@@ -74,7 +74,7 @@ pub fn format() -> Vec<Key> {
 }
 
 impl Shape {
-    /// The first shape of which `find` finds something, here or among the alternatives here.
+    /// The first result of `find`, for this shape or its alternatives.
     fn first<'s, T>(&'s self, find: &impl Fn(&'s Shape) -> Option<T>) -> Option<T> {
         find(self).or_else(|| match &self.kind {
             ShapeKind::Either(shapes) => shapes.iter().find_map(|shape| shape.first(find)),
@@ -82,7 +82,7 @@ impl Shape {
         })
     }
 
-    /// The table that this can be.
+    /// The table that a value of this shape can be.
     pub fn table(&self) -> Option<&TableShape> {
         self.first(&|shape| match &shape.kind {
             ShapeKind::Table(table) => Some(table),
@@ -90,7 +90,7 @@ impl Shape {
         })
     }
 
-    /// The tables that this can be, and those that the items of its lists can be.
+    /// The tables that a value of this shape, or an item if it is a list, can be.
     pub fn tables(&self) -> Vec<&TableShape> {
         match &self.kind {
             ShapeKind::Plain(_) => Vec::new(),
@@ -100,7 +100,7 @@ impl Shape {
         }
     }
 
-    /// The number that this can be, in the words of JSON Schema.
+    /// The number that a value of this shape can be, in keywords of JSON Schema.
     pub fn number(&self) -> Option<&Map<String, Value>> {
         self.first(&|shape| match &shape.kind {
             ShapeKind::Plain(words) if words.get("type").is_some_and(|kind| kind == "number" || kind == "integer") => {
@@ -112,13 +112,13 @@ impl Shape {
 }
 
 impl TableShape {
-    /// The variants; none where there is no choice.
+    /// The variants; empty if there is no choice.
     pub fn variants(&self) -> &[Variant] {
         self.choice.as_ref().map_or(&[], |choice| &choice.variants)
     }
 }
 
-/// Every one of these keys and those below them, each with the way to it: keys and names of variants, between dots.
+/// These keys and all keys below them, each with its path: keys and names of variants, joined by dots.
 pub fn every_key<'k>(keys: &'k [Key], above: &str) -> Vec<(String, &'k Key)> {
     let below = |(path, key): (String, &'k Key)| {
         let mut found = vec![(path.clone(), key)];
@@ -138,13 +138,13 @@ struct SchemaReader<'d> {
 }
 
 impl SchemaReader<'_> {
-    /// What `schema` describes, which is the definition of this name.
+    /// The shape that `schema` describes; `name` is the name of its definition.
     fn shape(&self, schema: &Value, name: Option<&str>) -> Shape {
         if let Some(name) = schema["$ref"].as_str().and_then(|path| path.strip_prefix("#/$defs/")) {
             return self.shape(&self.definitions[name], Some(name));
         }
         let doc = schema["description"].as_str().map(plain_text).unwrap_or_default();
-        // What can be left out is never null.
+        // An optional value is never null.
         if let Some([one, other]) = schema["anyOf"].as_array().map(Vec::as_slice)
             && other["type"] == "null"
             && other.get("const").is_none()
@@ -179,7 +179,7 @@ impl SchemaReader<'_> {
                 && let (ShapeKind::Table(into), ShapeKind::Table(from)) = (&mut first.kind, &mut last.kind)
                 && let (Some(into), Some(from)) = (&mut into.choice, &mut from.choice)
             {
-                // Names from two types.
+                // Names of two types.
                 into.variants.append(&mut from.variants);
                 shapes.truncate(1);
             }
@@ -189,7 +189,7 @@ impl SchemaReader<'_> {
             };
         }
         let is = |kind: &str| schema["type"] == kind || list("type").is_some_and(|types| types[0] == kind);
-        // A table of whatever keys is no section: it stays as it is.
+        // A table with free keys is no section: it stays as it is.
         if is("object") && !schema["additionalProperties"].is_object() {
             return ShapeKind::Table(TableShape { keys: self.keys(schema), choice: None });
         }
@@ -231,7 +231,7 @@ impl SchemaReader<'_> {
         schema["properties"].as_object().into_iter().flatten().map(key).collect()
     }
 
-    /// The variants of an enum that are described together, in the way of serde_json.
+    /// The variants of an enum that are described together, by the conventions of serde_json.
     fn variants(&self, schema: &Value) -> Vec<Variant> {
         let doc = schema["description"].as_str().map(plain_text).unwrap_or_default();
         let named = |name: &Value| Variant {
@@ -254,18 +254,18 @@ impl SchemaReader<'_> {
     }
 }
 
-/// A table with what two parts have.
+/// A table with the keys of two parts.
 fn joined(mut all: TableShape, part: TableShape) -> TableShape {
     all.keys.extend(part.keys);
     TableShape { choice: all.choice.or(part.choice), ..all }
 }
 
-/// The key under which an enum of this name has its variant.
+/// The key that holds the variant of an enum with this name.
 fn tag(name: Option<&str>) -> String {
     name.map_or("kind", tag_of).to_owned()
 }
 
-/// A doc comment as a person reads it: a line for each paragraph and each item of a list, without links into the code.
+/// A doc comment as plain text: one line for each paragraph and each list item, without links into the code.
 fn plain_text(doc: &str) -> String {
     let mut text = String::new();
     for line in doc.lines().map(str::trim_end) {

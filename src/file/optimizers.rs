@@ -1,6 +1,6 @@
 //! The `[optimizer]` section, lowered: `[optimizer.NAME]` tables become the alternatives of one axis, each with the
-//! keys that stand directly in `[optimizer]` and with `kind = "NAME"` where it says no kind. Beside tables,
-//! `[optimizer]` has no `kind`.
+//! keys directly in `[optimizer]` and with `kind = "NAME"` unless it has a kind. `[optimizer]` itself has no `kind` if
+//! it contains tables.
 
 use std::sync::Arc;
 
@@ -9,17 +9,17 @@ use crate::optim::Algorithm;
 use crate::value::problem::{Cause, Problem};
 use crate::value::{Alternative, Axis, Entry, Form, Kind, Node, Origin, Tree};
 
-/// The keys that stand directly in `[optimizer]`, beside the tables of several optimizers.
+/// The keys directly in `[optimizer]`, next to the tables of several optimizers.
 #[derive(Debug, Default)]
 pub struct SharedKeys(Vec<(String, Origin)>);
 
 impl SharedKeys {
-    /// Adds those of another such section.
+    /// Adds the keys of another such section.
     pub fn extend(&mut self, other: Self) {
         self.0.extend(other.0);
     }
 
-    /// Says of an unknown key that it is shared, where it is.
+    /// If an unknown key is a shared one, says so.
     pub fn explain(&self, problem: Problem) -> Problem {
         let at = |(shared, origin): &&(String, Origin)| {
             problem.origin.as_ref() == Some(origin)
@@ -45,7 +45,7 @@ impl SharedKeys {
     }
 }
 
-/// Says of a header that is there already how to write two such optimizers, where it is that of one.
+/// If a duplicate header is an optimizer's, says how to write two optimizers of that kind.
 pub fn explain_twice(problem: Problem) -> Problem {
     let Some(Cause::HeaderTwice { header, name }) = problem.cause.as_deref() else { return problem };
     if !header.starts_with("[optimizer.") {
@@ -58,7 +58,7 @@ pub fn explain_twice(problem: Problem) -> Problem {
     Problem { message: format!("`{header}` is there already"), help: vec![help], ..problem }
 }
 
-/// Lowers the tree's section in place; returns the shared keys and what is wrong.
+/// Lowers the tree's section in place; returns the shared keys and the mistakes.
 pub fn lower(tree: &mut Tree) -> (SharedKeys, Vec<Problem>) {
     let Some(mut section) = tree.take("optimizer") else { return Default::default() };
     let found = lower_section(tree, &mut section.1);
@@ -66,7 +66,7 @@ pub fn lower(tree: &mut Tree) -> (SharedKeys, Vec<Problem>) {
     found
 }
 
-/// Lowers a section in place, with nodes and axes of `tree`; returns the shared keys and what is wrong.
+/// Lowers a section in place, with nodes and axes of `tree`; returns the shared keys and the mistakes.
 pub fn lower_section(tree: &mut Tree, section: &mut Entry) -> (SharedKeys, Vec<Problem>) {
     let origin = section.key_origin.clone();
     let Kind::Table(entries) = &mut section.value.kind else { return Default::default() };
@@ -81,7 +81,7 @@ pub fn lower_section(tree: &mut Tree, section: &mut Entry) -> (SharedKeys, Vec<P
         if is_named {
             return (SharedKeys::default(), problems);
         }
-        // Whatever else is wrong in the section depends on the optimizer that it does not name.
+        // Other mistakes in the section depend on the optimizer, so a valid one replaces the section.
         section.value.kind = Kind::Text("sgd".to_owned());
         let problem = Problem::new("[optimizer] names no optimizer")
             .at(origin)
@@ -104,7 +104,7 @@ pub fn lower_section(tree: &mut Tree, section: &mut Entry) -> (SharedKeys, Vec<P
     (SharedKeys(shared_keys), problems)
 }
 
-/// A `kind` beside tables would be that of every table that says none, whatever it is called.
+/// The mistake of a `kind` next to tables: it would apply to every table without one, despite the table's name.
 fn kind_of_all(arms: &[Entry], shared: &[Entry]) -> Option<Problem> {
     let kind = shared.iter().find(|entry| entry.key == "kind")?;
     let names: Vec<String> = arms.iter().map(|arm| format!("[optimizer.{}]", arm.key)).collect();
@@ -122,7 +122,7 @@ fn kind_of_all(arms: &[Entry], shared: &[Entry]) -> Option<Problem> {
     Some(problem)
 }
 
-/// Makes a table of `[[optimizer.NAME]]`, a list of tables, and reports it.
+/// Turns `[[optimizer.NAME]]`, a list of tables, into a table, and reports it.
 fn take_out_of_list(entry: &mut Entry) -> Option<Problem> {
     let Kind::List(items) = &mut entry.value.kind else { return None };
     if entry.key == "schedule" || items.iter().any(|item| item.entries().is_none()) {
@@ -151,7 +151,8 @@ fn alternative(tree: &mut Tree, arm: Entry, shared: &[Entry]) -> Alternative {
         Kind::Table(own) => own,
         _ => Vec::new(),
     };
-    // A `kind` for all is a mistake: a table that the name of an optimizer names is not said to be another, too.
+    // A `kind` for all is a mistake, reported once. A table named like an optimizer keeps that kind, to avoid further
+    // errors.
     let is_shared = |entry: &&Entry| entry.key != "kind" || !Algorithm::KINDS.contains(&name.as_str());
     let is_own = |entry: &Entry| own.iter().any(|own| own.key == entry.key);
     let mut entries: Vec<Entry> = shared.iter().filter(is_shared).filter(|entry| !is_own(entry)).cloned().collect();

@@ -1,4 +1,4 @@
-//! Where a key belongs that stands where it is not accepted.
+//! Where misplaced keys belong.
 
 use std::collections::HashSet;
 
@@ -7,8 +7,8 @@ use super::{sections, vocabulary};
 use crate::value::problem::{Cause, Problem, did_you_mean, listed};
 use crate::value::{Entry, Node, Origin, Tree};
 
-/// Gives sections that are called something else the name that is meant, where no section has it yet, so that they are
-/// read; reports them.
+/// Renames sections with a wrong name to the one that was probably meant, unless the file has that section, so that
+/// they can be read. Reports them.
 pub fn name_sections(tree: &mut Tree) -> Vec<Problem> {
     let mut problems = Vec::new();
     let entries = tree.root.entries_mut();
@@ -33,8 +33,8 @@ pub fn name_sections(tree: &mut Tree) -> Vec<Problem> {
     problems
 }
 
-/// Says of each unknown key where it belongs, if that is somewhere else in the file, of which `root` is the tree. What
-/// is said to be missing and stands in another place is left out. Returns the sections that miss a key so.
+/// Adds to each unknown key where it belongs, if that is elsewhere in the file with the tree `root`. Drops reports of
+/// missing keys that are merely misplaced. Returns the sections that lack a misplaced key.
 pub fn explain(problems: &mut Vec<Problem>, root: &Node) -> HashSet<&'static str> {
     let mut known = None;
     let mut missed = HashSet::new();
@@ -42,8 +42,8 @@ pub fn explain(problems: &mut Vec<Problem>, root: &Node) -> HashSet<&'static str
     for problem in problems.iter_mut() {
         let Some(Cause::UnknownKey { key, accepted, meant }) = problem.cause.as_deref() else { continue };
         let synonyms = vocabulary::keys(key);
-        // What another program calls so is meant for sure; what is spelled alike is less likely than what is spelled
-        // the same.
+        // Another program's name for an accepted key is certain. Otherwise, a similar spelling is less likely than the
+        // same spelling elsewhere.
         if meant.as_ref().is_some_and(|meant| synonyms.contains(meant)) {
             continue;
         }
@@ -62,13 +62,13 @@ pub fn explain(problems: &mut Vec<Problem>, root: &Node) -> HashSet<&'static str
         }
         problem.label = match (&home, meant) {
             _ if *name != *key => home.question(name),
-            // Another kind has it, and this one something that is spelled alike: either may be meant.
+            // Another kind has this key, and this kind has a similar one: either may be meant.
             (Home::Kinds { is_there: true, .. }, Some(meant)) => {
                 format!("{}; did you mean `{meant}`?", home.label(name))
             }
             _ => home.label(name),
         };
-        // What is accepted where it stands is of no use to a key that belongs somewhere else.
+        // The keys accepted here do not help a key that belongs elsewhere.
         if !accepted.is_empty() {
             problem.help.pop();
         }
@@ -78,7 +78,7 @@ pub fn explain(problems: &mut Vec<Problem>, root: &Node) -> HashSet<&'static str
     missed
 }
 
-/// The section that has a key which is written there.
+/// The section that has a key written at `origin`.
 fn section_of<'n>(root: &'n Node, origin: &Origin) -> Option<&'n str> {
     let has_key = |section: &&Entry| section.value.walk().any(|place| place.key_origin() == Some(origin));
     root.entries()?.iter().find(has_key).map(|section| section.key.as_str())
@@ -91,12 +91,12 @@ enum Home {
     /// The top of the file, or a header of its own.
     TopSection,
     Section(&'static str),
-    /// Some of what `[section]` can be have it, and others do not; `tag` says which it is.
+    /// Only some kinds of `[section]` have it; the key `tag` holds the kind.
     Kinds {
         section: &'static str,
         tag: String,
         kinds: Vec<String>,
-        /// Whether it stands in that section.
+        /// Whether the key is in that section.
         is_there: bool,
     },
     /// It is the name of an optimizer.
@@ -117,7 +117,7 @@ impl Home {
         }
     }
 
-    /// As [`label`](Self::label), where `name` is what the key probably means.
+    /// As [`label`](Self::label), if `name` is only what the key probably means.
     fn question(&self, name: &str) -> String {
         match self {
             Self::Section(section) => format!("did you mean `{name}` in [{section}]?"),
@@ -151,7 +151,7 @@ impl Home {
     }
 }
 
-/// Where `key` belongs, which stands in the section `around`, as the format says.
+/// Where `key`, which is in the section `around`, belongs according to the format.
 fn home(format: &[Key], key: &str, around: Option<&str>) -> Option<Home> {
     if let Some(found) = sections::key(key) {
         return Some(if found.is_section { Home::TopSection } else { Home::Top });
@@ -167,7 +167,7 @@ fn home_in(section: &'static str, table: &TableShape, key: &str, around: Option<
     let has = |keys: &[Key]| keys.iter().any(|known| known.name == key);
     let Some(choice) = &table.choice else { return has(&table.keys).then_some(Home::Section(section)) };
     let with_it: Vec<&Variant> = choice.variants.iter().filter(|kind| has(&kind.keys)).collect();
-    // Anything may have a `kind`.
+    // `kind` is not specific to a section.
     let is_tag = key == choice.tag && key != "kind";
     if is_tag || has(&table.keys) || with_it.len() == choice.variants.len() {
         return Some(Home::Section(section));
@@ -177,7 +177,7 @@ fn home_in(section: &'static str, table: &TableShape, key: &str, around: Option<
     (!kinds.is_empty()).then_some(Home::Kinds { section, tag, kinds, is_there })
 }
 
-/// A section that is needed and missing, with the least that it can say.
+/// The mistake of a missing section, with a minimal example.
 pub fn missing(section: &'static str, example: &str) -> Problem {
     Problem::new(format!("the section [{section}] is missing"))
         .help(format!("the least it can say: {}", example.replace('\n', " ")))

@@ -11,22 +11,22 @@ use crate::value::{Alternative, Axis, Entry, Form, Kind, Node, NodeId, Origin, S
 pub struct Reading {
     /// `optimizer.adam.lr`, `variant.slow.train.steps`
     pub key: String,
-    /// As the file has it, on one line.
+    /// The value as written in the file, on one line.
     pub written: String,
-    /// What it was written in, where that is not the file itself.
+    /// The text that has it, if that is not the main file.
     pub from: Option<String>,
     pub how: How,
 }
 
-/// What a key was taken for.
+/// How a key was read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum How {
     Value,
-    /// An axis of so many values.
+    /// An axis with this number of values.
     Axis(usize),
-    /// An axis of so many numbers at regular distances, and the word for these.
+    /// An axis of evenly spaced numbers: the keyword, and how many.
     Spaced(&'static str, usize),
-    /// The word for what it is drawn from.
+    /// Drawn from a distribution: its keyword.
     Drawn(&'static str),
     /// A variant that changes nothing.
     Unchanged,
@@ -43,9 +43,9 @@ impl How {
 }
 
 /// Every key that holds a value, in the order of the file, then of those that it extends. `variants` names the variant
-/// that a node is written in, `rewritten` says how nodes read that no one text has as a whole.
+/// that a node is written in; `rewritten` has the texts of nodes whose parts come from several texts.
 ///
-/// The tree's axes are known, and its trials have not drawn yet.
+/// The tree's axes must be known, and its trials not combined yet.
 pub fn readings(
     sources: &Sources,
     tree: &Tree,
@@ -62,9 +62,9 @@ struct Collector<'a> {
     sources: &'a Sources,
     variants: &'a HashMap<NodeId, String>,
     rewritten: &'a HashMap<NodeId, String>,
-    /// Each with the place that it begins at.
+    /// Each with the place where it begins.
     readings: Vec<((SourceId, usize), Reading)>,
-    /// A node that several variants have in common is told of once.
+    /// To list a node once that several variants share.
     seen: HashSet<(String, NodeId)>,
 }
 
@@ -75,7 +75,7 @@ impl Collector<'_> {
             // A kind that the table's name implies was not written.
             let is_implied = |entry: &Entry| entry.key == "kind" && entry.value.origin == entry.key_origin;
             let is_left_out = match (place.alternative(), place.entry()) {
-                // Of a value in a list there are the axes that it has itself.
+                // Values of an axis are listed only for the axes within them.
                 (Some((axis, _)), _) => are_values(axis) && !holds_axis(place.node),
                 (None, entry) => entry.is_some_and(is_implied),
             };
@@ -146,7 +146,7 @@ fn begin(origin: &Origin) -> (SourceId, usize) {
     (origin.source, origin.span.start)
 }
 
-/// Whether the alternatives are values of one key, and not patches, nor tables each under a name of its own.
+/// Whether the alternatives are values of one key, rather than patches or named tables.
 fn are_values(axis: &Axis) -> bool {
     axis.form != Form::Patched && !axis.has_names()
 }

@@ -1,12 +1,12 @@
-//! The JSON Schema of the experiment file, for editors: what stands where, with docs and defaults.
+//! The JSON Schema of the experiment file, for editors: keys and values, with docs and defaults.
 //!
-//! It is made of the [`format`](super::format) that the types describe. One transformation adds what the file makes of
-//! it: a setting can be an axis, sections can be patched by variants, and optimizers are tables by name.
+//! It is made from the [`format`](super::format) that the types describe. One transformation adds what only the file
+//! has: a setting can be an axis, variants can patch sections, and optimizers are named tables.
 //!
 //! Editors differ in what they understand. Taplo ("Even Better TOML") looks for docs and names in `properties`,
-//! `patternProperties`, `items` and `anyOf` and at the ends of `$ref` (beside which it ignores everything), shows the
-//! docs of all alternatives together, and leaves `if` and `then` to its validator. So every key stands in one place,
-//! and what hangs on a `kind` stands in an `if`.
+//! `patternProperties`, `items` and `anyOf` and at the ends of `$ref` (next to which it ignores everything), shows the
+//! docs of all alternatives together, and leaves `if` and `then` to its validator. So every key is in one place, and
+//! what depends on a `kind` is in an `if`.
 
 use std::collections::HashMap;
 
@@ -58,14 +58,14 @@ fn is_fixed(name: &str) -> bool {
     sections::key(name).is_some_and(|key| key.fixed.is_some())
 }
 
-/// What names an optimizer's table or a variant.
+/// The pattern of names of optimizers and variants.
 const NAME: &str = "^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$";
 
-/// What lists are called in tables, and what they mean there.
+/// The keywords for lists in tables, and their meaning.
 const LISTS: [(&str, &str); 2] =
     [("values", "An axis of these values."), ("choice", "Drawn by each trial: one of these values.")];
 
-/// What a file says that is not completed by others.
+/// The requirements for a file that no other file completes.
 fn whole(keys: &[Key]) -> Value {
     let required_in = |section: &str| {
         let table = keys.iter().find(|key| key.name == section).and_then(|key| key.shape.table());
@@ -93,7 +93,7 @@ fn whole(keys: &[Key]) -> Value {
     json!({
         "required": needed(false),
         "properties": {
-            // A table names an optimizer, by its `kind` or by a table in it.
+            // The table must name an optimizer, by `kind` or by a table in it.
             "optimizer": {
                 "if": { "type": "object", "not": { "required": ["kind"] } },
                 "then": { "not": { "propertyNames": { "enum": no_names } } },
@@ -140,7 +140,7 @@ impl Emitter {
         self.define(format!("{label}Section"), section)
     }
 
-    /// `[optimizer]`: names, or a table with a `kind`, or tables by name with the keys that they share.
+    /// `[optimizer]`: names, or a table with a `kind`, or named tables with shared keys.
     fn optimizers(&mut self, table: &TableShape, shape: &Shape, label: &str) -> Value {
         let Some(choice) = &table.choice else { return self.table(table, label, true, false) };
         let mut section = self.table(table, label, true, false);
@@ -152,20 +152,20 @@ impl Emitter {
         }
         let mut other = self.table(table, label, true, true);
         other["description"] = json!("An optimizer under a name of its own, with the `kind` that it is of.");
-        // Taplo does not look there, and would show what is said of all kinds beside what is said of one.
+        // Taplo ignores this keyword. Elsewhere it would show the docs of all kinds next to those of one.
         section["unevaluatedProperties"] = self.define(format!("Own{label}"), other);
         section["propertyNames"] = json!({ "pattern": NAME });
-        // With tables by name, what stands beside them is shared, whatever its kind.
+        // Without a `kind`, the keys next to named tables are shared, so keys of every kind are accepted.
         let names = Chain { table, choice }.names();
         merge(&mut section, json!({ "if": { "required": [choice.tag] }, "then": names }));
         if let Some(section) = section.as_object_mut() {
             section.remove("additionalProperties");
             section.remove("else");
         }
-        // Words for tables, lists and texts side by side, of which each looks at its own: a mistake is then shown where
-        // it is, and not at the whole section.
+        // Keywords for tables, lists and texts side by side, each of which applies to its own type only: so a mistake
+        // is shown at its place, not at the whole section.
         let (one, names) = (self.value(shape, true), self.names(choice, &table.keys, label));
-        // Lists stand in the section itself; the tables that make one are all that is wanted of the axis.
+        // Lists are in the section itself, so only the axis's tables are needed.
         self.axis(shape);
         self.definitions.remove(&axis_name(&name_of(shape)));
         let one = json!({ "anyOf": [one, reference(&format!("{}Tables", name_of(shape)))] });
@@ -179,7 +179,7 @@ impl Emitter {
         section
     }
 
-    /// Puts a schema among the definitions; a reference to it.
+    /// Adds a schema to the definitions; returns a reference to it.
     fn define(&mut self, name: String, schema: Value) -> Value {
         let reference = reference(&name);
         debug_assert!(self.definitions.get(&name).is_none_or(|known| *known == schema), "two definitions of {name}");
@@ -187,9 +187,9 @@ impl Emitter {
         reference
     }
 
-    /// A key, and what it holds: one value, or, where there are `axes`, several.
+    /// A key and its value, or, with `axes`, several values.
     fn property(&mut self, key: &Key, axes: bool) -> Value {
-        // The list of layers can be an axis and holds none.
+        // The list of layers can be an axis but contains none.
         let inner = axes && key.name != "layers";
         let mut schemas = vec![self.value(&key.shape, inner)];
         if axes {
@@ -203,7 +203,7 @@ impl Emitter {
             property["default"] = default.clone();
         }
         match <[Value; 1]>::try_from(schemas) {
-            // Beside a reference, Taplo ignores everything.
+            // Taplo ignores everything next to a reference.
             Ok([only]) if only.get("$ref").is_none() => merge(&mut property, only),
             Ok(only) => property["anyOf"] = json!(only),
             Err(schemas) => property["anyOf"] = json!(schemas),
@@ -211,7 +211,7 @@ impl Emitter {
         property
     }
 
-    /// One value of this shape. Tables in it have axes of their own where there are `axes`.
+    /// One value of this shape. With `axes`, tables in it can have axes of their own.
     fn value(&mut self, shape: &Shape, axes: bool) -> Value {
         let Some(name) = &shape.name else { return self.bare(shape, &name_of(shape), axes) };
         let name = if axes || !has_settings(shape) { name.clone() } else { format!("{name}WithoutAxes") };
@@ -222,7 +222,7 @@ impl Emitter {
         self.define(name, schema)
     }
 
-    /// The schema itself, parts of which are called after `label`.
+    /// The schema itself; its parts are named after `label`.
     fn bare(&mut self, shape: &Shape, label: &str, axes: bool) -> Value {
         match &shape.kind {
             ShapeKind::Plain(words) => Value::Object(words.clone()),
@@ -249,7 +249,7 @@ impl Emitter {
         }
     }
 
-    /// The names that stand for a table which says nothing else.
+    /// The names that can replace a table without further keys.
     fn names(&mut self, choice: &Choice, shared: &[Key], label: &str) -> Value {
         let alone = |variant: &&Variant| !shared.iter().chain(&variant.keys).any(|key| key.is_required);
         let alone: Vec<&Variant> = choice.variants.iter().filter(alone).collect();
@@ -259,12 +259,12 @@ impl Emitter {
         }
     }
 
-    /// All names.
+    /// The names of all kinds.
     fn kinds(&mut self, choice: &Choice, label: &str) -> Value {
         self.define(format!("{label}Kind"), named(&choice.variants.iter().collect::<Vec<_>>()))
     }
 
-    /// A table; `must_choose` asks for the key that says which keys there are, and for those that come with it.
+    /// A table; `must_choose` requires the key that decides which keys there are, and the keys that its value requires.
     fn table(&mut self, table: &TableShape, label: &str, axes: bool, must_choose: bool) -> Value {
         let Some(choice) = &table.choice else { return self.object(&table.keys, axes) };
         let mut schema = self.object(&all_keys(table), axes);
@@ -293,7 +293,7 @@ impl Emitter {
         json!({ "type": "object", "properties": properties, "additionalProperties": false })
     }
 
-    /// Several values of this shape: a list of them, or a table that makes them.
+    /// Several values of this shape: a list, or a table that generates them.
     fn axis(&mut self, shape: &Shape) -> Value {
         let name = name_of(shape);
         if self.definitions.contains_key(&axis_name(&name)) {
@@ -303,10 +303,11 @@ impl Emitter {
         self.axis_of(&name, &value, shape.number())
     }
 
-    /// Several of what `value` accepts, which has this name; a number, where it accepts one.
+    /// Several values that `value` accepts; `name` is its name, and `number` describes the numbers that it accepts, if
+    /// any.
     fn axis_of(&mut self, name: &str, value: &Value, number: Option<&Map<String, Value>>) -> Value {
         let tables = format!("{name}Tables");
-        // Any of several values can be several again.
+        // Each value can itself be a table of several values.
         let list = json!({ "type": "array", "minItems": 1, "items": { "anyOf": [value, reference(&tables)] } });
         let mut forms: Vec<Value> = LISTS.iter().map(|(name, doc)| word(name, doc, list.clone())).collect();
         forms.extend(number.into_iter().flat_map(number_forms));
@@ -323,7 +324,7 @@ fn reference(name: &str) -> Value {
     json!({ "$ref": format!("#/$defs/{name}") })
 }
 
-/// What hangs on the choice of a table, as a chain of conditions.
+/// What depends on the choice of a table, as a chain of conditions.
 struct Chain<'t> {
     table: &'t TableShape,
     choice: &'t Choice,
@@ -334,12 +335,12 @@ impl<'t> Chain<'t> {
         table.choice.as_ref().map(|choice| Self { table, choice })
     }
 
-    /// There are no keys but those of the choice.
+    /// There are no keys except those of the choice.
     fn names(&self) -> Value {
         self.fold(json!({}), |variant| json!({ "propertyNames": { "enum": self.known(variant) } }))
     }
 
-    /// The choice is there, and the keys that it cannot do without.
+    /// The choice is present, with the keys that it requires.
     fn required(&self) -> Value {
         let tag = &self.choice.tag;
         self.fold(json!({ "required": [tag] }), |variant| {
@@ -347,14 +348,14 @@ impl<'t> Chain<'t> {
         })
     }
 
-    /// There are no keys but those of the choice, each as it is beside that; and, where it is `whole`, those that it
-    /// cannot do without.
+    /// There are no keys except those of the choice, each with its shape for that choice. If `is_whole`, the required
+    /// ones are present.
     fn exact(&self, emitter: &mut Emitter, axes: bool, is_whole: bool) -> Value {
         let all = all_keys(self.table);
         let mut shapes: HashMap<&str, Value> = HashMap::new();
         for Variant { name, keys, .. } in &self.choice.variants {
             let differs = |key: &&Key| all.iter().any(|known| known.name == key.name && known.shape != key.shape);
-            // What the keys mean is said where all of them are.
+            // The docs of the keys are where all keys are listed.
             let keys: Vec<Key> =
                 keys.iter().filter(differs).map(|key| Key { doc: String::new(), ..key.clone() }).collect();
             if !keys.is_empty() {
@@ -386,8 +387,8 @@ impl<'t> Chain<'t> {
         self.keys(variant).filter(|key| key.is_required).map(|key| key.name.as_str()).collect()
     }
 
-    /// `if` the choice is the first variant, `then` what holds of it, `else` the same of the others, and `otherwise` in
-    /// the end. Variants of which the same holds share a link.
+    /// `if` the choice is the first variant, `then` what holds for it, `else` the same for the next one, and
+    /// `otherwise` at the end. Variants with equal conditions share a link.
     fn fold(&self, otherwise: Value, holds: impl Fn(&'t Variant) -> Value) -> Value {
         let tag = &self.choice.tag;
         let mut links: Vec<(Vec<&str>, Value)> = Vec::new();
@@ -409,7 +410,7 @@ impl<'t> Chain<'t> {
     }
 }
 
-/// The keys of a table beside any choice; one that several have is described once, for all of them.
+/// The keys of a table under any choice; a key of several variants is described once, for all of them.
 fn all_keys(table: &TableShape) -> Vec<Key> {
     let mut keys: Vec<Key> = table.keys.clone();
     let mut owners: Vec<(String, Vec<(String, String)>)> = Vec::new();
@@ -448,7 +449,7 @@ fn all_keys(table: &TableShape) -> Vec<Key> {
     keys
 }
 
-/// What a key means for each of its owners, those together for which it means the same.
+/// The docs of a key for each of its owners; owners with the same docs are grouped.
 fn together(docs: &[(String, String)]) -> String {
     let mut said: Vec<(Vec<&str>, &str)> = Vec::new();
     for (owner, doc) in docs {
@@ -465,7 +466,7 @@ fn together(docs: &[(String, String)]) -> String {
     }
 }
 
-/// One of these names. JSON Schema has no word for what each of them means; the words here are Taplo's and VS Code's.
+/// One of these names. JSON Schema has no keyword for the meaning of each; these are Taplo's and VS Code's.
 fn named(variants: &[&Variant]) -> Value {
     let names: Vec<&str> = variants.iter().map(|variant| variant.name.as_str()).collect();
     let docs: Vec<&str> = variants.iter().map(|variant| variant.doc.as_str()).collect();
@@ -477,11 +478,11 @@ fn named(variants: &[&Variant]) -> Value {
     schema
 }
 
-/// Ways to write many numbers of this kind.
+/// Tables that generate numbers of this kind.
 fn number_forms(number: &Map<String, Value>) -> Vec<Value> {
     let number = Value::Object(number.clone());
     let count = json!({ "type": "integer", "minimum": 1, "maximum": 1_000_000 });
-    // The upper end itself is not drawn.
+    // The upper end itself is never drawn.
     let mut end = number.clone();
     if let Some(most) = end.as_object_mut().and_then(|words| words.remove("exclusiveMaximum")) {
         end["maximum"] = most;
@@ -509,20 +510,20 @@ fn number_forms(number: &Map<String, Value>) -> Vec<Value> {
     forms
 }
 
-/// A table of this key alone.
+/// A table with this key only.
 fn word(word: &str, doc: &str, value: Value) -> Value {
     let mut value = value;
     value["description"] = json!(doc);
     json!({ "type": "object", "properties": { word: value }, "required": [word], "additionalProperties": false })
 }
 
-/// Whether there are tables with keys in it.
+/// Whether it contains tables with keys.
 fn has_settings(shape: &Shape) -> bool {
     let has = |table: &&TableShape| !table.keys.is_empty() || table.variants().iter().any(|kind| !kind.keys.is_empty());
     shape.tables().iter().any(has)
 }
 
-/// The type's name, or what it is made of.
+/// The type's name, or the names of its parts.
 fn name_of(shape: &Shape) -> String {
     match (&shape.name, &shape.kind) {
         (Some(name), _) => name.clone(),

@@ -1,7 +1,7 @@
-//! The keys at the top of the file: what each of them is, and what else is known of it before its value is read.
-//! Whoever treats one of them differently from the others asks this table.
+//! The keys at the top of the file, with everything that is known about each before its value is read. Code that treats
+//! one of them differently from the others uses this table.
 
-/// The key under which variants stand, and the name of their axis.
+/// The key of the variants' section, and the name of their axis.
 pub const VARIANT: &str = "variant";
 
 /// A key at the top of the file.
@@ -10,21 +10,21 @@ pub struct Key {
     pub name: &'static str,
     /// Whether it has keys of its own, below a header.
     pub is_section: bool,
-    /// Why no variant changes it, where it holds for all runs of a file.
+    /// Why no variant can change it, if it holds for all runs of a file.
     pub fixed: Option<&'static str>,
-    /// Why a section never holds an axis.
+    /// Why it never contains an axis, if it is such a section.
     pub without_axes: Option<&'static str>,
-    /// The least that it can say, where no run can do without it.
+    /// A minimal example, if every run requires it.
     pub least: Option<&'static str>,
-    /// Whether it is part of a network and its training: then no function goes with it, and none needs it.
+    /// Whether it is a part of a network and its training, and so has no meaning with a function.
     pub belongs_to_network: bool,
-    /// Whether it says nothing of the runs.
+    /// Whether it does not affect the runs.
     pub is_of_no_run: bool,
-    /// Whether a file says it of itself, and of no file that extends it.
+    /// Whether files that extend the file do not inherit it.
     pub is_own: bool,
-    /// Whether it can bring along what the file itself lacks.
+    /// Whether it can supply sections and keys that the file itself lacks.
     pub completes: bool,
-    /// Whether it holds tables under free names, which are one axis together.
+    /// Whether it contains freely named tables, which together are one axis.
     pub has_names: bool,
 }
 
@@ -83,12 +83,12 @@ pub static KEYS: [Key; 16] = [
     },
 ];
 
-/// The key of this name.
+/// The key with this name.
 pub fn key(name: &str) -> Option<&'static Key> {
     KEYS.iter().find(|key| key.name == name)
 }
 
-/// The section of this name.
+/// The section with this name.
 pub fn get(name: &str) -> Option<&'static Key> {
     key(name).filter(|key| key.is_section)
 }
@@ -98,7 +98,7 @@ pub fn all() -> impl Iterator<Item = &'static str> {
     names(|key| key.is_section)
 }
 
-/// The names of the keys of which something holds.
+/// The names of the keys for which `holds` is true.
 pub fn names(holds: impl Fn(&Key) -> bool) -> impl Iterator<Item = &'static str> {
     KEYS.iter().filter(move |key| holds(key)).map(|key| key.name)
 }

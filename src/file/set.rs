@@ -1,7 +1,7 @@
 //! `--set KEY=VALUE`: changes to an experiment that are not written into its file.
 //!
-//! The key leads to a value as it would in the file, the value is TOML, and a plain word is text without its quotes,
-//! which a shell would take away anyhow. Only what is there can be set; `+KEY=VALUE` also adds what is not.
+//! The key is a dotted path, as in the file. The value is TOML; text may omit its quotes if it is a plain word, since a
+//! shell would remove them anyway. Only existing keys can be set; `+KEY=VALUE` also adds new ones.
 
 use super::format::{every_key, format};
 use super::sections::VARIANT;
@@ -17,9 +17,9 @@ pub struct Assignment {
     /// The keys that lead to the value: at least one.
     keys: Vec<Key>,
     value: Node,
-    /// Whether it may add what is not there.
+    /// Whether it may add a new key.
     adds: bool,
-    /// `KEY=VALUE` in the one spelling that all ways to write it share.
+    /// `KEY=VALUE` in its canonical spelling.
     canonical: String,
 }
 
@@ -29,8 +29,8 @@ struct Key {
     origin: Origin,
 }
 
-/// Reads the arguments and sets in the tree what they say, one after the other; returns what they are and what is wrong
-/// with them. What is wrong is not set.
+/// Reads the arguments and applies them to the tree, one after the other; returns them and their mistakes. An argument
+/// with a mistake is not applied.
 pub fn all(sources: &mut Sources, arguments: &[String], tree: &mut Tree) -> (Vec<Assignment>, Vec<Problem>) {
     let (mut assignments, mut problems): (Vec<Assignment>, Vec<Problem>) = (Vec::new(), Vec::new());
     for argument in arguments {
@@ -49,8 +49,8 @@ pub fn all(sources: &mut Sources, arguments: &[String], tree: &mut Tree) -> (Vec
     (assignments, problems)
 }
 
-/// What tells an experiment with these changes from one without: six hexadecimal digits of blake3 over what is set, in
-/// any order and any spelling. What changes no run is no part of it; nothing else set, no mark.
+/// Identifies an experiment with these changes: six hexadecimal digits of blake3 over the assignments, independent of
+/// their order and spelling. Keys that do not affect runs are not included; `None` if there are no others.
 pub fn mark(assignments: &[Assignment]) -> Option<String> {
     let is_of_no_run = |name: &str| sections::key(name).is_some_and(|key| key.is_of_no_run);
     let of_runs = assignments.iter().filter(|assignment| !is_of_no_run(&assignment.keys[0].name));
@@ -60,7 +60,7 @@ pub fn mark(assignments: &[Assignment]) -> Option<String> {
 }
 
 impl Assignment {
-    /// Reads an argument, which is the text of `source`, with nodes of `tree`.
+    /// Reads an argument, the text of `source`, with nodes of `tree`.
     fn parse(sources: &Sources, source: SourceId, tree: &mut Tree) -> Result<Self, Vec<Problem>> {
         let text = sources.text(source);
         let Some(equals) = equals_sign(text) else {
@@ -72,7 +72,7 @@ impl Assignment {
         };
         let has_plus = text.starts_with('+');
         let keys = keys(source, text, usize::from(has_plus), equals).map_err(|problem| vec![problem])?;
-        // Every experiment has a name, if not one that its file says.
+        // Every experiment has a name, even if its file does not set it.
         let adds = has_plus || is_name(&keys);
         if keys[0].name == "extends" {
             let problem = Problem::new("`extends` cannot be set: all files are read before anything is set");
@@ -114,8 +114,8 @@ impl Assignment {
         self.put_into(&mut tree.root, &spare).map_err(|depth| self.explain(depth, sources, &tree.root))
     }
 
-    /// Puts the value below `root`; nodes on the way have the names in `spare`. Where there is no way, it is the index
-    /// of the key at which it ends: that is not there, or what the key before it leads to has no keys.
+    /// Puts the value below `root`; new nodes on the way take their ids from `spare`. The error is the index of the
+    /// first key that cannot be followed: it does not exist, or the value before it has no keys.
     fn put_into(&self, root: &mut Node, spare: &[NodeId]) -> Result<(), usize> {
         let mut node = root;
         for (depth, (key, &spare)) in self.keys.iter().zip(spare).enumerate() {
@@ -142,7 +142,7 @@ impl Assignment {
         Ok(())
     }
 
-    /// Why the way ends at the key of this depth.
+    /// Why the key at this depth cannot be followed.
     fn explain(&self, depth: usize, sources: &Sources, root: &Node) -> Problem {
         let around = self.keys[..depth].iter().try_fold(root, |node, key| Some(&node.entry(&key.name)?.value));
         let around = around.unwrap_or(root);
@@ -152,7 +152,7 @@ impl Assignment {
         }
     }
 
-    /// The key of this depth is not in the table `around` it.
+    /// The key at this depth is not in the table `around` it.
     fn explain_missing(&self, depth: usize, around: &Node, sources: &Sources, root: &Node) -> Problem {
         let (key, is_last) = (&self.keys[depth], depth + 1 == self.keys.len());
         let file = file_name(sources);
@@ -182,10 +182,10 @@ impl Assignment {
             let place = if depth == 0 { file.to_owned() } else { format!("`{}`", path(&self.keys[..depth])) };
             problem = problem.help(format!("{place} has {}", listed(there, " and")));
         }
-        // What another section has does not belong to the top, and a section that is misspelled is not to be added.
+        // No hint to add a key that belongs to another section, or one that is misspelled.
         let is_elsewhere = depth == 0 && !elsewhere.is_empty();
         let is_misspelled = near.is_some();
-        // A name of an optimizer or a variant is free, what stands below it is not.
+        // Names of optimizers and variants are free, but the keys below them are not.
         let last = self.keys[self.keys.len() - 1].name.as_str();
         let is_known = every_key(&format(), "").iter().any(|(_, key)| key.name == last);
         if is_elsewhere || is_misspelled || !is_known {
@@ -195,7 +195,7 @@ impl Assignment {
         }
     }
 
-    /// The keys before that of this depth lead to `found`, which has no keys.
+    /// The keys before this depth lead to `found`, which has no keys.
     fn explain_no_table(&self, depth: usize, found: &Node, sources: &Sources) -> Problem {
         let before = path(&self.keys[..depth]);
         let message = format!("`{before}` is {} here: there are no keys in it to set", found.type_name());
@@ -209,19 +209,19 @@ impl Assignment {
         }
     }
 
-    /// Whether the key of this depth is in `[optimizer]`, or in a variant's.
+    /// Whether the key at this depth is in `[optimizer]`, or in that of a variant.
     fn is_optimizer(&self, depth: usize) -> bool {
         let above: Vec<&str> = self.keys[..depth].iter().map(|key| key.name.as_str()).collect();
         matches!(above.as_slice(), ["optimizer"] | [VARIANT, _, "optimizer"])
     }
 
-    /// The argument as it would be typed to add what is not there.
+    /// The argument as typed to add the missing key.
     fn adding(&self, sources: &Sources) -> String {
         shell::word(&format!("+{}", sources.text(self.value.origin.source))).into_owned()
     }
 }
 
-/// What errors call the experiment's file.
+/// The name of the experiment's file in errors.
 fn file_name(sources: &Sources) -> &str {
     sources.first().map_or("the file", |first| sources.name(first))
 }
@@ -253,7 +253,7 @@ fn keys(source: SourceId, text: &str, start: usize, equals: usize) -> Result<Vec
     if text[start..equals].contains(['\n', '\r', '#']) || text[start..equals].trim_start().starts_with('[') {
         return Err(no_key());
     }
-    // What is not the key becomes blank, so that every byte keeps its place.
+    // Everything except the key is blanked, so that every byte keeps its position.
     let line = format!("{}{}= 0", " ".repeat(start), &text[start..equals]);
     let tree = parse::parse_text(source, &line).map_err(|_| no_key())?;
     let (mut keys, mut node) = (Vec::new(), tree.root);
@@ -265,12 +265,12 @@ fn keys(source: SourceId, text: &str, start: usize, equals: usize) -> Result<Vec
     Ok(keys)
 }
 
-/// The value in `text`, behind its `equals` sign: TOML, or a plain word.
+/// The value in `text`, after its `equals` sign: TOML, or a plain word.
 fn value(source: SourceId, text: &str, equals: usize) -> Result<Tree, Vec<Problem>> {
     let written = &text[equals + 1..];
     let start = equals + 1 + (written.len() - written.trim_start().len());
     let span = start..(start + written.trim().len()).max(start);
-    // A key of one letter stands for the one that is there, so that every byte keeps its place.
+    // A one-letter key replaces the typed one, so that every byte keeps its position.
     let parsed = parse::parse_text(source, &format!("v{}={written}", " ".repeat(equals.saturating_sub(1))));
     let problems = match parsed {
         Ok(mut tree) => {
@@ -288,7 +288,7 @@ fn value(source: SourceId, text: &str, equals: usize) -> Result<Tree, Vec<Proble
     };
     let word = &text[span.clone()];
     if is_plain_word(word) {
-        // The text of no key: its only node becomes the word.
+        // The tree of an empty text: its only node becomes the word.
         let mut tree = parse::parse_text(source, "").map_err(|_| problems)?;
         tree.root.origin = Origin { source, span };
         tree.root.kind = Kind::Text(word.to_owned());
@@ -322,15 +322,15 @@ fn with_quotes(source: SourceId, word: &str) -> Option<String> {
     words.into_iter().chain(phrase).find(is_toml)
 }
 
-/// Whether a value that is no TOML is text whose quotes may be left out: a name or a path, which begins with no digit
-/// and holds no blank.
+/// Whether a value that is not TOML is text that needs no quotes: a name or a path, which contains no blank and does
+/// not begin with a digit.
 fn is_plain_word(word: &str) -> bool {
     word.starts_with(|c: char| c.is_alphabetic() || "_./~".contains(c))
         && word.contains(char::is_alphabetic)
         && word.chars().all(|c| c.is_alphanumeric() || "_./~+-".contains(c))
 }
 
-/// The value with every plain word in it in quotes, but for keys.
+/// The value with all plain words in quotes, except keys.
 fn in_quotes(value: &str) -> String {
     let is_of_word = |c: char| c.is_alphanumeric() || "_./~+-".contains(c);
     let mut quoted = String::new();
@@ -347,8 +347,8 @@ fn in_quotes(value: &str) -> String {
     quoted
 }
 
-/// Makes tables of optimizers that are named only, so that something can be set in them, and of `node` the table `id`
-/// that holds them.
+/// Turns optimizers that are only named into tables, so that their keys can be set. `node` becomes the table that
+/// contains them, with the id `id`.
 fn spell_out_optimizers(node: &mut Node, id: NodeId) {
     let Some(names) = one_or_more_texts(node) else { return };
     let entries = names.into_iter().map(|(name, node)| {
@@ -359,7 +359,7 @@ fn spell_out_optimizers(node: &mut Node, id: NodeId) {
     node.id = id;
 }
 
-/// The texts that a node is, or that a list holds: different ones, and nothing else.
+/// The text that a node is, or the texts of a list; `None` if there are duplicates or other values.
 fn one_or_more_texts(node: &Node) -> Option<Vec<(&str, &Node)>> {
     let items = match &node.kind {
         Kind::List(items) => items.iter().collect(),
@@ -383,11 +383,11 @@ fn path(keys: &[Key]) -> String {
     write::path(keys.iter().map(|key| key.name.as_str()))
 }
 
-/// The value in the one spelling that all ways to write it share.
+/// The value in its canonical spelling.
 fn canonical(node: &Node) -> String {
     let mut node = node.clone();
     node.for_each(&mut |node| match &mut node.kind {
-        // 2^53: up to here, both kinds of numbers are exact.
+        // Up to 2^53, integers and floats are both exact.
         Kind::Float(value) if value.fract() == 0.0 && value.abs() <= 9_007_199_254_740_992.0 => {
             node.kind = Kind::Int(*value as i64);
         }

@@ -12,14 +12,14 @@ use crate::value::serialize::{self, serialize};
 use crate::value::write::{Layout, document};
 use crate::value::{Choice, Form, Kind, Node};
 
-/// The text of a file whose only run is that of `spec`, with its id. `choice` leads to the run's cell in `experiment`:
-/// what that does not write there has a default, which is said.
+/// The text of a file whose only run is that of `spec`, with the same id. `choice` leads to the run's cell in
+/// `experiment`: settings that the experiment does not write there are marked as defaults.
 ///
-/// The file is named `name`, not like the experiment, whose results it would take the place of. Relative paths start at
-/// `here`, so that they hold wherever the text is saved.
+/// The file is named `name`: with the experiment's name, it would replace the experiment's results. Relative paths
+/// start at `here`, so that they are valid wherever the text is saved.
 ///
 /// # Errors
-/// Where a path is no text.
+/// If a path is not valid UTF-8.
 pub fn single(
     spec: &RunSpec,
     name: Name,
@@ -34,7 +34,7 @@ pub fn single(
     let tree = serialize(&file)?;
     let root = &experiment.tree.root;
     let is_written = |path: &[&str]| root.along(path, choice).count() == path.len();
-    // What a trial drew stands where the file has a distribution.
+    // Drawn values are where the file has distributions.
     let is_trial = |node: &Node| matches!(&node.kind, Kind::Axis(axis) if matches!(axis.form, Form::Trial(_)));
     let is_drawn = |path: &[&str]| {
         let values = root.along(path, choice).map(|entry| &entry.value);
@@ -54,14 +54,14 @@ pub fn single(
     Ok(document(&tree, &Layout::of_values(&comment)))
 }
 
-/// Whether the file says in other words what stands at `path` here: a list of layers that `hidden` and its company can
-/// say.
+/// Whether the file writes the setting at `path` in another form: as a list of layers instead of `hidden` and related
+/// keys.
 fn is_spelled_otherwise(path: &[&str], is_written: &dyn Fn(&[&str]) -> bool) -> bool {
     matches!(path, ["network", _]) && is_written(&["network", "layers"])
 }
 
 impl File {
-    /// The file that says all of `spec` and nothing else.
+    /// The file with all settings of `spec` and nothing else.
     pub fn of(spec: &RunSpec) -> Self {
         let file = Self {
             name: None,

@@ -1,6 +1,6 @@
 //! `[sweep]`: how the axes of a file combine.
 //!
-//! Axes that are zipped move together, and so does everything that trials draw: they become one axis.
+//! Zipped axes move together, and so does everything that trials draw: each becomes one axis.
 
 use std::collections::{HashMap, HashSet};
 
@@ -42,7 +42,7 @@ pub struct Sweep {
 }
 
 impl Sweep {
-    /// Whether the section says nothing.
+    /// Whether the section is empty.
     pub(super) fn is_default(&self) -> bool {
         *self == Self::default()
     }
@@ -164,22 +164,22 @@ impl<'de> Deserialize<'de> for Zip {
 
 /// One axis of a tree, at one place.
 struct Declared<'t> {
-    /// Its setting's short name.
+    /// The setting's short name.
     name: String,
-    /// The keys that lead to it, between dots.
+    /// Its path, joined by dots.
     key: String,
     axis: &'t Axis,
     origin: &'t Origin,
 }
 
-/// Does to the tree what its `[sweep]` says; returns what the trials draw with, where there are any, and what is wrong.
-/// `dropped` is what was rejected before.
+/// Applies the tree's `[sweep]` to it; returns the draws of the trials, if there are any, and the mistakes. `dropped`
+/// are the nodes that were rejected before.
 pub fn combine(tree: &mut Tree, dropped: &HashSet<NodeId>) -> (Option<Draws>, Vec<Problem>) {
     let section = tree.root.entry("sweep").map(|entry| (entry.key_origin.clone(), entry.value.clone()));
     let sweep = match &section {
         Some((_, value)) => match deserialize::<Sweep>(value, &Choice::default(), dropped) {
             Ok(sweep) => sweep,
-            // It is known what is wrong.
+            // Its mistakes are known already.
             Err(_) => return Default::default(),
         },
         None => Sweep::default(),
@@ -201,7 +201,7 @@ pub fn combine(tree: &mut Tree, dropped: &HashSet<NodeId>) -> (Option<Draws>, Ve
     let sampled = sampled(names_of("draw"), &declared, &mut problems);
     let distribution = declared.iter().find(|declared| matches!(declared.axis.form, Form::Drawn(_)));
     match (sweep.trials, distribution) {
-        // How often was said, if not in a way that is accepted, or something was said that is not.
+        // `trials` or another key of the section was rejected, so nothing more can be said.
         (None, _)
             if section.as_ref().is_some_and(|(_, value)| value.children().any(|node| dropped.contains(&node.id))) => {}
         (None, Some(found)) => {
@@ -220,7 +220,7 @@ pub fn combine(tree: &mut Tree, dropped: &HashSet<NodeId>) -> (Option<Draws>, Ve
                     .push(problem.at(node.origin.clone()).help("write `trials = 100` in [sweep], or drop this line"));
             }
         }
-        // A distribution may be among what was rejected.
+        // A distribution may be among the rejected nodes.
         (Some(_), None) if sweep.draw.is_empty() && !dropped.is_empty() => {}
         (Some(trials), None) if sweep.draw.is_empty() => {
             let problem = Problem::new(format!("`trials`: there is nothing to draw {} times", trials.get()));
@@ -249,7 +249,7 @@ pub fn combine(tree: &mut Tree, dropped: &HashSet<NodeId>) -> (Option<Draws>, Ve
     (draws, problems)
 }
 
-/// The axes that trials draw from because `names`, the items of `draw`, name them, each with its key.
+/// The axes that `names`, the items of `draw`, name, each with its key.
 fn sampled(names: &[Node], declared: &[Declared], problems: &mut Vec<Problem>) -> HashMap<AxisId, String> {
     let mut sampled = HashMap::new();
     for node in names {
@@ -264,7 +264,7 @@ fn sampled(names: &[Node], declared: &[Declared], problems: &mut Vec<Problem>) -
     sampled
 }
 
-/// Makes one axis of each group of names.
+/// Merges the axes of each group of names into one.
 fn zip(tree: &mut Tree, groups: &[Vec<&Node>], problems: &mut Vec<Problem>) {
     let mut seen: HashSet<&str> = HashSet::new();
     for group in groups {
@@ -313,7 +313,7 @@ fn zip(tree: &mut Tree, groups: &[Vec<&Node>], problems: &mut Vec<Problem>) {
     }
 }
 
-/// The axes of the name that `node` holds.
+/// The axes with the name in `node`.
 fn named<'d, 't>(node: &Node, declared: &'d [Declared<'t>]) -> Result<Vec<&'d Declared<'t>>, Problem> {
     let Kind::Text(name) = &node.kind else { return Err(Problem::new("expected a name").at(node.origin.clone())) };
     let found: Vec<_> = declared.iter().filter(|declared| declared.name == *name).collect();
@@ -328,7 +328,7 @@ fn named<'d, 't>(node: &Node, declared: &'d [Declared<'t>]) -> Result<Vec<&'d De
     let is_list = |declared: &&Declared| !matches!(declared.axis.form, Form::Drawn(_));
     let mut names: Vec<&str> = declared.iter().filter(is_list).map(|declared| declared.name.as_str()).collect();
     names.dedup();
-    // The whole path to a setting is what the listing of a plan shows.
+    // The listing of a plan shows the whole path of a setting.
     let last = name.rsplit('.').next().unwrap_or(name);
     Err(match did_you_mean(last, names.iter().copied()) {
         Some(meant) => problem.label(format!("did you mean `{meant}`?")),
@@ -339,7 +339,7 @@ fn named<'d, 't>(node: &Node, declared: &'d [Declared<'t>]) -> Result<Vec<&'d De
     })
 }
 
-/// Every axis that tells something apart, in the order of the tree.
+/// Every declared axis, in the order of the tree.
 fn declared(root: &Node) -> Vec<Declared<'_>> {
     let declared = root.walk().filter_map(|place| {
         let (axis, path) = (place.axis()?, place.path());

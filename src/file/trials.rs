@@ -1,10 +1,10 @@
-//! Trials: each draws a value for every distribution of a file, and they are one axis.
+//! Trials: each draws a value for every distribution of a file. Together they are one axis.
 //!
-//! Trial i draws the value of a key from the key's own stream at position i. So more trials change none of those
-//! before, and a distribution more changes nothing of what the others draw. Optimizers and variants that give one key
-//! distributions of their own share its stream: trial 17 has the same luck under each of them.
+//! Trial i draws the value of a key at position i of the key's own stream. So additional trials do not change earlier
+//! ones, and an additional distribution does not change the draws of the others. Optimizers and variants with their own
+//! distributions for a key share its stream: trial 17 draws the same random number under each of them.
 //!
-//! Nothing is drawn before a trial is asked for: the tree says where, and [`Draws`] with which numbers.
+//! A trial draws only on demand: the tree says where, and [`Draws`] with which numbers.
 
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
@@ -14,32 +14,32 @@ use crate::seed::{Purpose, RandomStream, Seed};
 use crate::value::distribution::Distribution;
 use crate::value::{AxisId, Choice, Draw, Form, Kind, Node, Tree};
 
-/// What the trials of a file draw with.
+/// The draws of a file's trials.
 #[derive(Debug, Clone)]
 pub struct Draws {
     /// The axis of the trials.
     axis: AxisId,
     trials: u32,
-    /// Every key that trials draw, in the order of the file; a choice's own before those within it.
+    /// Every key that trials draw, in the order of the file; the key of a choice precedes those within it.
     keys: Vec<String>,
     numbers: Numbers,
 }
 
-/// Where the numbers in [0, 1) come from.
+/// The source of the numbers in [0, 1).
 #[derive(Debug, Clone)]
 enum Numbers {
-    /// A stream for each key.
+    /// One stream for each key.
     Random(Vec<RandomStream>),
-    /// A dimension for each key.
+    /// One dimension for each key.
     Sobol(Vec<Sobol>),
-    /// Known one by one: all keys of a trial, then those of the next.
+    /// A fixed list: all keys of a trial, then those of the next.
     Listed(Arc<[f64]>),
 }
 
 impl Draws {
-    /// Makes one axis of all distributions of the tree, and of the axes in `sampled`, which has a key for each. A
-    /// distribution's key is the keys that lead to it, between dots (`optimizer.lr`), names of optimizers and variants
-    /// left out; `.choice` follows where a choice draws from a choice. Numbers are drawn at random.
+    /// Makes one axis of all distributions of the tree and of the axes in `sampled`, which has a key for each. The key
+    /// of a distribution is its dotted path (`optimizer.lr`), without names of optimizers and variants; a choice within
+    /// a choice appends `.choice`. Numbers are drawn at random.
     pub fn mark(tree: &mut Tree, trials: u32, sampled: &HashMap<AxisId, String>, seed: Seed) -> Self {
         let axis = tree.new_axis();
         let mut marker = Marker { axis, sampled, keys: Vec::new() };
@@ -49,31 +49,32 @@ impl Draws {
         Self { axis, trials, keys: marker.keys, numbers }
     }
 
-    /// The same, spread evenly by the Sobol sequence, shifted by what the seed and the key say.
+    /// The same keys, but with numbers of the Sobol sequence, shifted by the seed and the key.
     ///
     /// # Errors
-    /// How many keys there are, where the sequence has fewer dimensions.
+    /// The number of keys, if the sequence has fewer dimensions.
     pub fn with_sobol(self, seed: Seed) -> Result<Self, usize> {
         if self.keys.len() > DIMENSIONS {
             return Err(self.keys.len());
         }
-        // Whatever their order in the file.
+        // So that the order in the file does not matter.
         let mut sorted: Vec<&String> = self.keys.iter().collect();
         sorted.sort();
-        // No trial has the last position of a key's stream.
+        // No trial uses the last position of a key's stream.
         let shift = |key: &str| seed.stream(Purpose::Sweep(key)).at(u64::MAX).below(1 << 53);
         let dimension = |key: &String| sorted.partition_point(|before| *before < key);
         let dimensions = self.keys.iter().map(|key| Sobol::new(dimension(key), shift(key))).collect();
         Ok(Self { numbers: Numbers::Sobol(dimensions), ..self })
     }
 
-    /// So many trials, drawn with these numbers in [0, 1): all keys of a trial, then those of the next.
+    /// The same keys, but with `trials` trials and these numbers in [0, 1): all keys of a trial, then those of the
+    /// next.
     pub fn with_numbers(self, trials: u32, numbers: Vec<f64>) -> Self {
         Self { trials, numbers: Numbers::Listed(numbers.into()), ..self }
     }
 
-    /// Whether each trial draws every key, whatever it draws. Some do not if a choice draws from a choice, or brings
-    /// settings along that are drawn themselves.
+    /// Whether each trial draws every key. This is not so if a choice contains a choice, or settings that are drawn
+    /// themselves.
     pub fn are_all_drawn(&self, root: &Node) -> bool {
         /// The keys that every trial draws at and below `node`.
         fn of(node: &Node) -> HashSet<usize> {
@@ -98,12 +99,12 @@ impl Draws {
         self.axis
     }
 
-    /// How many trials there are.
+    /// The number of trials.
     pub fn trials(&self) -> u32 {
         self.trials
     }
 
-    /// The keys that trials draw values for, in the order of the file.
+    /// The keys that trials draw, in the order of the file.
     pub fn keys(&self) -> &[String] {
         &self.keys
     }
@@ -149,7 +150,7 @@ impl Marker<'_> {
                 }
                 for alternative in &mut axis.alternatives {
                     let depth = path.len();
-                    // A draw that is itself drawn needs luck of its own.
+                    // A draw within a draw needs a stream of its own.
                     if drawn.is_some() && matches!(alternative.value.kind, Kind::Axis(_)) {
                         path.push("choice".to_owned());
                     }

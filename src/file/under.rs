@@ -1,5 +1,5 @@
-//! The sections of a file under one choice after another. Where a choice differs from the one before it, only the
-//! sections that hold an axis which has moved are read again.
+//! Reads the sections of a file under one choice after another. For each choice, only the sections with an axis that
+//! has moved are read again.
 
 use serde::de::DeserializeOwned;
 
@@ -15,7 +15,7 @@ use crate::value::deserialize::deserialize_entry;
 use crate::value::fault::Fault;
 use crate::value::problem::Problem;
 
-/// A section of the file that may hold axes, or belongs to a run.
+/// A section of the file that may contain axes, or belongs to a run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Section {
     Data,
@@ -40,12 +40,12 @@ impl Section {
         Self::Record,
     ];
 
-    /// Whether it is part of a network and its training.
+    /// Whether it is a part of a network and its training.
     pub fn belongs_to_network(self) -> bool {
         sections::get(self.key()).is_some_and(|key| key.belongs_to_network)
     }
 
-    /// The key at the top of the file.
+    /// Its key at the top of the file.
     pub const fn key(self) -> &'static str {
         match self {
             Self::Data => "data",
@@ -60,7 +60,7 @@ impl Section {
     }
 }
 
-/// Some of the sections.
+/// A set of sections.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct SectionSet(u8);
 
@@ -68,7 +68,7 @@ impl SectionSet {
     pub const NONE: Self = Self(0);
     pub const ALL: Self = Self(u8::MAX);
 
-    /// These.
+    /// The set of these sections.
     pub const fn of(sections: &[Section]) -> Self {
         let (mut set, mut index) = (0, 0);
         while index < sections.len() {
@@ -78,23 +78,23 @@ impl SectionSet {
         Self(set)
     }
 
-    /// Those in either.
+    /// The union.
     pub const fn or(self, other: Self) -> Self {
         Self(self.0 | other.0)
     }
 
-    /// Whether one of them is one of the others.
+    /// Whether the two sets intersect.
     pub const fn meets(self, other: Self) -> bool {
         self.0 & other.0 != 0
     }
 
-    /// Whether this is one of them.
+    /// Whether the set contains this section.
     pub const fn has(self, section: Section) -> bool {
         self.meets(Self::of(&[section]))
     }
 }
 
-/// What the sections say; nothing of those that are not there.
+/// The sections, as values; `None` for missing ones.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Sections {
     /// Paths resolved.
@@ -124,32 +124,32 @@ impl Sections {
     }
 }
 
-/// The file under a choice.
+/// A file under a choice.
 #[derive(Debug)]
 pub struct Under<'e> {
     experiment: &'e Experiment,
     sections: Sections,
-    /// What is not accepted in each of the sections.
+    /// The problem in each of the sections.
     problems: [Option<Problem>; Section::ALL.len()],
 }
 
 impl<'e> Under<'e> {
-    /// The file, before anything is read.
+    /// The file, with no section read yet.
     pub fn new(experiment: &'e Experiment) -> Self {
         Self { experiment, sections: Sections::default(), problems: Default::default() }
     }
 
-    /// Takes another choice, which moves axes in these sections alone; the first one moves all.
+    /// Moves to another choice; only axes in the sections `moved` have changed. The first choice moves all.
     pub fn turn(&mut self, choice: &Choice, moved: SectionSet) {
         for section in Section::ALL.into_iter().filter(|section| moved.has(*section)) {
             self.problems[section as usize] = self.read(section, choice).err().map(Fault::into_problem);
         }
     }
 
-    /// What the sections say.
+    /// The sections under the choice.
     ///
     /// # Errors
-    /// Values that are accepted alone and not together, the first of them.
+    /// The first contradiction between values that are each accepted alone.
     pub fn sections(&self) -> Result<&Sections, &Problem> {
         match self.problems.iter().flatten().next() {
             Some(problem) => Err(problem),
@@ -184,7 +184,7 @@ fn read<T: DeserializeOwned>(experiment: &Experiment, section: Section, choice: 
 }
 
 impl Experiment {
-    /// The sections that hold each axis, by its index.
+    /// The sections that contain each axis, by its index.
     pub fn sections_of_axes(&self) -> Vec<SectionSet> {
         let mut of_axes = vec![SectionSet::NONE; self.tree.axes()];
         for section in Section::ALL {

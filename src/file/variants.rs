@@ -1,6 +1,6 @@
 //! `[variant.NAME]`: named patches of the file, the alternatives of one axis.
 //!
-//! The file without a patch is no alternative. `[optimizer]` is patched as a whole, since its tables are alternatives
+//! The unpatched file is not an alternative. `[optimizer]` is patched as a whole, since its tables are alternatives
 //! themselves.
 
 use std::collections::HashMap;
@@ -11,17 +11,17 @@ use crate::value::merge::Merger;
 use crate::value::problem::Problem;
 use crate::value::{Entry, Kind, Node, NodeId, Origin, Sources, Tree};
 
-/// Patches that have not been merged.
+/// Patches that are not merged yet.
 #[derive(Debug, Default)]
 pub struct Variants {
-    /// Each with the place where it was written.
+    /// Each name with its place.
     names: Vec<(String, Origin)>,
     /// The entries of each, in the order of the names.
     patches: Vec<Vec<Entry>>,
 }
 
 impl Variants {
-    /// Takes the variants out of the tree; what is wrong with their names and keys is left out.
+    /// Removes the variants from the tree; returns them without keys that no variant can change, and the problems.
     pub fn take(tree: &mut Tree) -> (Self, Vec<Problem>) {
         let (mut variants, mut problems) = (Self::default(), Vec::new());
         let Some(section) = root_entry(tree, VARIANT) else { return (variants, problems) };
@@ -59,8 +59,8 @@ impl Variants {
         (variants, problems)
     }
 
-    /// Whether `holds` holds for any variant, which is given as what tells whether it has a key of its own; for the
-    /// file alone where it has no variants.
+    /// Whether `holds` is true for any variant, or for the file alone if it has no variants. Its argument tells whether
+    /// the variant has a key.
     pub fn any(&self, holds: impl Fn(&dyn Fn(&str) -> bool) -> bool) -> bool {
         let none = [Vec::new()];
         let patches = if self.patches.is_empty() { &none[..] } else { &self.patches };
@@ -77,7 +77,7 @@ impl Variants {
         entries.flat_map(|(name, entry)| entry.value.walk().map(move |place| (place.node.id, name.clone()))).collect()
     }
 
-    /// Merges the variants into the tree, and lowers its `[optimizer]`, as it is under each of them.
+    /// Merges the variants into the tree, and lowers its `[optimizer]` under each of them.
     pub fn merge(self, tree: &mut Tree, sources: &Sources) -> (optimizers::SharedKeys, Vec<Problem>) {
         if self.names.is_empty() {
             tree.remove(VARIANT);
@@ -103,7 +103,7 @@ impl Variants {
             })
             .collect();
         merger.tables(&mut sections, patches);
-        // What names the variants holds no setting.
+        // The entry that names the variants contains no settings.
         let absent = |origin| Node { id: merger.tree.root.id, origin, kind: Kind::Absent };
         let named = places.into_iter().map(|origin: Origin| Some((origin.clone(), absent(origin)))).collect();
         let every_variant = merger.alternatives(None, named);

@@ -1,15 +1,14 @@
-//! What other programs and books call the settings and their values, and what a number of a setting means: for errors
-//! alone.
+//! Names of settings and values in other programs and books, and meanings of numbers. Used only in errors.
 
 use crate::value::fault::Fault;
 use crate::value::problem::{Cause, Problem};
 
-/// The fault as a person reads it, with what there is to know of its words.
+/// The fault as a problem, with notes on its words.
 pub fn problem(fault: Fault) -> Problem {
     explain(fault.into_problem())
 }
 
-/// The same problem, with what people mean by its words and what there is to know of them.
+/// The same problem, with notes on its words and what was probably meant.
 pub fn explain(mut problem: Problem) -> Problem {
     let Some(cause) = problem.cause.as_deref_mut() else { return problem };
     let known = |meant: &'static [&str], accepted: &[&str]| meant.iter().copied().find(|name| accepted.contains(name));
@@ -34,7 +33,7 @@ pub fn explain(mut problem: Problem) -> Problem {
     }
 }
 
-/// What a key of another program can be here; the first that is accepted where it stands is meant.
+/// Possible names here of another program's key; the first one that is accepted in its place is meant.
 pub fn keys(key: &str) -> &'static [&'static str] {
     match plain(key).as_str() {
         "learning_rate" | "lrate" | "eta" | "eta0" | "learning_rate_init" | "step_length" => &["lr"],
@@ -107,7 +106,7 @@ pub fn keys(key: &str) -> &'static [&'static str] {
     }
 }
 
-/// What a value of another program can be here; the first that is accepted where it stands is meant.
+/// Possible names here of another program's value; the first one that is accepted in its place is meant.
 fn names(name: &str) -> &'static [&'static str] {
     match plain(name).as_str() {
         "dense" | "fully_connected" | "fc" => &["affine"],
@@ -142,7 +141,7 @@ fn names(name: &str) -> &'static [&'static str] {
     }
 }
 
-/// What there is to know about a key that has another form here, or none.
+/// A note on a key that has another form here, or none.
 fn note_on_key(key: &str) -> Option<&'static str> {
     Some(match plain(key).as_str() {
         "betas" => "`betas = [0.9, 0.999]` is `beta1 = 0.9` and `beta2 = 0.999` here",
@@ -164,7 +163,7 @@ fn note_on_key(key: &str) -> Option<&'static str> {
     })
 }
 
-/// What there is to know about a value that has another form here, or none.
+/// A note on a value that has another form here, or none.
 fn note_on_name(name: &str) -> Option<&'static str> {
     Some(match plain(name).as_str() {
         "softmax" => "the objective `cross-entropy` has a softmax in it: the outputs need none of their own",
@@ -192,7 +191,7 @@ fn note_on_name(name: &str) -> Option<&'static str> {
     })
 }
 
-/// What a value of the key means, with one that is accepted.
+/// The meaning of the key's value, with an accepted example.
 fn meaning(key: &str) -> Option<&'static str> {
     Some(match key {
         "lr" => "a learning rate is the length of a step, which goes downhill by itself: `lr = 0.01`",
@@ -216,7 +215,7 @@ fn meaning(key: &str) -> Option<&'static str> {
     })
 }
 
-/// Spellings that people do not tell apart, as one.
+/// Normalizes spellings that people do not distinguish.
 fn plain(word: &str) -> String {
     word.to_lowercase().replace(['-', ' '], "_")
 }

@@ -1,4 +1,4 @@
-//! What a plan knows of its cells and runs, put together of what the stream brings.
+//! What a plan knows about its cells and runs, collected from the stream.
 
 use std::collections::HashMap;
 
@@ -14,40 +14,40 @@ use crate::settings::RunId;
 use crate::spec::RunSpec;
 use crate::value::problem::Problem;
 
-/// What a plan knows of its cells and runs.
+/// What a plan knows about its cells and runs.
 #[derive(Debug)]
 pub struct Content {
-    /// What is legal in the file and surely not meant.
+    /// What is legal in the file but probably a mistake.
     pub warnings: Vec<Problem>,
-    /// How many cells were left out.
+    /// The number of excluded cells.
     pub excluded: u64,
     pub shapes: Vec<Shape>,
-    /// What runs are trained on, each once.
+    /// The data that runs are trained on, without duplicates.
     pub data: Vec<Data>,
     /// In the order of the file: axes as they first appear, the last one fastest. No two of them are the same run.
     pub cells: Vec<Cell>,
-    /// The ids of all runs, the seeds of each cell in a row. None is there twice.
+    /// The ids of all runs, without duplicates; the seeds of a cell are adjacent.
     pub ids: Vec<RunId>,
-    /// Cells that turned out to be another that was there before: both, as indices into the space.
+    /// Cells with the same settings as an earlier cell: both, as indices into the space.
     pub merged: Vec<[u32; 2]>,
-    /// The script that each cell is a part of, where there are scripts.
+    /// The script that each cell is a part of, if there are scripts.
     pub scripts: Vec<Script>,
 }
 
 /// One combination of the values of all axes.
 #[derive(Debug, Clone, Copy)]
 pub struct Cell {
-    /// Its index into the space.
+    /// Its index in the space.
     pub index: u32,
-    /// Which of the shapes its runs have.
+    /// The index of the shape of its runs.
     pub shape: u32,
 }
 
 impl Content {
-    /// Of an experiment, whose trials `drawn` says something of, where their script has drawn them.
+    /// The content of an experiment. `drawn` describes its trials if a script has drawn them.
     ///
     /// # Errors
-    /// Every mistake in the cells, and whatever keeps them from being parts of a script.
+    /// Every mistake in the cells, and every reason why they cannot be parts of a script.
     pub fn of(
         experiment: &Experiment,
         space: &Space,
@@ -135,7 +135,7 @@ fn retain<T>(items: &mut Vec<T>, is_kept: impl Fn(usize) -> bool) {
     });
 }
 
-/// What is wrong with a file that declares nothing, or the same path several times.
+/// The mistake in a file that declares nothing, or the same path several times.
 fn says_too_little(experiment: &Experiment, cells: &[Found], excluded: u64, shapes: &Shapes) -> Option<Problem> {
     let seeds = experiment.seeds.get().len();
     if seeds > 1 && !cells.is_empty() && shapes.are_without_data() {

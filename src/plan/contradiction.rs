@@ -1,4 +1,4 @@
-//! Settings that are accepted alone and not together, and where they are written.
+//! Settings that are each accepted alone but not together, and where they are written.
 
 use std::panic::Location;
 
@@ -8,27 +8,27 @@ use crate::optim::ScheduleError;
 use crate::value::problem::Problem;
 use crate::value::{Choice, Node, Origin};
 
-/// Settings that are accepted alone and not together.
+/// Settings that are each accepted alone but not together.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Contradiction {
-    /// Which rule says so: where it stands in this program.
+    /// The rule that found it: its location in this program.
     rule: Rule,
     blamed: Blamed,
     message: String,
     help: Option<String>,
-    /// The keys that lead to what else it comes of.
+    /// Paths of the other settings that it depends on.
     reads: &'static [&'static [&'static str]],
 }
 
-/// What tells one rule from another, whatever the numbers in its words.
+/// Identifies a rule independently of the numbers in its message.
 pub type Rule = &'static Location<'static>;
 
-/// What to change first.
+/// The setting to change first.
 #[derive(Debug, Clone, PartialEq)]
 enum Blamed {
-    /// The keys that lead to it.
+    /// Its path: the keys that lead to it.
     Path(Vec<&'static str>),
-    /// The short name of a setting.
+    /// Its short name.
     Setting(&'static str),
 }
 
@@ -48,17 +48,17 @@ impl Contradiction {
         Self { rule: Location::caller(), blamed, message: message.into(), help: None, reads: &[] }
     }
 
-    /// Which rule says so.
+    /// The rule that found it.
     pub fn rule(&self) -> Rule {
         self.rule
     }
 
-    /// Says what else the contradiction comes of than what stands at its place.
+    /// Sets the paths of the settings that it depends on, besides the one at its own place.
     pub fn reads(self, reads: &'static [&'static [&'static str]]) -> Self {
         Self { reads, ..self }
     }
 
-    /// Whether it comes of what stands at these keys, among others.
+    /// Whether it depends on the setting at this path.
     pub fn reads_any(&self, path: &[&str]) -> bool {
         self.reads.iter().any(|read| **read == *path)
     }
@@ -67,7 +67,7 @@ impl Contradiction {
         Self { help: Some(help.into()), ..self }
     }
 
-    /// Data that cannot be had.
+    /// Unavailable data.
     pub fn of_data(error: &data::Error) -> Self {
         let contradiction = Self::new(["data", error.key()], error.to_string());
         let contradiction = if error.is_of_the_file() { contradiction } else { contradiction.reads(&[DATA]) };
@@ -90,7 +90,8 @@ impl Contradiction {
         Self::of_setting(setting, error.to_string()).help(help).reads(&[OPTIMIZER, TRAIN])
     }
 
-    /// At the place in the file; nothing where a part of what it comes of was rejected, which may be why.
+    /// The problem at its place in the file; `None` if a setting that it depends on was rejected, which may be the
+    /// cause.
     pub fn into_problem(self, experiment: &Experiment, choice: &Choice) -> Option<Problem> {
         let root = &experiment.tree.root;
         let place = match &self.blamed {
@@ -115,7 +116,7 @@ pub const TRAIN: &[&str] = &["train"];
 pub const PRECISION: &[&str] = &["train", "precision"];
 pub const BATCH_SIZE: &[&str] = &["train", "batch_size"];
 
-/// Where `path` stands under `choice`; the closest table above it where the file does not write it.
+/// The place of `path` under `choice`, or of the closest table above it that the file has.
 fn locate<'t>(root: &'t Node, choice: &Choice, path: &[&str]) -> Option<(Origin, &'t Node)> {
     let entry = root.along(path, choice).last()?;
     let node = entry.value.chosen(choice);
@@ -123,7 +124,7 @@ fn locate<'t>(root: &'t Node, choice: &Choice, path: &[&str]) -> Option<(Origin,
     Some((origin.clone(), node))
 }
 
-/// Where the setting of this short name is written under `choice`, below `node` at `path`.
+/// The place of the setting with this short name under `choice`, below `node` at `path`.
 fn locate_setting<'t>(
     node: &'t Node,
     choice: &Choice,

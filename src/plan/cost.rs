@@ -1,4 +1,4 @@
-//! What a run costs: the one model behind the order of the runs and the time that is left.
+//! The cost of a run: one model for the order of the runs and the remaining time.
 
 use crate::nn::LayerSpec;
 use crate::nn::activation::Activation;
@@ -6,23 +6,23 @@ use crate::optim::LrSchedule;
 use crate::record::{Split, Subject};
 use crate::spec::{FunctionRun, NetworkRun, RunSpec};
 
-/// An estimate.
+/// An estimate of what a run costs.
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
 pub struct Cost {
-    /// Floating-point operations, of dense arithmetic.
+    /// Floating-point operations, as if all products were dense.
     pub operations: f64,
-    /// Those of one update, with what is recorded of each.
+    /// Operations of one update, including what every update records.
     pub step: f64,
-    /// Memory, its data left out.
+    /// Bytes of memory, without the data.
     pub bytes: f64,
-    /// Of that, the rows, which stay until they are written.
+    /// Bytes of memory for the rows, which stay until they are written; a part of `bytes`.
     pub rows: f64,
-    /// In the tables, compressed.
+    /// Bytes in the tables, compressed.
     pub disk: f64,
 }
 
 impl Cost {
-    /// Counts the products of every pass, and the updates, which are bound by memory, at `UPDATE` operations a value.
+    /// Counts the products of every pass, and `UPDATE` operations a value for the updates, which are bound by memory.
     pub fn of(spec: &RunSpec) -> Self {
         match spec {
             RunSpec::Network(run) => Self::of_network(run),
@@ -42,8 +42,8 @@ impl Cost {
         let Layers { weights, first, elementwise, values, drawn } = Layers::of(spec);
         let (batch, steps) = (spec.batch_size.get() as f64, spec.steps as f64);
         let passes = if spec.record.is_loss_after_update() { 2.0 } else { 1.0 };
-        // Forward, both gradients; the data's own gradient is not needed. Going back costs an element about what going
-        // forward does.
+        // Forward, and both gradients; the gradient of the data is not needed. Elementwise, backward costs about as
+        // much as forward.
         let step = 2.0 * batch * (passes * weights + 2.0 * weights - first)
             + batch * ((passes + 1.0) * elementwise + DRAW * drawn);
         let update = UPDATE * weights * (2.0 + spec.optimizer.slots() as f64);
@@ -59,7 +59,7 @@ impl Cost {
         let losses = spec.record.rows(spec.steps) as f64;
         let evaluation_rows = evaluations * spec.record.splits().len() as f64;
         let recorded = losses * 40.0 + (evaluation_rows + looks.rows) * 64.0;
-        // Columns that hold one number take no room.
+        // Columns of a constant take no space.
         let column = |varies: bool| if varies { ON_DISK.number } else { 0.0 };
         let penalty = column(spec.regularization.weight_decay.get() > 0.0 || spec.regularization.l1.get() > 0.0);
         let lr = column(spec.optimizer.lr_schedule != LrSchedule::default());
@@ -77,18 +77,18 @@ impl Cost {
     }
 }
 
-/// What a row costs in each layer, added up.
+/// The costs of one row, summed over all layers.
 #[derive(Default)]
 struct Layers {
-    /// In the matrices.
+    /// Weights in all matrices.
     weights: f64,
-    /// In the first matrix, if nothing in front of it is trained.
+    /// Weights in the first matrix, if nothing before it is trained.
     first: f64,
-    /// Operations outside the products, in a pass.
+    /// Operations outside the products, per pass.
     elementwise: f64,
-    /// Numbers that are kept.
+    /// Numbers kept in memory.
     values: f64,
-    /// Random numbers in a step.
+    /// Random numbers per step.
     drawn: f64,
 }
 
@@ -110,7 +110,7 @@ impl Layers {
                     layers.elementwise += NORMALIZATION * width;
                     layers.values += width;
                 }
-                // Next to the products it costs nothing that could be measured.
+                // Its cost is not measurable next to the products.
                 LayerSpec::Activation(Activation::Relu | Activation::LeakyRelu(_) | Activation::Identity) => {}
                 LayerSpec::Activation(_) => layers.elementwise += ELEMENTARY * width,
                 LayerSpec::Dropout(_) => {
@@ -126,11 +126,11 @@ impl Layers {
     }
 }
 
-/// What is recorded beside losses and evaluations.
+/// What is recorded besides losses and evaluations.
 struct Looks {
-    /// Rows that go through the network for it.
+    /// Rows that pass through the network for it.
     evaluated: f64,
-    /// Rows that it has in the tables.
+    /// Rows in the tables.
     rows: f64,
 }
 
@@ -150,7 +150,7 @@ impl Looks {
             }
         }
         if let Some(checks) = &record.gradient_checks {
-            // Of weights and biases.
+            // Weights and biases.
             let views = 2.0 * layers.affine as f64;
             let checked = (views * checks.parameters.get() as f64).min(spec.parameters() as f64);
             let rows = checks.rows(spec.info.train_rows) as f64;
@@ -160,22 +160,22 @@ impl Looks {
     }
 }
 
-/// An update reads and writes each value a few times; in that time a core multiplies and adds about this often.
+/// An update reads and writes each value a few times; in that time a core does about this many multiply-adds.
 const UPDATE: f64 = 8.0;
 
-/// Operations that fit into the time of e^x, of a normalized number and of a random number.
+/// The time of e^x, of a normalized number and of a random number, in operations.
 const ELEMENTARY: f64 = 60.0;
 const NORMALIZATION: f64 = 40.0;
 const DRAW: f64 = 60.0;
 
-/// Bytes of a row in each table, zstd's, as measured over the experiments that are shipped with the program.
+/// Bytes of a row in each table after zstd, as measured over the experiments that come with the program.
 struct OnDisk {
     run: f64,
     loss: f64,
     /// A penalty or a learning rate in the row of a loss.
     number: f64,
     evaluation: f64,
-    /// Of a histogram's bin or a number about a layer.
+    /// A bin of a histogram, or a metric of a layer.
     look: f64,
     point: f64,
 }

@@ -1,8 +1,7 @@
-//! How long a plan takes, how much memory and disk: the cost model, with its unit measured on this machine.
+//! The time, memory and disk space that a plan takes: the cost model, with its unit measured on this machine.
 //!
-//! The model counts operations; how many of them fit into a second depends on the shape of a network and on the
-//! processor. So some updates of each distinct shape are made and timed, the costliest shapes first, until the time for
-//! that is spent.
+//! The model counts operations. How many of them fit into a second depends on the shape of the network and on the
+//! processor. So some updates of each distinct shape are timed, the costliest shapes first, until the budget is spent.
 
 use std::collections::HashMap;
 use std::ops::ControlFlow;
@@ -18,7 +17,7 @@ use crate::spec::{FunctionRun, NetworkRun, RunSpec};
 use crate::store::{self, FlushTimer};
 use crate::train;
 
-/// What is expected of a plan.
+/// The expected costs of a plan.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Estimate {
     /// Runs that train at the same time.
@@ -29,19 +28,19 @@ pub struct Estimate {
     pub memory: f64,
     /// Bytes on disk.
     pub disk: f64,
-    /// Of the distinct shapes of runs, how many were timed.
+    /// How many of the distinct shapes were timed.
     pub timed: usize,
     pub shapes: usize,
 }
 
-/// Estimates the training of the runs of `shapes`, which are some of the plan's, `jobs` at a time. About `budget` is
-/// spent on timing.
+/// Estimates the costs of training the runs of `shapes`, some or all of the plan's, `jobs` at a time. Timing takes
+/// about `budget`.
 pub fn estimate(plan: &Plan, shapes: &[Shape], jobs: usize, budget: Duration) -> Estimate {
     let rates = Rates::measured(plan, shapes, budget);
     let runs: Vec<(f64, u64)> = shapes.iter().map(|shape| (rates.seconds(shape), shape.cells)).collect();
     let count: u64 = runs.iter().map(|(_, count)| count).sum();
     let jobs = jobs.min(usize::try_from(count).unwrap_or(usize::MAX)).max(1);
-    // More runs at a time than the machine has cores take no less time.
+    // More jobs than cores save no time.
     let cores = std::thread::available_parallelism().map_or(jobs, usize::from);
     let seconds = makespan(&runs, jobs.min(cores));
     let (mut waiting, mut disk) = (0.0, 0.0);
@@ -49,45 +48,45 @@ pub fn estimate(plan: &Plan, shapes: &[Shape], jobs: usize, budget: Duration) ->
         waiting += *cells as f64 * (cost.rows + store::CELLS_BYTES as f64);
         disk += *cells as f64 * cost.disk;
     }
-    // The share of all rows that comes between two flushes.
+    // The share of all rows between two flushes.
     let wait = if seconds > 0.0 { FlushTimer::longest(seconds) / seconds } else { 1.0 };
     let planned = count as f64 * BYTES_PER_RUN;
     Estimate {
         jobs,
         seconds,
         memory: memory(plan, shapes, jobs) + planned + WRITING * (waiting * wait).min(store::FULL as f64),
-        // What waits is written together, so nothing is written more often than there are runs.
+        // There are no more flushes than runs.
         disk: disk + FILES * FlushTimer::flushes(seconds).min(count) as f64,
         timed: rates.timed,
         shapes: rates.distinct,
     }
 }
 
-/// What the files that are written at once take, whatever is in them.
+/// Bytes of the files of one flush, without their rows.
 const FILES: f64 = 40_000.0;
 
-/// The program with nothing to do.
+/// Bytes of memory of the idle program.
 const PROGRAM: f64 = 20e6;
 
-/// Seconds that a run takes beside its training: to be planned, begun, written. Measured over 30,000 runs of one step.
+/// Seconds that a run takes besides its training: planning, starting, writing. Measured over 30,000 runs of one step.
 const PER_RUN: f64 = 0.07e-3;
 
-/// Bytes that a plan takes while it is run.
+/// Bytes of memory for each run of a plan.
 const BYTES_PER_RUN: f64 = 0.4e3;
 
-/// How much memory what waits takes in all while it is written, next to what it takes while it waits: it becomes
-/// columns, then pages. Measured over 1000 to 100,000 runs of 1 to 1000 losses.
+/// Memory of waiting rows while they are written (as rows, columns and pages), relative to their memory while they
+/// wait. Measured over 1000 to 100,000 runs of 1 to 1000 losses.
 const WRITING: f64 = 2.5;
 
-/// When the last of many runs ends, each so many seconds long: towards the end more runs than `jobs` take turns, so
-/// that all end together, but for one that takes longer than that alone.
+/// The time until the last run ends, given pairs of (seconds, number of runs). Towards the end, more runs than `jobs`
+/// take turns so that all end together, except a run that takes longer than that alone.
 fn makespan(runs: &[(f64, u64)], jobs: usize) -> f64 {
     let longest = runs.iter().map(|(seconds, _)| *seconds).fold(0.0, f64::max);
     let all: f64 = runs.iter().map(|(seconds, count)| seconds * *count as f64).sum();
     longest.max(all / jobs as f64)
 }
 
-/// The data, and the largest runs that can be in memory together.
+/// Bytes of the data, and of the largest runs that can be in memory together.
 fn memory(plan: &Plan, shapes: &[Shape], jobs: usize) -> f64 {
     let mut data: HashMap<_, f64> = HashMap::new();
     for (source, info) in shapes.iter().filter_map(|shape| plan.data_of(shape)) {
@@ -98,7 +97,7 @@ fn memory(plan: &Plan, shapes: &[Shape], jobs: usize) -> f64 {
     }
     let mut sizes: Vec<(f64, u64)> = shapes.iter().map(|shape| (shape.cost.bytes, shape.cells)).collect();
     sizes.sort_by(|a, b| b.0.total_cmp(&a.0));
-    // Towards the end twice as many are under way as compute.
+    // Towards the end, twice as many runs are in memory as are computing.
     let mut left = if jobs == 1 { 1 } else { 2 * jobs as u64 };
     let mut runs = 0.0;
     for (bytes, count) in sizes {
@@ -109,16 +108,16 @@ fn memory(plan: &Plan, shapes: &[Shape], jobs: usize) -> f64 {
     PROGRAM + data.values().sum::<f64>() + runs
 }
 
-/// Seconds for an operation, by what it depends on.
+/// Seconds for an operation, by [`Shape::rate`].
 struct Rates {
     of_shape: HashMap<u64, f64>,
-    /// Of shapes that were not timed.
+    /// For shapes that were not timed.
     mean: f64,
     timed: usize,
     distinct: usize,
 }
 
-/// Where nothing could be timed: what a core of an ordinary machine does.
+/// Seconds for an operation on a core of an ordinary machine, if nothing could be timed.
 const USUAL: f64 = 1.0 / 50e9;
 
 impl Rates {
@@ -135,12 +134,12 @@ impl Rates {
         let (mut of_shape, mut seconds, mut operations) = (HashMap::new(), 0.0, 0.0);
         for (index, (weight, shape)) in waiting.into_iter().enumerate() {
             let Some(left) = budget.checked_sub(begin.elapsed()) else { break };
-            // Networks that cannot be made and updated twice in the time that is left are not made.
+            // Skips networks that cannot be created and updated twice in the remaining time.
             let drawn = (shape.cost.bytes - shape.cost.rows) / size_of::<f32>() as f64 * DRAWN;
             if 2.0 * shape.cost.step * USUAL + drawn > left.as_secs_f64() {
                 continue;
             }
-            // Each gets an equal share of what is left; with very many, a share that says something.
+            // Each shape gets an equal share of the remaining time, but enough to be meaningful.
             let share = (left / (count - index) as u32).max(SHORTEST).min(left);
             if let Some(step) = plan.spec_of(shape).and_then(|spec| time(&spec, share)) {
                 let rate = step / shape.cost.step;
@@ -158,13 +157,13 @@ impl Rates {
     }
 }
 
-/// Seconds that it takes to draw a weight.
+/// Seconds to draw a weight.
 const DRAWN: f64 = 3e-9;
 
-/// A shape is timed for so long, if there is so much time.
+/// The shortest time for timing a shape, if that much is left.
 const SHORTEST: Duration = Duration::from_millis(2);
 
-/// Seconds of an update, the fastest of those that fit into `budget`; nothing where none does.
+/// Seconds of an update, the fastest of those that fit into `budget`; `None` if none does.
 fn time(spec: &RunSpec, budget: Duration) -> Option<f64> {
     match spec {
         RunSpec::Network(run) => time_network(run, budget),
@@ -178,13 +177,13 @@ fn time_network(run: &NetworkRun, budget: Duration) -> Option<f64> {
     let rows = run.batch_size.get().min(256);
     let mut run = run.clone();
     run.script = None;
-    // As long as the times of two updates are told apart, nothing else is measured.
+    // Leaves out everything but the updates, which are timed.
     run.record.evaluate = None;
     run.record.histograms = None;
     run.record.layers = None;
     run.record.gradient_checks = None;
     run.steps = STEPS;
-    // Around zero, so that about half of the units are silent, whose zeros a product skips.
+    // Weights around zero, so that about half of the units are zero and products skip them, as usual.
     let bound = Positive::new(0.1).expect("0.1 is positive");
     run.init = Init { weights: Weights::Uniform(UniformWeights { bound }), ..Init::default() };
     run.data.preparation = Default::default();
@@ -216,7 +215,7 @@ fn time_function(run: &FunctionRun, budget: Duration) -> f64 {
     begin.elapsed().as_secs_f64() / done.max(1) as f64
 }
 
-/// Rows like those of the run, four of five numbers 0.
+/// Rows like those of the run; four out of five numbers are 0.
 fn blank(run: &NetworkRun, rows: usize) -> Dataset {
     let features = run.info.features;
     let count = rows * features;
@@ -270,10 +269,9 @@ mod tests {
         assert!(split > images + PROGRAM && split < 1.5 * images + PROGRAM, "{split}");
     }
 
-    /// When the last run ends, each so many `seconds` long, if a thread that is free takes the next one and goes on to
-    /// its end.
+    /// The time until the last run ends, if each free thread takes the next run and completes it.
     fn in_order(seconds: impl Iterator<Item = f64>, jobs: usize) -> f64 {
-        // Whole nanoseconds have an order.
+        // Whole nanoseconds, because floats are not `Ord`.
         let mut free: BinaryHeap<Reverse<u64>> = (0..jobs).map(|_| Reverse(0)).collect();
         let mut end = 0;
         for seconds in seconds {
@@ -291,8 +289,8 @@ mod tests {
         network.hidden = [[25], [100, 100], [100, 100, 100, 100], [300, 300], [400, 400, 200]]\n\
         optimizer = ['sgd', 'momentum', 'nesterov', 'adagrad', 'rmsprop', 'adam']";
 
-    /// The share of their time in which `jobs` threads train, if they take the runs in the order of the runner and each
-    /// takes `seconds(run, cost)`.
+    /// The share of their time that `jobs` threads spend training, if they take the runs in the runner's order and each
+    /// run takes `seconds(run, cost)`.
     fn busy(plan: &Plan, jobs: usize, seconds: impl Fn(usize, f64) -> f64) -> f64 {
         let costs: Vec<f64> = plan.runs().map(|run| run.cost().operations).collect();
         let taken: Vec<f64> = longest_first(&costs).into_iter().map(|run| seconds(run, costs[run] * USUAL)).collect();
@@ -304,8 +302,8 @@ mod tests {
         let plan = plan(MIXED);
         assert_eq!(plan.len(), 450);
         let as_expected = busy(&plan, 64, |_, seconds| seconds);
-        // What an operation of the model took next to the others', as measured over these shapes: small batches are
-        // dearer, large ones cheaper. The rest is chance, a fifth up or down.
+        // The relative time of an operation, as measured over these shapes: small batches are slower, large ones
+        // faster. The rest is noise of up to a fifth.
         let chance = |run: usize| 1.0 + 0.2 * ((run * 37 % 101) as f64 / 50.0 - 1.0);
         let measured = |run: usize| {
             let RunSpec::Network(spec) = plan.run(run).spec() else { panic!("all are networks") };
@@ -339,7 +337,7 @@ mod tests {
         let long = estimated(&plan(&text(100_000, "[200, 200]")), 2);
         assert!(long.seconds > 10.0 * short.seconds && long.disk > 10.0 * short.disk && long.memory > short.memory);
         assert_eq!(long.jobs, 2);
-        // What waits to be written says nothing of how long a network takes to be made.
+        // The memory of waiting rows does not count toward the time to create a network.
         let losses = estimated(&plan(&text(10_000_000, "[20]")), 1);
         assert_eq!((losses.shapes, losses.timed), (2, 2));
     }
@@ -352,7 +350,7 @@ mod tests {
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
         let (few, many) = (estimated(&plan, cores), estimated(&plan, 1000 * cores));
         assert_eq!(many.jobs, 500);
-        // Each is timed by itself, on a machine that may have other work: equal within chance.
+        // Each is timed separately, on a machine that may be busy: equal up to noise.
         assert!(many.seconds > few.seconds / 5.0, "{many:?}, {few:?}");
     }
 

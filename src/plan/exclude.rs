@@ -1,4 +1,4 @@
-//! Cells that a file leaves out, and conditions that leave out none.
+//! Cells that a file excludes, and conditions that exclude none.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -10,14 +10,14 @@ use crate::settings::Scalar;
 use crate::value::problem::{Problem, did_you_mean, one_of};
 use crate::value::{Choice, Entry, Node};
 
-/// Which settings of all conditions have a value that is meant: one bit for each.
+/// The settings, of all conditions, that match: one bit each.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Marks(u128);
 
 impl Marks {
     pub const NONE: Self = Self(0);
 
-    /// What either marks.
+    /// The union.
     pub fn and(self, other: Self) -> Self {
         Self(self.0 | other.0)
     }
@@ -27,34 +27,34 @@ impl Marks {
     }
 }
 
-/// The conditions of a file, and what they have met so far.
+/// The conditions of a file, and what they have matched so far.
 #[derive(Debug, Clone)]
 pub struct Exclusion<'e> {
-    /// Name, what is meant, and the mark of each setting.
+    /// Each setting of the conditions: its name, its values, and its mark.
     settings: Vec<(&'e str, &'e Wanted, Marks)>,
     /// The marks that each condition needs.
     conditions: Vec<Marks>,
-    /// How many cells each condition has held for.
+    /// The number of cells that each condition has matched.
     held: Vec<u64>,
-    /// The marks that were met in any cell.
+    /// The union of the marks of all cells.
     met: Marks,
-    /// Some values of the settings that are named.
+    /// Some values that these settings have in cells, for messages.
     values: BTreeMap<&'e str, Vec<String>>,
-    /// Every name that could stand in a condition.
+    /// The names of all settings in cells.
     names: BTreeSet<String>,
 }
 
-/// So many values of a setting are shown.
+/// How many values of a setting a message shows.
 const SHOWN: usize = 12;
 
-/// As many settings have a mark.
+/// The number of settings that can have a mark.
 const MOST: usize = 128;
 
 impl<'e> Exclusion<'e> {
     /// The conditions of a file.
     ///
     /// # Errors
-    /// Where there are too many.
+    /// If there are too many.
     pub fn of(experiment: &'e Experiment) -> Result<Self, Problem> {
         let (mut settings, mut conditions) = (Vec::new(), Vec::new());
         for condition in experiment.sweep.exclude.conditions() {
@@ -73,29 +73,29 @@ impl<'e> Exclusion<'e> {
         Ok(Self { settings, conditions, held, met: Marks::NONE, values: BTreeMap::new(), names: BTreeSet::new() })
     }
 
-    /// Whether the file leaves nothing out.
+    /// Whether the file excludes nothing.
     pub fn is_empty(&self) -> bool {
         self.conditions.is_empty()
     }
 
-    /// What settings of these names and values mark.
+    /// The marks of settings with these names and values.
     pub fn of_settings<'n, 's>(&self, settings: impl IntoIterator<Item = (&'n str, &'s Scalar)>) -> Marks {
         let own = settings.into_iter().map(|(name, value)| self.marks(name, |wanted| wanted.is(value)));
         own.fold(Marks::NONE, Marks::and)
     }
 
-    /// What the alternatives of a cell mark.
+    /// The marks of a cell's alternatives.
     pub fn of_axes<'p>(&self, taken: impl Iterator<Item = Taken<'p>>, choice: &Choice) -> Marks {
         taken.map(|taken| self.of_axis(taken, choice)).fold(Marks::NONE, Marks::and)
     }
 
     fn of_axis(&self, taken: Taken, choice: &Choice) -> Marks {
-        // What is a list as a setting is compared as one there.
+        // Lists are compared as settings, in `of_settings`.
         if taken.name() == LISTS || self.settings.iter().all(|(name, ..)| *name != taken.name()) {
             return Marks::NONE;
         }
         let (value, label) = (taken.value(choice), taken.label(choice));
-        // Of a number that nobody wrote, the digits in its label are what a person knows.
+        // A person knows a computed number by the digits in its label.
         let short = label.rsplit('=').next().unwrap_or_default();
         let is_short = |wanted: &Wanted| matches!(wanted, Wanted::Values(_)) && wanted.is_written(short);
         self.marks(taken.name(), |wanted| wanted.is_written(&value) || is_short(wanted))
@@ -106,7 +106,7 @@ impl<'e> Exclusion<'e> {
         named.fold(Marks::NONE, |marks, (_, _, mark)| marks.and(*mark))
     }
 
-    /// Notes that some run has this setting, for the case that it is none that is meant.
+    /// Notes that some run has this setting, for messages about conditions that match nothing.
     pub fn note(&mut self, name: &str, value: impl Fn() -> String) {
         if self.is_empty() {
             return;
@@ -124,7 +124,7 @@ impl<'e> Exclusion<'e> {
         }
     }
 
-    /// Whether a cell of these marks is left out; notes it.
+    /// Whether a cell with these marks is excluded; updates the counts.
     pub fn leaves_out(&mut self, marks: Marks) -> bool {
         self.met = self.met.and(marks);
         let mut is_out = false;
@@ -137,7 +137,7 @@ impl<'e> Exclusion<'e> {
         is_out
     }
 
-    /// Adds what another copy has met in other cells.
+    /// Adds what another copy has matched in other cells.
     pub fn merge(&mut self, other: Self) {
         self.met = self.met.and(other.met);
         self.held.iter_mut().zip(other.held).for_each(|(held, more)| *held += more);
@@ -152,7 +152,7 @@ impl<'e> Exclusion<'e> {
         }
     }
 
-    /// The conditions that left out nothing, once all cells are known.
+    /// The conditions that excluded nothing, once all cells are known.
     pub fn problems(&self, experiment: &Experiment) -> Vec<Problem> {
         let nodes = nodes(experiment);
         let conditions = experiment.sweep.exclude.conditions().iter().zip(&self.held).enumerate();
@@ -171,7 +171,7 @@ impl<'e> Exclusion<'e> {
         .collect()
     }
 
-    /// What is wrong with one setting of a condition, where no run has such a value.
+    /// The mistake in one setting of a condition, if no run has such a value.
     fn idle(&self, name: &str, wanted: &Wanted, entry: Option<&Entry>) -> Option<Problem> {
         if name == "seed" {
             let problem =
@@ -219,7 +219,7 @@ impl<'e> Exclusion<'e> {
     }
 }
 
-/// The conditions as they stand in the file.
+/// The nodes of the conditions in the file.
 fn nodes(experiment: &Experiment) -> Vec<&Node> {
     let exclude = experiment.tree.root.entry("sweep").and_then(|sweep| sweep.value.entry("exclude"));
     exclude.and_then(|entry| entry.value.list()).into_iter().flatten().collect()

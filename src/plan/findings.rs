@@ -1,4 +1,4 @@
-//! The contradictions of a plan's cells: each is reported once, with the variants that make it.
+//! The contradictions of a plan's cells: each is reported once, with the variants that have it.
 
 use std::collections::HashMap;
 
@@ -9,31 +9,31 @@ use crate::file::VARIANT;
 use crate::value::problem::{Problem, listed};
 use crate::value::{Choice, Origin};
 
-/// What was found wrong so far.
+/// The problems found so far.
 #[derive(Debug, Default)]
 pub struct Findings {
     problems: Vec<Found>,
-    /// Which of the problems says this at this place.
+    /// The index of the problem that says this at this place.
     known: HashMap<(Option<Origin>, What), usize>,
 }
 
-/// What is found wrong.
+/// What identifies a problem at its place.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 enum What {
     Message(String),
-    /// What one trial has drawn wrong, others draw wrong by other numbers.
+    /// The rule. Trials that break one rule break it with different numbers, so their messages differ.
     InTrials(Rule),
 }
 
 #[derive(Debug)]
 struct Found {
     problem: Problem,
-    /// In which of the variants.
+    /// The variants that have it.
     variants: Vec<String>,
 }
 
 impl Findings {
-    /// The findings in the cell of these alternatives.
+    /// The findings in the cell with these alternatives.
     pub fn cell<'p>(&mut self, taken: impl Iterator<Item = Taken<'p>>, choice: &Choice) -> CellFindings<'_> {
         let (mut variant, mut is_trial) = (None, false);
         for taken in taken {
@@ -70,7 +70,7 @@ impl Findings {
         }
     }
 
-    /// The problems. Where not every one of `all` variants has one, it says which have.
+    /// The problems. If not all of the variants `all` have a problem, it says which do.
     pub fn into_problems(self, all: &[&str]) -> Vec<Problem> {
         let explained = |Found { mut problem, variants }: Found| {
             if variants.len() < all.len() {
@@ -92,7 +92,7 @@ pub struct CellFindings<'a> {
 }
 
 impl CellFindings<'_> {
-    /// Adds a problem, which a rule may have found.
+    /// Adds a problem, with the rule that found it, if any.
     pub fn report(&mut self, problem: Problem, rule: Option<Rule>) {
         let what = match rule.filter(|_| self.is_trial) {
             Some(rule) => What::InTrials(rule),

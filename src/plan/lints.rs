@@ -1,9 +1,9 @@
-//! Warnings: what is legal and surely not meant. docs/warnings.md gives the reason of each, and the source of its
+//! Warnings: what is legal but probably a mistake. docs/warnings.md gives the reason for each, and the source of its
 //! numbers.
 //!
-//! A lint looks at one cell at a time, as its specification is; a place of the file is warned of once for each lint, so
-//! what is kept does not grow with the cells. A false alarm costs more trust than a silence: where a setting is an
-//! axis, all of its values are meant, and lints of single values say nothing.
+//! A lint looks at the specification of one cell at a time. It warns once for each place in the file, so memory does
+//! not grow with the number of cells. A false alarm costs more trust than a missed one: if a setting is an axis, all of
+//! its values are intended, and lints about single values stay silent.
 
 use std::collections::HashSet;
 
@@ -23,26 +23,26 @@ use crate::value::problem::Problem;
 use crate::value::write::value;
 use crate::value::{Choice, Form, Kind, Node, Origin};
 
-/// What there is to warn of in cells, and what tells it of the file.
+/// The warnings about cells so far, and facts for warnings about the file.
 #[derive(Debug, Clone)]
 pub struct Warnings<'e> {
     experiment: &'e Experiment,
     known: HashSet<(Lint, Option<Origin>)>,
     problems: Vec<(Lint, Problem)>,
-    /// Whether a network is trained whose random numbers come from streams of its own.
+    /// Whether any network is trained with random numbers from streams of its own.
     is_random: bool,
-    /// Whether a trained network is evaluated on test data, and none of its rows are for validation.
+    /// Whether any trained network is evaluated on test data and has no validation rows.
     is_judged_by_test: bool,
 }
 
 impl<'e> Warnings<'e> {
-    /// Of no cell yet.
+    /// No warnings, before any cell.
     pub fn of(experiment: &'e Experiment) -> Self {
         let (known, problems) = (HashSet::new(), Vec::new());
         Self { experiment, known, problems, is_random: false, is_judged_by_test: false }
     }
 
-    /// Looks at one cell: the run that it is, and the choice that leads to it.
+    /// Checks one cell: its run, and the choice that leads to it.
     pub fn look(&mut self, spec: &RunSpec, choice: &Choice) {
         let RunSpec::Network(run) = spec else { return };
         self.is_random |= run.steps > 0 && matches!(self.experiment.rng, Rng::Paribus);
@@ -58,14 +58,14 @@ impl<'e> Warnings<'e> {
         }
     }
 
-    /// Adds what was found in other cells, after these.
+    /// Adds the warnings about other cells, after these.
     pub fn merge(&mut self, other: Self) {
         self.is_random |= other.is_random;
         self.is_judged_by_test |= other.is_judged_by_test;
         other.problems.into_iter().for_each(|(lint, problem)| self.add(lint, problem));
     }
 
-    /// All warnings of a file of so many different cells.
+    /// All warnings about a file with this number of distinct cells.
     pub fn into_problems(mut self, space: &Space, cells: u64) -> Vec<Problem> {
         let file = Whole {
             experiment: self.experiment,
@@ -96,7 +96,7 @@ impl<'e> Warnings<'e> {
 type LookAtCell = fn(&NetworkRun) -> Option<Found>;
 type LookAtFile = fn(&Whole) -> Vec<Problem>;
 
-/// The lints that look at one cell alone.
+/// The lints that look at a single cell.
 const OF_A_CELL: [(Lint, LookAtCell); 10] = [
     (Lint::WeightScale, weight_scale),
     (Lint::ZeroWeights, zero_weights),
@@ -114,10 +114,10 @@ const OF_A_CELL: [(Lint, LookAtCell); 10] = [
 const OF_THE_FILE: [(Lint, LookAtFile); 3] =
     [(Lint::OneSeed, one_seed), (Lint::TestSelection, test_selection), (Lint::OneValueAxis, one_value_axis)];
 
-/// Something in a cell.
+/// A warning about a cell.
 struct Found {
     what: Contradiction,
-    /// The keys of the setting that, where it is an axis, is meant to have such values.
+    /// The path of a setting: if it is an axis, its values are intended, and there is no warning.
     compared: Vec<&'static str>,
 }
 
@@ -131,7 +131,7 @@ impl Found {
     }
 }
 
-/// Whether the setting at these keys has several values, is drawn, or is different in variants; nothing at no keys.
+/// Whether the setting at `path` has several values, is drawn, or differs between variants.
 fn is_axis(root: &Node, path: &[&str], choice: &Choice) -> bool {
     let mut node = root;
     for (depth, key) in path.iter().enumerate() {
@@ -141,7 +141,7 @@ fn is_axis(root: &Node, path: &[&str], choice: &Choice) -> bool {
             return true;
         }
     }
-    // What optimizers have of their own is no comparison of this setting.
+    // Optimizers with different values of a setting do not compare this setting.
     let mut value = node;
     while let Kind::Axis(axis) = &value.kind {
         if axis.form != Form::Patched && !axis.has_names() {
@@ -153,7 +153,7 @@ fn is_axis(root: &Node, path: &[&str], choice: &Choice) -> bool {
     false
 }
 
-/// Whether variants say different things, or not all of them anything, of what stands at these keys of `node`.
+/// Whether variants differ in what they write at `path` below `node`, or only some of them write anything.
 fn differs_in_variants(node: &Node, path: &[&str]) -> bool {
     let Kind::Axis(axis) = &node.kind else { return false };
     let written = |alternative: &Node| {
@@ -165,7 +165,7 @@ fn differs_in_variants(node: &Node, path: &[&str]) -> bool {
     axis.form == Form::Patched && places.any(|place| Some(&place) != first.as_ref())
 }
 
-/// The standard deviation of weights that are drawn from one distribution in all layers.
+/// The standard deviation of the weights, if all layers draw them from one distribution.
 fn spread(weights: Weights) -> Option<f64> {
     match weights {
         Weights::Normal(normal) => Some(normal.std.get()),
@@ -175,8 +175,8 @@ fn spread(weights: Weights) -> Option<f64> {
     }
 }
 
-/// By how much the hidden layers of such weights multiply the size of a signal; 1 where layers keep it, as He et al.
-/// (2015) compute it for ReLU.
+/// The factor by which hidden layers with such weights scale a signal; 1 if they preserve it, computed as by He et al.
+/// (2015) for ReLU.
 fn growth(run: &NetworkRun, std: f64) -> f64 {
     let (mut width, mut growth) = (run.info.features as f64, 1.0);
     let layers = run.layers();
@@ -194,7 +194,7 @@ fn growth(run: &NetworkRun, std: f64) -> f64 {
         LayerSpec::Affine { outputs, .. } => Some(*outputs as f64),
         _ => None,
     });
-    // The first layer is left out: how large its inputs are is the data's business.
+    // The first layer is left out: the scale of its inputs depends on the data.
     for (index, outputs) in widths.take(hidden).enumerate() {
         if index > 0 {
             growth *= std * (width * share).sqrt();
@@ -205,8 +205,8 @@ fn growth(run: &NetworkRun, std: f64) -> f64 {
 }
 
 fn weight_scale(run: &NetworkRun) -> Option<Found> {
-    /// A signal that grows by more than this between the first hidden layer and the last one makes the outputs sure of
-    /// anything; one that fades so far is lost.
+    /// A signal that grows by more than `MOST` from the first hidden layer to the last saturates the outputs; one that
+    /// shrinks below `LEAST` is lost.
     const MOST: f64 = 100.0;
     const LEAST: f64 = 1e-3;
     let std = spread(run.init.weights).filter(|_| run.steps > 0 && !run.model.has_batch_norm())?;
@@ -296,7 +296,7 @@ fn long_memory(run: &NetworkRun) -> Option<Found> {
         Algorithm::Nesterov(rule) => rule.momentum.get(),
         _ => return None,
     };
-    // A velocity is as large as its gradients make it after 1 / (1 − μ) steps.
+    // A velocity reaches its full size after about 1 / (1 − μ) steps.
     let memory = 1.0 / (1.0 - momentum);
     if run.steps == 0 || memory <= run.steps as f64 {
         return None;
@@ -351,7 +351,7 @@ fn narrow_dropout(run: &NetworkRun) -> Option<Found> {
 }
 
 fn costly_evaluation(run: &NetworkRun) -> Option<Found> {
-    /// How many times as long as the training evaluations may take. The book's overfitting experiments come to 11.
+    /// The limit of the evaluations' cost, relative to the training's. The book's overfitting experiments reach 11.
     const MOST: f64 = 30.0;
     /// Forward, and both gradients.
     const PASSES: f64 = 3.0;
@@ -375,15 +375,15 @@ fn costly_evaluation(run: &NetworkRun) -> Option<Found> {
     Some(Found::new(Contradiction::new(["record", "evaluate"], message).help(help)))
 }
 
-/// The file as a whole, and what its cells have in common.
+/// The file as a whole, and facts about its cells.
 struct Whole<'e> {
     experiment: &'e Experiment,
-    /// How many different cells there are.
+    /// The number of distinct cells.
     cells: u64,
     has_trials: bool,
-    /// Whether a network is trained whose random numbers come from streams of its own.
+    /// Whether any network is trained with random numbers from streams of its own.
     is_random: bool,
-    /// Whether a trained network is evaluated on test data, and none of its rows are for validation.
+    /// Whether any trained network is evaluated on test data and has no validation rows.
     is_judged_by_test: bool,
 }
 
@@ -394,7 +394,7 @@ impl Whole<'_> {
     }
 }
 
-/// Whether trials are an axis, perhaps of one optimizer or variant alone.
+/// Whether trials are an axis, perhaps only within one optimizer or variant.
 fn has_trials(space: &Space) -> bool {
     space.items().iter().any(|item| match item {
         Item::Wheel(wheel) if wheel.is_trials() => true,
@@ -407,7 +407,7 @@ fn has_trials(space: &Space) -> bool {
 }
 
 fn one_seed(file: &Whole) -> Vec<Problem> {
-    // Trials, each a setting of its own, are many draws already.
+    // Trials already are many random draws.
     if file.experiment.seeds.get().len() > 1 || file.cells < 2 || file.has_trials || !file.is_random {
         return Vec::new();
     }
@@ -417,7 +417,7 @@ fn one_seed(file: &Whole) -> Vec<Problem> {
 }
 
 fn test_selection(file: &Whole) -> Vec<Problem> {
-    /// Whoever tries as many settings is looking for the best one.
+    /// With this many settings, the experiment is a search for the best one.
     const MANY: u64 = 20;
     if !file.is_judged_by_test || file.cells < 2 || !(file.has_trials || file.cells >= MANY) {
         return Vec::new();
@@ -438,7 +438,7 @@ fn one_value_axis(file: &Whole) -> Vec<Problem> {
         let Some(axis) = place.axis() else { continue };
         let (origin, path) = (&place.node.origin, place.path());
         let (key, [only]) = (path.last().copied().unwrap_or_default(), axis.alternatives.as_slice()) else { continue };
-        // `{ values = [...] }` says it on purpose, and `optimizer = ["sgd"]` is how one is named.
+        // `{ values = [...] }` is deliberate, and `optimizer = ["sgd"]` is a way to name a single optimizer.
         let is_meant = match axis.form {
             Form::Spaced(_) => false,
             Form::Listed => !file.experiment.sources.excerpt(origin).starts_with('['),

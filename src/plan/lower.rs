@@ -1,5 +1,5 @@
-//! The sections of a file, lowered to the specification of a run: epochs to steps, limits to counts. Where some
-//! sections change, what depends on them is lowered again, and nothing else.
+//! Lowers the sections of a file to the specification of a run: epochs to steps, limits to counts. When some sections
+//! change, only the parts that depend on them are lowered again.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -22,12 +22,12 @@ use crate::settings::{RunId, Scalar, Settings, run_id};
 use crate::spec::{FunctionRun, NetworkRun, RunSpec, SettingsPart};
 use crate::train::{self, StepsError};
 
-/// What there is to know of data, each source with its limits and splits once.
+/// Information about data, looked up once for each source with its limits and splits.
 #[derive(Debug, Default)]
 pub struct Known(Mutex<HashMap<Data, Arc<Result<Info, data::Error>>>>);
 
 impl Known {
-    /// What there is to know of `data`, which is looked at once.
+    /// Information about `data`, looked up on the first call.
     pub fn of(&self, data: &Data) -> Arc<Result<Info, data::Error>> {
         let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(info) = known.get(data) {
@@ -39,17 +39,18 @@ impl Known {
     }
 }
 
-/// What the sections of a file come to.
+/// The sections of a file, lowered.
 #[derive(Debug, Default)]
 pub struct Lowered {
-    /// The run with the first seed. Nothing where a section that is needed was rejected, is missing or cannot be had.
+    /// The run with the first seed. `None` if a required section is rejected or missing, or its data unavailable.
     spec: Option<RunSpec>,
     info: Option<Arc<Result<Info, data::Error>>>,
-    /// The settings of each part of a network's run; of a function's, all of them in the first. The seed is in none.
+    /// The settings of each part of a network's run. All settings of a function's run are in the first part. The seed
+    /// is in none.
     settings: [Settings; SettingsPart::ALL.len()],
     /// What the time of an operation depends on.
     rate: u64,
-    /// What was found wrong when parts were lowered.
+    /// Contradictions found while parts were lowered.
     of_steps: Vec<Contradiction>,
     of_model: Vec<Contradiction>,
     of_optimizer: Vec<Contradiction>,
@@ -57,7 +58,7 @@ pub struct Lowered {
 }
 
 impl Lowered {
-    /// What `sections` come to; all that depends on a section which `changed` is lowered again.
+    /// Lowers again everything that depends on a section in `changed`.
     pub fn update(&mut self, sections: &Sections, changed: SectionSet, known: &Known) {
         self.of_data.clear();
         let (Some(optimizer), Some(train)) = (&sections.optimizer, &sections.train) else { return self.clear() };
@@ -98,7 +99,7 @@ impl Lowered {
         *self = Self::default();
     }
 
-    /// The training of a network.
+    /// Lowers the training of a network.
     fn network(&mut self, sections: &Sections, needed: Needed, changed: SectionSet) {
         const DATA: SectionSet = SectionSet::of(&[Section::Data]);
         const MODEL: SectionSet = SectionSet::of(&[Section::Data, Section::Network]);
@@ -156,12 +157,12 @@ impl Lowered {
         self.spec = Some(spec);
     }
 
-    /// The run with the first seed. Nothing where a section that is needed was rejected, is missing or cannot be had.
+    /// The run with the first seed. `None` if a required section is rejected or missing, or its data unavailable.
     pub fn spec(&self) -> Option<&RunSpec> {
         self.spec.as_ref()
     }
 
-    /// The same, by value.
+    /// As [`spec`](Self::spec), by value.
     pub fn into_spec(self) -> Option<RunSpec> {
         self.spec
     }
@@ -171,7 +172,7 @@ impl Lowered {
         self.rate
     }
 
-    /// The run's settings but for the seed, in no order.
+    /// The run's settings except the seed, in no particular order.
     pub fn settings(&self) -> impl Iterator<Item = (&'static str, &Scalar)> {
         self.settings.iter().flat_map(Settings::iter)
     }
@@ -196,7 +197,7 @@ impl Lowered {
         }
     }
 
-    /// Every contradiction between the sections. With any of them the specification is none that could be run.
+    /// Every contradiction between the sections. If there are any, the specification cannot be run.
     pub fn contradictions(&self, sections: &Sections) -> Vec<Contradiction> {
         let mut contradictions = Vec::new();
         if sections.function.is_some() {
@@ -220,14 +221,14 @@ impl Lowered {
         }
         let has_no_steps = sections.train.as_ref().is_some_and(|train| train.steps.is_some() == train.epochs.is_some());
         if has_no_steps {
-            // What comes of their number comes of one that the file does not say.
+            // A contradiction with the number of steps is spurious: the file does not give this number.
             contradictions.retain(|contradiction| !contradiction.reads_any(TRAIN));
         }
         contradictions
     }
 }
 
-/// What the training of a network cannot do without.
+/// What the training of a network requires.
 #[derive(Clone, Copy)]
 struct Needed<'s> {
     data: &'s Data,
@@ -259,7 +260,7 @@ fn blank(needed: Needed) -> NetworkRun {
 }
 
 fn model(network: &nn::NetworkSection, info: &Info, contradictions: &mut Vec<Contradiction>) -> Model {
-    // Data that could not be read asks for nothing.
+    // Data that could not be read requires no number of outputs.
     let outputs = (!info.fingerprint.is_empty()).then(|| info.task.outputs());
     network.model(outputs).unwrap_or_else(|mistakes| {
         contradictions.extend(mistakes.into_iter().map(|mistake| {
@@ -281,23 +282,23 @@ fn steps(train: &train::TrainSection, rows: u64, contradictions: &mut Vec<Contra
     })
 }
 
-/// The optimizer, whose schedule lasts as long as the run of `steps` where it does not say how long.
+/// The optimizer for a run of `steps`: a schedule without a length gets the run's.
 fn fitted(optimizer: &Optimizer, steps: u64, contradictions: &mut Vec<Contradiction>) -> Optimizer {
     let mut optimizer = optimizer.clone();
     contradictions.extend(optimizer.fit(steps).err().as_ref().map(Contradiction::of_schedule));
     optimizer
 }
 
-/// So many rows that nothing asks for more.
+/// More rows than any setting requires.
 fn plenty() -> Info {
     let task = Task::Classification { classes: 1 };
     Info { validation_rows: 1 << 40, ..Info::unsplit(1 << 40, 1 << 40, 1, task, "") }
 }
 
-/// What is wrong where the data cannot be had: that, and every contradiction that does not depend on it.
+/// The contradictions if the data is unavailable: this one, and every other that does not depend on the data.
 fn without_data(sections: &Sections, needed: Needed, error: &data::Error) -> Vec<Contradiction> {
     let mut lowered = Lowered::default();
-    // What comes of the number of rows comes of rows that are not there.
+    // Contradictions that read the number of rows are spurious: there are no rows.
     lowered.network(sections, needed, SectionSet::ALL);
     let says_steps = needed.train.steps.is_some();
     let is_apart = |found: &Contradiction| !found.reads_any(DATA) || says_steps && found.reads_any(TRAIN);

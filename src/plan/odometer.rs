@@ -1,5 +1,5 @@
-//! The cells of a space, one after the other, as an odometer shows them: the last wheel turns fastest, and what lies
-//! before the wheel that turns stays as it is.
+//! Steps through the cells of a space like an odometer: the last wheel turns fastest, and the wheels before the one
+//! that turns do not move.
 
 use super::site::Site;
 use super::space::{Item, Space, Wheel};
@@ -14,19 +14,19 @@ pub struct Odometer<'p> {
     sections_of_axes: &'p [SectionSet],
     choice: Choice,
     turns: Vec<Turn<'p>>,
-    /// Items that follow once those before them are taken.
+    /// Lists of items that follow other items.
     rests: Vec<Rest<'p>>,
     taken: Vec<Taken<'p>>,
-    /// The sections that hold an axis which moved since [`moved`](Self::moved) was last asked for.
+    /// The sections with an axis that has moved since the last call of [`moved`](Self::moved).
     moved: SectionSet,
 }
 
 /// An alternative of a cell.
 #[derive(Debug, Clone, Copy)]
 pub enum Taken<'p> {
-    /// Of a wheel.
+    /// The position of a wheel.
     Turned(&'p Wheel),
-    /// Of an axis that moves with a wheel around it.
+    /// A place that moves with a wheel around it.
     Given(&'p Site),
 }
 
@@ -35,9 +35,9 @@ pub enum Taken<'p> {
 struct Turn<'p> {
     wheel: &'p Wheel,
     position: usize,
-    /// What follows behind it.
+    /// The index of the items that follow it.
     rest: Option<usize>,
-    /// How many rests and alternatives there were before it.
+    /// The lengths of `rests` and `taken` before it.
     before: [usize; 2],
 }
 
@@ -48,10 +48,10 @@ struct Rest<'p> {
 }
 
 impl<'p> Odometer<'p> {
-    /// At the cell `index` of `space`.
+    /// An odometer at the cell `index` of `space`.
     ///
     /// # Panics
-    /// Where `index` is not below the size of the space.
+    /// If `index` is not below the size of the space.
     pub fn at(experiment: &'p Experiment, sections_of_axes: &'p [SectionSet], space: &'p Space, index: u128) -> Self {
         let mut odometer = Self {
             experiment,
@@ -66,7 +66,7 @@ impl<'p> Odometer<'p> {
         odometer
     }
 
-    /// Goes on to the next cell; false after the last one.
+    /// Moves to the next cell; false after the last one.
     pub fn advance(&mut self) -> bool {
         while let Some(Turn { wheel, position, rest, before: [rests, taken] }) = self.turns.pop() {
             self.rests.truncate(rests);
@@ -81,12 +81,12 @@ impl<'p> Odometer<'p> {
         false
     }
 
-    /// The alternatives that the cell takes.
+    /// The choice that leads to the cell.
     pub fn choice(&self) -> &Choice {
         &self.choice
     }
 
-    /// The sections that hold an axis which has moved since this was last asked for; all at first.
+    /// The sections with an axis that has moved since the last call; at first, all.
     pub fn moved(&mut self) -> SectionSet {
         std::mem::take(&mut self.moved)
     }
@@ -110,12 +110,12 @@ impl<'p> Odometer<'p> {
         if labels.is_empty() { self.optimizer_name() } else { labels.join(", ") }
     }
 
-    /// What the declared axes are here: name and value.
+    /// The declared axes: name and value.
     pub fn varies(&self) -> Vec<(String, String)> {
         self.declared().map(|taken| (taken.name().to_owned(), taken.value(self.choice()))).collect()
     }
 
-    /// The name that the file gives the optimizer; its kind where it gives none.
+    /// The optimizer's name in the file, or its kind if it has none.
     pub fn optimizer_name(&self) -> String {
         const OPTIMIZER: &str = "optimizer";
         match self.taken().find(|taken| taken.name() == OPTIMIZER) {
@@ -124,7 +124,7 @@ impl<'p> Odometer<'p> {
         }
     }
 
-    /// The kind of the section of this key: the name that it is, or that stands in it.
+    /// The kind of the section with this key: either its value is the kind, or it has a key `kind`.
     fn kind_of(&self, section: &str) -> Option<String> {
         let node = self.experiment.tree.root.entry(section)?.value.chosen(&self.choice);
         let kind = node.entry("kind").map_or(node, |entry| entry.value.chosen(&self.choice));
@@ -169,7 +169,7 @@ impl<'p> Odometer<'p> {
         }
     }
 
-    /// Takes the alternatives of the cell `index` of `space`, behind which `rest` follows.
+    /// Takes the alternatives of the cell `index` of `space`, followed by `rest`.
     fn seek(&mut self, space: &'p Space, index: u128, rest: Option<usize>) {
         let mut digits = space.digits(index).into_iter();
         for (at, item) in space.items().iter().enumerate() {
@@ -195,7 +195,7 @@ impl Taken<'_> {
         }
     }
 
-    /// Whether there is anything to tell apart: one optimizer's table alone declares no axis.
+    /// Whether it belongs to a declared axis: the table of a single optimizer is none.
     pub fn is_declared(&self) -> bool {
         match self {
             Self::Turned(wheel) => wheel.is_declared(),
@@ -211,7 +211,7 @@ impl Taken<'_> {
         }
     }
 
-    /// The value as labels write it: `he`, `lr=0.01`; empty where they need not. `choice` is the cell's.
+    /// The value as labels write it: `he`, `lr=0.01`; empty if labels omit it. `choice` is the cell's.
     pub fn label(&self, choice: &Choice) -> String {
         match self {
             Self::Turned(wheel) => wheel.label(choice),

@@ -1,4 +1,4 @@
-//! What a results folder holds of a plan, and why the next `run` trains what it trains.
+//! Which of a plan's runs a results folder has, and why the next `run` trains the others.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::fmt;
@@ -8,25 +8,25 @@ use super::planned::PlannedRun;
 use crate::settings::{NUMERICS_VERSION, RunId, Scalar, differences};
 use crate::store::{Error, Identity, Inventory, Status, StoredRun};
 
-/// What a planned run is before the next `run`.
+/// The state of a planned run before the next `run`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum State {
-    /// Nothing is there: it will be trained.
+    /// It has no result: it will be trained.
     New,
-    /// It broke: it will be trained again.
+    /// It failed: it will be trained again.
     Failed,
-    /// It is there, and stays.
+    /// It finished: its result stays.
     Finished,
-    /// It diverged, which is a result, and stays.
+    /// It diverged, which is a result: it stays.
     Diverged,
-    /// It is in the archive, and will be taken back.
+    /// It is in the archive, and will be restored.
     Archived,
 }
 
 impl State {
     pub const ALL: [Self; 5] = [Self::New, Self::Failed, Self::Finished, Self::Diverged, Self::Archived];
 
-    /// As listings write it.
+    /// Its name in listings.
     pub const fn name(self) -> &'static str {
         match self {
             Self::New => "new",
@@ -70,14 +70,14 @@ impl State {
     }
 }
 
-/// What tells a new run from one that is there in its place.
+/// A difference between a new run and the stored run that it replaces.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Change {
-    /// A setting has another value; nothing where it is not there.
+    /// A setting has another value; `None` if the run does not have the setting.
     Setting { name: String, from: Option<Scalar>, to: Option<Scalar> },
-    /// The same settings on other data.
+    /// The settings are the same, the data is not.
     Data,
-    /// The same settings, computed by another version of this program.
+    /// The settings are the same; another numerics version computed them.
     Numerics { from: u32 },
 }
 
@@ -92,23 +92,23 @@ impl fmt::Display for Change {
     }
 }
 
-/// The prospects of a plan's runs.
+/// The states of a plan's runs, and what the next `run` does.
 #[derive(Debug)]
 pub struct Outlook<'i> {
-    /// Of each run that was asked for: its state; why it is new, where a run is there that it takes the place of.
+    /// For each selected run: its state and, if it replaces a stored run, the differences.
     pub runs: Vec<(State, Vec<Change>)>,
-    /// How many runs that are there have another label by now.
+    /// The number of stored runs whose label has changed.
     pub relabelled: u64,
     /// The runs that the next `run` moves to the archive.
     pub leaving: Vec<&'i StoredRun>,
 }
 
 impl<'i> Outlook<'i> {
-    /// Of `runs`, given what is in the results folder at `root`. `wanted` are all runs of the plan: what is there of
-    /// others leaves, if `others_leave`.
+    /// The outlook for `runs`, given the results folder at `root`. `wanted` are all runs of the plan: if
+    /// `others_leave`, all other stored runs move to the archive.
     ///
     /// # Errors
-    /// Where a file of `runs` cannot be read.
+    /// If a file of the table `runs` cannot be read.
     pub fn of<'p>(
         runs: &[PlannedRun<'p>],
         wanted: impl Iterator<Item = PlannedRun<'p>>,
@@ -123,7 +123,7 @@ impl<'i> Outlook<'i> {
             .chain(inventory.archived.values())
             .filter(|known| !ids.contains(&known.run_id))
             .collect();
-        // A place is a label and a seed.
+        // A new run replaces the stored run with its label and seed.
         let mut before: HashMap<(String, u64), Vec<RunId>> = HashMap::new();
         for known in &others {
             before.entry((known.label.clone(), known.seed)).or_default().push(known.run_id);
@@ -159,7 +159,7 @@ impl<'i> Outlook<'i> {
     }
 }
 
-/// What changed from a run that is there to one that is planned.
+/// The differences between a stored run and a planned one.
 fn changes(before: &Identity, run: &PlannedRun) -> Vec<Change> {
     let (now, fingerprint) = (run.settings(), run.fingerprint());
     let settings = before.settings.iter().map(|(name, value)| (name.as_str(), value));
@@ -170,7 +170,7 @@ fn changes(before: &Identity, run: &PlannedRun) -> Vec<Change> {
         to: to.cloned(),
     };
     let mut changes: Vec<Change> = differing.into_iter().map(setting).collect();
-    // What no file says comes first.
+    // Changes that no file shows come first.
     if before.data_fingerprint != fingerprint {
         changes.insert(0, Change::Data);
     }

@@ -1,4 +1,4 @@
-//! A plan, and its runs: each a cell with a seed, of which nothing is kept but its id.
+//! A plan and its runs. A run is a cell with a seed; only its id is kept.
 
 use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -27,7 +27,7 @@ pub struct Plan {
     content: Content,
     sections_of_axes: Vec<SectionSet>,
     known: Known,
-    /// The specifications that were asked for last.
+    /// A cache of specifications, by cell.
     specs: Mutex<HashMap<u32, Arc<RunSpec>>>,
 }
 
@@ -45,15 +45,15 @@ pub struct Duplicate {
     pub same_as: String,
 }
 
-/// So many specifications are kept, in case that other seeds ask for them.
+/// How many specifications the cache holds, for the other seeds of their cells.
 const KEPT: usize = 1024;
 
 impl Plan {
     /// Checks `experiment` and lists its runs.
     ///
     /// # Errors
-    /// Every mistake in the file: values that are not accepted, contradictions between those that are, data that cannot
-    /// be read, more runs than can be planned.
+    /// Every mistake in the file: rejected values, contradictions between accepted ones, unreadable data, too many
+    /// runs.
     pub fn new(experiment: Experiment) -> Result<Self, Mistakes> {
         let known = Known::default();
         let (experiment, drawn) = match script::with_drawn_trials(&experiment, &known) {
@@ -75,46 +75,45 @@ impl Plan {
         }
     }
 
-    /// How many runs there are.
+    /// The number of runs.
     pub fn len(&self) -> usize {
         self.content.ids.len()
     }
 
-    /// Whether there is no run.
     pub fn is_empty(&self) -> bool {
         self.content.ids.is_empty()
     }
 
-    /// All runs: axes as they first appear in the file, the last one fastest, seeds innermost. No id is there twice.
+    /// All runs: axes as they first appear in the file, the last one fastest, seeds innermost. No id occurs twice.
     pub fn runs(&self) -> impl DoubleEndedIterator<Item = PlannedRun<'_>> + ExactSizeIterator {
         (0..self.len()).map(|index| self.run(index))
     }
 
-    /// The run of this index.
+    /// The run with this index.
     ///
     /// # Panics
-    /// Where there are not so many.
+    /// If `index` is out of range.
     pub fn run(&self, index: usize) -> PlannedRun<'_> {
         assert!(index < self.len(), "the plan has no such run");
         PlannedRun { plan: self, index }
     }
 
-    /// What is legal in the file and surely not meant.
+    /// Warnings: what is legal in the file but probably a mistake.
     pub fn warnings(&self) -> &[Problem] {
         &self.content.warnings
     }
 
-    /// How many cells were left out.
+    /// The number of excluded cells.
     pub fn excluded(&self) -> u64 {
         self.content.excluded
     }
 
-    /// How many cells have the settings of an earlier one.
+    /// The number of cells that have the same settings as an earlier one.
     pub fn duplicates(&self) -> u64 {
         self.content.merged.len() as u64
     }
 
-    /// The cells that have the settings of an earlier one, each pair of labels once.
+    /// The cells that have the same settings as an earlier one, each pair of labels once.
     pub fn merged(&self) -> impl Iterator<Item = Duplicate> {
         let mut told = HashSet::new();
         self.content.merged.iter().filter_map(move |&[cell, same_as]| {
@@ -123,7 +122,7 @@ impl Plan {
         })
     }
 
-    /// The shapes of these runs, each with the number of runs that have it.
+    /// The shapes of these runs, with the number of runs of each shape.
     pub fn shapes<'p>(&'p self, runs: impl IntoIterator<Item = PlannedRun<'p>>) -> Vec<Shape> {
         let mut shapes: Vec<Shape> = self.content.shapes.iter().map(|shape| Shape { cells: 0, ..*shape }).collect();
         runs.into_iter().for_each(|run| shapes[run.cell().shape as usize].cells += 1);
@@ -131,7 +130,7 @@ impl Plan {
         shapes
     }
 
-    /// The data that these runs are trained on, each once, and what is known of it.
+    /// The data that these runs are trained on, without duplicates, and what is known about it.
     pub fn data<'p>(&'p self, runs: impl IntoIterator<Item = PlannedRun<'p>>) -> Vec<(Data, Info)> {
         let mut seen = HashSet::new();
         let mut all = Vec::new();
@@ -152,13 +151,13 @@ impl Plan {
         all
     }
 
-    /// The data that runs of this shape are trained on, and what is known of it.
+    /// The data that runs of this shape are trained on, and what is known about it.
     pub fn data_of(&self, shape: &Shape) -> Option<(&Data, Info)> {
         let data = &self.content.data[shape.data? as usize];
         Some((data, self.known.of(data).as_ref().as_ref().ok()?.clone()))
     }
 
-    /// One of the runs of this shape, outside of any script.
+    /// The specification of one run of this shape, without its part in a script.
     pub fn spec_of(&self, shape: &Shape) -> Option<RunSpec> {
         self.stream().cell(&self.sections_of_axes, shape.cell)
     }
@@ -167,7 +166,7 @@ impl Plan {
         Stream { experiment: &self.experiment, space: &self.space, known: &self.known, keeps_specs: false }
     }
 
-    /// Names the plan: blake3 of its ids and labels in any order, 16 hexadecimal digits.
+    /// Identifies the plan: blake3 of its ids and labels, independent of their order, as 16 hexadecimal digits.
     pub fn hash(&self) -> String {
         let mut lines: Vec<String> = self.runs().map(|run| format!("{} {}\n", run.id(), run.label())).collect();
         lines.sort();
@@ -187,7 +186,7 @@ impl Plan {
         Odometer::at(&self.experiment, &self.sections_of_axes, &self.space, index.into())
     }
 
-    /// The runs of a cell, with the first seed.
+    /// The specification of a cell's runs, with the first seed.
     fn spec(&self, position: usize) -> Arc<RunSpec> {
         let index = self.content.cells[position].index;
         let known = || self.specs.lock().unwrap_or_else(PoisonError::into_inner);
@@ -199,7 +198,7 @@ impl Plan {
             run.script = Some(script.clone());
         }
         let spec = Arc::new(spec);
-        // One seed alone asks once.
+        // With a single seed, each cell is needed only once.
         if self.seeds().len() > 1 {
             let mut known = known();
             if known.len() >= KEPT {
@@ -212,7 +211,7 @@ impl Plan {
 }
 
 impl<'p> PlannedRun<'p> {
-    /// Its place among the plan's runs.
+    /// Its index among the plan's runs.
     pub fn index(self) -> usize {
         self.index
     }
@@ -236,12 +235,12 @@ impl<'p> PlannedRun<'p> {
         format!("{}, seed {}", self.label(), self.seed().get())
     }
 
-    /// What the declared axes are here: name and value.
+    /// The declared axes, with their values in this run.
     pub fn varies(self) -> Vec<(String, String)> {
         self.address().varies()
     }
 
-    /// The name that the file gives the optimizer; its kind where it gives none.
+    /// The optimizer's name in the file, or its kind if it has none.
     pub fn optimizer_name(self) -> String {
         self.address().optimizer_name()
     }
@@ -250,7 +249,7 @@ impl<'p> PlannedRun<'p> {
         self.shape().cost
     }
 
-    /// How many updates are made.
+    /// The number of updates.
     pub fn steps(self) -> u64 {
         self.shape().steps
     }
@@ -260,7 +259,7 @@ impl<'p> PlannedRun<'p> {
         self.plan.spec(self.position()).with_seed(self.seed())
     }
 
-    /// The run as one map of names to scalars: its identity.
+    /// The run's identity: a map from names to scalars.
     pub fn settings(self) -> Settings {
         self.plan.spec(self.position()).settings_with(self.seed())
     }
@@ -271,17 +270,17 @@ impl<'p> PlannedRun<'p> {
         spec.settings_with(self.seed()).trajectory_id(spec.fingerprint())
     }
 
-    /// Names the content of the data; empty where there is none.
+    /// The fingerprint of the data; empty if there is none.
     pub fn fingerprint(self) -> String {
         self.plan.spec(self.position()).fingerprint().to_owned()
     }
 
-    /// The data that the run is trained on, and what is known of it.
+    /// The data that the run is trained on, and what is known about it.
     pub fn data(self) -> Option<(Data, Info)> {
         self.plan.data([self]).pop()
     }
 
-    /// Which cell of the plan it is.
+    /// The index of its cell in the plan.
     fn position(self) -> usize {
         self.index / self.plan.seeds().len()
     }

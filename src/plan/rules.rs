@@ -1,4 +1,4 @@
-//! The rules of a cell: what its settings must not say together.
+//! The rules of a cell: which settings contradict each other.
 
 use super::contradiction::{BATCH_SIZE, Contradiction, DATA, NETWORK, PRECISION, TRAIN};
 use super::cost::Cost;
@@ -17,7 +17,7 @@ const MOST_ROWS: u64 = 50_000_000;
 /// A run that needs more memory than this is refused.
 const MOST_BYTES: f64 = 16.0 * (1u64 << 30) as f64;
 
-/// What a file says that means nothing where a function is descended.
+/// Settings without a meaning when a function is descended.
 pub fn beside_a_function(file: &Sections) -> Vec<Contradiction> {
     let train = file.train.clone().unwrap_or_default();
     let is_given = |section: &Section| section.belongs_to_network() && file.have(*section);
@@ -47,14 +47,13 @@ pub fn beside_a_function(file: &Sections) -> Vec<Contradiction> {
     contradictions
 }
 
-/// Settings of a network's run that are not accepted together.
+/// Settings of a network's run that contradict each other.
 pub fn within_a_network(spec: &NetworkRun) -> Vec<Contradiction> {
     let mut contradictions = Vec::new();
     let (batch_size, info) = (spec.batch_size.get(), &spec.info);
     let whole = spec.data.rows_in_order(info);
     let set_aside = whole.saturating_sub(info.train_rows);
-    // Drawn with replacement, few rows can make a large batch; that most of the data is set aside for it cannot be
-    // meant.
+    // With replacement, a few rows can fill a large batch. But setting aside most of the data for this is a mistake.
     let is_too_little = info.train_rows < set_aside && info.train_rows < batch_size && batch_size <= whole;
     let is_drawn = spec.steps > 0 && spec.sampling == Sampling::WithReplacement;
     let key = spec.data.preparation.holdout.key(info.validation_rows, set_aside - info.validation_rows.min(set_aside));
@@ -82,7 +81,7 @@ pub fn within_a_network(spec: &NetworkRun) -> Vec<Contradiction> {
         }
         _ => None,
     };
-    // Those of a stack are settings of their own.
+    // In a stack, these numbers are settings.
     if let (Precision::F32, Model::List(_)) = (spec.precision, &spec.model) {
         contradictions.extend(spec.layers().iter().filter_map(beyond).map(|(name, number)| {
             let message = format!("`{name}`: `{}` is beyond the range of f32", shortest(number));
@@ -159,7 +158,7 @@ pub fn within_a_network(spec: &NetworkRun) -> Vec<Contradiction> {
     contradictions
 }
 
-/// What is recorded beside losses and evaluations, and cannot be.
+/// Contradictions in what is recorded besides losses and evaluations.
 fn recorded_apart(spec: &NetworkRun) -> Vec<Contradiction> {
     let NetworkRun { record, steps, info, .. } = spec;
     let (steps, layers) = (*steps, spec.layer_counts());
@@ -211,7 +210,7 @@ fn recorded_apart(spec: &NetworkRun) -> Vec<Contradiction> {
     contradictions
 }
 
-/// Numbers that are in range as written and turn into 0, infinity or a few bits when the run computes with them.
+/// Numbers that are in range as written, but become 0 or infinity, or lose most of their bits, in single precision.
 pub fn beyond_single_precision(settings: impl Iterator<Item = (&'static str, f64)>) -> Vec<Contradiction> {
     settings
         .filter(|(_, value)| is_beyond_single_precision(*value))

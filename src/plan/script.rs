@@ -1,8 +1,8 @@
 //! `rng = "numpy"`: which runs of a plan are parts of one script, and what the rest of the script draws.
 //!
-//! The cells that agree in all axes but those of `group` and `chain` are one script. It begins with the run's seed. The
-//! values of the chained axes are its *blocks*, in the order of the plan, each going on where the one before it ended;
-//! the cells of a block are trained side by side, on the same batches.
+//! Cells that agree in all axes except those of `group` and `chain` form one script. It begins with the run's seed. The
+//! values of the chained axes are its *blocks*, in the order of the plan; each block continues the stream where the one
+//! before it ended. The cells of a block are trained side by side, on the same batches.
 
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
@@ -22,14 +22,14 @@ use crate::value::problem::{Problem, did_you_mean, listed};
 /// A cell of a plan, as its script sees it.
 #[derive(Debug)]
 pub struct Cell<'p> {
-    /// The outermost declared axes: name, and which of its cells this is, those within it counted.
+    /// The names of the outermost declared axes, with this cell's digit of each ([`Space::outermost`]).
     pub outermost: Vec<(&'p str, u128)>,
-    /// With the first seed.
+    /// The run with the first seed.
     pub spec: Box<RunSpec>,
 }
 
 impl Cell<'_> {
-    /// The network that is trained, where there is one.
+    /// The run of a network, if it is one.
     fn network(&self) -> Option<&NetworkRun> {
         match &*self.spec {
             RunSpec::Network(run) => Some(run),
@@ -38,18 +38,18 @@ impl Cell<'_> {
     }
 }
 
-/// A file whose trials draw the values that its script draws for them.
+/// A file whose trials have the values that their script draws.
 #[derive(Debug)]
 pub struct Drawn {
     pub experiment: Experiment,
-    /// What the networks of each trial were taken to draw.
+    /// What the networks of each trial are assumed to draw.
     pub block: ScriptDraws,
 }
 
-/// The file with the values that its script draws for its trials; none where no script draws them.
+/// The file with the values that its script draws for its trials; `None` if no script draws them.
 ///
 /// # Errors
-/// Where the script does not say in which order they are drawn, and whatever else is wrong with the file.
+/// If the script does not define their order, or the file has other mistakes.
 pub fn with_drawn_trials(experiment: &Experiment, known: &Known) -> Result<Option<Drawn>, Vec<Problem>> {
     let Rng::Numpy(arrangement) = &experiment.rng else { return Ok(None) };
     let Some(draws) = experiment.draws.as_ref().filter(|_| chains_trials(arrangement)) else { return Ok(None) };
@@ -67,13 +67,13 @@ pub fn with_drawn_trials(experiment: &Experiment, known: &Known) -> Result<Optio
             problem.at(sampler.value.origin.clone()).help("drop this line, or leave `\"trial\"` out of `chain`"),
         ]);
     }
-    // How much a trial draws is needed before what it draws: any values of one trial will do to find out.
+    // How many numbers a trial draws must be known first. One trial with arbitrary values tells.
     let any = draws.clone().with_numbers(1, vec![0.0; draws.keys().len()]);
     let one = experiment.with_draws(any);
     let Ok(space) = Space::of(&one) else { return Ok(None) };
     let cells = cells(&one, &space, known)?;
     if cells.is_empty() {
-        // What is wrong with the file is known, and what its trials draw is not.
+        // The mistakes of the file are known already, and its trials cannot be drawn.
         return Ok(None);
     }
     check_names(&one, arrangement, &cells, &space)?;
@@ -85,7 +85,7 @@ pub fn with_drawn_trials(experiment: &Experiment, known: &Known) -> Result<Optio
             "take one seed, and name every axis but the trials in `group`",
         );
     };
-    // A seed that NumPy does not have is reported with the rest.
+    // A seed that NumPy does not accept is reported later, with the other mistakes.
     let Some(seed) = numpy::seed(*seed) else { return Ok(None) };
     let not_the_same = || {
         refuse(
@@ -115,7 +115,7 @@ pub fn with_drawn_trials(experiment: &Experiment, known: &Known) -> Result<Optio
     Ok(Some(Drawn { experiment: experiment.with_draws(drawn), block }))
 }
 
-/// Every cell of the experiment that is not left out.
+/// Every cell of the experiment that is not excluded.
 fn cells<'p>(experiment: &Experiment, space: &'p Space, known: &Known) -> Result<Vec<Cell<'p>>, Vec<Problem>> {
     let streamed = Stream { experiment, space, known, keeps_specs: true }.all();
     if !streamed.problems.is_empty() {
@@ -134,11 +134,11 @@ fn chains_trials(arrangement: &Arrangement) -> bool {
     arrangement.chain.iter().any(|name| name == TRIAL)
 }
 
-/// Makes each cell a part of its script, where the file asks for that. `drawn` is what the networks of each trial were
-/// taken to draw.
+/// Makes each cell a part of its script, if the file has scripts. `drawn` is what the networks of each trial were
+/// assumed to draw.
 ///
 /// # Errors
-/// Axes that are not there, and runs that cannot be parts of one script.
+/// Axes that do not exist, and runs that cannot be parts of one script.
 pub fn assign(
     experiment: &Experiment,
     space: &Space,
@@ -230,12 +230,12 @@ fn block_draws<'a, 'p: 'a>(block: impl Iterator<Item = &'a Cell<'p>>) -> ScriptD
     weights.then(step.unwrap_or_default().repeated(steps))
 }
 
-/// The data, where it is drawn by the script.
+/// The draws of the data, if the script draws it.
 fn data_draws(run: &NetworkRun) -> ScriptDraws {
     ScriptDraws::gaussians(run.data.drawn_by_scripts())
 }
 
-/// The initial weights of a run.
+/// The draws of a run's initial weights.
 fn weight_draws(run: &NetworkRun) -> ScriptDraws {
     let mut inputs = run.info.features;
     let mut draws = ScriptDraws::default();
@@ -248,7 +248,7 @@ fn weight_draws(run: &NetworkRun) -> ScriptDraws {
     draws
 }
 
-/// The dropout of one step of a run.
+/// The draws of a run's dropout in one step.
 fn mask_draws(run: &NetworkRun) -> ScriptDraws {
     let mut width = run.info.features;
     let mut draws = ScriptDraws::default();
@@ -262,7 +262,7 @@ fn mask_draws(run: &NetworkRun) -> ScriptDraws {
     draws
 }
 
-/// Where `rng` is written, or `name` in it.
+/// The place of `rng`, or of `name` in it.
 fn origin(experiment: &Experiment, name: Option<(&str, &str)>) -> Origin {
     let root = &experiment.tree.root;
     let rng = root.entry("rng");
@@ -282,7 +282,7 @@ fn check_names(
     space: &Space,
 ) -> Result<(), Vec<Problem>> {
     if cells.is_empty() {
-        // What is wrong with the file is known, and which axes it has is not.
+        // The mistakes of the file are known already, and its axes are not.
         return Ok(());
     }
     let mut axes: Vec<&str> = Vec::new();
@@ -324,7 +324,7 @@ fn check_names(
     if problems.is_empty() { Ok(()) } else { Err(problems) }
 }
 
-/// The names of all declared axes in `space`, those within others included.
+/// The names of all declared axes in `space`, including those within others.
 fn names<'p>(space: &'p Space, all: &mut HashSet<&'p str>) {
     for item in space.items() {
         match item {

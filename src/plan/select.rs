@@ -1,4 +1,4 @@
-//! Some of a plan's runs: by their settings (`--only KEY=VALUE`), or one by what messages call it.
+//! Selects some of a plan's runs by their settings (`--only KEY=VALUE`), or one by its id or name.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::str::FromStr;
@@ -9,7 +9,7 @@ use super::planned::{Plan, PlannedRun};
 use crate::settings::{Scalar, Settings};
 use crate::value::problem::{did_you_mean, one_of};
 
-/// What `--only` asks for: values of one key are alternatives, keys must all hold.
+/// The conditions of `--only`: the values of one key are alternatives; all keys must match.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Selection(BTreeMap<String, Vec<String>>);
 
@@ -20,7 +20,7 @@ pub struct Condition {
     value: String,
 }
 
-/// A selection that cannot be meant.
+/// A selection that is a mistake.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum SelectionError {
     #[error("--only `{0}` is not KEY=VALUE; write, for example, --only optimizer=adam")]
@@ -57,12 +57,12 @@ impl FromIterator<Condition> for Selection {
 }
 
 impl Selection {
-    /// Whether nothing was asked for, so that all runs are meant.
+    /// Whether there are no conditions, so that all runs are selected.
     pub fn is_everything(&self) -> bool {
         self.0.is_empty()
     }
 
-    /// Which of the plan's runs are asked for, by index.
+    /// The indices of the plan's selected runs.
     ///
     /// # Errors
     /// A key that no run has, a value that no run has, or conditions that exclude each other.
@@ -94,7 +94,7 @@ impl Selection {
     }
 }
 
-/// A text that names no run of a plan, or several.
+/// A text that does not name exactly one run of a plan.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum NotFound {
     #[error("no run of this plan is `{text}`; {help}")]
@@ -107,7 +107,7 @@ pub enum NotFound {
 /// has several seeds, a label with its seed, as messages name a run (`adam, seed 3`).
 ///
 /// # Errors
-/// Where it names none, with what may be meant, or several.
+/// If it names no run (with suggestions), or several.
 pub fn find(plan: &Plan, text: &str) -> Result<usize, NotFound> {
     const FEWEST_DIGITS: usize = 4;
     let text = text.trim();
@@ -159,7 +159,7 @@ fn first_of(all: &[String], separator: &str) -> String {
     all.iter().take(MOST).cloned().collect::<Vec<_>>().join(separator) + &more
 }
 
-/// What a run is called and what it is, as far as `--only` may ask.
+/// The names and settings of a run that `--only` can select by.
 struct KnownRun {
     settings: Settings,
     varies: Vec<(String, String)>,
@@ -179,7 +179,7 @@ impl KnownRun {
         }
     }
 
-    /// The values that `key` has: the setting's, and the one that the file writes.
+    /// The values of `key`: that of the setting, and the one that the file writes.
     fn values(&self, key: &str) -> Vec<Scalar> {
         let setting = self.settings.get(key).cloned();
         let declared = self.varies.iter().filter(|(name, _)| name == key).map(|(_, value)| value.clone().into());
@@ -195,7 +195,7 @@ impl KnownRun {
     }
 
     fn matches(&self, key: &str, wanted: &str) -> bool {
-        // Labels shorten numbers that nobody wrote, and people read labels.
+        // Labels shorten computed numbers, and people read labels.
         let in_label = || self.label.split(", ").any(|part| part.split_once('=') == Some((key, wanted)));
         in_label()
             || self.values(key).iter().any(|value| match value {

@@ -11,20 +11,20 @@ use crate::spec::{NetworkRun, RunSpec};
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Shape {
     pub cost: Cost,
-    /// How many updates each makes.
+    /// The number of updates of each run.
     pub steps: u64,
-    /// What the time of an operation depends on: equal where it takes the same time.
+    /// A hash of what the time of an operation depends on.
     pub rate: u64,
-    /// Which of the data they are trained on; none where there is none.
+    /// The index of the data that they are trained on; `None` without data.
     pub data: Option<u32>,
-    /// One of the cells.
+    /// The first cell of this shape.
     pub cell: u32,
-    /// How many cells there are.
+    /// The number of cells of this shape.
     pub cells: u64,
 }
 
 impl Shape {
-    /// What tells it from others.
+    /// Identifies the shape.
     fn key(&self) -> ([u64; 5], u64, u64, Option<u32>) {
         let Cost { operations, step, bytes, rows, disk } = self.cost;
         ([operations, step, bytes, rows, disk].map(f64::to_bits), self.steps, self.rate, self.data)
@@ -41,27 +41,27 @@ impl Shape {
     }
 }
 
-/// The shapes that have been met, in the order of the first cell of each.
+/// The shapes seen so far, in the order of the first cell of each.
 #[derive(Debug, Clone, Default)]
 pub struct Shapes {
     all: Vec<Shape>,
-    /// By a hash of what tells shapes apart.
+    /// Indices of shapes, by a hash of their keys.
     known: HashMap<u64, u32>,
-    /// The data that runs are trained on, each once.
+    /// The data that runs are trained on, without duplicates.
     data: Vec<Data>,
     known_data: HashMap<Data, u32>,
-    /// Which of the data was found last.
+    /// The index of the data that was found last.
     last: u32,
 }
 
 impl Shapes {
-    /// Notes a cell of runs that cost so much, and returns which shape they have.
+    /// Adds a cell; returns the index of its shape.
     pub fn add(&mut self, spec: &RunSpec, rate: u64, cell: u32) -> u32 {
         let data = spec.data().map(|(data, _)| self.data(data));
         self.find(Shape { cost: Cost::of(spec), steps: spec.steps(), rate, data, cell, cells: 1 })
     }
 
-    /// Adds the shapes of other cells, after these; returns what each of them is called here.
+    /// Adds the shapes of other cells, after these; returns the new index of each.
     pub fn merge(&mut self, other: Self) -> Vec<u32> {
         let data: Vec<u32> = other.data.iter().map(|data| self.data(data)).collect();
         let renamed =
@@ -74,7 +74,7 @@ impl Shapes {
         self.data.is_empty()
     }
 
-    /// Takes one cell of this shape away.
+    /// Removes one cell of this shape.
     pub fn remove(&mut self, shape: u32) {
         self.all[shape as usize].cells -= 1;
     }
@@ -92,7 +92,7 @@ impl Shapes {
                     self.all[known as usize].cells += shape.cells;
                     return known;
                 }
-                // Another shape of this hash.
+                // Another shape has this hash.
                 Some(_) => hash = hash.wrapping_add(1),
                 None => {
                     let new = self.all.len() as u32;
@@ -105,7 +105,7 @@ impl Shapes {
     }
 
     fn data(&mut self, data: &Data) -> u32 {
-        // Most cells have the data of the one before.
+        // Most cells have the same data as the one before.
         if let Some(last) = self.data.get(self.last as usize)
             && last == data
         {
@@ -119,13 +119,13 @@ impl Shapes {
     }
 }
 
-/// What the time of an operation depends on. Optimizers are told apart by the cost well enough.
+/// A hash of what the time of an operation depends on, except the optimizer, whose effect is in the cost.
 pub fn rate(spec: &RunSpec) -> u64 {
     let mut hasher = DefaultHasher::new();
     match spec {
         RunSpec::Network(run) => {
             let NetworkRun { info, batch_size, precision, objective, record, .. } = &**run;
-            // What a layer is and how wide; the numbers that it computes with take no time.
+            // The kinds and widths of layers; their other settings do not affect the time.
             let mut width = info.features;
             for layer in run.layers() {
                 width = layer.width(width);

@@ -15,7 +15,7 @@ pub struct Site {
     pub axis: Arc<Axis>,
     /// Whether this is where the file names its variants.
     is_variants: bool,
-    /// How labels write the numbers of a spaced axis, by position.
+    /// Labels of the numbers of a spaced axis, by position.
     in_short: OnceLock<HashMap<usize, String>>,
 }
 
@@ -23,7 +23,7 @@ pub struct Site {
 pub const LISTS: &str = "hidden";
 
 impl Site {
-    /// The axis that stands at these keys.
+    /// The axis at this path.
     pub fn new(axis: &Arc<Axis>, path: &[&str]) -> Self {
         Self {
             name: short_name(path),
@@ -38,12 +38,12 @@ impl Site {
         &self.name
     }
 
-    /// Whether there is anything to tell apart.
+    /// Whether it is a declared axis.
     pub fn is_declared(&self) -> bool {
         self.axis.alternatives.len() > 1 || matches!(self.axis.form, Form::Trial(_)) || self.name != "optimizer"
     }
 
-    /// Whether nothing stands here under `choice`.
+    /// Whether nothing is here under `choice`.
     pub fn is_absent(&self, choice: &Choice) -> bool {
         let taken = self.axis.taken(choice).map(|taken| &self.axis.alternatives[taken]);
         !self.is_variants && taken.is_some_and(|taken| taken.value.is_absent())
@@ -60,7 +60,7 @@ impl Site {
         alternative.name.clone().unwrap_or_else(|| writing.value(&alternative.value))
     }
 
-    /// The alternative under `choice` as labels write it; empty where they need not.
+    /// The alternative under `choice` as labels write it; empty if they omit it.
     pub fn label(&self, choice: &Choice) -> String {
         let (false, Some(taken)) = (matches!(self.axis.form, Form::Trial(_)), self.axis.taken(choice)) else {
             return String::new();
@@ -75,21 +75,21 @@ impl Site {
         }
     }
 
-    /// How labels write a number that nobody wrote.
+    /// A computed number as labels write it.
     fn in_short(&self, position: usize) -> Option<String> {
         let Form::Spaced(_) = self.axis.form else { return None };
         let values = || self.axis.alternatives.iter().map(|alternative| &alternative.value.kind);
         self.in_short.get_or_init(|| shortened(values())).get(&position).cloned()
     }
 
-    /// What stands between the items of a list: widths are written as everyone writes them.
+    /// The separator between the items of a list.
     fn separator(&self) -> &'static str {
         if self.name == LISTS { "-" } else { "," }
     }
 }
 
-/// The numbers among `values`, by position, with as many digits as tell each apart from the others: three at least.
-/// Whole numbers keep all of theirs.
+/// The numbers among `values`, by position, with enough digits to tell each from the others, at least three. Whole
+/// numbers keep all digits.
 fn shortened<'t>(values: impl Iterator<Item = &'t Kind>) -> HashMap<usize, String> {
     let rounded = |number: &Kind, digits: usize| match number {
         Kind::Float(number) => format!("{number:.digits$e}").parse().ok().map(shortest),
@@ -98,7 +98,7 @@ fn shortened<'t>(values: impl Iterator<Item = &'t Kind>) -> HashMap<usize, Strin
     };
     let mut waiting: Vec<(usize, &Kind)> = values.enumerate().collect();
     let mut short = HashMap::new();
-    // Digits behind the first one; 17 digits in all tell any two numbers apart.
+    // Digits after the first one; 17 digits in total distinguish any two numbers.
     for digits in 2..17 {
         let mut same: HashMap<String, Vec<(usize, &Kind)>> = HashMap::new();
         for (position, number) in waiting.drain(..) {
@@ -119,10 +119,10 @@ fn shortened<'t>(values: impl Iterator<Item = &'t Kind>) -> HashMap<usize, Strin
 /// How a value is written.
 #[derive(Clone, Copy)]
 struct Writing<'c> {
-    /// What stands between the items of a list.
+    /// The separator between the items of a list.
     separator: &'static str,
     choice: &'c Choice,
-    /// Whether a trial draws it, and with it what is drawn within.
+    /// Whether a trial draws it, including the draws within it.
     is_drawn: bool,
 }
 
@@ -155,7 +155,7 @@ impl Writing<'_> {
         }
     }
 
-    /// Whether this is written with what stands around it. An axis has a label of its own.
+    /// Whether this is written as a part of the value around it. An axis has its own label.
     fn is_part(self, node: &Node) -> bool {
         match &node.kind {
             Kind::Axis(axis) => self.is_drawn && matches!(axis.form, Form::Trial(_)),

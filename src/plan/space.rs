@@ -1,9 +1,9 @@
-//! The space of settings that a file declares: wheels that multiply, each with the alternatives of an axis, below each
-//! of which there may be wheels of its own. A cell is an index into it, and is decoded when it is asked for
+//! The space of settings that a file declares: a product of wheels. A wheel has the alternatives of an axis, and each
+//! alternative may have further wheels below it. A cell is an index into the space, and is decoded on demand
 //! ([`Odometer`](super::odometer::Odometer)).
 //!
-//! Places of the file that share one axis move together. The wheel stands where the first of them does; each further
-//! one is *given* in the space below the wheel, with the value that goes with it.
+//! Places of the file that share one axis move together. The wheel stands for the first of them. Each further place is
+//! *given* in the space below the wheel: its value follows from the wheel's position.
 
 use std::collections::{HashMap, HashSet, VecDeque};
 use std::sync::Arc;
@@ -13,13 +13,13 @@ use crate::file::{Experiment, VARIANT};
 use crate::value::problem::Problem;
 use crate::value::{Axis, AxisId, Choice, Form, Kind, Node};
 
-/// The product of its wheels, the last one fastest.
+/// A product of wheels; the last one turns fastest.
 #[derive(Debug, Default)]
 pub struct Space {
     items: Vec<Item>,
 }
 
-/// What a space is made of, in the order of the file.
+/// A part of a space.
 #[derive(Debug)]
 pub enum Item {
     Wheel(Wheel),
@@ -27,29 +27,29 @@ pub enum Item {
     Given(Arc<Site>),
 }
 
-/// The alternatives of an axis, which multiply with those of the other wheels.
+/// The alternatives of an axis, multiplied with those of the other wheels.
 #[derive(Debug)]
 pub struct Wheel {
-    /// Where the axis is first.
+    /// The first place of the axis.
     pub site: Arc<Site>,
-    /// How many alternatives there are.
+    /// The number of alternatives.
     pub count: usize,
     inner: Inner,
 }
 
-/// What opens up below the alternatives of a wheel.
+/// The spaces below the alternatives of a wheel.
 #[derive(Debug)]
 enum Inner {
-    /// The same below each.
+    /// The same space below each alternative.
     Same(Space),
     Each {
         spaces: Vec<Space>,
-        /// How many cells the alternatives up to each one have together; `None` beyond 2^128.
+        /// Cumulative number of cells, up to and including each alternative; `None` beyond 2^128.
         ends: Option<Vec<u128>>,
     },
 }
 
-/// The axis of the trials.
+/// The name of the trials' axis.
 pub const TRIAL: &str = "trial";
 
 /// More runs than this are refused.
@@ -74,12 +74,12 @@ impl Space {
         space.within_bounds(experiment.seeds.get().len()).map(|()| space)
     }
 
-    /// The axes of the experiment's tree; nothing where they have more alternatives than a plan has runs.
+    /// The axes of the experiment's tree; `None` if they have more alternatives than a plan can have runs.
     fn built(experiment: &Experiment) -> Option<Self> {
         let choice = experiment.first_choice();
         let mut places = Vec::new();
         collect(&experiment.tree.root, false, &choice, &mut Vec::new(), &mut places);
-        // Variants stand where the file names them, and not where the first key is that they change.
+        // The variants' wheel is where the file names them, not at the first key that they change.
         if let Some(leader) = places.iter().position(AxisAt::is_variants) {
             let id = places[leader].axis.id;
             let (led, mut others): (Vec<_>, Vec<_>) =
@@ -93,7 +93,7 @@ impl Space {
         builder.space(places)
     }
 
-    /// Wheels and what is given, in the order of the file.
+    /// Wheels and given places, in the order of the file.
     pub fn items(&self) -> &[Item] {
         &self.items
     }
@@ -105,15 +105,15 @@ impl Space {
         })
     }
 
-    /// How many cells there are; `None` beyond 2^128.
+    /// The number of cells; `None` beyond 2^128.
     pub fn size(&self) -> Option<u128> {
         self.wheels().try_fold(1, |size: u128, wheel| size.checked_mul(wheel.size()?))
     }
 
-    /// Which cell of each wheel the cell `index` takes, those within it counted.
+    /// The digits of the cell `index`: one for each wheel, below its [`size`](Wheel::size).
     ///
     /// # Panics
-    /// Where `index` is not below [`size`](Self::size).
+    /// If `index` is not below [`size`](Self::size).
     pub fn digits(&self, mut index: u128) -> Vec<u128> {
         let mut digits: Vec<u128> = Vec::new();
         for wheel in self.wheels().rev() {
@@ -126,8 +126,8 @@ impl Space {
         digits
     }
 
-    /// The outermost declared wheels, each with the name and which of its cells the cell `index` takes, those within it
-    /// counted.
+    /// The names of the outermost declared axes, each with its digit of the cell `index`; a given place has the digit
+    /// 0.
     ///
     /// # Panics
     /// As [`digits`](Self::digits).
@@ -138,7 +138,7 @@ impl Space {
             match item {
                 Item::Given(site) if site.is_declared() => outermost.push((site.name(), 0)),
                 Item::Given(_) => {}
-                // One optimizer alone is no axis, but what it holds may be.
+                // A single optimizer is no axis, but may contain some.
                 Item::Wheel(wheel) if !wheel.is_declared() => {
                     outermost.extend(wheel.inner(0).outermost(digits.next().unwrap_or_default()));
                 }
@@ -166,7 +166,7 @@ impl Space {
             .help(format!("they are {}", factors.join(" × "))))
     }
 
-    /// The items that tell something apart: in the place of one optimizer alone, which does not, those within it.
+    /// The declared items. A single optimizer, which declares no axis, is replaced by the items within it.
     pub fn told_apart(&self) -> Vec<&Item> {
         let mut items = Vec::new();
         for item in &self.items {
@@ -191,12 +191,12 @@ impl Wheel {
         matches!(self.site.axis.form, Form::Trial(_))
     }
 
-    /// Whether there is anything to tell apart: one optimizer's table alone declares no axis.
+    /// Whether it is a declared axis: the table of a single optimizer is none.
     pub fn is_declared(&self) -> bool {
         self.is_trials() || self.site.is_declared()
     }
 
-    /// How many cells it has alone: alternatives, those with wheels of their own counted as often as these multiply.
+    /// The number of its own cells: the sizes of the spaces below its alternatives, added up.
     pub fn size(&self) -> Option<u128> {
         match &self.inner {
             Inner::Same(space) => (self.count as u128).checked_mul(space.size()?),
@@ -212,7 +212,7 @@ impl Wheel {
         }
     }
 
-    /// The space that all alternatives have in common, if they have one.
+    /// The space below all alternatives, if it is the same for all.
     pub fn inner_of_all(&self) -> Option<&Space> {
         match &self.inner {
             Inner::Same(space) => Some(space),
@@ -220,7 +220,7 @@ impl Wheel {
         }
     }
 
-    /// Which alternative one of its cells takes, and which cell of the space below that.
+    /// The alternative of a digit, and the cell of the space below that alternative.
     pub fn decode(&self, digit: u128) -> (usize, u128) {
         match &self.inner {
             Inner::Same(space) => {
@@ -236,7 +236,7 @@ impl Wheel {
         }
     }
 
-    /// An alternative as listings write it: `he`, `0.01`. `choice` takes it.
+    /// The alternative that `choice` takes, as listings write it: `he`, `0.01`.
     pub fn value(&self, choice: &Choice) -> String {
         match self.is_trials() {
             true => choice.get(self.site.axis.id).to_string(),
@@ -244,7 +244,7 @@ impl Wheel {
         }
     }
 
-    /// An alternative as labels write it: `he`, `lr=0.01`. `choice` takes it.
+    /// The alternative that `choice` takes, as labels write it: `he`, `lr=0.01`.
     pub fn label(&self, choice: &Choice) -> String {
         match self.is_trials() {
             true => format!("trial {:03}", choice.get(self.site.axis.id)),
@@ -266,12 +266,12 @@ impl<'t> AxisAt<'t> {
         self.path == [VARIANT]
     }
 
-    /// Whether this is a key that variants change, which their names say already.
+    /// Whether this is a key that variants change; their names already tell its values apart.
     fn is_patched(&self) -> bool {
         self.axis.form == Form::Patched && !self.is_variants()
     }
 
-    /// The axes within the alternative that is taken under `choice`.
+    /// The axes within the alternative that `choice` takes.
     fn within(&self, choice: &Choice) -> Vec<AxisAt<'t>> {
         let mut places = Vec::new();
         if let Some(taken) = self.axis.taken(choice) {
@@ -282,8 +282,8 @@ impl<'t> AxisAt<'t> {
     }
 }
 
-/// The axes of the tree below `node`, but for those within others. What a trial draws within what it draws is a part of
-/// it.
+/// The axes of the tree below `node`, except those within other axes. A draw within another draw of a trial is a part
+/// of the latter.
 fn collect<'t>(node: &'t Node, is_drawn: bool, choice: &Choice, path: &mut Vec<&'t str>, places: &mut Vec<AxisAt<'t>>) {
     match &node.kind {
         Kind::Table(entries) => {
@@ -305,7 +305,7 @@ fn collect<'t>(node: &'t Node, is_drawn: bool, choice: &Choice, path: &mut Vec<&
 
 /// Whether the axis `id`, somewhere at or below `axis`, has axes within its alternatives.
 fn holds_axes(axis: &Axis, id: AxisId) -> bool {
-    /// Whether there are axes at or below `node`; those that a trial draws within what it draws are none.
+    /// Whether there are axes at or below `node`; a draw within another draw of a trial does not count.
     fn is_open(node: &Node, is_drawn: bool) -> bool {
         match &node.kind {
             Kind::Axis(axis) if is_drawn && matches!(axis.form, Form::Trial(_)) => {
@@ -327,18 +327,18 @@ fn holds_axes(axis: &Axis, id: AxisId) -> bool {
 
 struct Builder<'t> {
     experiment: &'t Experiment,
-    /// The alternatives that are taken around the space that is built.
+    /// The alternatives taken around the space under construction.
     choice: Choice,
-    /// The axes around the space that is built; whether it depends on which of their alternatives is taken.
+    /// The axes around the space under construction; for each, whether the space depends on its alternative.
     taken: HashMap<AxisId, bool>,
-    /// By the axis's place in memory.
+    /// By the axis's address in memory.
     sites: HashMap<*const Axis, Arc<Site>>,
-    /// How many more alternatives there may be.
+    /// How many more alternatives are allowed.
     left: usize,
 }
 
 impl<'t> Builder<'t> {
-    /// The space of these places; nothing where it has too many alternatives.
+    /// The space of these places; `None` if it has too many alternatives.
     fn space(&mut self, places: Vec<AxisAt<'t>>) -> Option<Space> {
         let mut waiting: VecDeque<(AxisAt, HashSet<AxisId>)> =
             places.into_iter().map(|place| (place.clone(), self.axes_of(&place))).collect();
@@ -361,8 +361,8 @@ impl<'t> Builder<'t> {
         Some(space)
     }
 
-    /// The wheel that `first` is the first place of, with all that moves `together` with something of it below its
-    /// alternatives.
+    /// The wheel whose first place is `first`. Below its alternatives are the places in `together`, which share an axis
+    /// with it.
     fn wheel(&mut self, first: &AxisAt<'t>, together: &[AxisAt<'t>]) -> Option<Wheel> {
         let id = first.axis.id;
         let count = match (&first.axis.form, &self.experiment.draws) {
@@ -407,7 +407,7 @@ impl<'t> Builder<'t> {
         )
     }
 
-    /// The axes at and below `place` that have not been taken.
+    /// The axes at and below `place` that are not taken yet.
     fn axes_of(&self, place: &AxisAt) -> HashSet<AxisId> {
         let mut axes = HashSet::new();
         self.add_axes(place.axis, &mut axes);
@@ -435,13 +435,13 @@ impl<'t> Builder<'t> {
     }
 }
 
-/// Takes out of `waiting` every place that shares one of `axes`, or one with a place that does, and so on.
+/// Removes from `waiting` every place that shares an axis with `axes`, directly or through other such places.
 fn connected<'t>(mut axes: HashSet<AxisId>, waiting: &mut VecDeque<(AxisAt<'t>, HashSet<AxisId>)>) -> Vec<AxisAt<'t>> {
     let mut is_connected = vec![false; waiting.len()];
     loop {
         let before = axes.len();
         for ((_, own), is_connected) in waiting.iter().zip(&mut is_connected) {
-            // A place whose axes have all been taken waits for nothing, and nothing waits for it.
+            // A place whose axes are all taken is connected to nothing.
             if !*is_connected && !axes.is_disjoint(own) {
                 *is_connected = true;
                 axes.extend(own);

@@ -1,7 +1,7 @@
-//! Every cell of a space, once: read, lowered and looked at by all who have something to say of it. Rules, warnings,
-//! exclusions, costs and ids come of this one stream.
+//! A single pass over all cells of a space: each is read, lowered and checked. Rules, warnings, exclusions, costs and
+//! ids all come from this one stream.
 //!
-//! Threads take the cells in long rows. What they find is put together in the order of the file.
+//! Threads take the cells in long rows. Their findings are merged in the order of the file.
 
 use rayon::prelude::*;
 
@@ -17,49 +17,49 @@ use crate::settings::RunId;
 use crate::spec::RunSpec;
 use crate::value::problem::Problem;
 
-/// What a stream of cells brings.
+/// The result of a stream of cells.
 #[derive(Debug)]
 pub struct Streamed<'e> {
-    /// Those that were not left out, in the order of the file.
+    /// The cells that are not excluded, in the order of the file.
     pub cells: Vec<Found>,
-    /// The ids of their runs, the seeds of each cell in a row.
+    /// The ids of their runs; the seeds of a cell are adjacent.
     pub ids: Vec<RunId>,
-    /// How many were left out.
+    /// The number of excluded cells.
     pub excluded: u64,
     pub shapes: Shapes,
     pub warnings: Warnings<'e>,
-    /// What is wrong.
+    /// Mistakes.
     pub problems: Vec<Problem>,
 }
 
-/// A cell that was not left out.
+/// A cell that is not excluded.
 #[derive(Debug, Clone)]
 pub struct Found {
-    /// Its index into the space.
+    /// Its index in the space.
     pub index: u32,
-    /// Which of the shapes its runs have.
+    /// The index of the shape of its runs.
     pub shape: u32,
-    /// The run with the first seed, where it is kept.
+    /// The run with the first seed, if it is kept.
     pub spec: Option<Box<RunSpec>>,
 }
 
-/// What the stream is asked for.
+/// A stream that has not been run.
 #[derive(Debug, Clone, Copy)]
 pub struct Stream<'p> {
     pub experiment: &'p Experiment,
     pub space: &'p Space,
     pub known: &'p Known,
-    /// Whether the specification of each cell is kept, and its ids left open: they depend on what else there is.
+    /// Whether each cell keeps its specification instead of computing its ids, because these depend on other cells.
     pub keeps_specs: bool,
 }
 
-/// A thread takes so many cells in a row.
+/// The number of consecutive cells that a thread takes at a time.
 const ROW: u64 = 2048;
 
-/// So many rows are in memory together before they are merged.
+/// The number of rows that are in memory before they are merged.
 const TOGETHER: usize = 64;
 
-/// What was found in some cells, in a row.
+/// The findings in a row of consecutive cells.
 #[derive(Debug)]
 struct Row<'e> {
     cells: Vec<Found>,
@@ -72,10 +72,10 @@ struct Row<'e> {
 }
 
 impl<'p> Stream<'p> {
-    /// All cells.
+    /// Streams all cells.
     ///
     /// # Panics
-    /// Where the space has more cells than an index has room for.
+    /// If the space has more cells than a `u32` can index.
     pub fn all(self) -> Streamed<'p> {
         let size = self.space.size().and_then(|size| u32::try_from(size).ok()).expect("a plan has few enough cells");
         let (experiment, size) = (self.experiment, u64::from(size));
@@ -136,7 +136,7 @@ impl<'p> Stream<'p> {
                 odometer.advance();
             }
             unread = unread.or(odometer.moved());
-            // What its axes leave out may be what cannot be had at all.
+            // First, since a cell that is excluded by its axes may be one that cannot be lowered.
             let marks = row.marks_of_axes(&odometer);
             if row.exclusion.leaves_out(marks) {
                 row.excluded += 1;
@@ -147,7 +147,7 @@ impl<'p> Stream<'p> {
             let sections = match under.sections() {
                 Ok(sections) => sections,
                 Err(problem) => {
-                    // In a file with mistakes this may come of what was left out.
+                    // In a file with mistakes, this may be caused by a value that was dropped.
                     if experiment.is_sound() {
                         row.findings.cell(odometer.taken(), odometer.choice()).report(problem.clone(), None);
                     }
@@ -186,7 +186,7 @@ impl<'p> Stream<'p> {
         row
     }
 
-    /// The run with the first seed of the cell `index` alone.
+    /// The run with the first seed of the cell `index`.
     pub fn cell(self, sections_of_axes: &[SectionSet], index: u32) -> Option<RunSpec> {
         let odometer = Odometer::at(self.experiment, sections_of_axes, self.space, index.into());
         let (mut under, mut lowered) = (Under::new(self.experiment), Lowered::default());

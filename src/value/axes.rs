@@ -1,8 +1,8 @@
-//! Which lists of a tree are values and which are axes, and everything that a type rejects under any choice.
+//! Finds out which lists of a tree are values and which are axes, and everything that a type rejects under any choice.
 //!
-//! A list is an axis where the type wants no list at that place. So the type itself is asked: it reads the tree, and
-//! where it meets a list too many, the key's list becomes an axis and the type reads again, under each of its values.
-//! What the type rejects is left out and noted, so that one reading finds every mistake.
+//! A list is an axis if the type does not expect a list there. So the type itself decides: it reads the tree; if it
+//! finds an unexpected list, the key's list becomes an axis, and the type reads again under each of its values.
+//! Rejected nodes are left out and recorded, so that every mistake is found at once.
 
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -14,8 +14,8 @@ use super::fault::Fault;
 use super::problem::Problem;
 use super::{Alternative, Axis, AxisId, Choice, Form, Kind, Node, NodeId, Rejected, Tree};
 
-/// Turns the lists that are axes for `T` into axes, and adds to `rejected` everything that `T` rejects under any
-/// choice, with the nodes to leave out so that it rejects nothing.
+/// Turns the lists that are axes for `T` into axes. Adds to `rejected` everything that `T` rejects under any choice,
+/// with the nodes to leave out so that `T` accepts the rest.
 pub fn find<T: DeserializeOwned>(tree: &mut Tree, rejected: Rejected) -> Rejected {
     let mut finder = Finder { tree, rejected, pending: Vec::new() };
     finder.known_axes();
@@ -36,7 +36,7 @@ pub fn find<T: DeserializeOwned>(tree: &mut Tree, rejected: Rejected) -> Rejecte
     rejected
 }
 
-/// A list that is a value has one value at every place in it.
+/// Refuses axes within a list that is a value.
 fn refuse_in_lists(node: &Node, is_in_list: bool, rejected: &mut Rejected) {
     if is_in_list && matches!(node.kind, Kind::Axis(_)) {
         let problem = Problem::new("there are no axes inside a list").at(node.origin.clone());
@@ -52,15 +52,15 @@ const LISTS_AS_AXES: &str = "the whole list can be an axis: a list of lists";
 
 struct Finder<'t> {
     tree: &'t mut Tree,
-    /// What was rejected; it is left out of every further reading.
+    /// What was rejected so far; it is left out of all further readings.
     rejected: Rejected,
-    /// Axes whose first alternative has been read only: which others are to be read, and the choice under which they
-    /// are met.
+    /// Axes of which only the first alternative has been read: the alternatives still to read, and the choice that
+    /// leads to the axis.
     pending: Vec<(AxisId, Vec<usize>, Choice)>,
 }
 
 impl Finder<'_> {
-    /// Reads the tree under `choice` until `T` has nothing more to reject.
+    /// Reads the tree under `choice` until `T` rejects nothing more.
     fn read<T: DeserializeOwned>(&mut self, choice: Choice) {
         let mut left_out = self.rejected.dropped.clone();
         while let Err(fault) = deserialize::<T>(&self.tree.root, &choice, &left_out) {
@@ -71,7 +71,7 @@ impl Finder<'_> {
             if fault.is_unwanted_list() && self.make_axis(node, &choice) {
                 continue;
             }
-            // What is left out can be what its surroundings now lack: that is no mistake of its own.
+            // If this node only lacks something that was left out, that is not a new mistake.
             let follows_from_another = self.any_below(node, &left_out);
             if !follows_from_another {
                 self.rejected.dropped.insert(node);
@@ -84,7 +84,7 @@ impl Finder<'_> {
         }
     }
 
-    /// The fault as a problem, with what axes have to do with it.
+    /// The fault as a problem, with notes on axes.
     fn explain(&self, fault: Fault, node: NodeId) -> Problem {
         let (wrong_type, unwanted_list) = (fault.is_wrong_type(), fault.is_unwanted_list());
         let problem = fault.into_problem();
@@ -132,7 +132,7 @@ impl Finder<'_> {
         search(&self.tree.root, node)
     }
 
-    /// Makes an axis of the key's list that `node` is or lies in; false where it lies in an axis already.
+    /// Turns the key's list that is or contains `node` into an axis; false if it is in an axis already.
     fn make_axis(&mut self, node: NodeId, choice: &Choice) -> bool {
         let Some(list) = value_around(&self.tree.root, node) else { return false };
         let axis = self.tree.new_axis();
@@ -149,7 +149,7 @@ impl Finder<'_> {
         true
     }
 
-    /// Notes the axes that the tree has already, each with the choice that leads to it.
+    /// Adds the existing axes of the tree to `pending`, each with the choice that leads to it.
     fn known_axes(&mut self) {
         fn walk(node: &Node, choice: &Choice, pending: &mut Vec<(AxisId, Vec<usize>, Choice)>) {
             match &node.kind {
@@ -171,7 +171,7 @@ impl Finder<'_> {
         walk(&self.tree.root, &Choice::default(), &mut self.pending);
     }
 
-    /// Whether a node of `set` lies below `node`.
+    /// Whether a node of `set` is below `node`.
     fn any_below(&self, node: NodeId, set: &HashSet<NodeId>) -> bool {
         fn holds(node: &Node, set: &HashSet<NodeId>) -> bool {
             node.children().any(|child| set.contains(&child.id) || holds(child, set))
@@ -183,9 +183,9 @@ impl Finder<'_> {
     }
 }
 
-/// The alternatives of an axis, but for the first, under which `T` has to be read. Of numbers at regular distances
-/// these are the smallest and the largest, with a fraction and without one: what a type accepts of both, it accepts of
-/// all that lie between them.
+/// The alternatives of an axis, besides the first, under which `T` has to be read. For evenly spaced numbers, these are
+/// the smallest and the largest, among integers and among fractions: a type that accepts both accepts all numbers
+/// between them.
 fn telling(axis: &Axis) -> Vec<usize> {
     if !matches!(axis.form, Form::Spaced(_)) {
         return (1..axis.alternatives.len()).collect();
@@ -207,7 +207,7 @@ fn telling(axis: &Axis) -> Vec<usize> {
     telling
 }
 
-/// Makes an axis of a list that is not empty; returns how many alternatives it has, 0 where the list is empty.
+/// Turns a nonempty list into an axis; returns the number of alternatives, 0 for an empty list.
 fn into_axis(node: &mut Node, id: AxisId) -> usize {
     let Kind::List(items) = &mut node.kind else { return 0 };
     if items.is_empty() {
@@ -219,7 +219,7 @@ fn into_axis(node: &mut Node, id: AxisId) -> usize {
     count
 }
 
-/// The list that is a key's value and that `target` is or lies in.
+/// The list that is a key's value and is or contains `target`.
 fn value_around(node: &Node, target: NodeId) -> Option<NodeId> {
     let mut values = Vec::new();
     collect_values(node, &mut values);
@@ -229,13 +229,13 @@ fn value_around(node: &Node, target: NodeId) -> Option<NodeId> {
     })
 }
 
-/// Whether `target` is `node` or an item of it, of its items, and so on. What stands in a table is no item.
+/// Whether `target` is `node` or nested in it through lists only.
 fn holds_in_lists(node: &Node, target: NodeId) -> bool {
     node.id == target
         || matches!(&node.kind, Kind::List(items) if items.iter().any(|item| holds_in_lists(item, target)))
 }
 
-/// Every key that lists are not around, with its value. A patched key has several.
+/// Every key outside of lists, with its value. A patched key has several values.
 fn collect_values<'t>(node: &'t Node, values: &mut Vec<(&'t str, &'t Node)>) {
     fn add<'t>(key: &'t str, value: &'t Node, values: &mut Vec<(&'t str, &'t Node)>) {
         match &value.kind {

@@ -1,14 +1,13 @@
-//! A tree, under one choice of its alternatives, as a serde deserializer. Whatever a type rejects is a [`Fault`] that
-//! knows its node.
+//! A serde deserializer for a tree under one choice of its alternatives. If a type rejects something, the error is a
+//! [`Fault`] that knows the node.
 //!
-//! Three conventions let plain derived types describe the file's format without losing a place:
-//! - An enum is written as its variant's name, or as a table with a key `kind` that holds the name, the variant's own
-//!   settings beside it. An enum whose serde name begins with a small letter has that name as its key instead of
-//!   `kind`.
-//! - A number where an enum is wanted is offered to the visitor as a number.
-//! - A tuple struct shares one table among its parts: each part takes the keys that it knows, and a key that none knows
-//!   is unknown. (serde's own `flatten` forgets where things were written.) Where one of its parts is an enum, the
-//!   variant's name alone stands for a table that says nothing else.
+//! Three conventions let derived types describe the file's format without losing locations:
+//! - An enum is written as its variant's name, or as a table with the name in a key `kind`, next to the variant's own
+//!   settings. If the serde name of an enum begins with a lowercase letter, it is the key instead of `kind`.
+//! - If an enum is expected and a number is found, the visitor gets the number.
+//! - A tuple struct shares one table among its parts: each part takes the keys that it knows, and a key that no part
+//!   knows is unknown. (serde's own `flatten` loses locations.) If one of its parts is an enum, the variant's name
+//!   alone can replace a table without other keys.
 
 use std::cell::{Cell, RefCell};
 use std::collections::HashSet;
@@ -24,7 +23,7 @@ use super::fault::{Fault, Wanted};
 use super::problem::did_you_mean;
 use super::{Choice, Entry, Kind, Node, NodeId, Number};
 
-/// Reads `T` from `root` under `choice`, as if the nodes in `dropped` were not there.
+/// Reads `T` from `root` under `choice`, as if the nodes in `dropped` were absent.
 ///
 /// # Errors
 /// The first thing that `T` rejects.
@@ -32,7 +31,7 @@ pub fn deserialize<T: DeserializeOwned>(root: &Node, choice: &Choice, dropped: &
     T::deserialize(Reader::new(root, View { choice, dropped }))
 }
 
-/// Reads `T` from the value of `entry`, as [`deserialize`] does; nothing where it is not there under `choice`.
+/// Reads `T` from the value of `entry`, as [`deserialize`] does; `None` if it is absent under `choice`.
 ///
 /// # Errors
 /// The first thing that `T` rejects.
@@ -49,7 +48,7 @@ pub fn deserialize_entry<T: DeserializeOwned>(
     T::deserialize(reader).map(Some).map_err(|fault| fault.at(reader.node).of_key(entry))
 }
 
-/// How the tree is looked at.
+/// How the tree is viewed.
 #[derive(Clone, Copy)]
 struct View<'a> {
     choice: &'a Choice,
@@ -66,12 +65,12 @@ impl View<'_> {
 /// Reads one node.
 #[derive(Clone, Copy)]
 struct Reader<'a> {
-    /// No axis, but one from which a trial draws a number.
+    /// Not an axis, except one from which a trial draws a number.
     node: &'a Node,
-    /// The number that a trial draws here, where it does.
+    /// The number that a trial draws here, if it does.
     drawn: Option<Number>,
     view: View<'a>,
-    /// The key that names an enum's variant here; it is no setting of the variant.
+    /// The key that names an enum's variant here; it is not a setting of the variant.
     tag: Option<&'static str>,
 }
 
@@ -89,7 +88,7 @@ impl<'a> Reader<'a> {
         Self::new(node, self.view)
     }
 
-    /// The entries that are settings; none where this is no table.
+    /// The entries that are settings; none if this is not a table.
     fn settings(self) -> impl Iterator<Item = &'a Entry> + 'a {
         let entries = self.node.entries().unwrap_or_default();
         entries.iter().filter(move |entry| Some(entry.key.as_str()) != self.tag && self.view.shows(&entry.value))
@@ -115,7 +114,7 @@ impl<'a> Reader<'a> {
     }
 }
 
-/// Methods that read whatever there is, and say of what is rejected what it was read as.
+/// Methods that read any value, and add to a rejection what was expected.
 macro_rules! read_as {
     ($($wanted:ident: $($method:ident)+,)+) => { $($(
         fn $method<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Fault> {
@@ -155,7 +154,8 @@ impl<'de> Deserializer<'de> for Reader<'_> {
     }
 
     fn deserialize_tuple<V: Visitor<'de>>(self, length: usize, visitor: V) -> Result<V::Value, Fault> {
-        // An array stops reading when it has enough. A list of lists can be an axis of any length.
+        // An array stops reading when it is full, so the length is checked here. A list of lists can be an axis of any
+        // length.
         match &self.node.kind {
             Kind::List(items) if items.len() != length && items.iter().all(|item| item.list().is_none()) => {
                 let message = format!("expected a list of {length} values, found {}", items.len());
@@ -175,7 +175,7 @@ impl<'de> Deserializer<'de> for Reader<'_> {
         _: &'static [&'static str],
         visitor: V,
     ) -> Result<V::Value, Fault> {
-        // A derived struct would read its fields from a list, too; in a file a list there is an axis.
+        // A derived struct could also be read from a list; in a file, such a list is an axis.
         match self.node.kind {
             Kind::Table(_) => self.deserialize_any(visitor),
             _ => self.wrong_type(&visitor),
@@ -198,13 +198,13 @@ impl<'de> Deserializer<'de> for Reader<'_> {
         if self.node.entries().is_none() && !shared.has_tag.get() {
             return self.wrong_type(&"a table");
         }
-        // As in a derived struct, an unknown key comes before a missing one, which it often explains. What a part knows
-        // that was not come to is not known.
+        // As in a derived struct, an unknown key is reported before a missing one, which it often explains. The keys of
+        // parts that were not reached are not known.
         if value.as_ref().is_err_and(|fault| !fault.is_missing() || shared.left.get() > 0) {
             return value;
         }
         let known = shared.known.into_inner();
-        // Where it is not known which an enum is, what is close to no other key may be one of its own.
+        // If the variant of an enum is not known, a key that resembles no known key may belong to it.
         let is_close = |key: &str| did_you_mean(key, known.iter().copied()).is_some();
         let is_unknown = |key: &str| !known.contains(&key) && (!shared.lacks_tag.get() || is_close(key));
         match self.settings().find(|entry| is_unknown(&entry.key)) {
@@ -258,12 +258,12 @@ impl<'de> Deserializer<'de> for Reader<'_> {
     }
 }
 
-/// The key that holds the variant's name, in a table that is an enum of this serde name.
+/// The key that holds the variant's name, in the table of an enum with this serde name.
 pub(crate) fn tag_of(name: &str) -> &str {
     if name.starts_with(char::is_lowercase) { name } else { "kind" }
 }
 
-/// The variant that the entry `tag` of a table names.
+/// The variant named by the entry `tag` of a table.
 fn tagged<'a>(reader: Reader<'a>, tag: &'static str, content: Content<'a>) -> Result<Variant<'a>, Fault> {
     let entry = reader.node.entry(tag).filter(|entry| reader.view.shows(&entry.value));
     let Some(entry) = entry else { return Err(Fault::missing_field(tag).at(reader.node)) };
@@ -315,12 +315,12 @@ impl<'de> MapAccess<'de> for Fields<'_> {
     }
 }
 
-/// An enum's variant: its name, where the name stands, and what the variant holds.
+/// An enum's variant: its name, the node of the name, and the content.
 struct Variant<'a> {
     tag: &'a Node,
-    /// The key under which a table has the name.
+    /// The key that holds the name in a table.
     tag_key: &'a str,
-    /// The entry whose value the name is, where the variant is a table.
+    /// The entry whose value is the name, if the variant is a table.
     key: Option<&'a Entry>,
     name: &'a str,
     content: Content<'a>,
@@ -339,7 +339,7 @@ impl<'de, 'a> EnumAccess<'de> for Variant<'a> {
     fn variant_seed<V: DeserializeSeed<'de>>(self, seed: V) -> Result<(V::Value, Self), Fault> {
         let name = StrDeserializer::<Fault>::new(self.name);
         let value = seed.deserialize(name).map_err(|fault| match self.key {
-            // `[optimizer.NAME]` implies its kind: then the name is what is wrong.
+            // In `[optimizer.NAME]` the name implies the kind, so the name is wrong.
             Some(entry) if entry.key_origin != entry.value.origin => fault.at(self.tag).of_key(entry),
             Some(_) => fault.at(self.tag).of_own_name(),
             None => fault.at(self.tag),
@@ -391,15 +391,15 @@ impl<'de> VariantAccess<'de> for Variant<'_> {
     }
 }
 
-/// What the parts of a tuple struct tell of themselves while they are read.
+/// What the parts of a tuple struct report while they are read.
 struct Shared {
-    /// Every key that some part knows.
+    /// The keys that any part knows.
     known: RefCell<Vec<&'static str>>,
-    /// Whether a part that was come to is an enum.
+    /// Whether a part that was reached is an enum.
     has_tag: Cell<bool>,
-    /// Whether such a part does not know which it is, because the name is not shown.
+    /// Whether the variant of such a part is unknown, because its name was rejected.
     lacks_tag: Cell<bool>,
-    /// How many parts were not come to.
+    /// The number of parts that were not reached.
     left: Cell<usize>,
 }
 
@@ -419,7 +419,7 @@ impl<'de> SeqAccess<'de> for Parts<'_> {
     }
 }
 
-/// One part of a tuple struct: a struct, or an enum of structs, that sees its own keys only.
+/// One part of a tuple struct: a struct or an enum of structs, which sees its own keys only.
 #[derive(Clone, Copy)]
 struct SharedPart<'a> {
     reader: Reader<'a>,
@@ -461,7 +461,7 @@ impl<'de> Deserializer<'de> for SharedPart<'_> {
         let tag = tag_of(name);
         self.shared.known.borrow_mut().push(tag);
         let tagged = tagged(self.reader, tag, Content::Part(self)).map_err(|fault| {
-            // A name that was rejected would have said which keys there are.
+            // A rejected name would have determined the keys.
             self.shared.lacks_tag.set(self.reader.node.entry(tag).is_some());
             fault.accepting(variants)
         })?;

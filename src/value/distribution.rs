@@ -1,6 +1,6 @@
-//! Distributions: each turns one uniform number into one value.
+//! Distributions: each maps one uniform number to one value.
 //!
-//! Where the uniform number comes from is the caller's business.
+//! The caller provides the uniform number.
 
 use super::{Kind, Number};
 use crate::real;
@@ -8,7 +8,7 @@ use crate::real;
 /// What a setting is drawn from.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum Distribution {
-    /// One of the alternatives, each as likely as the others.
+    /// One of the alternatives, with equal probability.
     Choice,
     /// A number from an interval.
     Number(Interval),
@@ -17,16 +17,16 @@ pub enum Distribution {
 /// How a number is drawn from the interval between two ends, the first below the second.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum Interval {
-    /// Every number is as likely as the others.
+    /// Uniform between the two.
     Uniform { from: f64, to: f64 },
-    /// Its decimal logarithm is uniform between these two.
+    /// The decimal logarithm is uniform between the two.
     LogUniform { from: f64, to: f64 },
-    /// A whole number, both ends included, each as likely as the others. The ends have at most 53 bits.
+    /// Integers with equal probability, both ends included. The ends have at most 53 bits.
     IntUniform { from: i64, to: i64 },
 }
 
 impl Distribution {
-    /// The word that the file has for it.
+    /// Its keyword in the file.
     pub const fn word(self) -> &'static str {
         match self {
             Self::Choice => "choice",
@@ -36,23 +36,23 @@ impl Distribution {
         }
     }
 
-    /// Whether a whole number comes out by accident only.
+    /// Whether it draws integers by accident only.
     pub const fn draws_fractions(self) -> bool {
         matches!(self, Self::Number(Interval::Uniform { .. } | Interval::LogUniform { .. }))
     }
 }
 
 impl Interval {
-    /// Between two numbers above 0, the first below the second, of which the logarithm is uniform.
+    /// Log-uniform between two numbers above 0, the first below the second.
     pub fn log_uniform(from: f64, to: f64) -> Self {
         Self::LogUniform { from: real::log10(from), to: real::log10(to) }
     }
 
-    /// The number that `u` in [0, 1) stands for; the larger, the larger `u` is.
+    /// The number for `u` in [0, 1); it increases with `u`.
     ///
-    /// Uniform: from + (to − from) u, as NumPy's `uniform` has it. Log-uniform: 10 to the power of what is uniform
-    /// between the decimal logarithms. Whole numbers: from + ⌊(to − from + 1) u⌋; with few more than 2^53 values of
-    /// `u`, some come up more often than others by a share of at most (to − from + 1) / 2^53.
+    /// Uniform: from + (to − from) u, as NumPy's `uniform`. Log-uniform: 10 to the power of a uniform number between
+    /// the decimal logarithms. Integers: from + ⌊(to − from + 1) u⌋; since `u` has about 2^53 values, the probabilities
+    /// differ by a relative error of at most (to − from + 1) / 2^53.
     pub fn value(self, u: f64) -> Number {
         match self {
             Self::Uniform { from, to } => Number::Float(from + (to - from) * u),
@@ -64,7 +64,7 @@ impl Interval {
         }
     }
 
-    /// The smallest and the largest number that can be drawn.
+    /// The smallest and the largest number that it can draw.
     pub fn extremes(self) -> [Kind; 2] {
         [self.value(0.0), self.value(LARGEST)].map(Kind::from)
     }
@@ -73,7 +73,7 @@ impl Interval {
 /// The largest number below 1 that a generator draws.
 const LARGEST: f64 = 1.0 - f64::EPSILON / 2.0;
 
-/// The 0-based position among `count` that `u` in [0, 1) stands for.
+/// The 0-based position among `count` for `u` in [0, 1).
 pub fn position(count: usize, u: f64) -> usize {
     ((count as f64 * u) as usize).min(count - 1)
 }

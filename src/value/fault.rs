@@ -1,4 +1,4 @@
-//! What a type rejects, as serde reports it, with the node that it rejects.
+//! Errors of serde when a type rejects a value, with the rejected node.
 
 use std::fmt;
 
@@ -16,9 +16,9 @@ struct Rejection {
     what: What,
     key: Option<String>,
     place: Option<Spot>,
-    /// What is accepted in the place of a value of a wrong type, or of a name that is missing.
+    /// The names accepted instead of a value of the wrong type, or for a missing name.
     accepted: &'static [&'static str],
-    /// What else there is to do.
+    /// Further help.
     help: Vec<String>,
 }
 
@@ -38,7 +38,7 @@ enum What {
     UnknownName {
         found: String,
         expected: Vec<&'static str>,
-        /// Whether it is the name of a table, which may be any where the table says its kind.
+        /// Whether it is the name of a table, which is free if the table has a `kind`.
         is_of_own: bool,
     },
     WrongType {
@@ -50,7 +50,7 @@ enum What {
     Missing {
         key: String,
     },
-    /// The first line says what is wrong, each further one what to do.
+    /// The first line says what is wrong, each further line what to do.
     Rejected(String),
 }
 
@@ -60,22 +60,22 @@ impl Fault {
         self.0.place.as_ref().map(|place| place.node)
     }
 
-    /// Whether a list stands where none is wanted: the mark of an axis.
+    /// Whether a list was found where none is expected: the sign of an axis.
     pub fn is_unwanted_list(&self) -> bool {
         matches!(self.0.what, What::WrongType { is_list: true, .. })
     }
 
-    /// Whether the value is of a type that is not accepted there.
+    /// Whether the value has the wrong type.
     pub fn is_wrong_type(&self) -> bool {
         matches!(self.0.what, What::WrongType { .. })
     }
 
-    /// Whether something that is needed is not there.
+    /// Whether something required is missing.
     pub fn is_missing(&self) -> bool {
         matches!(self.0.what, What::Missing { .. })
     }
 
-    /// The fault as a person reads it.
+    /// The fault as a message for people.
     pub fn into_problem(self) -> Problem {
         let Rejection { what, key, place, accepted, help } = *self.0;
         let of_key = key.as_ref().map(|key| format!("`{key}`: ")).unwrap_or_default();
@@ -130,13 +130,13 @@ impl Fault {
         Self(Box::new(Rejection { what, key: None, place: None, accepted: &[], help: Vec::new() }))
     }
 
-    /// The fault, at `node` unless it is known more closely already.
+    /// The fault at `node`, unless it already has a place.
     pub(super) fn at(mut self, node: &Node) -> Self {
         self.0.place.get_or_insert_with(|| Spot { node: node.id, origin: node.origin.clone() });
         self
     }
 
-    /// The same fault of a value that names one of `accepted`.
+    /// The same fault; names in `accepted` would be accepted.
     pub(super) fn accepting(mut self, accepted: &'static [&'static str]) -> Self {
         if self.0.accepted.is_empty() && self.0.key.is_none() {
             self.0.accepted = accepted;
@@ -144,7 +144,7 @@ impl Fault {
         self
     }
 
-    /// The same fault of `node`, which is read as what is `wanted`.
+    /// The same fault of `node`, which was read as `wanted`.
     pub(super) fn wanting(mut self, wanted: Wanted, node: &Node) -> Self {
         if let (What::WrongType { instead, .. }, Some(place)) = (&mut self.0.what, &self.0.place)
             && place.node == node.id
@@ -154,13 +154,13 @@ impl Fault {
         self
     }
 
-    /// The same fault, with one more hint of what to do.
+    /// The same fault, with another hint.
     pub(super) fn help(mut self, help: impl Into<String>) -> Self {
         self.0.help.push(help.into());
         self
     }
 
-    /// The same fault of a name that is that of a table, which may have one of its own.
+    /// The same fault; the name is a table's name, which is free if the table has a `kind`.
     pub(super) fn of_own_name(mut self) -> Self {
         if let What::UnknownName { is_of_own, .. } = &mut self.0.what {
             *is_of_own = true;
@@ -168,7 +168,7 @@ impl Fault {
         self
     }
 
-    /// A key that is none of `expected`.
+    /// The fault of a key that is not in `expected`.
     pub(super) fn unknown_key(
         entry: &Entry,
         choice: &Choice,
@@ -178,14 +178,14 @@ impl Fault {
         Self::new(What::UnknownKey { key: entry.key.clone(), expected }).at_key(entry, choice)
     }
 
-    /// The fault of a key: that is underlined, and what its entry holds under `choice` is left out with it.
+    /// The same fault, of a key: the key is underlined, and its value under `choice` is left out.
     pub(super) fn at_key(mut self, entry: &Entry, choice: &Choice) -> Self {
         let origin = entry.key_origin_under(choice).clone();
         self.0.place = Some(Spot { node: entry.value.chosen(choice).id, origin });
         self
     }
 
-    /// The fault of the value of `entry`.
+    /// The same fault, of the value of `entry`.
     pub(super) fn of_key(mut self, entry: &Entry) -> Self {
         self.0.key.get_or_insert_with(|| entry.key.clone());
         self
@@ -242,7 +242,7 @@ impl Error for Fault {
     }
 }
 
-/// A key that is none of `accepted`, as a person reads it.
+/// The problem of a key that is not in `accepted`.
 fn unknown_key(key: String, accepted: Vec<&'static str>) -> Problem {
     let meant = did_you_mean(&key, accepted.iter().copied());
     let problem = Problem::new(format!("unknown key `{key}`"));
@@ -257,7 +257,7 @@ fn unknown_key(key: String, accepted: Vec<&'static str>) -> Problem {
     problem.cause(Cause::UnknownKey { key, accepted, meant })
 }
 
-/// What a value is read as, where one of another type can show what was meant.
+/// The expected type of a value, for hints about values of other types.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Wanted {
     Number,
@@ -267,7 +267,7 @@ pub(super) enum Wanted {
 }
 
 impl Wanted {
-    /// How to write `found` as what is wanted, where that can be seen.
+    /// How to write `found` as the expected type, if that is clear.
     fn instead_of(self, found: &Kind) -> Option<String> {
         let is_number = matches!(self, Self::Number | Self::Whole);
         match found {
@@ -304,7 +304,7 @@ impl Wanted {
     }
 }
 
-/// serde's names of types in the words of the documentation.
+/// serde's names of types, in words of the documentation.
 fn plain_words(expected: &str) -> String {
     match expected {
         "f32" | "f64" => "a number",

@@ -1,22 +1,22 @@
-//! Tables that change some keys of another: one that is laid over it, or several named patches.
+//! Tables that change some keys of another table: a single one laid over it, or several named patches.
 //!
-//! What a patch says replaces what stood at its key. A section of the patch, under a header or made by dotted keys, is
-//! merged key by key into the table that stood there, however that was written; a table in braces replaces it as a
-//! whole. With several patches, a key that some patch has becomes an axis with one alternative for each patch: its own
-//! value, or what was there before.
+//! A patch replaces the values of its keys. A section of the patch (under a header, or made by dotted keys) is merged
+//! key by key into the existing table, however that was written; a table in braces replaces it as a whole. With several
+//! patches, every key in any patch becomes an axis with one alternative for each patch: its own value, or the previous
+//! one.
 
 use std::sync::Arc;
 
 use super::{Alternative, Axis, AxisId, Entry, Form, Kind, Node, NodeId, Origin, Tree};
 
-/// Merges patches into a tree whose nodes it makes.
+/// Merges patches into entries of a tree.
 pub struct Merger<'a> {
     pub tree: &'a mut Tree,
     /// The axis whose alternatives the patches are.
     pub axis: AxisId,
     /// The patches' names, in the order of the alternatives.
     pub names: Vec<String>,
-    /// Whether a node is a table under a header, or made by dotted keys, rather than one value.
+    /// Whether a node is a table under a header, or made by dotted keys, rather than a single value.
     pub is_section: &'a dyn Fn(&Node) -> bool,
 }
 
@@ -64,7 +64,7 @@ impl Merger<'_> {
         }
     }
 
-    /// What each patch makes of a key: its own value, `base` where it has none, nothing where there is no base.
+    /// The value of a key in each patch: its own value if it has one, else `base`, else nothing.
     pub fn alternatives(&mut self, base: Option<&Node>, patched: Vec<Option<Patched>>) -> Node {
         let first = base.or_else(|| patched.iter().flatten().map(|(_, value)| value).next());
         let origin = first.map_or_else(|| self.tree.root.origin.clone(), |node| node.origin.clone());
@@ -81,20 +81,20 @@ impl Merger<'_> {
         Node { id: self.tree.new_node(), origin, kind }
     }
 
-    /// One table with the keys of `base` as `patch` changes them; `patch` itself where it is no section or `base` no
-    /// table.
+    /// The table `base` with the keys of `patch` merged into it; `patch` itself if it is not a section or `base` is not
+    /// a table.
     pub fn overlay(&mut self, base: &Node, patch: Node) -> Node {
         overlay(self.tree, self.is_section, base.clone(), patch)
     }
 }
 
-/// One table with the keys of `base` as `patch` changes them; `patch` itself where it is no section or `base` no table.
-/// The tree makes the nodes.
+/// The table `base` with the keys of `patch` merged into it; `patch` itself if it is not a section or `base` is not a
+/// table. `tree` provides new nodes.
 pub fn overlay(tree: &mut Tree, is_section: &dyn Fn(&Node) -> bool, base: Node, patch: Node) -> Node {
     if base.entries().is_none() || !is_section(&patch) {
         return patch;
     }
-    // Another table than the one that it was made from: what is wrong with one is not wrong with the other.
+    // A new id: mistakes in the original table are not mistakes in this one.
     let (id, origin): (NodeId, Origin) = (tree.new_node(), patch.origin.clone());
     let mut entries = entries_of_node(base);
     for new in entries_of_node(patch) {

@@ -1,10 +1,10 @@
-//! The text as a tree: every value with its place in the file, so that whatever is said of it later can point there.
+//! The text as a tree: every value has its place in the file, so that later messages can point to it.
 //!
-//! A tree is parsed ([`parse`]), other trees are laid over it ([`merge`]), axes that are written as tables become axes
-//! ([`written`]), patches are merged into it, the other axes are found ([`axes`]), and one choice of alternatives at a
-//! time it is deserialized into typed values ([`deserialize`]). Typed values become a tree again ([`serialize`]), and a
-//! tree whose axes are not found yet a text ([`write`](mod@write)). What is wrong becomes a
-//! [`Problem`](problem::Problem). Nothing in here knows a section of the experiment file.
+//! A tree is parsed ([`parse`]), other trees are laid over it ([`merge`]), axes written as tables are expanded
+//! ([`written`]), patches are merged into it, and the other axes are found ([`axes`]). Then it is deserialized into
+//! typed values under one choice of alternatives at a time ([`deserialize`]). Conversely, typed values become a tree
+//! ([`serialize`]), and a tree whose axes are not found yet becomes a text ([`write`](mod@write)). Mistakes become a
+//! [`Problem`](problem::Problem). Nothing in this module knows the sections of the experiment file.
 
 pub mod axes;
 pub mod deserialize;
@@ -35,7 +35,7 @@ pub struct Origin {
     pub span: Range<usize>,
 }
 
-/// Names one of the texts that a tree was made from; they are in the order in which they were added.
+/// Identifies one of the texts that a tree was made from. Ids are ordered as the texts were added.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct SourceId(usize);
 
@@ -44,7 +44,7 @@ pub struct SourceId(usize);
 pub struct Sources(Vec<(String, String)>);
 
 impl Sources {
-    /// Adds a text under the name that errors show for it.
+    /// Adds a text; errors show it under `name`.
     pub fn add(&mut self, name: impl Into<String>, text: impl Into<String>) -> SourceId {
         self.0.push((name.into(), text.into()));
         SourceId(self.0.len() - 1)
@@ -65,7 +65,7 @@ impl Sources {
         &self.0[source.0].1
     }
 
-    /// Whether `node` is a table under a header, or made by dotted keys, rather than one value in braces.
+    /// Whether `node` is a table under a header, or made by dotted keys, rather than a table in braces.
     pub fn is_section(&self, node: &Node) -> bool {
         node.entries().is_some() && !self.excerpt(&node.origin).starts_with('{')
     }
@@ -83,11 +83,11 @@ impl Sources {
     }
 }
 
-/// Names a node, for as long as its tree lives.
+/// Identifies a node within its tree.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct NodeId(usize);
 
-/// Names an axis of a tree.
+/// Identifies an axis within its tree.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct AxisId(usize);
 
@@ -106,13 +106,13 @@ pub enum Kind {
     Int(i64),
     Float(f64),
     Text(String),
-    /// TOML has dates and times; no setting does. Kept as written, for the error.
+    /// A date or time, as written. No setting has one; it is kept for the error.
     Date(String),
     List(Vec<Node>),
     Table(Vec<Entry>),
-    /// Several values where the file's reader takes one at a time.
+    /// Several values of which the file's reader takes one at a time.
     Axis(Arc<Axis>),
-    /// Nothing: an alternative under which the key is not there.
+    /// Nothing: an alternative under which the key is absent.
     Absent,
 }
 
@@ -140,8 +140,8 @@ pub struct Entry {
     pub value: Node,
 }
 
-/// The alternatives at one place. Places with one id move together: all of them take the alternative of the same
-/// number.
+/// The alternatives at one place. Places with the same id move together: all of them take the alternative with the same
+/// index.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Axis {
     pub id: AxisId,
@@ -150,19 +150,19 @@ pub struct Axis {
     pub alternatives: Vec<Alternative>,
 }
 
-/// What makes an axis.
+/// How an axis was made.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Form {
     /// A list of values, or tables with names.
     Listed,
-    /// `{ geomspace = [...] }` or `{ linspace = [...] }`: the word.
+    /// `{ geomspace = [...] }` or `{ linspace = [...] }`: the keyword.
     Spaced(&'static str),
     /// A distribution. The alternatives are the values of a choice, or the smallest and the largest number that can be
     /// drawn.
     Drawn(Distribution),
     /// A distribution or another axis, from which each trial draws.
     Trial(Draw),
-    /// What each of several patches makes of a key.
+    /// The values of a key in several patches.
     Patched,
 }
 
@@ -177,18 +177,18 @@ pub struct Draw {
 /// One of an axis's values.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Alternative {
-    /// The name that the file gives it, where it gives one (`[optimizer.NAME]`).
+    /// Its name in the file, if it has one (`[optimizer.NAME]`).
     pub name: Option<String>,
-    /// Where its own key was written, if it has one (in a patch).
+    /// The place of its own key, if it has one (in a patch).
     pub key_origin: Option<Origin>,
     pub value: Node,
 }
 
-/// What cannot be accepted.
+/// Rejected nodes and their problems.
 #[derive(Debug, Default)]
 pub struct Rejected {
     pub problems: Vec<Problem>,
-    /// The nodes to leave out so that what is left can be read.
+    /// The nodes to leave out so that the rest can be read.
     pub dropped: HashSet<NodeId>,
 }
 
@@ -201,19 +201,19 @@ pub struct Tree {
 }
 
 impl Tree {
-    /// A name that no node of this tree has yet.
+    /// A new node id.
     pub fn new_node(&mut self) -> NodeId {
         self.nodes += 1;
         NodeId(self.nodes - 1)
     }
 
-    /// A name that no axis of this tree has yet.
+    /// A new axis id.
     pub fn new_axis(&mut self) -> AxisId {
         self.axes += 1;
         AxisId(self.axes - 1)
     }
 
-    /// The root of `other`, renamed so that it can become a part of this tree. `other` has no axes yet.
+    /// The root of `other`, with new ids so that it can become a part of this tree. `other` must not have axes yet.
     pub fn adopt(&mut self, mut other: Tree) -> Node {
         let first = self.nodes;
         other.root.for_each(&mut |node| node.id.0 += first);
@@ -221,7 +221,7 @@ impl Tree {
         other.root
     }
 
-    /// Puts the entries of `other` behind those of this tree. `other` has no axes yet.
+    /// Appends the entries of `other` to those of this tree. `other` must not have axes yet.
     pub fn add_entries(&mut self, other: Tree) {
         let other = self.adopt(other);
         if let (Kind::Table(entries), Kind::Table(new)) = (&mut self.root.kind, other.kind) {
@@ -229,34 +229,34 @@ impl Tree {
         }
     }
 
-    /// Lays `other` over this tree: what it says replaces what stood at its keys, sections are merged key by key. Keys
-    /// that were there keep their places, new ones follow. `other` has no axes yet.
+    /// Lays `other` over this tree: its values replace those of the same keys, and sections are merged key by key.
+    /// Existing keys keep their positions, new ones follow. `other` must not have axes yet.
     pub fn lay_over(&mut self, other: Tree, is_section: &dyn Fn(&Node) -> bool) {
         let other = self.adopt(other);
         let base = std::mem::replace(&mut self.root, Node::of(Kind::Absent));
         self.root = merge::overlay(self, is_section, base, other);
     }
 
-    /// Takes out the entry of this key at the top.
+    /// Removes the top-level entry with this key.
     pub fn remove(&mut self, key: &str) {
         self.take(key);
     }
 
-    /// Takes out the entry of this key at the top, and tells its position.
+    /// Removes the top-level entry with this key; returns its position, too.
     pub fn take(&mut self, key: &str) -> Option<(usize, Entry)> {
         let Kind::Table(entries) = &mut self.root.kind else { return None };
         let position = entries.iter().position(|entry| entry.key == key)?;
         Some((position, entries.remove(position)))
     }
 
-    /// Puts what [`take`](Self::take) took out back in its position.
+    /// Puts an entry that was [taken](Self::take) back in its position.
     pub fn put_back(&mut self, (position, entry): (usize, Entry)) {
         if let Kind::Table(entries) = &mut self.root.kind {
             entries.insert(position, entry);
         }
     }
 
-    /// Gives every axis in `from` the name `to`.
+    /// Gives every axis in `from` the id `to`.
     pub fn rename_axes(&mut self, from: &[AxisId], to: AxisId) {
         self.root.for_each(&mut |node| {
             if let Kind::Axis(axis) = &mut node.kind
@@ -272,29 +272,29 @@ impl Tree {
         Choice { positions: vec![0; self.axes], uniforms: Vec::new() }
     }
 
-    /// How many axes have a name.
+    /// The number of axis ids.
     pub fn axes(&self) -> usize {
         self.axes
     }
 }
 
 impl AxisId {
-    /// Names the axes of a tree from 0 on.
+    /// The 0-based index of the axis in its tree.
     pub fn index(self) -> usize {
         self.0
     }
 }
 
-/// Which alternative each axis takes. An axis that it does not know takes its first.
+/// The alternative that each axis takes: the first one, unless set otherwise.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Default)]
 pub struct Choice {
     positions: Vec<usize>,
-    /// The numbers in [0, 1) that the trial draws with, a key each, as bits.
+    /// The numbers in [0, 1) that the trial draws with, one for each key, as bits.
     uniforms: Vec<u64>,
 }
 
 impl Choice {
-    /// Takes the alternative of this 0-based index.
+    /// Takes the alternative with this 0-based index.
     pub fn set(&mut self, axis: AxisId, alternative: usize) {
         if self.positions.len() <= axis.0 {
             self.positions.resize(axis.0 + 1, 0);
@@ -307,7 +307,7 @@ impl Choice {
         self.positions.get(axis.0).copied().unwrap_or(0)
     }
 
-    /// Takes what a trial draws with these numbers in [0, 1), a key each.
+    /// Takes what a trial draws with these numbers in [0, 1), one for each key.
     pub fn draw(&mut self, uniforms: impl Iterator<Item = f64>) {
         self.uniforms.clear();
         self.uniforms.extend(uniforms.map(f64::to_bits));
@@ -324,7 +324,7 @@ impl Axis {
         self.alternatives.first().is_some_and(|alternative| alternative.name.is_some())
     }
 
-    /// The 0-based index of the alternative that is taken under `choice`; none where a trial draws a number.
+    /// The 0-based index of the alternative that `choice` takes; `None` if a trial draws a number.
     pub fn taken(&self, choice: &Choice) -> Option<usize> {
         match self.form {
             Form::Trial(Draw { distribution: Distribution::Number(_), .. }) => None,
@@ -335,7 +335,7 @@ impl Axis {
         }
     }
 
-    /// The number that a trial draws under `choice`; none where it draws none.
+    /// The number that a trial draws under `choice`; `None` if it draws none.
     pub fn number(&self, choice: &Choice) -> Option<Number> {
         match self.form {
             Form::Trial(Draw { distribution: Distribution::Number(interval), key }) => {
@@ -347,7 +347,7 @@ impl Axis {
 }
 
 impl Entry {
-    /// A key that is written where its value is.
+    /// An entry whose key has the origin of its value.
     pub fn of(key: &str, value: Node) -> Self {
         Self { key: key.to_owned(), key_origin: value.origin.clone(), value }
     }
@@ -370,13 +370,13 @@ impl Alternative {
 }
 
 impl Node {
-    /// A value that is written nowhere.
+    /// A value without an origin in any text.
     pub fn of(kind: Kind) -> Self {
         let origin = Origin { source: SourceId(usize::MAX), span: 0..0 };
         Self { id: NodeId(usize::MAX), origin, kind }
     }
 
-    /// The entries, where this is a table.
+    /// The entries, if this is a table.
     pub fn entries(&self) -> Option<&[Entry]> {
         match &self.kind {
             Kind::Table(entries) => Some(entries),
@@ -384,7 +384,7 @@ impl Node {
         }
     }
 
-    /// The items, where this is a list.
+    /// The items, if this is a list.
     pub fn list(&self) -> Option<&[Node]> {
         match &self.kind {
             Kind::List(items) => Some(items),
@@ -392,7 +392,7 @@ impl Node {
         }
     }
 
-    /// The entries to change, where this is a table; none otherwise.
+    /// The entries, if this is a table; else empty.
     pub fn entries_mut(&mut self) -> &mut [Entry] {
         match &mut self.kind {
             Kind::Table(entries) => entries,
@@ -400,7 +400,7 @@ impl Node {
         }
     }
 
-    /// The text, where this is one.
+    /// The text, if this is one.
     pub fn text(&self) -> Option<&str> {
         match &self.kind {
             Kind::Text(text) => Some(text),
@@ -413,12 +413,12 @@ impl Node {
         self.text() == Some(text)
     }
 
-    /// The entry of this key, where this is a table that has it.
+    /// The entry with this key, if this is a table that has it.
     pub fn entry(&self, key: &str) -> Option<&Entry> {
         self.entries()?.iter().find(|entry| entry.key == key)
     }
 
-    /// The entry of this key, where this is a table that has it under `choice`.
+    /// The entry with this key, if this is a table that has it under `choice`.
     pub fn entry_under(&self, key: &str, choice: &Choice) -> Option<&Entry> {
         self.entry(key).filter(|entry| !entry.value.chosen(choice).is_absent())
     }
@@ -446,8 +446,8 @@ impl Node {
         }
     }
 
-    /// The node that stands here under `choice`: the chosen alternative of an axis, itself otherwise. An axis from
-    /// which a trial draws a number stands for that number.
+    /// The node under `choice`: the chosen alternative of an axis, otherwise this node itself. An axis from which a
+    /// trial draws a number represents that number.
     pub fn chosen(&self, choice: &Choice) -> &Node {
         match &self.kind {
             Kind::Axis(axis) => match axis.taken(choice) {
@@ -458,7 +458,7 @@ impl Node {
         }
     }
 
-    /// What an error calls this: `a list`, `text`, ...
+    /// The name of this type in errors: `a list`, `text`, ...
     pub fn type_name(&self) -> &'static str {
         match self.kind {
             Kind::Bool(_) => "true or false",

@@ -1,4 +1,4 @@
-//! TOML text to [`Tree`]. Entries stand in the order in which they first appear in the text.
+//! Parses TOML to a [`Tree`]. Entries are in the order in which they first appear in the text.
 
 use std::ops::Range;
 
@@ -17,7 +17,7 @@ pub fn parse(sources: &Sources, source: SourceId) -> Result<Tree, Vec<Problem>> 
     parse_text(source, sources.text(source))
 }
 
-/// Parses `text` as if it were that of `source`, whose places its bytes have.
+/// Parses `text` as if it were the text of `source`, with the same byte positions.
 ///
 /// # Errors
 /// Every place where the text is not TOML.
@@ -67,7 +67,7 @@ impl Parser<'_> {
                 Kind::Int(parsed.unwrap_or_default())
             }
             DeValue::Float(float) => {
-                // TOML's spellings of the numbers that are none are the ones that Rust reads, too.
+                // Rust also reads TOML's `inf` and `nan`.
                 let parsed = float.as_str().parse();
                 if parsed.is_err() {
                     self.report(span.clone(), "this is not a number".to_owned());

@@ -1,4 +1,4 @@
-//! What is wrong with a file, or is to be warned of: where, what, what is accepted, what to do; and how it is shown.
+//! Mistakes in a file and warnings: where, what, what is accepted, what to do; and how they are shown.
 
 use annotate_snippets::{AnnotationKind, Level, Renderer, Snippet};
 
@@ -7,34 +7,34 @@ use super::{Origin, Sources};
 /// One mistake, or one warning.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Problem {
-    /// Nothing where the message says it all.
+    /// `None` if the message says everything.
     pub cause: Option<Box<Cause>>,
-    /// What is wrong, in one line.
+    /// The mistake, in one line.
     pub message: String,
-    /// Where, if it is anywhere in the text.
+    /// Its place, if it has one in the text.
     pub origin: Option<Origin>,
-    /// What stands under the underlined text.
+    /// The text below the underlined one.
     pub label: String,
     /// What to do.
     pub help: Vec<String>,
 }
 
-/// What a mistake is, for those who know more to say of it than who found it.
+/// The kind of a mistake, for code that can explain more than the code that found it.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum Cause {
-    /// A key that is not accepted where it stands, those that are, and the one of them that was probably meant. The
-    /// last hint lists what is accepted.
+    /// A key that is not accepted in its place, the keys that are, and the one that was probably meant. The last hint
+    /// lists the accepted ones.
     UnknownKey { key: String, accepted: Vec<&'static str>, meant: Option<&'static str> },
-    /// A name that is none of the accepted ones.
+    /// A name that is not one of the accepted ones.
     UnknownName { name: String, accepted: Vec<&'static str> },
-    /// The key's value is none that it takes, or it has none. The first hints say how to write it; what the key means
-    /// comes next.
+    /// The key's value is rejected or missing. The first `hints` hints say how to write it; the meaning of the key
+    /// follows them.
     Unfit { key: String, hints: usize },
-    /// A header that is there already: its line, and its last key.
+    /// A duplicate header: its line, and its last key.
     HeaderTwice { header: String, name: String },
-    /// A section that is needed.
+    /// A missing section.
     MissingSection(&'static str),
-    /// It is none: it runs, and is surely not meant. The name is what silences it.
+    /// Not a mistake but a warning, with the name that silences it.
     Warning(&'static str),
 }
 
@@ -44,12 +44,12 @@ impl Problem {
         Self { cause: None, message: message.into(), origin: None, label: String::new(), help: Vec::new() }
     }
 
-    /// The same as a warning of this name.
+    /// The same problem, as a warning with this name.
     pub fn warning(self, name: &'static str) -> Self {
         self.cause(Cause::Warning(name))
     }
 
-    /// The name of the warning that this is; none for a mistake.
+    /// The name, if this is a warning.
     pub fn warning_name(&self) -> Option<&'static str> {
         match self.cause.as_deref() {
             Some(Cause::Warning(name)) => Some(name),
@@ -57,12 +57,12 @@ impl Problem {
         }
     }
 
-    /// The same mistake, known to be this.
+    /// The same mistake, with this cause.
     pub fn cause(self, cause: Cause) -> Self {
         Self { cause: Some(Box::new(cause)), ..self }
     }
 
-    /// The same mistake, there.
+    /// The same mistake, at this place.
     pub fn at(mut self, origin: Origin) -> Self {
         self.origin = Some(origin);
         self
@@ -74,7 +74,7 @@ impl Problem {
         self
     }
 
-    /// The same mistake of something that was probably meant to be this.
+    /// The same mistake, with a label that asks whether `meant` was meant.
     pub fn meaning(self, meant: impl std::fmt::Display) -> Self {
         self.label(format!("did you mean `{meant}`?"))
     }
@@ -84,16 +84,16 @@ impl Problem {
         self.message.contains(&format!("`{key}`"))
     }
 
-    /// The same mistake, with one more hint of what to do.
+    /// The same mistake, with another hint.
     pub fn help(mut self, help: impl Into<String>) -> Self {
         self.help.push(help.into());
         self
     }
 }
 
-/// All mistakes as a person reads them, in the order of the text, with a last line that counts them.
+/// All mistakes as text for people, in the order of the file, with a last line that counts them.
 ///
-/// `color` asks for terminal colors.
+/// `color` adds terminal colors.
 pub fn render(sources: &Sources, problems: &[Problem], color: bool) -> String {
     let mut text = pictures(sources, problems, color);
     match problems.len() {
@@ -103,7 +103,7 @@ pub fn render(sources: &Sources, problems: &[Problem], color: bool) -> String {
     text
 }
 
-/// All warnings as [`render`] shows mistakes; nothing where there are none.
+/// All warnings, as [`render`] shows mistakes; empty if there are none.
 pub fn render_warnings(sources: &Sources, warnings: &[Problem], color: bool) -> String {
     let mut names: Vec<String> = Vec::new();
     for problem in warnings {
@@ -154,7 +154,7 @@ fn pictures(sources: &Sources, problems: &[Problem], color: bool) -> String {
 /// The candidate that `typed` was probably meant to be.
 pub fn did_you_mean<'a>(typed: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     let typed = typed.to_lowercase().replace('-', "_");
-    // Any two names of two letters are close.
+    // All names of two letters are close to each other.
     let length = typed.chars().count();
     let allowed = |candidate: &str| if length <= 2 { 0 } else { 1 + length.min(candidate.chars().count()) / 4 };
     candidates
@@ -165,13 +165,13 @@ pub fn did_you_mean<'a>(typed: &str, candidates: impl IntoIterator<Item = &'a st
         .map(|(_, candidate)| candidate)
 }
 
-/// The candidates in backticks, as a sentence lists them of which one is meant.
+/// The candidates in backticks, listed as in a sentence, with "or".
 pub fn one_of<'a>(candidates: impl IntoIterator<Item = &'a str>) -> String {
     listed(candidates, " or")
 }
 
-/// The names in backticks, as a sentence lists them; `last` stands before the last one: " or", " and", or "," for a
-/// bare list.
+/// The names in backticks, listed as in a sentence; `last` precedes the last one: " or", " and", or "," for a plain
+/// list.
 pub fn listed<'a>(names: impl IntoIterator<Item = &'a str>, last: &str) -> String {
     let quoted: Vec<String> = names.into_iter().map(|name| format!("`{name}`")).collect();
     match quoted.as_slice() {

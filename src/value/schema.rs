@@ -1,9 +1,9 @@
-//! What a schema does not say that is derived from a type which serde reads in more than one way.
+//! Completes derived schemas of types that serde reads in more than one way.
 
 use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde_json::{Value, json};
 
-/// Accepts what `T` is written as, too.
+/// Also accepts what the schema of `T` accepts.
 pub fn or<T: JsonSchema>(schema: &mut Schema) {
     let description = schema.remove("description");
     let other = T::json_schema(&mut SchemaGenerator::default());

@@ -1,7 +1,7 @@
-//! Typed values as a tree, by serde: the inverse of [`deserialize`](super::deserialize).
+//! A serde serializer from typed values to a tree: the inverse of [`deserialize`](super::deserialize).
 //!
-//! - An enum is the variant's name, or a table whose `kind` is the name (or whose key is named like the enum, as
-//!   there).
+//! - An enum is the variant's name, or a table with the name in `kind` (or in a key named like the enum, as in
+//!   `deserialize`).
 //! - A tuple struct is one table, with the keys of all of its parts.
 //! - What is `None` is left out.
 
@@ -15,7 +15,7 @@ use serde::ser::{
 use super::deserialize::tag_of;
 use super::{Entry, Kind, Node};
 
-/// Why something cannot be written in a file.
+/// Why a value cannot be written to a file.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{0}")]
 pub struct Error(String);
@@ -26,15 +26,15 @@ impl serde::ser::Error for Error {
     }
 }
 
-/// `value` as a tree whose nodes are written nowhere.
+/// `value` as a tree whose nodes have no origin in any text.
 ///
 /// # Errors
-/// Where TOML has no such value: nothing at all, a key that is no text, a number beyond 64 bits, bytes.
+/// If TOML has no such value: nothing, a key that is not text, a number beyond 64 bits, bytes.
 pub fn serialize<T: Serialize + ?Sized>(value: &T) -> Result<Node, Error> {
     Ok(Node::of(written(value)?.kind))
 }
 
-/// A value, and which variant of an enum it is: the key of the name in a table, and the name. One without settings is
+/// A value. If it is a variant of an enum: the key of the name in a table, and the name; a variant without settings is
 /// its name alone.
 struct Value {
     kind: Kind,
@@ -51,7 +51,7 @@ impl Value {
         Self { kind, variant: Some(variant) }
     }
 
-    /// The entries of the table that this can be.
+    /// The entries, if this can be a table.
     fn into_entries(self) -> Option<Vec<Entry>> {
         match (self.kind, self.variant) {
             (Kind::Table(entries), _) => Some(entries),
@@ -61,12 +61,12 @@ impl Value {
     }
 }
 
-/// The entry that says which variant a table is.
+/// The entry that names a table's variant.
 fn name_of((tag, name): (&'static str, &'static str)) -> Entry {
     Entry::of(tag, Node::of(Kind::Text(name.to_owned())))
 }
 
-/// Writes one value; nothing of `None`, which a table leaves out.
+/// Writes one value; `None` becomes nothing, which a table leaves out.
 #[derive(Clone, Copy)]
 struct Writer;
 
@@ -76,7 +76,7 @@ fn plain(kind: Kind) -> Written {
     Ok(Some(Value { kind, variant: None }))
 }
 
-/// `value`, which has to be something.
+/// `value`, which must not be `None`.
 fn written<T: Serialize + ?Sized>(value: &T) -> Result<Value, Error> {
     value.serialize(Writer)?.map_or_else(|| impossible("nothing"), Ok)
 }
@@ -251,7 +251,7 @@ impl SerializeTupleStruct for Shared {
         let part = written(value)?;
         let is_named = part.variant.is_some();
         let Some(entries) = part.into_entries() else { return impossible("a tuple struct of anything but tables") };
-        // The name comes first: the other keys hang on it.
+        // The name comes first: the other keys depend on it.
         let at = if is_named { 0 } else { self.0.len() };
         self.0.splice(at..at, entries);
         Ok(())
@@ -267,7 +267,7 @@ struct TableWriter {
     entries: Vec<Entry>,
     /// The key whose value comes next.
     key: Option<String>,
-    /// The names of enum and variant, where the table is one.
+    /// The names of enum and variant, if the table is one.
     variant: Option<(&'static str, &'static str)>,
 }
 

@@ -1,18 +1,18 @@
-//! Numbers at regular distances, as NumPy has them.
+//! Evenly spaced numbers, as in NumPy.
 //!
-//! The operations are those of NumPy 2.4's `linspace` and `geomspace`, in their order. Powers and logarithms are the
-//! ones of [`real`], so that a number is the same on every machine.
+//! The operations and their order are those of `linspace` and `geomspace` in NumPy 2.4. Powers and logarithms are from
+//! [`real`], so that the numbers are the same on every machine.
 
 use crate::real;
 
-/// `count` numbers from `from` to `to`, at equal distances: `numpy.linspace(from, to, count)`.
+/// `count` numbers from `from` to `to`, with equal differences: `numpy.linspace(from, to, count)`.
 ///
 /// A single number is `from`.
 pub fn linspace(from: f64, to: f64, count: usize) -> Vec<f64> {
     let intervals = count.saturating_sub(1).max(1) as f64;
     let whole = to - from;
     let step = whole / intervals;
-    // A step that is too small for a number is taken in parts.
+    // If the step underflows to 0, divide first.
     let at = |index: usize| if step == 0.0 { index as f64 / intervals * whole } else { index as f64 * step };
     let mut numbers: Vec<f64> = (0..count).map(|index| at(index) + from).collect();
     if let [_, .., last] = numbers.as_mut_slice() {
@@ -21,8 +21,8 @@ pub fn linspace(from: f64, to: f64, count: usize) -> Vec<f64> {
     numbers
 }
 
-/// `count` numbers from `from` to `to`, at equal ratios: `numpy.geomspace(from, to, count)`. Neither end is 0, both
-/// have one sign.
+/// `count` numbers from `from` to `to`, with equal ratios: `numpy.geomspace(from, to, count)`. Both ends are nonzero
+/// and have the same sign.
 pub fn geomspace(from: f64, to: f64, count: usize) -> Vec<f64> {
     let sign = from.signum();
     let (from, to) = (from * sign, to * sign);
@@ -41,7 +41,7 @@ pub fn geomspace(from: f64, to: f64, count: usize) -> Vec<f64> {
 mod tests {
     use super::*;
 
-    /// Function, ends, and the numbers that NumPy has. Made by `tests/goldens/spacing.py`.
+    /// Function, ends, and NumPy's numbers. Made by `tests/goldens/spacing.py`.
     fn goldens() -> Vec<(&'static str, [f64; 2], Vec<f64>)> {
         let read = |line: &'static str| {
             let fields: Vec<&str> = line.split(',').collect();
@@ -64,7 +64,7 @@ mod tests {
         }
     }
 
-    /// The C library's power is not the nearest number every time; ours is.
+    /// The C library's power is not always the nearest number; ours is.
     #[test]
     fn equal_ratios_are_numpys_but_for_its_power() {
         let (mut count, mut off) = (0, 0);

@@ -1,31 +1,31 @@
-//! What is wrong with a text that is not TOML, in plain words. The parser says what its grammar would have liked; what
-//! a person did is seen in the text.
+//! Explains why a text is not TOML, in plain words. The parser reports what its grammar expected; the text shows what
+//! the person did.
 
 use std::ops::Range;
 
 use super::problem::{Cause, Problem};
 
-/// One mistake of the text, and the bytes that it is in.
+/// One mistake in the text, with its byte range.
 pub type Located = (Range<usize>, Problem);
 
-/// What the parser complains of, as far as that matters here. Its errors have no kinds but these words.
+/// The parser's complaint, as far as it matters here. The parser's errors have no kinds, only messages.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct Complaint {
     kind: Kind,
-    /// Whether it is of something in brackets or braces.
+    /// Whether it is about something in brackets or braces.
     is_in_brackets: bool,
-    /// Whether it is of a key.
+    /// Whether it is about a key.
     is_of_key: bool,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Kind {
     Duplicate,
-    /// Something stands where a value belongs, and is none.
+    /// Something that is not a value, where a value belongs.
     NoValue,
-    /// Something stands behind a value.
+    /// Something after a value.
     BehindValue,
-    /// A line has a key and nothing else.
+    /// A line with a key and nothing else.
     KeyAlone,
     OpenHeader,
     OpenText,
@@ -54,7 +54,7 @@ impl Complaint {
     }
 }
 
-/// The whole characters of `text` that `span` touches, as bytes.
+/// `span`, extended to whole characters of `text`, in bytes.
 pub fn whole_characters(text: &str, span: Range<usize>) -> Range<usize> {
     let is_boundary = |at: &usize| text.is_char_boundary(*at);
     let end = span.end.min(text.len());
@@ -63,8 +63,8 @@ pub fn whole_characters(text: &str, span: Range<usize>) -> Range<usize> {
     start..(end..=text.len()).find(is_boundary).unwrap_or(text.len())
 }
 
-/// The mistakes behind what the parser says of `text`, in the order of the text: spans of bytes and its words. What
-/// follows from an earlier mistake is left out.
+/// The mistakes behind the parser's errors `found` in `text` (byte ranges and messages), in the order of the text.
+/// Consequences of an earlier mistake are left out.
 pub fn explain(text: &str, mut found: Vec<(Range<usize>, String)>) -> Vec<Located> {
     for (span, _) in &mut found {
         *span = whole_characters(text, span.clone());
@@ -83,7 +83,7 @@ pub fn explain(text: &str, mut found: Vec<(Range<usize>, String)>) -> Vec<Locate
                 "for each `{bracket}` there is a `{closing}`, and what stands in between has commas between it"
             );
             errors.push((open..open + 1, Problem::new(format!("this {what} is not closed")).help(help)));
-            // Everything behind the bracket was read as if it were inside.
+            // Everything after the bracket was read as if it were inside.
             break;
         }
         if complaint.kind == Kind::Duplicate {
@@ -101,7 +101,7 @@ pub fn explain(text: &str, mut found: Vec<(Range<usize>, String)>) -> Vec<Locate
     errors
 }
 
-/// Whether a header stands between the last error and `at`.
+/// Whether there is a header between the last error and `at`.
 fn newer_header(text: &str, errors: &[Located], at: usize) -> bool {
     let from = errors.last().map_or(0, |(span, _)| span.end);
     text[from.min(at)..at].lines().skip(1).any(|line| line.trim_start().starts_with('['))
@@ -124,7 +124,7 @@ impl<'t> Line<'t> {
         self.text.trim_start().starts_with('[')
     }
 
-    /// The key and what is behind `=`, without a comment.
+    /// The key, and what follows `=`, without a comment.
     fn value(&self) -> Option<(&'t str, &'t str)> {
         let (key, value) = self.text.split_once('=')?;
         Some((key.trim(), value.split('#').next().unwrap_or_default().trim()))
@@ -154,7 +154,7 @@ fn open_list(text: &str, at: usize) -> Option<usize> {
     open.first().copied().filter(|open| *open < line)
 }
 
-/// The mistake at `span`, of which the parser complains in these `words`.
+/// The mistake at `span`; `words` is the parser's message.
 fn error(text: &str, line: &Line<'_>, span: Range<usize>, complaint: Complaint, words: &str) -> Located {
     let found = &text[span.clone()];
     let has_colon = || {
@@ -201,14 +201,14 @@ fn error(text: &str, line: &Line<'_>, span: Range<usize>, complaint: Complaint, 
     (span, Problem::new(message).help(help))
 }
 
-/// The first character behind `from`, on its line and in no text and no comment, that looks like one that TOML has and
-/// is another, as editors, web pages and keyboards for other scripts make them.
+/// The first character after `from`, on the same line and outside of strings and comments, that only looks like one of
+/// TOML's. Editors, web pages and keyboards for other scripts produce them.
 fn look_alike(text: &str, from: usize) -> Option<Located> {
     let rest = text[from..].split(['\n', '#', '"', '\'']).next().unwrap_or_default();
     rest.char_indices().find_map(|(index, found)| look_alike_of(found, from + index))
 }
 
-/// What is to be said of the character at `at` if it is such a one.
+/// The mistake, if the character at `at` is such a look-alike.
 fn look_alike_of(found: char, at: usize) -> Option<Located> {
     let code = u32::from(found);
     let blank = "replace it by an ordinary blank, or delete it";
@@ -222,7 +222,7 @@ fn look_alike_of(found: char, at: usize) -> Option<Located> {
         _ if found.is_whitespace() && !found.is_ascii() => {
             Problem::new(format!("this looks like a blank and is another character, U+{code:04X}")).help(blank)
         }
-        // The wide forms of all that ASCII has, in its order.
+        // The fullwidth forms of ASCII, in the same order.
         '\u{ff01}'..='\u{ff5e}' => {
             let meant = char::from_u32(code - 0xff01 + u32::from('!'))?;
             Problem::new(format!("`{found}` is another character than `{meant}`")).help(format!("write `{meant}`"))
@@ -232,7 +232,7 @@ fn look_alike_of(found: char, at: usize) -> Option<Located> {
     Some((at..at + found.len_utf8(), problem))
 }
 
-/// A key or a section that is there twice.
+/// The mistake of a duplicate key or section.
 fn duplicate(line: &Line<'_>, span: Range<usize>, found: &str) -> Located {
     let problem = if line.is_header() {
         let header = line.text.split('#').next().unwrap_or_default().trim().to_owned();
@@ -246,12 +246,12 @@ fn duplicate(line: &Line<'_>, span: Range<usize>, found: &str) -> Located {
     (span, problem)
 }
 
-/// Something that is no value, behind `=` or in a list.
+/// The mistake of something that is not a value, after `=` or in a list.
 fn value(line: &Line<'_>, span: Range<usize>) -> Located {
     let from = span.start.saturating_sub(line.start).min(line.text.len());
     let rest = line.text[from..].split('#').next().unwrap_or_default();
     let from = from + (rest.len() - rest.trim_start().len());
-    // A whole value; of those in a list, one.
+    // The whole value, or one item of a list.
     let is_alone = line.value().is_some_and(|(_, value)| value.starts_with(rest.trim()) && !value.is_empty());
     let word = if is_alone { rest } else { rest.split([',', ']', '}']).next().unwrap_or_default() }.trim();
     let at = line.start + from..line.start + from + word.len();
@@ -299,7 +299,7 @@ fn value(line: &Line<'_>, span: Range<usize>) -> Located {
     (at, Problem::new(message).help(help))
 }
 
-/// Something behind a value that was complete.
+/// The mistake of something after a complete value.
 fn behind_a_value(line: &Line<'_>, span: Range<usize>) -> Located {
     let problem = Problem::new("the value ends before this");
     let Some((key, value)) = line.value() else { return (span, problem) };
@@ -329,7 +329,7 @@ mod tests {
 
     use super::*;
 
-    /// What is underlined, and what is said of it, of each mistake.
+    /// The underlined text and the message of each mistake.
     fn said(text: &str) -> Vec<(String, String)> {
         let (_, errors) = DeTable::parse_recoverable(text);
         let found =

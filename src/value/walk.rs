@@ -1,11 +1,10 @@
-//! A walk over a tree: every node in the order of the text, a table before what it holds, each with the way that leads
-//! to it.
+//! Walks over a tree: every node in the order of the text, a table before its content, each with the path to it.
 
 use std::rc::Rc;
 
 use super::{Axis, Choice, Entry, Form, Kind, Node, Origin};
 
-/// A node of a tree, and the way that leads to it.
+/// A node of a tree, and the path to it.
 #[derive(Debug, Clone)]
 pub struct Place<'t> {
     pub node: &'t Node,
@@ -13,14 +12,14 @@ pub struct Place<'t> {
     around: Option<Rc<Place<'t>>>,
 }
 
-/// The last step of the way to a node.
+/// The last step of the path to a node.
 #[derive(Debug, Clone, Copy)]
 enum Step<'t> {
-    /// There is none: the walk begins here.
+    /// None: the walk begins here.
     Start,
     Entry(&'t Entry),
     Item,
-    /// The alternative of this 0-based index.
+    /// The alternative with this 0-based index.
     Alternative(&'t Axis, usize),
 }
 
@@ -31,7 +30,7 @@ impl Node {
         Walk { start: Some(start), last: None, around: Vec::new() }
     }
 
-    /// The step to the node directly below this one that is the `index`th there.
+    /// The 0-based `index`th node directly below this one, with the step to it.
     fn step(&self, index: usize) -> Option<(Step<'_>, &Node)> {
         match &self.kind {
             Kind::List(items) => items.get(index).map(|item| (Step::Item, item)),
@@ -46,7 +45,7 @@ impl Node {
         (0..).map_while(|index| Some(self.step(index)?.1))
     }
 
-    /// The entries that these keys lead through under `choice`, as far as they are there.
+    /// The entries along `path` under `choice`, as far as they exist.
     pub fn along<'t>(&'t self, path: &[&str], choice: &Choice) -> impl Iterator<Item = &'t Entry> {
         let mut node = self;
         path.iter().map_while(move |key| {
@@ -63,7 +62,7 @@ impl<'t> Place<'t> {
         std::iter::successors(Some(self), |place| place.around.as_deref())
     }
 
-    /// The entry whose value this is; none where it is an alternative or an item of one.
+    /// The entry whose value this is; `None` if it is an alternative or an item.
     pub fn entry(&self) -> Option<&'t Entry> {
         match self.step {
             Step::Entry(entry) => Some(entry),
@@ -71,7 +70,7 @@ impl<'t> Place<'t> {
         }
     }
 
-    /// The axis and the 0-based index that this is an alternative of; none where it is no alternative.
+    /// If this is an alternative: its axis and its 0-based index there.
     pub fn alternative(&self) -> Option<(&'t Axis, usize)> {
         match self.step {
             Step::Alternative(axis, index) => Some((axis, index)),
@@ -79,7 +78,7 @@ impl<'t> Place<'t> {
         }
     }
 
-    /// Where the key was written that this is the value of, if it has one of its own.
+    /// The place of its own key, if it has one.
     pub fn key_origin(&self) -> Option<&'t Origin> {
         match self.step {
             Step::Entry(entry) => Some(&entry.key_origin),
@@ -88,7 +87,7 @@ impl<'t> Place<'t> {
         }
     }
 
-    /// The axis that is here.
+    /// The axis, if the node is one.
     pub fn axis(&self) -> Option<&'t Axis> {
         match &self.node.kind {
             Kind::Axis(axis) => Some(axis),
@@ -101,7 +100,7 @@ impl<'t> Place<'t> {
         self.steps(|place| Some(place.entry()?.key.as_str()))
     }
 
-    /// The keys that lead here as the file has them: the name of an alternative is one, but for that of a patch.
+    /// The keys that lead here, as in the file: names of alternatives are included, except those of patches.
     pub fn path_with_names(&self) -> Vec<&'t str> {
         self.steps(|place| match place.alternative() {
             Some((axis, index)) if axis.form != Form::Patched => axis.alternatives[index].name.as_deref(),
@@ -109,36 +108,36 @@ impl<'t> Place<'t> {
         })
     }
 
-    /// The alternatives that lead here: axes, with a 0-based index each.
+    /// The alternatives that lead here: axes, each with a 0-based index.
     pub fn alternatives(&self) -> Vec<(&'t Axis, usize)> {
         self.steps(Place::alternative)
     }
 
-    /// What `find` finds at the places that lead here, the outermost first.
+    /// The results of `find` for the places that lead here, the outermost first.
     fn steps<T>(&self, find: impl Fn(&Place<'t>) -> Option<T>) -> Vec<T> {
         let mut found: Vec<T> = self.outwards().filter_map(find).collect();
         found.reverse();
         found
     }
 
-    /// Whether this is an item of a list, or stands in one.
+    /// Whether this is in a list.
     pub fn is_in_list(&self) -> bool {
         self.outwards().any(|place| matches!(place.step, Step::Item))
     }
 }
 
-/// The places of a tree, one after the other.
+/// An iterator over the places of a tree.
 #[derive(Debug)]
 pub struct Walk<'t> {
     start: Option<Place<'t>>,
     /// The last place, until it is clear whether the walk goes below it.
     last: Option<Place<'t>>,
-    /// The places around the next one, the innermost last, each with how many below it have been passed.
+    /// The places around the next one, the innermost last, each with the number of its children already visited.
     around: Vec<(Rc<Place<'t>>, usize)>,
 }
 
 impl Walk<'_> {
-    /// Leaves out what is below the last place.
+    /// Skips everything below the last place.
     pub fn skip_below(&mut self) {
         self.last = None;
     }

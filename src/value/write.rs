@@ -1,31 +1,32 @@
-//! A tree as TOML text that is read as the same tree: the same keys and values, and the same order of all that can hold
-//! an axis.
+//! Writes a tree as TOML that is read as the same tree: with the same keys and values, and the same order of everything
+//! that can contain an axis.
 
 use super::{Entry, Kind, Node};
 use crate::number::shortest;
 
-/// Lines of the text are no longer than this where a list can be broken.
+/// The maximum width of a line if a list in it can be broken.
 const WIDTH: usize = 120;
 
-/// A table in braces that makes a longer line is a section, where it can be one.
+/// A table in braces whose line is longer becomes a section, if possible.
 const BRACES: usize = 100;
 
-/// The column at which comments begin, where what they explain ends before it.
+/// The column at which comments begin, unless their line is longer.
 const COMMENTS: usize = 36;
 
 /// How a tree is laid out.
 pub struct Layout<'a> {
-    /// Whether the table to which these keys lead gets a header, or dotted keys where a header would change the order;
-    /// all others stand in braces.
+    /// Whether the table at this path gets a header, or dotted keys if a header would change the order. All other
+    /// tables are in braces.
     pub is_section: &'a dyn Fn(&[&str], &Node) -> bool,
-    /// Whether what follows a section, and is none, may be written before it.
+    /// Whether a value after a section may be written before it.
     pub moves: &'a dyn Fn(&Node) -> bool,
-    /// What is said behind the key or the header to which these keys lead.
+    /// The comment on the key or header at this path.
     pub comment: &'a dyn Fn(&[&str]) -> Option<String>,
 }
 
 impl<'a> Layout<'a> {
-    /// That of a tree in which no order counts: what stands at the top, and what is too long for a line, is a section.
+    /// The layout of a tree whose order does not matter: tables at the top, and those too long for a line, are
+    /// sections.
     pub fn of_values(comment: &'a dyn Fn(&[&str]) -> Option<String>) -> Self {
         Self {
             is_section: &|path, node| match path {
@@ -65,7 +66,7 @@ pub fn value(node: &Node) -> String {
     }
 }
 
-/// The shortest digits that are read as the same number, and as one with a fraction.
+/// The shortest digits that TOML reads as the same float.
 pub fn float(value: f64) -> String {
     let digits = if value.is_nan() { "nan".to_owned() } else { shortest(value) };
     if digits.contains(['.', 'e', 'n']) { digits } else { digits + ".0" }
@@ -77,7 +78,7 @@ pub fn key(key: &str) -> String {
     if is_bare { key.to_owned() } else { text(key) }
 }
 
-/// Keys that lead to a place, between dots.
+/// A path: keys joined by dots.
 pub fn path<'k>(keys: impl IntoIterator<Item = &'k str>) -> String {
     keys.into_iter().map(key).collect::<Vec<_>>().join(".")
 }
@@ -117,7 +118,7 @@ impl Writer<'_> {
             path.push(&entry.key);
             let own = entry.value.entries().unwrap_or_default();
             let comment = (self.layout.comment)(path);
-            // What holds sections and nothing else is made by their headers.
+            // A table that contains only sections needs no header of its own.
             if own.is_empty() || comment.is_some() || !self.parts(path, own).0.is_empty() {
                 let blank = if self.text.is_empty() { "" } else { "\n" };
                 self.line(&format!("{blank}[{}]", self::path(path.iter().copied())), comment);
@@ -131,8 +132,8 @@ impl Writer<'_> {
         value.entries().is_some() && (self.layout.is_section)(&[above, &[key]].concat(), value)
     }
 
-    /// What stands below the header of the table at `path`, and what gets headers of its own. A header ends the table
-    /// above it, so that what is followed by something that stays gets none.
+    /// The entries to write below the header of the table at `path`, and those that get headers of their own. A header
+    /// ends the table before it, so an entry that is followed by one that stays gets none.
     fn parts<'e>(&self, path: &[&str], entries: &'e [Entry]) -> (Vec<&'e Entry>, Vec<&'e Entry>) {
         let is_line = |entry: &Entry| !self.is_section(path, entry);
         let stays = |entry: &Entry| is_line(entry) && !(self.layout.moves)(&entry.value);
@@ -141,7 +142,8 @@ impl Writer<'_> {
         (entries[..first].iter().chain(moved).collect(), sections)
     }
 
-    /// A key and its value, a section as a line for each of its keys; the keys from `header` on are written.
+    /// Writes a key and its value; a section becomes one line for each of its keys. Keys from index `header` on are
+    /// written.
     fn lines<'n>(&mut self, path: &mut Vec<&'n str>, header: usize, entry: &'n Entry) {
         let is_section = self.is_section(path, entry);
         path.push(&entry.key);
@@ -188,7 +190,7 @@ mod tests {
         as_written(&sources, &tree, false)
     }
 
-    /// With the sections that the text has; single values move before them, unless every key is to keep its place.
+    /// With the sections of the text; single values move before them, unless `every_place` is set.
     fn as_written(sources: &Sources, tree: &Node, every_place: bool) -> String {
         let is_section = |_: &[&str], node: &Node| sources.is_section(node);
         let moves = |node: &Node| !every_place && !matches!(node.kind, Kind::Table(_) | Kind::List(_));
@@ -293,7 +295,7 @@ mod tests {
             let text = lines.concat();
             let mut sources = Sources::default();
             let source = sources.add("test.toml", text.as_str());
-            // `a = 1` beside `a.d = 2` is no TOML.
+            // `a = 1` next to `a.d = 2` is not TOML.
             let Ok(tree) = parse::parse(&sources, source) else { return Ok(()) };
             let written = as_written(&sources, &tree.root, every_place);
             let (read_sources, read) = read(&written);
@@ -303,13 +305,13 @@ mod tests {
         }
     }
 
-    /// All keys and values: single ones, which are sorted, and those whose order counts.
+    /// All keys and values: the single ones, sorted, and those whose order matters.
     fn order(node: &Node, every_place: bool) -> (Vec<String>, Vec<String>) {
         fn walk(node: &Node, path: &str, singles: &mut Vec<String>, others: &mut Vec<String>) {
             for entry in node.entries().unwrap_or_default() {
                 let path = format!("{path}.{}", entry.key);
                 match &entry.value.kind {
-                    // In braces or not, it may be an alternative.
+                    // With or without braces, it may be an alternative.
                     Kind::Table(_) => {
                         others.push(path.clone());
                         walk(&entry.value, &path, singles, others);

@@ -1,5 +1,5 @@
-//! Axes that are written as a table of one word: `{ values = [...] }`, `{ geomspace = [1.0, 1e-4, 16] }`,
-//! `{ log_uniform = [1e-6, 1e-2] }`.
+//! Axes written as a table with one keyword: `{ values = [...] }`, `{ geomspace = [1.0, 1e-4, 16] }`, `{ log_uniform =
+//! [1e-6, 1e-2] }`.
 
 use std::sync::Arc;
 
@@ -8,7 +8,7 @@ use super::problem::Problem;
 use super::spacing::{geomspace, linspace};
 use super::{Alternative, Axis, AxisId, Form, Kind, Node, NodeId, Rejected, Tree};
 
-/// More numbers than this are no axis.
+/// The most numbers in an axis.
 const MOST: i64 = 1_000_000;
 
 /// Turns every such table into an axis.
@@ -35,7 +35,7 @@ pub fn spell_out(tree: &mut Tree) -> Rejected {
     rejected
 }
 
-/// The word and what it holds, where this table spells an axis. A table of that name is a section.
+/// The keyword and its value, if this table is an axis. If the value is a table, this is a section.
 fn word(node: &Node) -> Option<(&'static str, &Node)> {
     const WORDS: [&str; 7] = ["values", "geomspace", "linspace", "uniform", "log_uniform", "int_uniform", "choice"];
     let [only] = node.entries()? else { return None };
@@ -45,8 +45,7 @@ fn word(node: &Node) -> Option<(&'static str, &Node)> {
 
 struct Maker<'a> {
     word: &'static str,
-    /// The name of all numbers that are made here: what a type says of one of them, it says of the one place where they
-    /// are written.
+    /// The id of all numbers generated here: an error about any of them is about the one place where they are written.
     node: NodeId,
     /// The table.
     around: &'a Node,
@@ -93,7 +92,7 @@ impl Maker<'_> {
             linspace
         };
         let numbers = make(from, to, count as usize);
-        // A whole number is offered as one, so that a setting of whole numbers takes it.
+        // Whole numbers become integers, so that integer settings accept them.
         let is_whole = |number: f64| number.fract() == 0.0 && number.abs() <= 9_007_199_254_740_992.0;
         let kind = |number: f64| if is_whole(number) { Kind::Int(number as i64) } else { Kind::Float(number) };
         Ok(numbers.into_iter().map(|number| self.number(kind(number))).collect())

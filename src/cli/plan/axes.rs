@@ -18,12 +18,13 @@ pub fn table(plan: &Plan) -> TextTable {
 
 struct AxisRows<'p> {
     plan: &'p Plan,
-    /// The alternatives around the axes that are looked at.
+    /// The alternatives taken around the current axes.
     choice: Choice,
 }
 
 impl AxisRows<'_> {
-    /// Name, number of values and values of each axis in `space`. Of the given axes, `told` are told of already.
+    /// Name, number of values and values of each axis in `space`. Given axes in `told` are left out, since they have a
+    /// row already.
     fn of(&mut self, space: &Space, told: &[String]) -> Vec<[String; 3]> {
         let mut all: Vec<[String; 3]> = Vec::new();
         for item in space.told_apart() {
@@ -43,7 +44,7 @@ impl AxisRows<'_> {
     fn of_wheel(&mut self, wheel: &Wheel) -> Vec<[String; 3]> {
         let values = self.each(wheel, |rows, _| wheel.value(&rows.choice));
         let mut all = vec![[wheel.name().to_owned(), values.len().to_string(), listed(&values)]];
-        // Many trials each have a value of their own.
+        // With trials, each of many trials has its own value.
         let moving = if wheel.is_trials() { Vec::new() } else { self.moving_with(wheel) };
         let told: Vec<String> = moving.iter().map(|(name, _)| name.clone()).collect();
         let with =
@@ -55,7 +56,7 @@ impl AxisRows<'_> {
             return all;
         }
         let inner = self.each(wheel, |rows, position| rows.of(wheel.inner(position), &told));
-        // What all alternatives have in common, or many trials, is said once.
+        // Rows that all alternatives or trials share are listed once.
         if wheel.is_trials() || (inner.len() > 1 && inner.windows(2).all(|pair| pair[0] == pair[1])) {
             let mut seen = HashSet::new();
             all.extend(inner.into_iter().flatten().filter(|row| seen.insert(row.clone())));
@@ -90,7 +91,7 @@ impl AxisRows<'_> {
         first.iter().filter_map(|(name, _)| with_values(name)).collect()
     }
 
-    /// Does something with each alternative of a wheel taken.
+    /// Calls `with` under each alternative of a wheel.
     fn each<T>(&mut self, wheel: &Wheel, mut with: impl FnMut(&mut Self, usize) -> T) -> Vec<T> {
         let before = self.choice.clone();
         let all = (0..wheel.count)
@@ -104,7 +105,7 @@ impl AxisRows<'_> {
     }
 }
 
-/// The values, or the first few and the last one of many.
+/// The values, or the first few and the last one if there are many.
 fn listed(values: &[String]) -> String {
     match values {
         [head @ .., last] if head.len() >= 20 => format!("{}, …, {last}", head[..3].join(", ")),

@@ -6,10 +6,10 @@ use super::PlanReport;
 use crate::plan::{Change, Item, Plan, Space, State, Wheel};
 use crate::value::Choice;
 
-/// Values of an axis beyond these are counted only.
+/// Further values of an axis are only counted.
 const MOST_VALUES: usize = 10_000;
 
-/// The object, on lines of its own.
+/// The object, over several lines.
 pub fn json(report: &PlanReport) -> String {
     let (plan, experiment) = (report.plan, &report.plan.experiment);
     let counts: Map<String, Value> =
@@ -77,13 +77,13 @@ fn change(change: &Change) -> Value {
     }
 }
 
-/// The axes, each with those within its values.
+/// The axes, each with the axes within its values.
 fn axes(plan: &Plan, space: &Space, choice: &mut Choice) -> Vec<Value> {
     let (mut told, mut within) = (Vec::new(), Vec::new());
     for item in space.items() {
         match item {
             Item::Wheel(wheel) if wheel.is_declared() => told.push(axis(plan, wheel, choice)),
-            // One optimizer alone is no axis, but what it holds may be.
+            // A single optimizer is no axis, but may contain some.
             Item::Wheel(wheel) => within.extend(axes(plan, wheel.inner(0), choice)),
             Item::Given(_) => {}
         }

@@ -7,7 +7,7 @@ use crate::cli::units::{counted, duration, grouped, size};
 use crate::file::{Experiment, How};
 use crate::plan::{Change, Estimate, PlannedRun, State};
 
-/// Everything there is to say about a plan.
+/// The whole report about a plan.
 pub fn listing(report: &PlanReport) -> String {
     let (plan, experiment) = (report.plan, &report.plan.experiment);
     let mut text = format!("{}: {}", experiment.name.as_str(), counted(report.runs, "run"));

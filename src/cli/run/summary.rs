@@ -1,4 +1,4 @@
-//! The table at the end of a run: a row per label, in the order of the plan; and the best of what a folder holds.
+//! The table at the end of a run, with a row per label in the order of the plan, and the best labels of a folder.
 
 use std::collections::HashMap;
 
@@ -11,7 +11,7 @@ use crate::store::{Inventory, Status, Summary};
 /// With more labels than this, only the best are shown.
 const MOST: usize = 60;
 
-/// The runs of each label together: mean over seeds, with the standard deviation where there are several.
+/// The runs of each label together: mean over seeds, with the standard deviation if there are several.
 pub fn table(runs: &[PlannedRun], inventory: &Inventory) -> String {
     let label_of_each: Vec<String> = runs.iter().map(|run| run.label()).collect();
     let mut labels: Vec<&str> = Vec::new();
@@ -26,16 +26,16 @@ pub fn table(runs: &[PlannedRun], inventory: &Inventory) -> String {
     rendered(labels, &by_label, MOST)
 }
 
-/// How the runs of one label went.
+/// The results of one label's runs.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Best<'a> {
     pub label: &'a str,
     pub runs: usize,
-    /// The mean over seeds; +∞ where one diverged, and where none has a loss.
+    /// The mean over seeds; +∞ if one diverged or none has a loss.
     pub final_loss: f64,
 }
 
-/// The labels of `runs`, each of which has one, from the smallest mean final loss.
+/// The labels of `runs` (given as pairs of label and summary), in ascending order of the mean final loss.
 pub fn best<'a>(runs: impl Iterator<Item = (&'a str, &'a Summary)>) -> Vec<Best<'a>> {
     let mut best: Vec<Best> = by_label(runs)
         .into_iter()
@@ -45,7 +45,7 @@ pub fn best<'a>(runs: impl Iterator<Item = (&'a str, &'a Summary)>) -> Vec<Best<
     best
 }
 
-/// The `most` best labels of `runs`, as the table at the end of a run has them.
+/// The `most` best labels of `runs`, as in the table at the end of a run.
 pub fn best_in_words<'a>(runs: impl Iterator<Item = (&'a str, &'a Summary)> + Clone, most: usize) -> String {
     let labels = best(runs.clone()).into_iter().map(|best| best.label).collect();
     rendered(labels, &by_label(runs), most)
@@ -64,9 +64,9 @@ fn rank(runs: &[&Summary]) -> f64 {
     mean(&losses).unwrap_or(f64::INFINITY)
 }
 
-/// The labels with their runs; where there are more than `most`, the best of them.
+/// The labels with their runs; if there are more than `most`, only the best of them.
 fn rendered(labels: Vec<&str>, by_label: &HashMap<&str, Vec<&Summary>>, most: usize) -> String {
-    // Of classes there is an accuracy, of numbers an error.
+    // Classification has an accuracy, regression an error.
     let has = |value: fn(&Summary) -> Option<f64>| by_label.values().flatten().any(|run| value(run).is_some());
     let accuracy = has(|run| run.train_accuracy.or(run.validation_accuracy).or(run.test_accuracy));
     let quality = match (accuracy, has(|run| run.train_rmse.or(run.validation_rmse).or(run.test_rmse))) {
@@ -116,7 +116,7 @@ fn rendered(labels: Vec<&str>, by_label: &HashMap<&str, Vec<&Summary>>, most: us
     text
 }
 
-/// The accuracy of runs that tell classes, the error of runs that tell numbers.
+/// The accuracy of classification runs, or the error of regression runs.
 fn either(accuracies: &[f64], errors: &[f64]) -> String {
     match errors {
         [] => mean_and_deviation(accuracies, percent),
@@ -124,7 +124,7 @@ fn either(accuracies: &[f64], errors: &[f64]) -> String {
     }
 }
 
-/// How one run ended: `loss 0.0431`, `diverged at step 12 in affine2`, `failed: ...`.
+/// The result of a run: `loss 0.0431`, `diverged at step 12 in affine2`, `failed: ...`.
 pub fn in_words(run: &Summary) -> String {
     match run.status {
         Status::Finished => run.final_loss.map_or("finished".to_owned(), |loss| format!("loss {}", significant(loss))),
@@ -138,7 +138,7 @@ fn diverged(run: &Summary) -> String {
     format!("diverged at step {} in {layer}", run.diverged_step.unwrap_or_default())
 }
 
-/// What happened to the runs that did not finish.
+/// Remarks on the runs that did not finish.
 fn remarks(known: &[&Summary]) -> String {
     let of = |status| known.iter().filter(move |run| run.status == status);
     let mut remarks = Vec::new();
@@ -168,7 +168,7 @@ fn mean_and_deviation(values: &[f64], format: fn(f64) -> String) -> String {
     format!("{} ± {}", format(mean), format((squares / (values.len() - 1) as f64).sqrt()))
 }
 
-/// Four decimals, or three digits where these say nothing.
+/// Four decimals, or three significant digits for very small and very large numbers.
 fn significant(value: f64) -> String {
     if value != 0.0 && (value.abs() < 0.001 || value.abs() >= 100_000.0) {
         format!("{value:.2e}")

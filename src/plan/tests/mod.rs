@@ -1,4 +1,4 @@
-//! What plans promise: sizes, ids and labels that follow from what a file means and not from how it is written.
+//! Plans: sizes, ids and labels depend on what a file means, not on how it is written.
 
 use std::path::PathBuf;
 

@@ -1,4 +1,4 @@
-//! What is written as a file is read as what was written: typed files, and the files of single runs.
+//! Files survive being written and read: typed files, and the files of single runs.
 
 use std::path::{Path, PathBuf};
 
@@ -10,7 +10,7 @@ use crate::plan::*;
 use crate::value::serialize::serialize;
 use crate::value::write::{Layout, document};
 
-/// Every cell's typed file survives being written and read; and the file of each run has that run alone.
+/// Every cell's typed file survives being written and read, and the file of each run declares only that run.
 fn check(plan: &Plan) {
     for run in plan.runs().step_by(plan.experiment.seeds.get().len()) {
         let file = plan.experiment.file_under(&plan.choice(run)).unwrap();
@@ -79,7 +79,7 @@ fn line(lines: &'static [&'static str]) -> impl Strategy<Value = &'static str> {
     prop::sample::select(lines)
 }
 
-/// A file of settings that suit each other, some of them axes.
+/// A file whose settings mostly go together, some of them axes.
 pub(super) fn file() -> impl Strategy<Value = String> {
     let data = line(&[
         "source = 'mnist'\ntrain_rows = 500\nvalidation_rows = 100",

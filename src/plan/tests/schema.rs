@@ -1,4 +1,4 @@
-//! What the schema says of a file, and what a plan says of it.
+//! The schema and the plan agree about files.
 
 use std::cell::OnceCell;
 use std::collections::BTreeMap;
@@ -11,13 +11,13 @@ use crate::file::Experiment;
 use crate::file::schema::schema;
 use crate::plan::*;
 
-/// Whether the schema accepts a text, and what it says where it does not.
+/// Whether the schema accepts a text, and its messages if not.
 pub(super) fn verdict(text: &str) -> Result<(), String> {
     thread_local! {
         static COMPILED: OnceCell<(Schemas, SchemaIndex)> = const { OnceCell::new() };
     }
     let instance: toml::Table = toml::from_str(text).map_err(|error| error.to_string())?;
-    // As Taplo does it; `inf` becomes null.
+    // As Taplo does; `inf` becomes null.
     let instance = serde_json::to_value(instance).map_err(|error| error.to_string())?;
     COMPILED.with(|compiled| {
         let (schemas, index) = compiled.get_or_init(|| {
@@ -39,7 +39,7 @@ fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
 }
 
-/// The TOML files of a folder, by their names; none where there is no folder.
+/// The TOML files of a folder, by name; none if the folder does not exist.
 fn files(folder: &Path) -> BTreeMap<String, String> {
     let entries = std::fs::read_dir(folder).into_iter().flatten().map(|entry| entry.unwrap().path());
     let toml = entries.filter(|path| path.extension().is_some_and(|extension| extension == "toml"));
@@ -174,7 +174,7 @@ fn every_definition_is_used() {
     }
 }
 
-/// Mistakes that a schema cannot see, by the names of their files, and why.
+/// Mistakes that a schema cannot detect, by file name, and why.
 const UNSEEN: [(&str, &str); 25] = [
     ("batch_norm_of_one_row", "what two keys say contradicts each other"),
     ("batch_size_beyond_the_split", "how many rows there are is not in the file"),

@@ -1,4 +1,4 @@
-//! What the stream of cells finds is what each cell is by itself; what a file leaves out is in no plan.
+//! The stream of cells finds the same as reading each cell separately; excluded cells are in no plan.
 
 use std::collections::{BTreeSet, HashSet};
 
@@ -24,14 +24,14 @@ fn mistakes(text: &str) -> String {
     experiment.and_then(Plan::new).err().map_or_else(String::new, |mistakes| mistakes.render(false))
 }
 
-/// A cell, by itself.
+/// A cell, read separately.
 struct Alone {
     spec: RunSpec,
     settings: Vec<(&'static str, String)>,
     contradictions: Vec<Contradiction>,
 }
 
-/// The cells that are not left out, in the order of the file, each read as a whole and lowered from nothing.
+/// The cells that are not excluded, in the order of the file, each read as a whole and lowered from scratch.
 fn one_by_one(experiment: &Experiment) -> Vec<Alone> {
     let space = Space::of(experiment).unwrap();
     let sections_of_axes = experiment.sections_of_axes();
@@ -63,7 +63,7 @@ fn one_by_one(experiment: &Experiment) -> Vec<Alone> {
     all
 }
 
-/// What the stream made of the cells is what each of them is by itself.
+/// The stream finds the same as reading each cell separately.
 fn agrees(plan: &Plan) {
     let seeds = plan.experiment.seeds.get();
     let alone = one_by_one(&plan.experiment);
@@ -117,7 +117,7 @@ fn what_a_condition_holds_for_is_left_out() {
         excluding("[{ lr = { above = 0.001, below = 0.1 } }]"),
         ["sgd, lr=0.1", "sgd, lr=0.001", "fast, lr=0.1", "fast, lr=0.001"]
     );
-    // By its name in the file as by its kind; and by a setting that is no axis.
+    // By its name in the file, by its kind, and by a setting that is not an axis.
     assert_eq!(excluding("[{ optimizer = 'fast' }]"), all[..3]);
     assert_eq!(excluding("[{ optimizer = 'adam' }]"), all[..3]);
     assert_eq!(excluding("[{ beta1 = 0.9 }]"), all[..3]);
@@ -181,7 +181,7 @@ fn conditions_that_leave_out_nothing_are_mistakes() {
     insta::assert_snapshot!(with("[{}, 3, { lr = [] }, { lr = { over = 1 } }, { lr = {} }]"));
 }
 
-/// A file with axes that are alone and others, perhaps with variants, trials, precision and what is left out.
+/// A file with single and combined axes, perhaps with variants, trials, precision and exclusions.
 fn file() -> impl Strategy<Value = String> {
     let lrs = prop::sample::subsequence(vec!["0.1", "0.01", "1e-3"], 1..=3);
     let batches = prop::sample::subsequence(vec!["1", "10", "20"], 1..=3);
@@ -222,7 +222,7 @@ fn file() -> impl Strategy<Value = String> {
     })
 }
 
-/// `sweep.trials` said once.
+/// The text with `sweep.trials` only once.
 fn once(text: &str) -> String {
     let (mut lines, mut seen): (Vec<&str>, bool) = (Vec::new(), false);
     for line in text.lines() {
@@ -254,7 +254,7 @@ fn optimizers_with_values_of_their_own_are_told_apart() {
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(24))]
 
-    /// Whatever is combined: a stream finds what its cells are, and every mistake that one of them has.
+    /// A stream finds every cell, and every mistake in any of them.
     #[test]
     fn a_stream_finds_what_its_cells_are(text in file()) {
         let experiment = Experiment::parse("test.toml", text.clone(), "test", std::path::PathBuf::new()).unwrap();
@@ -272,7 +272,7 @@ proptest! {
         }
     }
 
-    /// A section that is read again only where an axis in it has moved says what it says in the whole file.
+    /// Reading a section again only when one of its axes has moved gives the same as reading the whole file.
     #[test]
     fn sections_are_read_again_where_they_change(text in super::round_trip::file()) {
         let experiment = Experiment::parse("test.toml", text.clone(), "test", std::path::PathBuf::new()).unwrap();

@@ -1,4 +1,4 @@
-//! What plans promise of axes that move together, of variants and of trials.
+//! Plans with axes that move together, variants and trials.
 
 use std::collections::{BTreeMap, HashSet};
 
@@ -47,7 +47,7 @@ fn spaced_numbers_have_three_digits_in_labels() {
         with(&format!("optimizer = 'sgd'\ntrain.steps = 1\ninit.weights = {{ geomspace = [1.0, 1e-4, {count}] }}"))
     };
     assert_eq!(labels(&text(16))[..4], ["weights=1", "weights=0.541", "weights=0.293", "weights=0.158"]);
-    // Those that are too close for that have more, so that labels tell all values apart.
+    // Values that are too close get more digits, so that all labels differ.
     let dense = with("optimizer = 'sgd'\ntrain.steps = 1\ninit.weights = { linspace = [1.0, 1.1, 21] }");
     assert_eq!(labels(&dense).iter().collect::<HashSet<_>>().len(), 21);
     assert_eq!(labels(&dense)[3..6], ["weights=1.015", "weights=1.02", "weights=1.025"]);
@@ -55,7 +55,7 @@ fn spaced_numbers_have_three_digits_in_labels() {
     assert_eq!(labels(&close), ["weights=1", "weights=1.0005", "weights=1.001"]);
     let whole = with("optimizer = 'sgd'\ntrain.steps = { linspace = [1000, 3001, 4] }");
     assert_eq!(labels(&whole), ["steps=1000", "steps=1667", "steps=2334", "steps=3001"]);
-    // What was written stands as it was written.
+    // Written values stay as they are.
     let listed = with("optimizer = 'sgd'\ntrain.steps = 1\ninit.weights = [0.12345, 0.12346]");
     assert_eq!(labels(&listed), ["weights=0.12345", "weights=0.12346"]);
 }
@@ -199,7 +199,7 @@ fn whole_numbers_and_choices_are_drawn() {
         *counts.entry((text("weights"), text("batch_size"))).or_default() += 1;
         assert_eq!(text("weights") == "uniform", !text("weight_bound").is_empty());
     }
-    // Nine combinations: of `he` and of 0.1, each with each batch size, only the first trial is run.
+    // Nine combinations. With `he` or 0.1, all trials of a batch size are the same run, so only the first one is run.
     assert_eq!(counts.len(), 9);
     assert_eq!(plan.len() + plan.duplicates() as usize, 200);
     assert!(counts.iter().all(|((weights, _), count)| *count == 1 || weights == "uniform" && *count > 8), "{counts:?}");
@@ -305,7 +305,7 @@ fn more_runs_than_can_be_planned_are_refused_with_their_axes() {
     assert!(said.contains("the file declares more than 2^128 runs"), "{said}");
 }
 
-/// Some variants, a zip, distributions and a list, in a file of which parts can be left out.
+/// A file with some variants, a zip, distributions and a list, parts of which can be left out.
 fn everything(variants: &[&str], trials: u32, zipped: usize, extra: &str) -> String {
     let listed = |first: usize| (first..first + zipped).map(|n| n.to_string()).collect::<Vec<_>>().join(", ");
     let patches: BTreeMap<&str, &str> = BTreeMap::from([
@@ -331,7 +331,7 @@ proptest! {
     fn sizes_are_products_of_what_moves_apart(count in 1_usize..5, trials in 1_u32..4, zipped in 1_usize..4) {
         let variants = &ALL[..count];
         let plan = plan(&everything(variants, trials, zipped, ""));
-        // `hidden` has two values but under `deep`; `tanh` has two activations.
+        // `hidden` has two values, except under `deep`; `tanh` has two activations.
         let arms: usize = variants.iter().map(|name| match *name { "tanh" => 4, "deep" => 1, _ => 2 }).sum();
         prop_assert_eq!(plan.len(), 2 * 2 * arms * trials as usize * zipped);
         let labels: HashSet<_> = plan.runs().map(|run| (run.label(), run.seed())).collect();
