@@ -36,7 +36,7 @@ mod tests {
         for (rows, columns) in
             [(128, 100), (100, 784), (256, 64), (1000, 3), (7, 4096), (144, 100), (233, 100), (610, 100)]
         {
-            // Of a matrix, the first rows, the last rows, the first columns, the last columns, a corner.
+            // Parts of a matrix: the first row, the first and the last rows, the first and the last columns, a corner.
             let matrix: Vec<(usize, usize)> = (0..rows * columns).map(|i| (i / columns, i % columns)).collect();
             let of_matrix: [fn(f64, f64) -> bool; 6] = [
                 |row, _| row == 0.0,
