@@ -247,7 +247,7 @@ pub fn exp_m1(x: f64) -> f64 {
 
 /// ln(1 + x). At most 1.21 ulp off; ±0 at ±0, −∞ at −1, NaN below.
 ///
-/// It is ln u + (1 + x − u) / u, where u is 1 + x rounded.
+/// ln u + (1 + x − u) / u, where u is 1 + x rounded.
 #[inline(always)]
 pub fn ln_1p(x: f64) -> f64 {
     let u = 1.0 + x;

@@ -9,7 +9,7 @@ use super::parameters::{ParameterLayout, ParameterRole};
 use crate::kernel::{self, Element, Instructions, MatrixValues, Nonzeros, matrix};
 
 /// Every output is a weighted sum of every input: `x: [rows, inputs]`, `y: [rows, outputs]`, with `W: [inputs,
-/// outputs]` and, where the layer has one, `b: [outputs]`.
+/// outputs]` and, if the layer has one, `b: [outputs]`.
 #[derive(Debug, Clone)]
 pub struct Affine {
     inputs: usize,

@@ -1,5 +1,5 @@
-//! Dropout: in training, every unit is silent with a given probability, anew in every step (Srivastava et al. 2014,
-//! "Dropout: a simple way to prevent neural networks from overfitting").
+//! Dropout: in every training step, each unit is silent with a given probability (Srivastava et al. 2014, "Dropout: a
+//! simple way to prevent neural networks from overfitting").
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize, Serializer};

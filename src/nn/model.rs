@@ -1,4 +1,4 @@
-//! The `[network]` section, and the layers that it stands for.
+//! The `[network]` section, and the layers that it describes.
 
 use std::fmt;
 

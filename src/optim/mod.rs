@@ -234,7 +234,7 @@ impl Optimizer {
         outcome
     }
 
-    /// Writes `optimizer`, the hyperparameters, and the schedule where there is one.
+    /// Writes `optimizer`, the hyperparameters, and the schedule if there is one.
     pub fn settings(&self, settings: &mut Settings) {
         settings.set_written("optimizer", &self.algorithm, |field| field);
         self.lr_schedule.settings(settings);

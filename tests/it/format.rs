@@ -51,7 +51,7 @@ fn texts(rows: &RecordBatch, column: &str) -> Vec<String> {
     column.as_string::<i32>().iter().map(|text| text.unwrap().to_owned()).collect()
 }
 
-/// Each run's digest, by its id.
+/// The digest of each run, by id.
 fn digests(folder: PathBuf) -> BTreeMap<String, String> {
     let of = |(_, rows): (String, RecordBatch)| texts(&rows, "run_id").into_iter().zip(texts(&rows, "digest"));
     rows(folder).into_iter().flat_map(of).collect()
