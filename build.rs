@@ -1,4 +1,4 @@
-//! Tells the program which commit it is built from, where there is one: it stands in the footers of its files.
+//! Passes the Git commit, if there is one, to the program, which writes it into the footers of its files.
 
 use std::process::Command;
 

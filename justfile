@@ -1,4 +1,4 @@
-# `just` alone lists the recipes. What CI does stands in .ci/run; the recipes only call its steps.
+# `just` without arguments lists the recipes. The checks are steps of .ci/run, which CI runs too.
 
 _default:
     @just --list
@@ -7,7 +7,7 @@ _default:
 check:
     .ci/run format lints docs
 
-# All Rust tests but the long ones.
+# All Rust tests except the long ones.
 test:
     .ci/run tests
 
@@ -15,7 +15,7 @@ test:
 bench *ARGUMENTS:
     cargo bench --locked {{ ARGUMENTS }}
 
-# The JSON Schema that editors read, made anew from the types.
+# Regenerates the JSON Schema that editors read from the types.
 schema:
     cargo run --locked -- schema > experiments/paribus.schema.json
 
@@ -23,6 +23,6 @@ schema:
 ci:
     .ci/run
 
-# The same, with the tests that take long: before an issue closes.
+# The same, with the tests that take long. Run it before an issue closes.
 full:
     .ci/full

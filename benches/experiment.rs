@@ -1,4 +1,4 @@
-//! A whole small experiment, as the command does it: planned, trained and written, from an empty folder.
+//! A whole small experiment as the command runs it: planned, trained and written, from an empty folder.
 
 use std::process::{Command, Stdio};
 
@@ -14,7 +14,7 @@ train = { batch_size = 32, steps = 20 }
 optimizer = ["sgd", "adam"]
 "#;
 
-/// 10,000 runs of 20 steps each, of a network that trains in less time than a file is made in.
+/// 10,000 runs of 20 steps each, of a network that trains in less time than creating a file takes.
 const SMALL: &str = r#"
 name = "small"
 seeds = 10000

@@ -1,4 +1,4 @@
-//! A batch of 128 rows of MNIST, fetched in random order: as the bytes that they are, and as numbers.
+//! A batch of 128 rows of MNIST, fetched in random order: as bytes and as numbers.
 
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use paribus::batches::{Batches, Sampling};

@@ -1,12 +1,12 @@
-//! The products of the book's network, on every instruction set: whole, skipping zeros, and those of ndarray (the crate
+//! The products of the book's network on every instruction set: dense, skipping zeros, and by ndarray (the crate
 //! `matrixmultiply`).
 
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
 use ndarray::linalg::general_mat_mul;
 use paribus::kernel::{self, Element, Instructions, MatrixValues, Nonzeros, matrix};
 
-/// What is multiplied in a step: name, whether `a` and `b` are transposed, [m, k, n], and how many of a hundred
-/// elements of `a` are not zero: pixels of MNIST, and what ReLU leaves.
+/// The products of a step: name, whether `a` and `b` are transposed, [m, k, n], and the percentage of elements of `a`
+/// that are not zero, in pixels of MNIST and after ReLU.
 const PRODUCTS: [(&str, bool, bool, [usize; 3], u64); 5] = [
     ("first layer, y = xW", false, false, [128, 784, 100], 19),
     ("first layer, dW = xᵀdy", true, false, [784, 128, 100], 19),
@@ -15,7 +15,7 @@ const PRODUCTS: [(&str, bool, bool, [usize; 3], u64); 5] = [
     ("hidden layer, dx = dyWᵀ", false, true, [128, 100, 100], 60),
 ];
 
-/// As many numbers, of a hundred of which so many are not zero, here and there.
+/// `count` numbers, of which `percent` percent, at scattered positions, are not zero.
 fn numbers<R: Element>(count: usize, percent: u64) -> Vec<R> {
     let mut state = 1_u64;
     let number = |_| {
@@ -30,7 +30,7 @@ fn product_in<R: Element>(criterion: &mut Criterion) {
     for (name, a_transposed, b_transposed, [m, k, n], percent) in PRODUCTS {
         let (left, right, mut out) = (numbers::<R>(m * k, percent), numbers::<R>(k * n, 100), vec![R::zero(); m * n]);
         let mut group = criterion.benchmark_group(format!("product {}, {name}", R::NAME));
-        // Floating-point operations: "Gelem/s" are GFLOP/s.
+        // Elements are floating-point operations: "Gelem/s" are GFLOP/s.
         group.throughput(Throughput::Elements(2 * (m * k * n) as u64));
 
         let stored = |transposed, rows, columns| if transposed { (columns, rows) } else { (rows, columns) };

@@ -1,4 +1,5 @@
-//! A training step of the book's network, 784-100-100-100-100-10 with batches of 128, on MNIST, and of its relatives.
+//! A training step of the book's network, 784-100-100-100-100-10 with batches of 128, on MNIST, and of similar
+//! networks.
 
 use std::hint::black_box;
 use std::ops::ControlFlow;
@@ -17,7 +18,7 @@ use paribus::spec::NetworkRun;
 use paribus::train;
 use serde::de::DeserializeOwned;
 
-/// What follows the width of the layers in `[network]`.
+/// The lines after the widths of the layers in `[network]`.
 const RELATIVES: [(&str, &str); 6] = [
     ("ReLU", ""),
     ("sigmoid", r#", "activation": "sigmoid""#),
@@ -51,7 +52,7 @@ fn spec(data: &Data, precision: Precision, loss: &str, relative: &str) -> Networ
     }
 }
 
-/// The time of `steps` steps, without what is built before the first.
+/// The time of `steps` steps, without what is built before the first step.
 fn time(instructions: Instructions, mut spec: NetworkRun, data: &Dataset, steps: u64) -> Duration {
     spec.steps = steps + 1;
     let mut begin = Instant::now();

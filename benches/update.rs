@@ -1,4 +1,4 @@
-//! One update of each optimizer, on as many parameters as the book's network has.
+//! One update of each optimizer, with as many parameters as the book's network has.
 
 use criterion::{Criterion, criterion_group, criterion_main};
 use paribus::kernel::Instructions;

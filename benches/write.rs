@@ -1,4 +1,4 @@
-//! Rows to Parquet, through to the disk: what the store makes of runs that are handed to it.
+//! Rows to Parquet files on disk: the store's work when it is given runs.
 
 use std::hint::black_box;
 use std::time::SystemTime;
@@ -9,7 +9,7 @@ use paribus::settings::Settings;
 use paribus::store::{Context, Results, RunResult, RunRow};
 use paribus::train::Outcome;
 
-/// Runs with so many losses each.
+/// Runs with `losses` losses each.
 fn rows(runs: u64, losses: u64) -> Vec<RunRow> {
     let row = |seed: u64| {
         let mut settings = Settings::default();

@@ -1,5 +1,4 @@
-//! Functions of two numbers for an optimizer to descend: the `[function]` section, which stands in the place of data
-//! and network.
+//! Functions of two numbers for an optimizer to descend: the `[function]` section, which replaces data and network.
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -9,7 +8,7 @@ use crate::one_table::one_table;
 use crate::real::Real;
 use crate::settings::Settings;
 
-/// The `[function]` section: where the path begins, and what it descends.
+/// The `[function]` section: where the path begins, and which function it descends.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Function {
     pub start: Start,
@@ -95,7 +94,7 @@ impl Function {
         }
     }
 
-    /// The settings that are pairs of numbers, by their names.
+    /// The settings that are pairs of numbers, by name.
     pub fn pairs(&self) -> Vec<(&'static str, Pair)> {
         let coefficients = match &self.surface {
             Surface::Quadratic(quadratic) => Some(("coefficients", quadratic.coefficients)),
@@ -106,7 +105,7 @@ impl Function {
 }
 
 impl Surface {
-    /// As the experiment file writes it.
+    /// The name in the experiment file.
     pub const fn kind(&self) -> &'static str {
         match self {
             Self::Quadratic(_) => "quadratic",
@@ -138,13 +137,13 @@ impl Surface {
         }
     }
 
-    /// The function's slopes along x and y at `[x, y]`.
+    /// The partial derivatives by x and y at `[x, y]`.
     pub fn gradient<R: Real>(&self, [x, y]: [R; 2]) -> [R; 2] {
         let number = R::from_f64;
         let (two, four) = (number(2.0), number(4.0));
         match self {
             Self::Quadratic(quadratic) => {
-                // 2a is exact, so that the book's slope x / 10 and 0.1 x differ by their own rounding only.
+                // 2a is exact, so 0.1 x differs from the book's slope x / 10 by rounding only.
                 let [a, b] = quadratic.coefficients.get().map(|coefficient| number(2.0 * coefficient));
                 [a * x, b * y]
             }
@@ -164,7 +163,7 @@ impl Surface {
     }
 }
 
-/// What is squared in Beale's function, c − x + x yⁿ for n = 1, 2, 3, and its slopes along x and y.
+/// The terms that Beale's function squares, c − x + x yⁿ for n = 1, 2, 3, each with its derivatives by x and y.
 fn beale<R: Real>([x, y]: [R; 2]) -> [(R, [R; 2]); 3] {
     let one = R::one();
     [
@@ -178,13 +177,13 @@ fn beale<R: Real>([x, y]: [R; 2]) -> [(R, [R; 2]); 3] {
 pub mod tests {
     use super::*;
 
-    /// The function that starts at the book's point; `surface` as serde_json has enums.
+    /// The function that `surface` describes in serde_json's form for enums, with a path from the book's point.
     pub fn read(surface: &str) -> Function {
         let start = serde_json::from_str(r#"{"start": [-7.0, 2.0]}"#).unwrap();
         Function { start, surface: serde_json::from_str(surface).unwrap() }
     }
 
-    /// Each with a minimum of 0.
+    /// Each function with a point where it has its minimum, 0.
     fn all() -> [(Surface, [f64; 2]); 5] {
         [
             (read(r#"{"quadratic": {"coefficients": [0.05, 1]}}"#).surface, [0.0, 0.0]),

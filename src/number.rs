@@ -15,7 +15,7 @@ use thiserror::Error;
 pub struct OutOfRange {
     found: String,
     accepted: &'static str,
-    /// What was probably meant, on a line of its own; empty where nobody knows.
+    /// What was probably meant, on a line of its own; empty if there is no guess.
     hint: String,
 }
 
@@ -24,7 +24,7 @@ impl OutOfRange {
         Self { found: found.to_string(), accepted, hint: String::new() }
     }
 
-    /// A number that is a share in percent, perhaps.
+    /// For a share, which may have been given in percent.
     fn of_share(found: f64, accepted: &'static str) -> Self {
         let hint = match found {
             _ if (2.0..=100.0).contains(&found) => {
@@ -79,7 +79,7 @@ pub struct Count(NonZeroU64);
 #[schemars(extend("minimum" = 0, "maximum" = 1_u64 << 53))]
 pub struct Whole(u64);
 
-/// The shortest digits that read back as `value`; with an exponent where there would be many zeros.
+/// The fewest digits that read back as `value`, with an exponent instead of many zeros.
 pub fn shortest(value: f64) -> String {
     if value != 0.0 && value.is_finite() && !(1e-4..1e7).contains(&value.abs()) {
         format!("{value:e}")
@@ -88,7 +88,7 @@ pub fn shortest(value: f64) -> String {
     }
 }
 
-/// A number that stands in the source text, where everyone sees that it is in range.
+/// A constant in the source code, which is known to be in range.
 pub(crate) fn in_range<V, T: TryFrom<V, Error = OutOfRange>>(value: V) -> T {
     T::try_from(value).expect("numbers in the source text are in range")
 }
@@ -96,7 +96,7 @@ pub(crate) fn in_range<V, T: TryFrom<V, Error = OutOfRange>>(value: V) -> T {
 macro_rules! float_range {
     ($name:ident, $accepted:literal, $holds:expr, $error:expr) => {
         impl $name {
-            /// `value`, where it is in range.
+            /// `value`, if it is in range.
             ///
             /// # Errors
             /// [`OutOfRange`] names the range.
@@ -117,7 +117,7 @@ macro_rules! float_range {
             }
         }
 
-        // Neither NaN nor −0: equal numbers are equal bits.
+        // Values are never NaN or −0, so equal numbers have equal bits.
         impl Eq for $name {}
 
         impl Hash for $name {
@@ -147,7 +147,7 @@ fn plainly(found: f64, accepted: &'static str) -> OutOfRange {
 }
 
 impl Count {
-    /// `value`, where it is in range.
+    /// `value`, if it is in range.
     ///
     /// # Errors
     /// [`OutOfRange`] names the range.
@@ -168,7 +168,7 @@ impl Count {
         self.0.get()
     }
 
-    /// The number as a length. The program runs on 64-bit machines, where nothing is lost.
+    /// The number as a length. Nothing is lost, as the program runs on 64-bit machines.
     pub const fn as_usize(self) -> usize {
         self.0.get() as usize
     }

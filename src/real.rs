@@ -1,13 +1,13 @@
 //! The two precisions behind one trait, and elementary functions that give the same bits everywhere.
 //!
-//! The standard library's `exp`, `ln`, `tanh` and `powf` call the platform's C library and differ between platforms;
-//! they are used nowhere in this crate. What stands here instead is additions, multiplications, divisions and bit
-//! patterns, whose results IEEE 754 fixes, without fused operations, tables or branches: a loop over a slice compiles
-//! to vector code. What is called less often, [`power`], [`exp10`], [`log10`] and [`cos_pi`], is slower and exact but
-//! for one rounding.
+//! The standard library's `exp`, `ln`, `tanh` and `powf` call the platform's C library and differ between platforms, so
+//! this crate never uses them. The functions here use only additions, multiplications, divisions and bit patterns,
+//! whose results IEEE 754 fixes, and no fused operations, tables or branches, so a loop over a slice compiles to vector
+//! code. The functions that are called less often, [`power`], [`exp10`], [`log10`] and [`cos_pi`], are slower and exact
+//! but for one rounding.
 //!
-//! Errors are in units in the last place of an `f64` (ulp), the largest of a million points spread over the range
-//! named, against 150-bit arithmetic. An `f32` goes through `f64` and is rounded once.
+//! Errors are in units in the last place of an `f64` (ulp): the largest at a million points spread over the stated
+//! range, against 150-bit arithmetic. An `f32` is computed in `f64` and rounded once.
 
 mod circle;
 mod wide;
@@ -24,7 +24,7 @@ pub use self::wide::{cos_pi, exp10, log10, power};
 pub trait Real:
     LinalgScalar + PartialOrd + Default + Debug + Send + Sync + Neg<Output = Self> + AddAssign + SubAssign + MulAssign
 {
-    /// As the experiment file writes it: `"f32"` or `"f64"`.
+    /// The name in the experiment file: `"f32"` or `"f64"`.
     const NAME: &'static str;
 
     /// `value`, rounded once, to nearest.
@@ -43,14 +43,14 @@ pub trait Real:
     fn ln(self) -> Self;
     /// The hyperbolic tangent.
     fn tanh(self) -> Self;
-    /// A byte as a share of `full`, as the book has the brightness of pixels: `u8 / 255` in `f32`, then widened.
+    /// `value` / `full`, computed in `f32` and then widened, as the book scales the brightness of pixels.
     fn from_byte(value: u8, full: u8) -> Self;
 
-    /// e^`self` − 1, without the loss of digits near 0.
+    /// e^`self` − 1, accurate near 0 too.
     fn exp_m1(self) -> Self;
-    /// ln(1 + `self`), without the loss of digits near 0.
+    /// ln(1 + `self`), accurate near 0 too.
     fn ln_1p(self) -> Self;
-    /// Φ(`self`): how probable it is that a standard Gaussian is at most this.
+    /// Φ(`self`): the probability that a standard Gaussian is at most `self`.
     fn normal_cdf(self) -> Self;
 }
 
@@ -124,8 +124,8 @@ pub fn sign<R: Real>(x: R) -> R {
     }
 }
 
-/// 1.5 · 2^52. Added to a number below 2^51 and taken away again, it rounds that to a whole one, which meanwhile stands
-/// in the low bits of the sum.
+/// 1.5 · 2^52. Adding it to a number below 2^51 rounds that number to a whole one, which the low bits of the sum then
+/// hold; subtracting it again gives the whole number as a float.
 const WHOLE: f64 = 6_755_399_441_055_744.0;
 
 /// ln 2 in two parts (Cody & Waite 1980). The first has 32 significant bits, so that its product with an exponent is
@@ -158,7 +158,7 @@ fn reduced_exp(x: f64) -> (f64, f64) {
     let r = high - low;
     let lost = (high - r) - low;
 
-    // (e^r − 1 − r) / r², in groups of four terms (Estrin 1960) that do not wait for one another.
+    // (e^r − 1 − r) / r², in independent groups of four terms (Estrin 1960).
     let (r2, r4) = (r * r, (r * r) * (r * r));
     let first = (1.0 / 2.0 + 1.0 / 6.0 * r) + (1.0 / 24.0 + 1.0 / 120.0 * r) * r2;
     let second = (1.0 / 720.0 + 1.0 / 5040.0 * r) + (1.0 / 40320.0 + 1.0 / 362_880.0 * r) * r2;
@@ -170,25 +170,25 @@ fn reduced_exp(x: f64) -> (f64, f64) {
 /// 2^n, where `shifted` is n + [`WHOLE`] and 2^n is a normal number.
 #[inline(always)]
 fn two_to(shifted: f64) -> f64 {
-    // The low bits of `shifted` are n; the shift moves n + 1023 into the exponent's place and all else out.
+    // The low bits of `shifted` are n; the shift moves n + 1023 into the exponent and drops all other bits.
     f64::from_bits(shifted.to_bits().wrapping_add(1023) << 52)
 }
 
 /// The natural logarithm of x. At most 0.84 ulp off; exactly 0 at 1, −∞ at ±0, NaN below.
 ///
-/// x = 2^k (1 + f) with √½ ≤ 1 + f < √2. With s = f / (2 + f), ln(1 + f) = 2 artanh s = 2s + 2s³/3 + ..., here to 2s^21
-/// / 21, whose next term is below 2^−60 of it. Since 2s = f − s f, it is summed as f − (f²/2 − s (f²/2 + 2s²/3 + ...)),
-/// so that only small terms are rounded (as in fdlibm's `e_log.c`, Sun Microsystems 1993, which has other
+/// x = 2^k (1 + f) with √½ ≤ 1 + f < √2. With s = f / (2 + f), ln(1 + f) = 2 artanh s = 2s + 2s³/3 + ..., here up to
+/// 2s^21 / 21; the next term is below 2^−60 of the sum. Since 2s = f − s f, it is summed as f − (f²/2 − s (f²/2 + 2s²/3
+/// + ...)), so that only small terms are rounded (as in fdlibm's `e_log.c`, Sun Microsystems 1993, which has other
 /// coefficients).
 #[inline(always)]
 pub fn ln(x: f64) -> f64 {
     const ABOVE: u64 = 1 << 10;
     // A subnormal number is scaled by 2^54.
     let (scaled, scale) = if x < f64::MIN_POSITIVE { (x * 18_014_398_509_481_984.0, 54.0) } else { (x, 0.0) };
-    // How far the bits lie above those of √½, in whole exponents: k, raised by `ABOVE` to stay positive.
+    // k: how far the bits lie above those of √½, in whole exponents, plus `ABOVE` to keep it positive.
     let bits = scaled.to_bits();
     let raised = bits.wrapping_sub(std::f64::consts::FRAC_1_SQRT_2.to_bits()).wrapping_add(ABOVE << 52) >> 52;
-    // Whole numbers below 2^52 under the exponent of 2^52: an integer made a float without a conversion.
+    // In the low bits of 2^52, a whole number below 2^52 becomes a float without a conversion.
     const EXPONENT: f64 = 4_503_599_627_370_496.0;
     let k = f64::from_bits(raised | EXPONENT.to_bits()) - (EXPONENT + ABOVE as f64) - scale;
     let f = f64::from_bits(bits.wrapping_sub(raised.wrapping_sub(ABOVE) << 52)) - 1.0;
@@ -203,7 +203,7 @@ pub fn ln(x: f64) -> f64 {
     let half_square = 0.5 * f * f;
     let y = k * LN_2[0] + (f - (half_square - (s * (half_square + series) + k * LN_2[1])));
 
-    // Infinity and NaN pass.
+    // Infinity and NaN pass through.
     let y = if x < f64::INFINITY { y } else { x };
     let y = if x == 0.0 { f64::NEG_INFINITY } else { y };
     if x < 0.0 { f64::NAN } else { y }
@@ -211,8 +211,8 @@ pub fn ln(x: f64) -> f64 {
 
 /// The hyperbolic tangent of x. At most 1.43 ulp off, and odd to the bit.
 ///
-/// Below 9/16, Lambert's continued fraction x / (1 + x² / (3 + x² / (5 + ...))) as far as 15, written as x minus a
-/// quotient of polynomials; what is left out is below 2^−59 of it. Beyond, 1 − 2 / (e^2x + 1).
+/// Below 9/16, Lambert's continued fraction x / (1 + x² / (3 + x² / (5 + ...))) up to 15, written as x minus a quotient
+/// of polynomials; the rest is below 2^−59 of the result. Beyond, 1 − 2 / (e^2x + 1).
 #[inline(always)]
 pub fn tanh(x: f64) -> f64 {
     let a = x.abs();
@@ -221,14 +221,14 @@ pub fn tanh(x: f64) -> f64 {
     let above = a * z * (675_675.0 + z * (45_045.0 + z * (594.0 + z)));
     let below = 2_027_025.0 + z * (945_945.0 + z * (51_975.0 + z * (630.0 + z)));
     let far = exp(2.0 * a) + 1.0;
-    // One division serves both; all is computed and one chosen, which needs no branch.
+    // One division serves both cases: both are computed and one is selected, without a branch.
     let (base, above, below) = if near { (a, above, below) } else { (1.0, 2.0, far) };
     (base - above / below).copysign(x)
 }
 
 /// e^x − 1. At most 1.57 ulp off over the whole range; ±0 at ±0.
 ///
-/// With k and r as in [`exp`], it is 2^k ((1 − 2^−k) + (e^r − 1)), where both parts of the sum are known to their last
+/// With k and r as in [`exp`], it is 2^k ((1 − 2^−k) + (e^r − 1)); both terms of the sum are accurate to the last
 /// digit.
 #[inline(always)]
 pub fn exp_m1(x: f64) -> f64 {
@@ -237,7 +237,7 @@ pub fn exp_m1(x: f64) -> f64 {
     // Below this the result is −1.
     let x = if x < -40.0 { -40.0 } else { x };
     let (k, p) = reduced_exp(x);
-    // Where k is large, 2^−k is lost beside 1 whatever it is.
+    // For large k, 2^−k is negligible beside 1.
     let shift = if k > 1000.0 { 1000.0 } else { k };
     let sum = (1.0 - two_to(WHOLE - shift)) + p;
     let half = k * 0.5 + WHOLE;
@@ -247,7 +247,7 @@ pub fn exp_m1(x: f64) -> f64 {
 
 /// ln(1 + x). At most 1.21 ulp off; ±0 at ±0, −∞ at −1, NaN below.
 ///
-/// It is ln u, where u is 1 + x rounded, plus what the rounding took off divided by u.
+/// ln u + (1 + x − u) / u, where u is 1 + x rounded.
 #[inline(always)]
 pub fn ln_1p(x: f64) -> f64 {
     let u = 1.0 + x;
@@ -260,9 +260,9 @@ pub fn ln_1p(x: f64) -> f64 {
 /// Φ(x), the integral of the standard normal density up to x. At most 7.3 ulp off, far out in the lower tail too;
 /// exactly ½ at 0.
 ///
-/// With a = |x|, Φ(−a) e^(a²/2) is approximated by a quotient of polynomials of degrees 10 and 11, within 2^−53 of it
-/// for all a. It was found by interpolation at the Chebyshev points of (a − 4) / (a + 4), in 200-bit arithmetic. All
-/// coefficients are positive, so nothing is lost in the sums.
+/// With a = |x|, Φ(−a) e^(a²/2) is approximated by a quotient of polynomials of degrees 10 and 11, with a relative
+/// error below 2^−53 for all a. The quotient was found by interpolation at the Chebyshev points of (a − 4) / (a + 4),
+/// in 200-bit arithmetic. All coefficients are positive, so the sums lose no digits.
 #[inline(always)]
 pub fn normal_cdf(x: f64) -> f64 {
     let a = x.abs();
@@ -286,7 +286,8 @@ pub fn normal_cdf(x: f64) -> f64 {
             + z * (650_903.050_047_379_2 + z * (33_930.563_166_271_12 + z * (496.481_279_241_873_44 + z))));
     let below = even + a * odd;
 
-    // A square's rounding, which e^x would magnify a thousandfold: half of a's digits have an exact square.
+    // The rounding error of a², which e^x would magnify a thousandfold. `head` has half of a's digits, so its square is
+    // exact.
     let head = f64::from_bits(a.to_bits() & !0x7ff_ffff);
     let lost = (head * head - z) + (a - head) * (a + head);
     let density = exp(-0.5 * z);
@@ -298,8 +299,8 @@ pub fn normal_cdf(x: f64) -> f64 {
 mod tests {
     use super::*;
 
-    /// How far `y` is from the exact value, in ulp of it. `nearest` is that value rounded, `rest` what the rounding
-    /// took off; the smallest normal number and the step between numbers there are those of the type.
+    /// The error of `y` in ulp. `nearest` is the exact value rounded, `rest` what the rounding took off;
+    /// `smallest_normal` and `epsilon` are those of the type.
     fn error(y: f64, nearest: f64, rest: f64, smallest_normal: f64, epsilon: f64) -> f64 {
         if y.to_bits() == nearest.to_bits() || (y.is_nan() && nearest.is_nan()) {
             return rest.abs();
@@ -308,7 +309,7 @@ mod tests {
         ((y - nearest) / (binade * epsilon) - rest).abs()
     }
 
-    /// The rows of tests/goldens/real.csv that have `digits` digits.
+    /// The rows of tests/goldens/real.csv whose numbers have `digits` hexadecimal digits.
     fn goldens(digits: usize) -> impl Iterator<Item = (&'static str, u64, u64, f64)> {
         include_str!("../tests/goldens/real.csv").lines().skip(1).filter_map(move |line| {
             let fields: Vec<_> = line.split(',').collect();
@@ -388,7 +389,8 @@ mod tests {
         }
     }
 
-    /// A hash of many results. If it changes, every recorded value may: the numerics version has to change with it.
+    /// A hash of many results. If it changes, recorded values may change too, so the numerics version must change with
+    /// it.
     #[test]
     fn the_bits_are_what_they_were() {
         let hash = |f: fn(f64) -> f64, x: fn(u64) -> f64| {

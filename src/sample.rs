@@ -1,9 +1,10 @@
-//! What a few of many values tell of all.
+//! Estimates from a sample of many values.
 
-/// The share of `values` for which `holds` is true, as far as so many of them tell as `sample` says; 0 of none.
+/// The share of `values` for which `holds` is true, estimated from `sample` of them; exact if there are fewer, and 0 if
+/// there are none.
 ///
-/// They are taken from all over, in no order that rows or columns could have, if the values are a matrix; the same ones
-/// every time.
+/// The sample is spread over all values, in an order unrelated to rows and columns if they are a matrix, and is the
+/// same on every call.
 pub fn share<T>(values: &[T], sample: u32, holds: impl Fn(&T) -> bool) -> f64 {
     let count = u32::try_from(values.len()).unwrap_or(u32::MAX).min(sample);
     if count < sample {
@@ -17,7 +18,7 @@ pub fn share<T>(values: &[T], sample: u32, holds: impl Fn(&T) -> bool) -> f64 {
     f64::from(held) / f64::from(count)
 }
 
-/// The last step of MurmurHash3 (Appleby 2011): every bit of the number changes half of those of the result.
+/// The finalizer of MurmurHash3 (Appleby 2011): flipping a bit of the number flips about half of the result's bits.
 fn scrambled(mut number: u32) -> u32 {
     number ^= number >> 16;
     number = number.wrapping_mul(0x85EB_CA6B);
@@ -35,7 +36,7 @@ mod tests {
         for (rows, columns) in
             [(128, 100), (100, 784), (256, 64), (1000, 3), (7, 4096), (144, 100), (233, 100), (610, 100)]
         {
-            // Of a matrix, the first rows, the last rows, the first columns, the last columns, a corner.
+            // Parts of a matrix: the first row, the first and the last rows, the first and the last columns, a corner.
             let matrix: Vec<(usize, usize)> = (0..rows * columns).map(|i| (i / columns, i % columns)).collect();
             let of_matrix: [fn(f64, f64) -> bool; 6] = [
                 |row, _| row == 0.0,

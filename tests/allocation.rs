@@ -1,7 +1,7 @@
-//! A training step allocates nothing, whatever the optimizer, the precision and the record; and a planned run takes
-//! little memory.
+//! A training step allocates nothing, whatever the optimizer, precision and record; and a planned run takes little
+//! memory.
 //!
-//! Allocations are counted by the allocator itself, so this test has a program of its own.
+//! The allocator itself counts allocations, so this test is a separate program.
 
 #![allow(unsafe_code, reason = "an allocator is unsafe to write")]
 
@@ -28,17 +28,17 @@ use paribus::train::{self, Ending};
 struct Counting;
 
 thread_local! {
-    /// Of this thread: the test harness has others.
+    /// Of this thread only, as the test harness has others.
     static ALLOCATIONS: Cell<usize> = const { Cell::new(0) };
 }
 
-/// Bytes that all threads together hold.
+/// Bytes allocated by all threads together.
 static HELD: AtomicIsize = AtomicIsize::new(0);
 
-/// So that no other test allocates while one counts what all threads hold.
+/// Held while a test measures what all threads allocate, so that no other test allocates.
 static ALONE: Mutex<()> = Mutex::new(());
 
-// SAFETY: every call goes to the system's allocator as it came; counting touches a constant-initialized thread-local
+// SAFETY: every call goes to the system's allocator unchanged; counting uses a constant-initialized thread-local
 // without a destructor, which allocates nothing itself.
 unsafe impl GlobalAlloc for Counting {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
@@ -88,7 +88,7 @@ fn record(loss_at: &str) -> Record {
     record
 }
 
-/// What the plan of `text` holds in memory for each of its `runs`.
+/// The memory in bytes that the plan of `text` takes for each of its `runs` runs.
 fn bytes_per_run(text: &str, runs: usize) -> f64 {
     let experiment = Experiment::parse("test.toml", text.to_owned(), "test", PathBuf::new());
     let experiment = experiment.unwrap_or_else(|mistakes| panic!("{}", mistakes.render(false)));
@@ -103,7 +103,7 @@ fn bytes_per_run(text: &str, runs: usize) -> f64 {
 fn a_planned_run_takes_little_memory() {
     let _alone = ALONE.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
     const SMALL: &str = "data.source = 'digits'\nnetwork.hidden = [16]\ntrain = { batch_size = 32, steps = 20 }";
-    // Runs that differ in the seed share all else.
+    // Runs that differ only in the seed share everything else.
     let seeds = bytes_per_run(&format!("{SMALL}\nseeds = 5000\noptimizer = 'sgd'"), 5000);
     assert!(seeds < 100.0, "{seeds} bytes for a seed more");
     let axes = "regularization.weight_decay = { geomspace = [1e-6, 0.1, 50] }\n\
@@ -152,7 +152,7 @@ fn a_step_allocates_nothing() {
                         precision,
                         record: record(moment),
                     };
-                    // A check of gradients tells of every parameter.
+                    // A check of gradients reports every parameter.
                     let mut counts = Vec::with_capacity(5_000);
                     let before = ALLOCATIONS.get();
                     let outcome = train::network(&spec, &data, &mut |_| {

@@ -1,6 +1,6 @@
 """Measures paribus against PyTorch, JAX and NumPy on the work of experiments/ch6.toml, and all of them against the processor.
 
-In each round every contender has its turn, in an order that moves on, beside a loop that does nothing but multiply-adds. Prints a
+In each round every contender takes its turn, in rotating order, as does a loop that does nothing but multiply-adds. Prints a
 Markdown table; `--write FILE` puts it between the markers in FILE. See README.md.
 """
 
@@ -28,7 +28,7 @@ def peer(script, *options):
     return [sys.executable, str(HERE / script), "--processes", str(CORES), *options]
 
 
-# Name, command; a process's whole time is taken, and what it says of its training.
+# Name and command. Measured are the whole time of the process and the times it reports for its training.
 PEERS = {
     "torch": ("PyTorch, a process per core", peer("torch_peer.py")),
     "jax": ("JAX, a process per core", peer("jax_peer.py")),
@@ -113,7 +113,7 @@ def train(name):
 
 
 def describe_machine():
-    """What /proc/cpuinfo and lscpu say."""
+    """The processor, and the versions of Python and the peers."""
     cpu = Path("/proc/cpuinfo").read_text()
     model = re.search(r"model name\s*: (.*)", cpu)
     family = [re.search(rf"{key}\s*: (\d+)", cpu) for key in ["cpu family", "model"]]

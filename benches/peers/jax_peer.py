@@ -10,7 +10,7 @@ options = arguments()
 
 
 def work(names, threads, results, barrier):
-    """Compiles all runs, then trains them; the barriers say when."""
+    """Compiles all runs, then trains them, waiting at the barrier before each."""
     os.environ["JAX_PLATFORMS"] = "cpu"
     if threads == 1:
         os.environ["XLA_FLAGS"] = "--xla_cpu_multi_thread_eigen=false intra_op_parallelism_threads=1"
@@ -60,7 +60,7 @@ def run(jax, jnp, name):
 
 
 def optimizer(jnp, name, settings):
-    """From a parameter, its gradient, two slots and the number of the update to the new parameter and slots."""
+    """A function of a parameter, its gradient, two slots and the number of the update; it returns the new parameter and slots."""
     lr = settings["lr"]
     match name:
         case "sgd":
@@ -102,7 +102,7 @@ if __name__ == "__main__":
     context = multiprocessing.get_context("fork")
     results, barrier = context.SimpleQueue(), context.Barrier(options.processes + 1)
     threads = 1 if options.processes > 1 else os.cpu_count()
-    # The longest runs first, in turn; a run is compiled where it is trained.
+    # Dealt in turn, the longest runs first; each run is compiled in the process that trains it.
     dealt = [ORDER[index :: options.processes] for index in range(options.processes)]
     workers = [context.Process(target=work, args=(names, threads, results, barrier)) for names in dealt]
     for worker in workers:

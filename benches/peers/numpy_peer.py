@@ -76,7 +76,7 @@ class Network:
 
 
 def optimizer(name, parameters, settings):
-    """A function that makes one update with the gradients that it is given."""
+    """A function that makes one update from the given gradients."""
     lr = settings["lr"]
     first = {key: np.zeros_like(value) for key, value in parameters.items()}
     second = {key: np.zeros_like(value) for key, value in parameters.items()}

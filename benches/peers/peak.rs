@@ -1,6 +1,6 @@
-//! The most that this machine multiplies and adds: independent chains of fused multiply-adds on f32, all in registers.
+//! This machine's peak rate of multiply-adds: independent chains of fused multiply-adds on f32, all in registers.
 //!
-//! A program of its own, so that the compiler may use every instruction of the processor:
+//! A separate program, so that the compiler may use every instruction of the processor:
 //!
 //! ```sh
 //! rustc --edition 2024 -C opt-level=3 -C target-cpu=native peak.rs
@@ -17,11 +17,11 @@ use std::time::Instant;
 /// registers.
 const CHAINS: usize = 12;
 
-/// A few milliseconds: so short, and so often, that some rounds have the machine to themselves.
+/// A few milliseconds: so short and so frequent that in some rounds nothing else runs on the machine.
 const LINKS: u64 = 4_000_000;
 const ROUNDS: usize = 150;
 
-/// A loop of [`LINKS`] links in [`CHAINS`] vectors, and how many numbers such a vector holds.
+/// A loop of [`LINKS`] links in [`CHAINS`] vectors, and the number of lanes in such a vector.
 type Chains = (fn(f32) -> f32, usize);
 
 /// The widest vectors are not the fastest on every processor.
@@ -38,7 +38,7 @@ fn main() {
     println!("{:.2} {:.2}", best(1), best(cores));
 }
 
-/// GFLOP/s of so many threads at once, from when the first one begins to when the last one is done.
+/// GFLOP/s of `threads` threads at once, from the start of the first to the end of the last.
 fn together(threads: usize, (chains, lanes): Chains) -> f64 {
     let barrier = Barrier::new(threads);
     let times: Vec<(Instant, Instant)> = thread::scope(|scope| {
@@ -75,7 +75,7 @@ fn wide_chains(factor: f32) -> f32 {
     unsafe { chains_of_512_bits(factor) }
 }
 
-/// Written in intrinsics: of arrays of 16 numbers, compilers make vectors of 256 bits, or none.
+/// Written in intrinsics: compilers turn arrays of 16 numbers into vectors of 256 bits, or none.
 #[cfg(target_feature = "avx512f")]
 #[target_feature(enable = "avx512f")]
 fn chains_of_512_bits(factor: f32) -> f32 {

@@ -35,7 +35,7 @@ def digits():
 
 
 def numpy_trials(count):
-    """Seconds for so many trials, one after the other, each from its own seed; the data is there already."""
+    """Seconds for `count` trials, one after the other, each with its own seed, with the data already loaded."""
     import numpy as np
 
     pixels, classes = digits()
@@ -94,7 +94,7 @@ def torch_trials(count):
 
 
 def paribus(program, count):
-    """Seconds and megabytes, at most, of the whole command: planned, trained, written."""
+    """Seconds and peak megabytes of the whole command: planned, trained, written."""
     with tempfile.TemporaryDirectory() as folder:
         (Path(folder) / "small.toml").write_text(EXPERIMENT.replace("SEEDS", str(count)))
         begin = time.perf_counter()
@@ -121,7 +121,8 @@ def main():
         for count in options.runs:
             measured.setdefault(f"paribus, {count:,} runs", []).append((count, *paribus(program, count)))
         for name, (train, count) in trials.items():
-            # In a process of its own: the memory of one that has imported PyTorch would be counted as its children's.
+            # In a separate process: after importing PyTorch, this process's memory would be counted as that of its
+            # children.
             with multiprocessing.get_context("spawn").Pool(1) as pool:
                 measured.setdefault(f"{name}, training alone, one process", []).append((count, pool.apply(train, (count,))))
         print(json.dumps(measured), file=sys.stderr)

@@ -1,4 +1,4 @@
-"""The work in PyTorch: tensors in memory, autograd, fused optimizers where there are, a process of one thread for each core."""
+"""The work in PyTorch: tensors in memory, autograd, fused optimizers where available, one process with one thread per core."""
 
 from work import BATCH, OPTIMIZERS, STEPS, arguments, deal, he, images, one_thread
 
@@ -42,7 +42,7 @@ def prepare():
             losses[step] = learn(parameters, update, pixels[batch], classes[batch])
         return losses.tolist()
 
-    # What is imported or compiled when it is first needed.
+    # Triggers what is imported or compiled on first use.
     for name, settings in OPTIMIZERS.items():
         parameters = start(np.random.default_rng(0))
         learn(parameters, optimizer(torch, name, parameters, settings), pixels[:BATCH], classes[:BATCH])
@@ -75,7 +75,7 @@ def optimizer(torch, name, parameters, settings):
         case "adagrad":
             return torch.optim.Adagrad(parameters, lr=lr, eps=1e-7, **faster).step
         case "rmsprop":
-            # Not fused in any case.
+            # Has no fused form.
             foreach = options.optimizer != "plain"
             return torch.optim.RMSprop(parameters, lr=lr, alpha=settings["decay"], eps=1e-7, foreach=foreach).step
         case "adam":

@@ -18,7 +18,7 @@ STEPS = EXPERIMENT["train"]["steps"]
 OPTIMIZERS = EXPERIMENT["optimizer"]
 SHAPES = list(zip(WIDTHS[:-1], WIDTHS[1:]))
 
-# Where the mean of the last 100 losses lies, whatever the seed; as in tests/it/ch6.rs.
+# The range of the mean of the last 100 losses for any seed, as in tests/it/ch6.rs.
 LEARNED = {
     "adagrad": (0.02, 0.045),
     "adam": (0.025, 0.06),
@@ -28,7 +28,7 @@ LEARNED = {
     "sgd": (0.17, 0.23),
 }
 
-# The longest first.
+# The longest runs first.
 ORDER = ["adam", "rmsprop", "adagrad", "nesterov", "momentum", "sgd"]
 assert sorted(ORDER) == sorted(OPTIMIZERS) and EXPERIMENT["record"] == {"loss": "after-update"}
 
@@ -72,13 +72,13 @@ def arguments(**defaults):
 
 
 def one_thread():
-    """Before a library is imported that would start more."""
+    """Limits libraries to one thread. Called before they are imported."""
     for name in ["OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"]:
         os.environ[name] = "1"
 
 
 def deal(processes, prepare):
-    """Trains all runs in processes of their own, each of which takes the next one when it is done.
+    """Trains all runs in several processes, each of which takes the next run when it is done.
 
     `prepare()`, in each process, loads what is needed and returns a function from an optimizer's name to the losses. Prints the
     seconds from when all are prepared to when the last run is done, the processor time of all runs, and the means of the last 100

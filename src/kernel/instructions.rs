@@ -1,14 +1,14 @@
-//! Which instructions of the processor are used.
+//! The choice of the processor's instructions.
 
 use std::fmt;
 use std::sync::OnceLock;
 
 use super::{Element, Lanes};
 
-/// The environment variable that forces a set of instructions, to compare them; results are the same.
+/// The environment variable that forces an instruction set, to compare speeds; results are the same.
 pub const VARIABLE: &str = "PARIBUS_INSTRUCTIONS";
 
-/// The environment asks for instructions that are not there.
+/// The environment variable asks for instructions that this processor does not have.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct NotAvailable(String);
 
@@ -21,7 +21,7 @@ impl fmt::Display for NotAvailable {
 
 impl std::error::Error for NotAvailable {}
 
-/// A set of instructions that this processor has.
+/// An instruction set that this processor has.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Instructions(pub(super) InstructionSet);
 
@@ -35,7 +35,7 @@ pub(super) enum InstructionSet {
 }
 
 impl Instructions {
-    /// All that this processor has, the fastest last. They differ in speed only.
+    /// All instruction sets that this processor has, the fastest last. They differ in speed only.
     pub fn available() -> Vec<Self> {
         #[cfg_attr(not(target_arch = "x86_64"), expect(unused_mut, reason = "other processors have one set"))]
         let mut sets = vec![Self(InstructionSet::Portable)];
@@ -53,16 +53,16 @@ impl Instructions {
         sets
     }
 
-    /// The fastest that this processor has.
+    /// The fastest instruction set that this processor has.
     pub fn fastest() -> Self {
         Self::available().pop().expect("the portable instructions are always there")
     }
 
-    /// What trainings use: the set that the environment variable [`VARIABLE`] names, or, where that is not there or
-    /// empty, the fastest.
+    /// The instruction set that trainings use: the one that the environment variable [`VARIABLE`] names, or the fastest
+    /// if the variable is unset or empty.
     ///
     /// # Errors
-    /// Where the variable names none that this processor has.
+    /// If the variable names none that this processor has.
     pub fn asked_for() -> Result<Self, NotAvailable> {
         match std::env::var_os(VARIABLE).filter(|name| !name.is_empty()) {
             Some(name) => {
@@ -73,13 +73,13 @@ impl Instructions {
         }
     }
 
-    /// [`asked_for`](Self::asked_for), read once; the fastest where what is asked for is not there.
+    /// [`asked_for`](Self::asked_for), read once; the fastest if that fails.
     pub fn in_use() -> Self {
         static IN_USE: OnceLock<Instructions> = OnceLock::new();
         *IN_USE.get_or_init(|| Self::asked_for().unwrap_or_else(|_| Self::fastest()))
     }
 
-    /// As the environment variable has it.
+    /// The name in the environment variable.
     const fn name(self) -> &'static str {
         match self.0 {
             InstructionSet::Portable => "portable",
@@ -90,14 +90,14 @@ impl Instructions {
         }
     }
 
-    /// Whether a fused multiply-add is a function call here instead of an instruction: products are right, and very
-    /// slow.
+    /// Whether a fused multiply-add is a function call here instead of an instruction: products are then correct but
+    /// very slow.
     pub fn is_fused_multiply_add_emulated(self) -> bool {
         self.0 == InstructionSet::Portable && !cfg!(any(target_feature = "fma", target_arch = "aarch64"))
     }
 
-    /// Whether a product that is `width` wide is faster where it skips the zeros of its left factor: it is wide enough
-    /// that the chains of one row do not wait for each other.
+    /// Whether a product `width` wide is faster if it skips the zeros of its left factor: rows must be so wide that
+    /// their chains do not wait for each other.
     pub fn is_faster_skipping_zeros<R: Element>(self, width: usize) -> bool {
         const fn least<R, V: Lanes<R>>() -> usize {
             (V::FEWEST - 1) * V::LANES
@@ -112,16 +112,16 @@ impl Instructions {
             }
     }
 
-    /// Does `work` with these instructions: loops over numbers become loops over vectors. No operation is fused or
-    /// reordered, so the bits are those of any other set.
+    /// Runs `work` compiled for these instructions: loops over numbers become loops over vectors. No operation is fused
+    /// or reordered, so the bits are those of any other set.
     ///
-    /// `work` and what it calls should be `#[inline(always)]`: what is not inlined is compiled for the baseline, right
-    /// and slow.
+    /// `work` and the functions it calls should be `#[inline(always)]`: a function that is not inlined is compiled for
+    /// the baseline, correct but slow.
     #[inline]
     pub fn run<T>(self, work: impl FnOnce() -> T) -> T {
         match self.0 {
             InstructionSet::Portable => work(),
-            // SAFETY: `Instructions` holds these sets only where the processor has been found to have them.
+            // SAFETY: `Instructions` holds these sets only if the processor was found to have them.
             #[cfg(target_arch = "x86_64")]
             InstructionSet::Avx2 => unsafe { avx2(work) },
             // SAFETY: as above.

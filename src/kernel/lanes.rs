@@ -1,4 +1,4 @@
-//! Vectors: the few operations that a product's tile is made of, on each instruction set.
+//! Vectors: the few operations that a tile of a product needs, for each instruction set.
 
 #[cfg(target_arch = "x86_64")]
 use std::arch::x86_64::*;
@@ -7,24 +7,23 @@ use super::Element;
 
 /// A vector of numbers, computed side by side.
 ///
-/// That a value of the type exists proves that its instructions do: only [`zero`](Self::zero), which makes the first
-/// one, is unsafe; [`splat`](Self::splat) and [`load`](Self::load) make others from it.
+/// A value of the type is proof that the processor has its instructions: only [`zero`](Self::zero), which makes the
+/// first value, is unsafe; [`splat`](Self::splat) and [`load`](Self::load) make others from it.
 ///
 /// # Safety
-/// [`LANES`](Self::LANES) is at least 1 and divides 64, and [`read`](Self::read) and [`write`](Self::write) touch so
-/// many numbers and no others: places in slices are reckoned with it. [`nonzeros`](Self::nonzeros) sets no bit beyond
-/// the lanes and none for a zero, and [`load`](Self::load) adds nothing but zeros: a set bit stands for a number that
-/// is there.
+/// [`LANES`](Self::LANES) is at least 1 and divides 64, and [`read`](Self::read) and [`write`](Self::write) touch
+/// exactly that many numbers: positions in slices are computed from it. [`nonzeros`](Self::nonzeros) sets no bit beyond
+/// the lanes and none for a zero, and [`load`](Self::load) pads with zeros only: every set bit stands for a number of
+/// the slice.
 pub unsafe trait Lanes<R>: Copy {
     /// How many numbers a vector holds.
     const LANES: usize;
 
-    /// How many vectors a row of a sparse product's panel has, at least: the chains of fewer would wait for too long
-    /// for each other.
+    /// The fewest vectors in a row of a sparse product's panel: fewer chains would wait too long for each other.
     const FEWEST: usize;
 
-    /// And at most: as many accumulators leave a register for the element of `a`, and 64 rows of them, 26 or 28 KiB,
-    /// fit into the nearest cache.
+    /// The most: that many accumulators leave a register for the element of `a`, and 64 such rows, 26 or 28 KiB, fit
+    /// into the L1 cache.
     const MOST: usize;
 
     /// All zeros.
@@ -33,16 +32,16 @@ pub unsafe trait Lanes<R>: Copy {
     /// The processor has the instructions of this type.
     unsafe fn zero() -> Self;
 
-    /// `value` in every lane. What is in `self` does not matter.
+    /// `value` in every lane. The contents of `self` do not matter.
     fn splat(self, value: R) -> Self;
 
-    /// The first numbers of `values`, followed by zeros where there are too few. What is in `self` does not matter.
+    /// The first numbers of `values`, padded with zeros if there are too few. The contents of `self` do not matter.
     fn load(self, values: &[R]) -> Self;
 
     /// Writes the first lanes to `out`, as many as it has room for.
     fn store(self, out: &mut [R]);
 
-    /// The numbers at `from`. What is in `self` does not matter.
+    /// The numbers at `from`. The contents of `self` do not matter.
     ///
     /// # Safety
     /// There are [`LANES`](Self::LANES) numbers at `from`.
@@ -60,12 +59,12 @@ pub unsafe trait Lanes<R>: Copy {
     /// `self · b + c`, rounded once.
     fn mul_add(self, b: Self, c: Self) -> Self;
 
-    /// A bit for each lane, the first one lowest: whether it is neither +0 nor −0.
+    /// One bit per lane, the first lane lowest: whether the number is neither +0 nor −0.
     fn nonzeros(self) -> u64;
 }
 
-/// Whatever the compiler makes of it; without a fused multiply-add in the processor, a call to the C library's.
-// SAFETY: an array is read and written whole, and no other lengths are compiled.
+/// Vectors if the compiler makes them of arrays; without a fused multiply-add instruction, calls to the C library's.
+// SAFETY: an array is read and written whole, and `LANES` rejects other lengths at compile time.
 unsafe impl<R: Element, const N: usize> Lanes<R> for [R; N] {
     const LANES: usize = {
         assert!(N > 0 && 64 % N == 0, "the lanes of a vector");
@@ -96,13 +95,13 @@ unsafe impl<R: Element, const N: usize> Lanes<R> for [R; N] {
 
     #[inline(always)]
     unsafe fn read(self, from: *const R) -> Self {
-        // SAFETY: the caller promises the numbers; an array is no more aligned than they are.
+        // SAFETY: the caller promises the numbers; an array needs no stricter alignment than they do.
         unsafe { from.cast::<Self>().read() }
     }
 
     #[inline(always)]
     unsafe fn write(self, to: *mut R) {
-        // SAFETY: the caller promises the room; an array is no more aligned than it is.
+        // SAFETY: the caller promises the room; an array needs no stricter alignment than its numbers.
         unsafe { to.cast::<Self>().write(self) }
     }
 
@@ -125,7 +124,7 @@ unsafe impl<R: Element, const N: usize> Lanes<R> for [R; N] {
 #[cfg(target_arch = "x86_64")]
 macro_rules! lanes {
     ($($vector:ident = [$real:ident; $lanes:literal] in $fewest:literal..=$most:literal, $zero:ident $splat:ident $add:ident $mul_add:ident |$vector_name:ident| $nonzeros:expr;)*) => { $(
-        // SAFETY: the table says how many numbers the vector holds, and so does the array that `load` turns into it.
+        // SAFETY: the table states how many numbers the vector holds; `load` turns an array of that size into a vector.
         unsafe impl Lanes<$real> for $vector {
             const LANES: usize = $lanes;
             const FEWEST: usize = $fewest;
@@ -139,7 +138,7 @@ macro_rules! lanes {
 
             #[inline(always)]
             fn splat(self, value: $real) -> Self {
-                // SAFETY: that `self` exists proves the instructions.
+                // SAFETY: `self` proves that the processor has the instructions.
                 unsafe { $splat(value) }
             }
 
@@ -147,7 +146,8 @@ macro_rules! lanes {
             fn load(self, values: &[$real]) -> Self {
                 let lanes: [$real; $lanes] =
                     values.first_chunk().copied().unwrap_or_else(|| padded(values, 0.0));
-                // SAFETY: an array and a vector of as many numbers have one size, and every bit pattern is a number.
+                // SAFETY: an array and a vector of equally many numbers have the same size, and every bit pattern is a
+                // number.
                 unsafe { std::mem::transmute::<[$real; $lanes], $vector>(lanes) }
             }
 
@@ -175,20 +175,20 @@ macro_rules! lanes {
 
             #[inline(always)]
             fn add(self, b: Self) -> Self {
-                // SAFETY: that `self` exists proves the instructions.
+                // SAFETY: `self` proves that the processor has the instructions.
                 unsafe { $add(self, b) }
             }
 
             #[inline(always)]
             fn mul_add(self, b: Self, c: Self) -> Self {
-                // SAFETY: that `self` exists proves the instructions.
+                // SAFETY: `self` proves that the processor has the instructions.
                 unsafe { $mul_add(self, b, c) }
             }
 
             #[inline(always)]
             fn nonzeros(self) -> u64 {
                 let $vector_name = self;
-                // SAFETY: that `self` exists proves the instructions.
+                // SAFETY: `self` proves that the processor has the instructions.
                 (unsafe { $nonzeros }) as u64
             }
         }
@@ -207,7 +207,8 @@ lanes! {
         |x| _mm256_movemask_pd(_mm256_cmp_pd::<_CMP_NEQ_UQ>(x, _mm256_setzero_pd()));
 }
 
-/// `values`, then zeros. Apart from [`Lanes::load`], because it is the rare case and should not be inlined with it.
+/// `values`, padded with zeros. Separate from [`Lanes::load`], as this is the rare case and should not be inlined with
+/// it.
 #[cold]
 fn padded<R: Copy, const LANES: usize>(values: &[R], zero: R) -> [R; LANES] {
     let mut lanes = [zero; LANES];

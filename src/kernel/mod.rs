@@ -1,16 +1,16 @@
-//! Matrix products, under one arithmetic contract on every machine.
+//! Matrix products, with one arithmetic contract on every machine.
 //!
-//! An element of a product is one chain of fused multiply-adds, `k` ascending from +0; then `+ 0.0`, which turns −0
-//! into +0. Blocks over `k` reload the accumulator. Tiles and vector widths only say how many chains run side by side,
-//! so every instruction set, every number of rows at once and a plain loop agree to the last bit. A product allocates
-//! nothing.
+//! Each element of a product is one chain of fused multiply-adds, `k` ascending from +0, then `+ 0.0`, which turns −0
+//! into +0. Blocks over `k` reload the accumulator. Tiles and vector widths only decide how many chains run side by
+//! side, so every instruction set, any number of rows at once and a plain loop agree to the last bit. A product
+//! allocates nothing.
 //!
 //! A product with zero adds ±0, which changes no chain that ends with `+ 0.0`: zeros of the left factor may be skipped
-//! where the right one is finite ([`sparse_product`]).
+//! if the right factor is finite ([`sparse_product`]).
 //!
 //! This is the only module with `unsafe`: it calls functions that are compiled for instructions beyond the baseline,
-//! after asking the processor whether it has them; `walk` and `nonzeros` read and write vectors at places that they
-//! have checked once for a whole row; and panels of the right factor lie in memory that is not zeroed first.
+//! after asking the processor whether it has them; `walk` and `nonzeros` read and write vectors at positions that were
+//! checked once for a whole row; and panels of the right factor are in memory that is not zeroed first.
 
 use ndarray::ArrayView2;
 
@@ -46,7 +46,7 @@ pub enum Precision {
 }
 
 impl Precision {
-    /// As the experiment file writes it.
+    /// The name in the experiment file.
     pub const fn name(self) -> &'static str {
         match self {
             Self::F32 => f32::NAME,
@@ -54,7 +54,7 @@ impl Precision {
         }
     }
 
-    /// How many bytes a number takes.
+    /// The size of a number in bytes.
     pub const fn bytes(self) -> usize {
         match self {
             Self::F32 => size_of::<f32>(),
@@ -63,7 +63,7 @@ impl Precision {
     }
 }
 
-/// A type that products are computed in: what [`Real`] is to formulas, with the vectors of each instruction set.
+/// A type that products are computed in: [`Real`] plus the vectors of each instruction set.
 pub trait Element: Real {
     /// 512 bits of numbers.
     #[cfg(target_arch = "x86_64")]
@@ -111,15 +111,15 @@ impl Element for f64 {
     }
 }
 
-/// `values`, row after row, as a matrix: [rows, columns].
+/// `values`, row-major, as a matrix: [rows, columns].
 ///
 /// # Panics
-/// Where `values` is not as long as its shape says.
+/// If the length of `values` is not rows · columns.
 pub fn matrix<R>(values: &[R], rows: usize, columns: usize) -> ArrayView2<'_, R> {
     ArrayView2::from_shape((rows, columns), values).expect("a matrix has rows times columns values")
 }
 
-/// What a product reads: a slice that holds a matrix, or its transpose, row after row.
+/// A factor of a product: a slice that holds a matrix or its transpose, row-major.
 #[derive(Debug, Clone, Copy)]
 struct Matrix<'a, R> {
     values: &'a [R],
@@ -139,11 +139,11 @@ impl<'a, R> Matrix<'a, R> {
     }
 }
 
-/// What a matrix is made of, row after row.
+/// The elements of a matrix, row-major.
 #[derive(Debug, Clone, Copy)]
 pub enum MatrixValues<'a, R> {
     Numbers(&'a [R]),
-    /// Bytes that stand for the numbers of a table, the byte 0 for 0.
+    /// Bytes that stand for the numbers of a table; the byte 0 stands for 0.
     Bytes {
         bytes: &'a [u8],
         table: &'a [R; 256],
@@ -151,7 +151,7 @@ pub enum MatrixValues<'a, R> {
 }
 
 impl<'a, R> MatrixValues<'a, R> {
-    /// How many there are.
+    /// The number of elements.
     pub fn len(self) -> usize {
         match self {
             Self::Numbers(numbers) => numbers.len(),
@@ -159,13 +159,13 @@ impl<'a, R> MatrixValues<'a, R> {
         }
     }
 
-    /// Whether there are none.
+    /// Whether there are no elements.
     pub fn is_empty(self) -> bool {
         self.len() == 0
     }
 
     /// # Panics
-    /// Where they are bytes.
+    /// If the elements are bytes.
     pub fn numbers(self) -> &'a [R] {
         match self {
             Self::Numbers(numbers) => numbers,
@@ -180,11 +180,11 @@ impl<'a, R> From<&'a [R]> for MatrixValues<'a, R> {
     }
 }
 
-/// `out = a · b`. `a: [m, k]`, `b: [k, n]`, each a [`matrix`] or the transpose of one; `out: [m, n]`, row-major; what
-/// was in `out` does not matter.
+/// `out = a · b`. `a: [m, k]`, `b: [k, n]`, each a [`matrix`] or the transpose of one; `out: [m, n]`, row-major, whose
+/// previous contents do not matter.
 ///
 /// # Panics
-/// Where the shapes do not fit.
+/// If the shapes do not match.
 pub fn product<R: Element>(instructions: Instructions, a: ArrayView2<R>, b: ArrayView2<R>, out: &mut [R]) {
     let (a, b) = (Matrix::new(a), Matrix::new(b));
     assert_eq!(a.columns, b.rows, "the inner dimensions of a product");
@@ -194,7 +194,7 @@ pub fn product<R: Element>(instructions: Instructions, a: ArrayView2<R>, b: Arra
     }
     match instructions.0 {
         InstructionSet::Portable => tile::portable(a, b, out),
-        // SAFETY: `Instructions` holds these sets only where the processor has been found to have them.
+        // SAFETY: `Instructions` holds these sets only if the processor was found to have them.
         #[cfg(target_arch = "x86_64")]
         InstructionSet::Avx2 => unsafe { tile::avx2(a, b, out) },
         // SAFETY: as above.
@@ -203,13 +203,13 @@ pub fn product<R: Element>(instructions: Instructions, a: ArrayView2<R>, b: Arra
     }
 }
 
-/// [`product`], where only the `nonzeros` of `a` are multiplied. `values` are those of `a: [m, k]`, or, where that is
-/// told by `is_transposed`, of its transpose.
+/// [`product`], but only the `nonzeros` of `a` are multiplied. `values` are those of `a: [m, k]`, or of its transpose
+/// if `is_transposed`.
 ///
-/// The bits are those of the whole product where `b` is finite: a product with zero adds nothing then.
+/// The bits are those of the whole product if `b` is finite: products with zero then add nothing.
 ///
 /// # Panics
-/// Where the shapes do not fit, or the product is too narrow ([`Instructions::is_faster_skipping_zeros`]).
+/// If the shapes do not match, or the product is too narrow ([`Instructions::is_faster_skipping_zeros`]).
 pub fn sparse_product<R: Element>(
     instructions: Instructions,
     values: MatrixValues<R>,
@@ -305,7 +305,7 @@ mod tests {
         }
     }
 
-    /// Widths from the least that skip zeros to several panels, and every number of vectors between.
+    /// Widths from the smallest that skips zeros up to several panels, with every number of vectors in between.
     fn sparse_shapes(lanes: usize) -> impl Iterator<Item = (usize, usize, usize)> {
         let widths = (3..14).flat_map(move |vectors| [vectors * lanes + 1, (vectors + 1) * lanes]);
         let panels = [20 * lanes + 3, 27 * lanes];
@@ -316,7 +316,7 @@ mod tests {
         let table: [R; 256] = std::array::from_fn(|byte| R::from_byte(byte as u8, 255));
         for (m, k, n) in sparse_shapes(4).chain(sparse_shapes(8)).chain(sparse_shapes(16)).chain([(128, 784, 100)]) {
             let right = numbers::<R>(k * n, 2);
-            // Rows without anything, a few numbers, many; −0 is skipped, too.
+            // Rows with no nonzero numbers, a few, many; −0 is skipped too.
             let mut left = numbers::<R>(m * k, 1);
             let mut bytes = vec![0; m * k];
             for (place, (value, byte)) in left.iter_mut().zip(&mut bytes).enumerate() {
@@ -362,7 +362,7 @@ mod tests {
         }
     }
 
-    /// Arrays stand for the vectors of processors that this one is none of.
+    /// Arrays stand in for the vectors of other processors.
     fn arrays_of<const N: usize>() {
         // SAFETY: arrays need no instructions.
         let zero = unsafe { <[f32; N] as Lanes<f32>>::zero() };

@@ -1,15 +1,15 @@
-//! Where a matrix is not zero: a bit for each element.
+//! The nonzero elements of a matrix: one bit per element.
 
 use super::{Element, InstructionSet, Instructions, Lanes, MatrixValues};
 use crate::sample;
 
-/// Elements that one word of bits tells of.
+/// Elements per word of bits.
 pub const WORD: usize = u64::BITS as usize;
 
-/// How many elements of a product's factor tell whether zeros are worth looking for.
+/// How many elements of a factor are sampled to decide whether skipping its zeros is worth it.
 const SAMPLE: u32 = 128;
 
-/// The largest share of elements that are not zero with which skipping the others is faster.
+/// The largest share of nonzero elements at which skipping the zeros is faster.
 const MOST: f64 = 0.8;
 
 /// Which elements of a matrix are not zero: for each row, words of bits, the lowest bit first. Bits beyond the row are
@@ -23,13 +23,13 @@ pub struct Nonzeros {
 }
 
 impl Nonzeros {
-    /// Room for a matrix of that size, so that [`note`](Self::note) does not allocate for one that is not larger.
+    /// Room for a matrix of this size, so that [`note`](Self::note) allocates only for a larger one.
     pub fn with_capacity(rows: usize, columns: usize) -> Self {
         Self { rows: 0, columns, words: Vec::with_capacity(rows * columns.div_ceil(WORD)) }
     }
 
-    /// Looks at the left factor of a product, `values: [rows, columns]`, with one that is `width` wide; in vain where
-    /// its zeros are too few to be worth it, or the product too narrow.
+    /// Notes the nonzeros of `values: [rows, columns]`, the left factor of a product that is `width` wide. Stays empty
+    /// if skipping zeros is not faster: with too few zeros, or in too narrow a product.
     pub fn look<R: Element>(
         &mut self,
         instructions: Instructions,
@@ -40,7 +40,7 @@ impl Nonzeros {
         (self.rows, self.columns) = (0, 0);
         let is_sparse = || match values {
             MatrixValues::Numbers(numbers) => sample::share(numbers, SAMPLE, |value| *value != R::zero()) <= MOST,
-            // Nobody would keep others.
+            // Data is fed as bytes only if most of them are 0.
             MatrixValues::Bytes { .. } => true,
         };
         if instructions.is_faster_skipping_zeros::<R>(width) && is_sparse() {
@@ -48,7 +48,7 @@ impl Nonzeros {
         }
     }
 
-    /// Looks at `values: [rows, columns]`.
+    /// Notes the nonzeros of `values: [rows, columns]`.
     pub fn note<R: Element>(&mut self, instructions: Instructions, values: MatrixValues<R>, columns: usize) {
         (self.rows, self.columns) = (values.len() / columns, columns);
         self.words.resize(self.rows * columns.div_ceil(WORD), 0);
@@ -59,7 +59,7 @@ impl Nonzeros {
                 let zero = unsafe { <[R; 4] as Lanes<R>>::zero() };
                 note(zero, numbers, columns, &mut self.words);
             }
-            // SAFETY: `Instructions` holds these sets only where the processor has been found to have them.
+            // SAFETY: `Instructions` holds these sets only if the processor was found to have them.
             #[cfg(target_arch = "x86_64")]
             (MatrixValues::Numbers(numbers), InstructionSet::Avx2) => unsafe {
                 avx2(numbers, columns, &mut self.words)
@@ -72,7 +72,7 @@ impl Nonzeros {
         }
     }
 
-    /// Becomes what a matrix without zeros has: [rows, columns].
+    /// Sets the bits of a matrix without zeros: [rows, columns].
     pub fn fill(&mut self, rows: usize, columns: usize) {
         (self.rows, self.columns) = (rows, columns);
         let across = columns.div_ceil(WORD);
@@ -84,7 +84,7 @@ impl Nonzeros {
         }
     }
 
-    /// Becomes what the transpose of `other`'s matrix has.
+    /// Sets the bits of the transpose of `other`'s matrix.
     pub fn transpose(&mut self, other: &Self) {
         (self.rows, self.columns) = (other.columns, other.rows);
         if other.is_empty() {
@@ -104,7 +104,7 @@ impl Nonzeros {
         }
     }
 
-    /// Whether there is anything to tell.
+    /// Whether nothing was noted.
     pub fn is_empty(&self) -> bool {
         self.rows == 0
     }
@@ -141,7 +141,7 @@ fn note<R: Element, V: Lanes<R>>(zero: V, values: &[R], columns: usize, words: &
         for (values, word) in full.iter().zip(&mut *words) {
             *word = 0;
             for index in (0..WORD).step_by(V::LANES) {
-                // SAFETY: the number of lanes divides that of a word's bits.
+                // SAFETY: vectors fill a word's numbers exactly, as `LANES` divides `WORD`.
                 *word |= unsafe { zero.read(values.as_ptr().add(index)) }.nonzeros() << index;
             }
         }
@@ -149,15 +149,15 @@ fn note<R: Element, V: Lanes<R>>(zero: V, values: &[R], columns: usize, words: &
             *word = match row.len().checked_sub(V::LANES) {
                 None => zero.load(rest).nonzeros(),
                 Some(last) => {
-                    // The last vector ends with the row: where it begins in the word before, or in the vector before,
-                    // it says the same again. SAFETY: the row has so many numbers.
+                    // The last vector ends with the row: what it shares with the previous word or vector, it sets to
+                    // the same bits. SAFETY: the row has at least that many numbers.
                     let bits = unsafe { zero.read(row.as_ptr().add(last)) }.nonzeros();
                     let ending = match rest.len().checked_sub(V::LANES) {
                         Some(place) => bits << place,
                         None => bits >> (V::LANES - rest.len()),
                     };
                     (0..rest.len() / V::LANES * V::LANES).step_by(V::LANES).fold(ending, |word, index| {
-                        // SAFETY: whole vectors of the rest.
+                        // SAFETY: these are whole vectors within the rest.
                         word | unsafe { zero.read(rest.as_ptr().add(index)) }.nonzeros() << index
                     })
                 }
@@ -178,14 +178,14 @@ fn note_bytes(bytes: &[u8], columns: usize, words: &mut [u64]) {
     }
 }
 
-/// A bit for each byte that is not 0, the first one lowest.
+/// One bit per byte, the first lowest: whether it is not 0.
 #[cfg(target_arch = "x86_64")]
 fn bits(bytes: &[u8; WORD]) -> u64 {
     use std::arch::x86_64::{__m128i, _mm_cmpeq_epi8, _mm_movemask_epi8, _mm_setzero_si128};
     let (vectors, _) = bytes.as_chunks::<16>();
     vectors.iter().rev().fold(0, |bits, vector| {
-        // SAFETY: an array and a vector of as many bytes have one size, every bit pattern is a vector, and the baseline
-        // has these instructions.
+        // SAFETY: an array and a vector of equally many bytes have the same size, every bit pattern is a vector, and
+        // the baseline has these instructions.
         let zeros = unsafe {
             let vector = std::mem::transmute::<[u8; 16], __m128i>(*vector);
             _mm_movemask_epi8(_mm_cmpeq_epi8(vector, _mm_setzero_si128()))
@@ -194,14 +194,13 @@ fn bits(bytes: &[u8; WORD]) -> u64 {
     })
 }
 
-/// A bit for each byte that is not 0, the first one lowest.
+/// One bit per byte, the first lowest: whether it is not 0.
 #[cfg(not(target_arch = "x86_64"))]
 fn bits(bytes: &[u8; WORD]) -> u64 {
     bytes.iter().rev().fold(0, |bits, byte| bits << 1 | u64::from(*byte != 0))
 }
 
-/// Turns the 64 rows of a square of bits into its columns: halves are swapped, then their halves (Warren 2012,
-/// "Hacker's Delight", section 7-3).
+/// Transposes a 64 × 64 square of bits: swaps halves, then their halves (Warren 2012, "Hacker's Delight", section 7-3).
 fn transpose(square: &mut [u64; WORD]) {
     let mut width = WORD / 2;
     let mut low = u64::MAX >> width;
@@ -237,7 +236,7 @@ mod tests {
         used == 0 || nonzeros.words(nonzeros.columns / WORD).all(|word| word >> used == 0)
     }
 
-    /// A third of them is zero, some of it negative.
+    /// Numbers of which a third are zero, some of those −0.
     fn numbers(count: usize) -> Vec<f32> {
         (0..count).map(|i| [0.0, 1.0, -0.0, -2.0, f32::NAN, 1e-45][i * i % 6]).collect()
     }

@@ -1,9 +1,9 @@
-//! Loops over slices of numbers, for between the products: sums, in an order that does not depend on the machine,
-//! biases, and the look for what is not finite.
+//! Loops over slices of numbers, for use between products: sums in an order that does not depend on the machine,
+//! biases, and checks for numbers that are not finite.
 
 use crate::real::Real;
 
-/// Σ `term(x)`: 16 strided lanes (the i-th term goes to lane i mod 16), which are then folded 8-4-2-1.
+/// Σ `term(x)`: 16 strided lanes (the i-th term goes to lane i mod 16), folded 8-4-2-1 at the end.
 #[inline(always)]
 pub fn sum_by<R: Real, S: Real>(values: &[R], term: impl Fn(R) -> S) -> S {
     let mut lanes = [S::zero(); 16];
@@ -36,7 +36,7 @@ pub fn column_sums<R: Real>(values: &[R], sums: &mut [R]) {
     }
 }
 
-/// `row + bias + 0.0`; whether all are finite then.
+/// row ← row + bias + 0.0. Returns whether all results are finite.
 #[inline(always)]
 pub fn add_bias<R: Real>(row: &mut [R], bias: &[R]) -> bool {
     let mut finite = true;
@@ -50,7 +50,7 @@ pub fn add_bias<R: Real>(row: &mut [R], bias: &[R]) -> bool {
 /// Whether no number is infinite or NaN.
 #[inline(always)]
 pub fn are_finite<R: Real>(values: &[R]) -> bool {
-    // Without an early way out, which would keep the loop from running on vectors: nearly always all are finite.
+    // No early exit, which would prevent vectorization: nearly always all numbers are finite.
     let mut finite = true;
     for value in values {
         finite &= value.is_finite();
@@ -64,7 +64,7 @@ mod tests {
 
     #[test]
     fn a_sum_is_sixteen_lanes_folded_in_halves() {
-        // 2^24 + 1 is no f32: what is left of the ones says in which order they were added.
+        // 2^24 + 1 is no f32, so the ones that survive show the order of the additions.
         let big = 16_777_216.0_f32;
         let mut values = vec![1.0; 33];
         values[0] = big;

@@ -1,23 +1,23 @@
-//! How a product is cut: panels of columns of `b`, copied to the stack, and tiles of rows of `a` against each.
+//! How a product is divided: panels of columns of `b`, copied to the stack, each multiplied by tiles of rows of `a`.
 //!
-//! None of the sizes here changes a result (see the [contract](super)); they were measured on the shapes of small
-//! networks: batches of about 100 rows, layers 10 to 784 wide.
+//! None of the sizes here changes a result (see the [contract](super)); they were chosen by measurement on the shapes
+//! of small networks: batches of about 100 rows, layers 10 to 784 wide.
 
 use std::mem::MaybeUninit;
 use std::ops::Range;
 
 use super::{Element, Lanes, Matrix};
 
-/// Rows of `b` in a panel, at most: three 512-bit vectors a row make 37.5 KiB.
+/// The most rows of `b` in a panel: three 512-bit vectors per row make 37.5 KiB.
 const DEPTH: usize = 200;
 
-/// Numbers in a panel's row, at most: three vectors of 16.
+/// The most numbers in a panel's row: three vectors of 16.
 const LONGEST_ROW: usize = 48;
 
-/// Does `$body` for each `$index` from 0 up to `$count`, a constant of 13 at most, as if it were written out. Neither a
-/// loop nor a closure will do: arrays that are indexed by literals live in registers, and intrinsics are compiled to
-/// single instructions only in the function that is compiled for them, not in a closure within it. What is beyond the
-/// count is not compiled: its condition is known before the compiler generates code.
+/// Runs `$body` for each `$index` from 0 up to `$count`, a constant of at most 13, as if it were written out. Neither a
+/// loop nor a closure will do: arrays live in registers only if indexed by literals, and intrinsics compile to single
+/// instructions only in the function that is compiled for them, not in a closure within it. Indices beyond the count
+/// generate no code, as the compiler evaluates their condition first.
 macro_rules! unroll {
     ($index:ident in $count:ident $body:block) => {
         unroll!($index in $count $body: 0 1 2 3 4 5 6 7 8 9 10 11 12)
@@ -105,18 +105,18 @@ fn columns<R: Element, V: Lanes<R>, const ROWS: usize, const VECTORS: usize>(
     }
 }
 
-/// Where a panel lies in `b`.
+/// The position of a panel in `b`.
 #[derive(Clone, Copy)]
 struct PanelBounds {
     /// Its first row.
     first: usize,
     /// Its first column.
     column: usize,
-    /// How many of its columns count.
+    /// How many of its columns are used.
     width: usize,
 }
 
-/// Copies a panel of `b`. Lanes beyond the panel's width hold anything; what is computed from them is never written.
+/// Copies a panel of `b`. Lanes beyond the panel's width are arbitrary; their results are never written.
 #[inline(always)]
 fn pack<'p, R: Element, V: Lanes<R>, const VECTORS: usize>(
     zero: V,

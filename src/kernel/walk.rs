@@ -1,8 +1,8 @@
 //! A product that skips the zeros of its left factor: row by row, over the elements that are not zero.
 //!
-//! A whole row of the output, or as much of it as there are registers for, stays in registers, while the rows of `b`
-//! that count are read from a panel on the stack, small enough for the nearest cache. Where more than half of the left
-//! factor is zero, this is faster than the best that a product can be that multiplies everything.
+//! A whole row of the output, or as much of it as there are registers for, stays in registers, while the matching rows
+//! of `b` are read from a panel on the stack that fits into the L1 cache. If more than half of the left factor is zero,
+//! this is faster than any product that multiplies everything.
 
 use std::mem::MaybeUninit;
 use std::ops::Range;
@@ -11,7 +11,7 @@ use super::instructions::InstructionSet;
 use super::nonzeros::{Nonzeros, WORD};
 use super::{Element, Instructions, Lanes, Matrix};
 
-/// Numbers in a panel's row, at most, whatever the vectors: seven of 16.
+/// The most numbers in a panel's row, for any vector length: seven vectors of 16.
 const LONGEST_ROW: usize = 112;
 
 /// The left factor: the element at (row, k) is the value at `row * across + k * along`.
@@ -22,7 +22,7 @@ pub struct Left<S> {
     pub along: usize,
 }
 
-/// Numbers by their places.
+/// Numbers by position.
 pub trait ElementSource<R>: Copy {
     fn get(self, place: usize) -> R;
 }
@@ -34,7 +34,7 @@ impl<R: Element> ElementSource<R> for &[R] {
     }
 }
 
-/// Bytes that stand for numbers.
+/// Bytes that stand for the numbers of a table.
 #[derive(Clone, Copy)]
 pub struct Shares<'a, R> {
     pub bytes: &'a [u8],
@@ -59,7 +59,7 @@ pub fn product<R: Element, S: ElementSource<R>>(
     match instructions.0 {
         // SAFETY: arrays need no instructions beyond the baseline.
         InstructionSet::Portable => columns(unsafe { <[R; 4] as Lanes<R>>::zero() }, a, nonzeros, b, out),
-        // SAFETY: `Instructions` holds these sets only where the processor has been found to have them.
+        // SAFETY: `Instructions` holds these sets only if the processor was found to have them.
         #[cfg(target_arch = "x86_64")]
         InstructionSet::Avx2 => unsafe { avx2(a, nonzeros, b, out) },
         // SAFETY: as above.
@@ -82,7 +82,7 @@ fn avx512<R: Element, S: ElementSource<R>>(a: Left<S>, nonzeros: &Nonzeros, b: M
     columns(unsafe { R::Vector512::zero() }, a, nonzeros, b, out);
 }
 
-/// All columns, in as few panels as can be, as equal as can be.
+/// All columns, in as few panels as possible, as equal in width as possible.
 #[inline(always)]
 pub fn columns<R: Element, V: Lanes<R>, S: ElementSource<R>>(
     zero: V,
@@ -91,7 +91,7 @@ pub fn columns<R: Element, V: Lanes<R>, S: ElementSource<R>>(
     b: Matrix<R>,
     out: &mut [R],
 ) {
-    // What is read of a panel has been packed: `Nonzeros` has no bits beyond its columns.
+    // Only packed rows of a panel are read, as `Nonzeros` has no bits beyond its columns.
     assert_eq!(nonzeros.size().1, b.rows, "the bits and the right factor");
     let vectors = b.columns.div_ceil(V::LANES);
     let panels = vectors.div_ceil(V::MOST);
@@ -103,7 +103,7 @@ pub fn columns<R: Element, V: Lanes<R>, S: ElementSource<R>>(
         macro_rules! panels {
             ($($vectors:literal)*) => {
                 match count {
-                    // What a vector has no use for is not compiled.
+                    // Only the widths that the vector type uses are compiled.
                     $($vectors if const { V::FEWEST <= $vectors && $vectors <= V::MOST } => {
                         rows::<R, V, S, $vectors>(zero, a, nonzeros, b, out, range);
                     })*
@@ -115,10 +115,10 @@ pub fn columns<R: Element, V: Lanes<R>, S: ElementSource<R>>(
     }
 }
 
-/// The columns of `range`: more than `VECTORS - 1` vectors, `VECTORS` at most.
+/// The columns of `range`: more than `VECTORS - 1` vectors, at most `VECTORS`.
 ///
-/// The last vector ends where the range does: it begins inside the one before where the width is no multiple of a
-/// vector's. What both hold is computed twice, the same bits.
+/// The last vector ends where the range does, so it overlaps the one before if the width is not a multiple of a
+/// vector's. The overlap is computed twice, with the same bits.
 #[inline(always)]
 fn rows<R: Element, V: Lanes<R>, S: ElementSource<R>, const VECTORS: usize>(
     zero: V,
@@ -134,7 +134,7 @@ fn rows<R: Element, V: Lanes<R>, S: ElementSource<R>, const VECTORS: usize>(
         let depth = WORD.min(b.rows - first);
         pack(zero, b, first, &range, &mut panel[..depth]);
         for (row, word) in nonzeros.words(first / WORD).enumerate() {
-            // A sum to which nothing is added stays; all sums begin at zero.
+            // Without nonzeros, the sums stay as they are; the first word writes them, even if they are zero.
             if word == 0 && first > 0 {
                 continue;
             }
@@ -142,8 +142,8 @@ fn rows<R: Element, V: Lanes<R>, S: ElementSource<R>, const VECTORS: usize>(
             let mut sums = [zero; VECTORS];
             if first > 0 {
                 unroll!(vector in VECTORS {
-                    // SAFETY: `out` is as long as the range, at least as many vectors less one, and `place` is what
-                    // fits.
+                    // SAFETY: `out` is as long as the range, at least `VECTORS - 1` vectors, and `place` keeps every
+                    // vector within it.
                     sums[vector] = unsafe { zero.read(out.as_ptr().add(place::<R, V, VECTORS>(vector, out.len()))) };
                 });
             }
@@ -152,7 +152,7 @@ fn rows<R: Element, V: Lanes<R>, S: ElementSource<R>, const VECTORS: usize>(
                 let k = word.trailing_zeros() as usize;
                 word &= word - 1;
                 let a = zero.splat(a.values.get(row * a.across + (first + k) * a.along));
-                // SAFETY: the bits of a word beyond the matrix are 0, so `k` is below `depth`, and so many rows are
+                // SAFETY: the bits of a word beyond the matrix are 0, so `k` is below `depth`, and that many rows are
                 // packed.
                 let b = unsafe { panel[k].assume_init_ref() };
                 unroll!(vector in VECTORS {
@@ -168,7 +168,7 @@ fn rows<R: Element, V: Lanes<R>, S: ElementSource<R>, const VECTORS: usize>(
     }
 }
 
-/// Where a panel's `vector` begins, when the panel is `width` wide.
+/// The column at which `vector` begins in a panel that is `width` wide.
 #[inline(always)]
 fn place<R, V: Lanes<R>, const VECTORS: usize>(vector: usize, width: usize) -> usize {
     if vector + 1 == VECTORS { width - V::LANES } else { vector * V::LANES }
@@ -195,7 +195,8 @@ fn pack<R: Element, V: Lanes<R>, const VECTORS: usize>(
         };
         let mut vectors = [zero; VECTORS];
         unroll!(vector in VECTORS {
-            // SAFETY: `row` is as long as the range, at least as many vectors less one, and `place` is what fits.
+            // SAFETY: `row` is as long as the range, at least `VECTORS - 1` vectors, and `place` keeps every vector
+            // within it.
             vectors[vector] = unsafe { zero.read(row.as_ptr().add(place::<R, V, VECTORS>(vector, row.len()))) };
         });
         packed.write(vectors);

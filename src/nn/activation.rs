@@ -1,4 +1,4 @@
-//! Activations: functions of one number, applied to each.
+//! Activations: elementwise functions.
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -65,7 +65,7 @@ impl Activation {
     pub const NAMES: [&'static str; 8] =
         ["relu", "sigmoid", "tanh", "leaky-relu", "elu", "gelu", "softplus", "identity"];
 
-    /// As the experiment file writes it.
+    /// The name in the experiment file.
     pub const fn name(self) -> &'static str {
         match self {
             Self::Relu => "relu",
@@ -79,7 +79,7 @@ impl Activation {
         }
     }
 
-    /// The number that it has: its name and its value.
+    /// The activation's own number, if it has one: its name and its value.
     pub const fn number(self) -> Option<(&'static str, f64)> {
         match self {
             Self::LeakyRelu(LeakyRelu { slope }) => Some(("slope", slope.get())),
@@ -97,7 +97,7 @@ impl Activation {
     #[inline(always)]
     pub fn forward<R: Real>(self, values: &mut [R]) {
         match self {
-            // Zero where x ≤ 0, so that NaN passes, which a maximum would turn into 0.
+            // Not a maximum, which would turn NaN into 0.
             Self::Relu => map(values, |x| keep_unless(x <= R::zero(), x)),
             Self::Sigmoid => map(values, sigmoid),
             Self::Tanh => map(values, R::tanh),
@@ -109,7 +109,7 @@ impl Activation {
                 let alpha = R::from_f64(alpha.get());
                 map(values, |x| if x <= R::zero() { alpha * x.exp_m1() } else { x });
             }
-            // Closures that are told to be inlined, where the compiler finds them too long for that by itself.
+            // Marked for inlining, as the compiler finds these closures too long to inline them by itself.
             Self::Gelu => map(
                 values,
                 #[inline(always)]
@@ -124,9 +124,9 @@ impl Activation {
         }
     }
 
-    /// Turns the loss's gradient by y into that by x, in place. Where y alone [is
-    /// enough](Self::is_known_by_its_output), x is not looked at. ReLU and leaky ReLU have no slope at 0; that of the
-    /// left side is taken, as PyTorch does.
+    /// Turns the gradient of the loss with respect to y into that with respect to x, in place. x is ignored if y alone
+    /// [is enough](Self::is_known_by_its_output). ReLU and leaky ReLU have no derivative at 0; the left-hand one is
+    /// used, as in PyTorch.
     #[inline(always)]
     pub fn backward<R: Real>(self, x: &[R], y: &[R], gradient: &mut [R]) {
         match self {
@@ -153,10 +153,10 @@ impl Activation {
     }
 }
 
-/// 0 where `condition` holds, elsewhere `value`, and +0 for −0.
+/// 0 if `condition` holds, otherwise `value`, with +0 for −0.
 ///
-/// The sum makes it a new value. Else, in place, it would be compiled to a store under a mask, which some processors do
-/// one lane after the other.
+/// The sum makes the result a new value. Without it, a loop in place would compile to masked stores, which some
+/// processors execute lane by lane.
 #[inline(always)]
 fn keep_unless<R: Real>(condition: bool, value: R) -> R {
     if condition { R::zero() } else { value + R::zero() }
@@ -171,7 +171,7 @@ fn gelu<R: Real>(x: R) -> R {
 fn gelu_backward<R: Real>(x: R, dy: R) -> R {
     // 1 / √(2π)
     let peak = R::from_f64(0.398_942_280_401_432_7);
-    // Beyond this the density is 0 in either precision, and x² does not overflow before it.
+    // Beyond this the density is 0 in either precision, and x² does not overflow below it.
     let near = if x.abs() > R::from_f64(40.0) { R::from_f64(40.0) } else { x };
     let density = peak * (-(R::from_f64(0.5) * near * near)).exp();
     dy * (x.normal_cdf() + near * density)

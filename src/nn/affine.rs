@@ -9,23 +9,23 @@ use super::parameters::{ParameterLayout, ParameterRole};
 use crate::kernel::{self, Element, Instructions, MatrixValues, Nonzeros, matrix};
 
 /// Every output is a weighted sum of every input: `x: [rows, inputs]`, `y: [rows, outputs]`, with `W: [inputs,
-/// outputs]` and, where the layer has one, `b: [outputs]`.
+/// outputs]` and, if the layer has one, `b: [outputs]`.
 #[derive(Debug, Clone)]
 pub struct Affine {
     inputs: usize,
     outputs: usize,
     weight: Range<usize>,
     bias: Option<Range<usize>>,
-    /// Of the x that went forward last.
+    /// Nonzeros of the last forward pass's x.
     x: Nonzeros,
-    /// Of its transpose.
+    /// Nonzeros of its transpose.
     x_transposed: Nonzeros,
-    /// Of the gradient by y.
+    /// Nonzeros of the gradient with respect to y.
     dy: Nonzeros,
 }
 
 impl Affine {
-    /// A layer for at most `rows` rows whose parameters follow those that `layout` has.
+    /// A layer for at most `rows` rows, which appends its parameters to `layout`.
     pub fn new(
         name: &str,
         inputs: usize,
@@ -47,8 +47,8 @@ impl Affine {
         }
     }
 
-    /// y = f(xW + b), and no −0 in xW + b, where f is the `activation`, if there is one; false where a number of xW + b
-    /// is not finite.
+    /// y = f(xW + b), where f is the `activation`, if there is one, and xW + b has no −0. Returns false if a number of
+    /// xW + b is not finite.
     pub fn forward<R: Element>(
         &mut self,
         instructions: Instructions,
@@ -68,7 +68,7 @@ impl Affine {
         instructions.run(
             #[inline(always)]
             || {
-                // All that is left to do for one row, then the next: it is near.
+                // Everything left to do for one row before the next, while it is in the cache.
                 let mut finite = true;
                 for row in y.chunks_exact_mut(self.outputs) {
                     finite &= match bias {
@@ -84,8 +84,8 @@ impl Affine {
         )
     }
 
-    /// dW = xᵀ dy, db = the column sums of dy: from the loss's gradient by y, `dy: [rows, outputs]`, to this layer's
-    /// ranges of `gradients`. `x` is what went [`forward`](Self::forward) last.
+    /// dW = xᵀ dy, db = the column sums of dy, written to this layer's ranges of `gradients`. `dy: [rows, outputs]` is
+    /// the gradient of the loss with respect to y, and `x` the input of the last [`forward`](Self::forward).
     pub fn parameter_gradients<R: Element>(
         &mut self,
         instructions: Instructions,
@@ -106,7 +106,7 @@ impl Affine {
             );
             match finite {
                 true => self.x_transposed.transpose(&self.x),
-                // What is not finite is multiplied by zeros, too.
+                // Numbers that are not finite have to be multiplied by zeros too.
                 false => self.x_transposed.fill(self.inputs, rows),
             }
             kernel::sparse_product(instructions, x, true, &self.x_transposed, dy_rows, dw);

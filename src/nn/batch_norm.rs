@@ -10,21 +10,21 @@ use crate::real::Real;
 /// What is added to the variance: the book's `10e-7`. PyTorch adds 10⁻⁵.
 const EPSILON: f64 = 1e-6;
 
-/// How much of the running statistics a step keeps. PyTorch keeps as much (its `momentum`, 0.1, is the rest), but
-/// averages variances that are divided by rows − 1.
+/// The share of the running statistics that a step keeps. PyTorch keeps the same share (its `momentum`, 0.1, is the
+/// rest), but averages variances divided by rows − 1.
 const KEPT: f64 = 0.9;
 
 /// A layer with one mean and one variance for each of its `width` columns; `x` and `y` are [rows, width].
 ///
-/// In training they are those of the batch, the variance divided by the number of rows, and a share of 0.1 of them
-/// enters the running statistics, which begin at 0, as the book's do (PyTorch's variances begin at 1). An evaluation
-/// takes the running ones, so that a row's output does not depend on the rows beside it.
+/// In training, these are the batch's, with the variance divided by the number of rows. A share of 0.1 of them enters
+/// the running statistics, which begin at 0, as in the book (PyTorch's variances begin at 1). An evaluation uses the
+/// running statistics, so a row's output does not depend on the other rows.
 #[derive(Debug, Clone)]
 pub struct BatchNorm<R> {
     width: usize,
     gamma: Range<usize>,
     beta: Range<usize>,
-    /// In the buffer of running statistics.
+    /// Ranges in the buffer of running statistics.
     mean: Range<usize>,
     variance: Range<usize>,
     /// Of the last pass.
@@ -45,7 +45,7 @@ struct Statistics<R> {
 }
 
 impl<R: Real> BatchNorm<R> {
-    /// A layer for at most `rows` rows whose parameters and running statistics follow those that the layouts have.
+    /// A layer for at most `rows` rows, which appends its parameters and running statistics to the layouts.
     pub fn new(
         name: &str,
         width: usize,
@@ -66,7 +66,8 @@ impl<R: Real> BatchNorm<R> {
         }
     }
 
-    /// Normalizes by the statistics of `x` and moves the running ones towards them; false where they are not finite.
+    /// Normalizes by the statistics of `x` and moves the running ones towards them; returns false if they are not
+    /// finite.
     #[inline(always)]
     pub fn forward(&mut self, parameters: &[R], state: &mut [R], x: &[R], y: &mut [R]) -> bool {
         let Statistics { mean, variance, .. } = &mut self.statistics;
@@ -122,10 +123,10 @@ impl<R: Real> BatchNorm<R> {
         }
     }
 
-    /// From the loss's gradient by y to that by x, in place, and to γ's and β's ranges of `gradients`, for the batch
-    /// that went [`forward`](Self::forward) last.
+    /// Turns the gradient of the loss with respect to y into that with respect to x, in place, and writes those with
+    /// respect to γ and β to their ranges of `gradients`, for the batch of the last [`forward`](Self::forward).
     ///
-    /// The book's derivation, step by step: the deviation is a function of x, and so is the mean.
+    /// The book's derivation, step by step: both the deviation and the mean are functions of x.
     #[inline(always)]
     pub fn backward(&mut self, parameters: &[R], gradient: &mut [R], gradients: &mut [R]) {
         let Self { statistics: Statistics { deviation, .. }, sums: [by_variance, by_mean], width, .. } = self;
@@ -234,7 +235,7 @@ mod tests {
         let mut dx = [1.0, 5.0, -2.0, 0.5];
         layer.backward(&parameters, &mut dx, &mut gradients);
         assert!(dx.iter().sum::<f64>().abs() < 1e-12, "{dx:?}");
-        // Nor has a stretch, but for ε.
+        // Neither has a scaling of the inputs, except for ε.
         assert!(dx.iter().zip(X).map(|(dx, x)| dx * x).sum::<f64>().abs() < 1e-5, "{dx:?}");
         let normalized = 2.0 / 2.000_001_f64.sqrt();
         assert!(near(&gradients, &[-3.0 * normalized, 4.5]), "{gradients:?}");

@@ -1,5 +1,5 @@
-//! Dropout: in training, every unit is silent with a given probability, anew in every step (Srivastava et al. 2014,
-//! "Dropout: a simple way to prevent neural networks from overfitting").
+//! Dropout: in every training step, each unit is silent with a given probability (Srivastava et al. 2014, "Dropout: a
+//! simple way to prevent neural networks from overfitting").
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize, Serializer};
@@ -32,13 +32,12 @@ pub enum DropoutScaling {
 }
 
 impl Dropout {
-    /// Whether the layer is as good as not there.
+    /// Whether the layer does nothing.
     pub fn is_off(self) -> bool {
         self.ratio.get() == 0.0
     }
 
-    /// Turns `uniforms` into what every unit is multiplied by: 0 where u ≤ ratio, elsewhere 1 or, inverted, 1 / (1 −
-    /// ratio).
+    /// Turns `uniforms` into each unit's factor: 0 if u ≤ ratio, otherwise 1 or, inverted, 1 / (1 − ratio).
     #[inline(always)]
     pub fn mask<R: Real>(self, uniforms: &[f64], mask: &mut [R]) {
         let kept = match self.scaling {
@@ -51,7 +50,7 @@ impl Dropout {
         }
     }
 
-    /// y = x · mask, the forward pass of a training.
+    /// The forward pass in training: y = x · mask.
     #[inline(always)]
     pub fn forward<R: Real>(mask: &[R], x: &[R], y: &mut [R]) {
         for ((y, x), mask) in y.iter_mut().zip(x).zip(mask) {
@@ -59,7 +58,7 @@ impl Dropout {
         }
     }
 
-    /// Turns the loss's gradient by y into that by x, in place: dx = dy · mask.
+    /// Turns the gradient of the loss with respect to y into that with respect to x, in place: dx = dy · mask.
     #[inline(always)]
     pub fn backward<R: Real>(mask: &[R], gradient: &mut [R]) {
         for (gradient, mask) in gradient.iter_mut().zip(mask) {
@@ -67,7 +66,7 @@ impl Dropout {
         }
     }
 
-    /// y = (1 − ratio) x, or x where training was scaled: the forward pass of an evaluation.
+    /// The forward pass of an evaluation: y = (1 − ratio) x, or x if training was scaled.
     #[inline(always)]
     pub fn evaluate<R: Real>(self, x: &[R], y: &mut [R]) {
         match self.scaling {
@@ -83,7 +82,7 @@ impl Dropout {
 }
 
 impl Serialize for Dropout {
-    /// The ratio alone where nothing is dropped, which looks like no dropout.
+    /// The default, no dropout, as the ratio alone.
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         match *self == Self::default() {
             true => self.ratio.serialize(serializer),

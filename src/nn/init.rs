@@ -78,7 +78,7 @@ pub struct UniformWeights {
 }
 
 impl Init {
-    /// Writes `weights`, `weight_std` or `weight_bound` where the kind has one, and `init_bias`.
+    /// Writes `weights`, `weight_std` or `weight_bound` if the kind has one, and `init_bias`.
     pub fn settings(&self, settings: &mut Settings) {
         settings.set_written("weights", &self.weights, |field| match field {
             "std" => "weight_std",
@@ -88,8 +88,8 @@ impl Init {
         settings.set("init_bias", self.bias.get());
     }
 
-    /// Fills `parameters` as `layout` says: γ with 1 and β with 0, whatever the section says. The k-th weight matrix is
-    /// drawn from `random.weights(k)`, row by row, in `f64`, scaled there and rounded once.
+    /// Fills `parameters`, laid out as `layout` says. γ is always 1 and β always 0. The k-th weight matrix is drawn
+    /// from `random.weights(k)`, row by row, in `f64`, scaled there and rounded once.
     pub fn fill<R: Real>(&self, random: &mut Random, layout: &ParameterLayout, parameters: &mut [R]) {
         let mut matrix = 0;
         for view in layout.views() {
@@ -201,7 +201,7 @@ mod tests {
             let count = values.len() as f64;
             let mean = values.iter().sum::<f64>() / count;
             let std = (values.iter().map(|x| (x - mean) * (x - mean)).sum::<f64>() / count).sqrt();
-            // Four standard errors of 30,000 draws.
+            // Four standard errors of the mean of 30,000 draws.
             assert!(mean.abs() < 4.0 * expected / count.sqrt(), "{weights:?}: mean {mean}");
             assert!((std / expected - 1.0).abs() < 4.0 / (2.0 * count).sqrt(), "{weights:?}: {std}, not {expected}");
         }

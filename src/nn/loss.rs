@@ -1,4 +1,4 @@
-//! The objective: what a training makes small.
+//! The objective: what a training minimizes.
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -22,12 +22,12 @@ pub enum Objective {
     Mse,
 }
 
-/// What rows should come out as.
+/// The targets of a batch.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum BatchTargets<'a, R> {
     /// The class of each row: `[rows]`.
     Classes(&'a [u16]),
-    /// [rows, outputs], row-major.
+    /// The target of each output: [rows, outputs], row-major.
     Values(&'a [R]),
 }
 
@@ -35,7 +35,7 @@ impl Objective {
     /// The names of all objectives.
     pub const NAMES: [&'static str; 2] = ["cross-entropy", "mse"];
 
-    /// As the experiment file writes it.
+    /// The name in the experiment file.
     pub const fn name(self) -> &'static str {
         match self {
             Self::CrossEntropy => "cross-entropy",
@@ -43,7 +43,7 @@ impl Objective {
         }
     }
 
-    /// What loss and gradient are made of, from the network's `outputs: [rows, width]`: the softmax, or y − t.
+    /// What loss and gradient are computed from: the softmax of the network's `outputs: [rows, width]`, or y − t.
     #[inline(always)]
     pub fn compare<R: Real>(self, outputs: &[R], width: usize, targets: BatchTargets<R>, comparison: &mut [R]) {
         match self {
@@ -53,7 +53,7 @@ impl Objective {
     }
 
     /// `before` + Σ loss over the rows, added one after the other in `f64`: a sum over many rows has the same bits
-    /// however it is cut. `comparison` is what [`compare`](Self::compare) has written.
+    /// however it is split. `comparison` is the result of [`compare`](Self::compare).
     pub fn add_losses<R: Real>(self, before: f64, comparison: &[R], width: usize, targets: BatchTargets<R>) -> f64 {
         match self {
             Self::CrossEntropy => cross_entropy(before, comparison, width, targets.classes()),
@@ -61,7 +61,8 @@ impl Objective {
         }
     }
 
-    /// Turns what [`compare`](Self::compare) has written into the gradient of the mean loss by the network's outputs.
+    /// Turns the result of [`compare`](Self::compare) into the gradient of the mean loss with respect to the network's
+    /// outputs.
     #[inline(always)]
     pub fn gradient<R: Real>(self, comparison: &mut [R], width: usize, targets: BatchTargets<R>) {
         match self {
@@ -73,7 +74,7 @@ impl Objective {
 
 impl<'a, R> BatchTargets<'a, R> {
     /// # Panics
-    /// Where the targets are no classes: a plan does not let cross-entropy meet others.
+    /// If the targets are not classes. A plan never combines those with cross-entropy.
     fn classes(self) -> &'a [u16] {
         match self {
             Self::Classes(labels) => labels,
@@ -119,7 +120,7 @@ fn squared_error_gradient<R: Real>(differences: &mut [R]) {
 
 /// p = e^(x − max) / Σ e^(x − max), for each row. `outputs`, `probabilities`: [rows, classes].
 ///
-/// The shift by the row's maximum changes nothing but overflow. The sum is that of [`kernel::sum_by`].
+/// Subtracting the row's maximum only prevents overflow. The sum is that of [`kernel::sum_by`].
 #[inline(always)]
 pub fn softmax<R: Real>(outputs: &[R], classes: usize, probabilities: &mut [R]) {
     for (x, p) in outputs.chunks_exact(classes).zip(probabilities.chunks_exact_mut(classes)) {
@@ -128,7 +129,7 @@ pub fn softmax<R: Real>(outputs: &[R], classes: usize, probabilities: &mut [R]) 
             *p = *x - maximum;
         }
     }
-    // All rows at once: there are more numbers than lanes in a vector.
+    // All rows at once, as one row may have fewer numbers than a vector has lanes.
     for p in probabilities.iter_mut() {
         *p = p.exp();
     }
@@ -141,7 +142,7 @@ pub fn softmax<R: Real>(outputs: &[R], classes: usize, probabilities: &mut [R]) 
 }
 
 /// `before` + Σ −ln(p + 1e-7) over the rows, added one after the other in `f64`: a sum over many rows has the same bits
-/// however it is cut. `probabilities: [rows, classes]`, `labels: [rows]`.
+/// however it is split. `probabilities: [rows, classes]`, `labels: [rows]`.
 pub fn cross_entropy<R: Real>(before: f64, probabilities: &[R], classes: usize, labels: &[u16]) -> f64 {
     let guard = R::from_f64(1e-7);
     probabilities
@@ -150,8 +151,8 @@ pub fn cross_entropy<R: Real>(before: f64, probabilities: &[R], classes: usize, 
         .fold(before, |sum, (p, label)| sum - real::ln((p[usize::from(*label)] + guard).to_f64()))
 }
 
-/// Turns probabilities into the gradient of the mean cross-entropy by the network's outputs, in place: (p − t) / rows,
-/// where t is 1 at the label and 0 elsewhere. The 1e-7 is left out of the derivative, as in the book.
+/// Turns probabilities into the gradient of the mean cross-entropy with respect to the network's outputs, in place: (p
+/// − t) / rows, where t is 1 at the label and 0 elsewhere. The 1e-7 is left out of the derivative, as in the book.
 #[inline(always)]
 pub fn cross_entropy_gradient<R: Real>(probabilities: &mut [R], classes: usize, labels: &[u16]) {
     let rows = R::from_f64(labels.len() as f64);
@@ -163,7 +164,7 @@ pub fn cross_entropy_gradient<R: Real>(probabilities: &mut [R], classes: usize, 
     }
 }
 
-/// How many rows have their largest output, the first one where several are equal, at the label.
+/// How many rows have their largest output at the label. Of several equal outputs, the first counts as the largest.
 pub fn correct<R: Real>(outputs: &[R], classes: usize, labels: &[u16]) -> usize {
     let is_correct = |(x, label): &(&[R], &u16)| {
         let mut largest = 0;

@@ -1,5 +1,5 @@
-//! Networks: what they are made of ([`NetworkSection`], the `[network]` section, and the [`Model`] that it comes to)
-//! and how they compute ([`Network`]).
+//! Networks: their description ([`NetworkSection`], the `[network]` section, and the [`Model`] that it describes) and
+//! their computation ([`Network`]).
 
 pub mod activation;
 pub mod affine;
@@ -23,7 +23,7 @@ use self::parameters::ParameterLayout;
 pub use self::penalty::Regularization;
 use crate::kernel::{self, Element, Instructions, MatrixValues};
 
-/// One layer of the list that a [`Model`] stands for.
+/// One layer of a [`Model`].
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum LayerSpec {
     Affine { outputs: usize, bias: bool },
@@ -33,8 +33,7 @@ pub enum LayerSpec {
 }
 
 impl LayerSpec {
-    /// The first part of the layer's name; the second one counts the layers of its kind: `affine1`, `batch_norm1`,
-    /// `relu1`.
+    /// The name without its number, which counts the layers of that kind: `affine1`, `batch_norm1`, `relu1`.
     pub fn name(self) -> String {
         match self {
             Self::Affine { .. } => "affine".to_owned(),
@@ -44,7 +43,7 @@ impl LayerSpec {
         }
     }
 
-    /// How many outputs the layer has for so many inputs.
+    /// The number of outputs, given the number of inputs.
     pub const fn width(self, inputs: usize) -> usize {
         match self {
             Self::Affine { outputs, .. } => outputs,
@@ -52,7 +51,7 @@ impl LayerSpec {
         }
     }
 
-    /// How many parameters the layer has for so many inputs; as many as can be counted where there are more.
+    /// The number of parameters, given the number of inputs, or the largest `u64` if there are more.
     pub const fn parameters(self, inputs: usize) -> u64 {
         let inputs = inputs as u64;
         match self {
@@ -66,8 +65,8 @@ impl LayerSpec {
 /// A number that is not finite.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct NotFinite {
-    /// The first layer in forward order in whose output, parameters or gradients it is: `affine2`. Where it is in none
-    /// of them, what it is itself: `loss`, `lr`.
+    /// The first layer, in forward order, whose output, parameters or gradients have such a number: `affine2`. A number
+    /// outside the layers is named itself: `loss`, `lr`.
     pub layer: String,
 }
 
@@ -77,32 +76,32 @@ impl NotFinite {
         Self { layer: layer.into() }
     }
 
-    /// `value`, where it is finite.
+    /// `value`, if it is finite.
     ///
     /// # Errors
-    /// Where it is not: it is called `what`.
+    /// If it is not. The error calls it `what`.
     pub fn check(value: f64, what: &str) -> Result<f64, Self> {
         if value.is_finite() { Ok(value) } else { Err(Self::of(what)) }
     }
 }
 
-/// What a forward pass is for. It makes a difference to batch normalization and to dropout. `state` holds the running
-/// statistics, as [`Network::state_layout`] says.
+/// The purpose of a forward pass, which matters to batch normalization and dropout. `state` holds the running
+/// statistics, laid out as [`Network::state_layout`] says.
 pub enum Phase<'a, R> {
-    /// For an update: batches are normalized by their own statistics, which enter the running ones, and dropout is
+    /// For an update: batches are normalized by their own statistics, which also move the running ones, and dropout is
     /// random.
     Training {
         state: &'a mut [R],
         /// Fills the slice with uniform numbers in [0, 1) for the k-th dropout layer, k from 0: [rows, width],
-        /// row-major. It is asked once for each of them, in forward order.
+        /// row-major. Called once for each dropout layer, in forward order.
         draw: &'a mut dyn FnMut(u32, &mut [f64]),
     },
-    /// For what is looked at: nothing is drawn and nothing changes, and a row's output depends on that row alone.
+    /// For measurements: nothing is drawn, nothing changes, and a row's output depends on that row alone.
     Evaluation { state: &'a [R] },
 }
 
-/// Layers with room for what they compute. Parameters, their gradients and running statistics are the caller's, in flat
-/// buffers as [`layout`](Self::layout) and [`state_layout`](Self::state_layout) say; nothing is allocated after
+/// Layers with buffers for their results. The caller owns parameters, gradients and running statistics, in flat buffers
+/// laid out as [`layout`](Self::layout) and [`state_layout`](Self::state_layout) say. Nothing is allocated after
 /// [`new`](Self::new).
 #[derive(Debug, Clone)]
 pub struct Network<R> {
@@ -111,11 +110,11 @@ pub struct Network<R> {
     layout: ParameterLayout,
     state_layout: ParameterLayout,
     stages: Vec<Stage<R>>,
-    /// The first stage that has parameters: no gradient is needed in front of it.
+    /// The first stage with parameters: no gradient is needed before it.
     first_trained: usize,
-    /// The loss's gradient by a layer's output and by its input, in turn: [rows, widest layer] each.
+    /// Gradients of the loss with respect to a layer's output and its input, in turn: [rows, widest layer] each.
     flow: [Vec<R>; 2],
-    /// What dropout layers draw: [rows, widest of them]
+    /// Random numbers for dropout layers: [rows, widest dropout layer]
     uniforms: Vec<f64>,
 }
 
@@ -123,15 +122,16 @@ pub struct Network<R> {
 struct Stage<R> {
     name: String,
     layer: Layer<R>,
-    /// The activation that follows, with its name, where it needs no stage of its own.
+    /// The activation that follows, with its name, if it needs no stage of its own.
     activation: Option<(String, Activation)>,
     width: usize,
-    /// With the activation: [rows, width]
+    /// The output after the activation: [rows, width]
     output: Vec<R>,
 }
 
 impl<R> Stage<R> {
-    /// Whether `activation`, which comes next, can replace the output by its own: nobody needs what it started from.
+    /// Whether `activation`, which comes next, can overwrite this stage's output: the backward pass does not need the
+    /// activation's input.
     fn can_end_with(&self, activation: Activation) -> bool {
         let needs_no_output = matches!(self.layer, Layer::Affine(_) | Layer::BatchNorm(_));
         needs_no_output && self.activation.is_none() && activation.is_known_by_its_output()
@@ -156,7 +156,7 @@ impl<R: Element> Network<R> {
     /// `layers` on `inputs` features, for at most `rows` rows at once.
     ///
     /// # Panics
-    /// Where the buffers would be longer than memory can be addressed.
+    /// If the buffers would be longer than the address space.
     pub fn new(instructions: Instructions, layers: &[LayerSpec], inputs: usize, rows: usize) -> Self {
         let length = |width: usize| rows.checked_mul(width).expect("a batch fits into memory");
         let buffer = |width: usize| vec![R::zero(); length(width)];
@@ -207,12 +207,12 @@ impl<R: Element> Network<R> {
         }
     }
 
-    /// How parameters and gradients lie in their buffers.
+    /// The layout of parameters and gradients in their buffers.
     pub fn layout(&self) -> &ParameterLayout {
         &self.layout
     }
 
-    /// Whether the network can be fed bytes, and is faster then where most of them are 0.
+    /// Whether the network accepts bytes, and is faster with them if most are 0.
     pub fn takes_bytes(&self) -> bool {
         let first = self.stages.first();
         first.is_some_and(|stage| {
@@ -220,7 +220,8 @@ impl<R: Element> Network<R> {
         })
     }
 
-    /// How running statistics lie in their buffer. It begins with zeros, and is empty without batch normalization.
+    /// The layout of running statistics in their buffer, which begins with zeros and is empty without batch
+    /// normalization.
     pub fn state_layout(&self) -> &ParameterLayout {
         &self.state_layout
     }
@@ -234,8 +235,7 @@ impl<R: Element> Network<R> {
     /// Computes every layer's output for `x: [rows, inputs]`.
     ///
     /// # Errors
-    /// [`NotFinite`] names the first layer whose output, or whose variance, is not finite; the layers behind it are not
-    /// computed.
+    /// [`NotFinite`] names the first layer whose output or variance is not finite; later layers are not computed.
     pub fn forward<'x>(
         &mut self,
         mut phase: Phase<'_, R>,
@@ -253,7 +253,7 @@ impl<R: Element> Network<R> {
             let activation = activation.as_ref().map(|(_, activation)| *activation);
             let input = before.last().map_or(x, |stage| MatrixValues::Numbers(&stage.output[..rows * stage.width]));
             let output = &mut output[..rows * *width];
-            // Activations and shares of finite numbers are finite.
+            // Activations, and dropout that scales down, keep finite numbers finite.
             let is_finite = match (layer, &mut phase) {
                 (Layer::Affine(affine), _) => affine.forward(instructions, parameters, input, output, activation),
                 (Layer::Activation(activation), _) => {
@@ -289,7 +289,7 @@ impl<R: Element> Network<R> {
                         || {
                             dropout.mask(uniforms, mask);
                             Dropout::forward(mask, input, output);
-                            // What is scaled up can overflow.
+                            // Scaling up can overflow.
                             dropout.scaling == DropoutScaling::Inference || kernel::are_finite(output)
                         },
                     )
@@ -309,16 +309,17 @@ impl<R: Element> Network<R> {
         Ok(())
     }
 
-    /// The last layer's output for the last `rows` rows that went [`forward`](Self::forward): [rows, outputs]; beside
-    /// it, of the same shape, the place for the loss's gradient by it, which [`backward`](Self::backward) starts from.
+    /// The last layer's output for the `rows` rows of the last [`forward`](Self::forward): [rows, outputs]. With it, a
+    /// buffer of the same shape for the gradient of the loss with respect to it, from which
+    /// [`backward`](Self::backward) starts.
     pub fn output(&mut self, rows: usize) -> (&[R], &mut [R]) {
         let last = self.stages.last().expect("a network has an output layer");
         let length = rows * last.width;
         (&last.output[..length], &mut self.flow[0][..length])
     }
 
-    /// What each activation layer gave for the last `rows` rows that went [`forward`](Self::forward), in forward order:
-    /// its name, and [rows, width].
+    /// The output of each activation layer for the `rows` rows of the last [`forward`](Self::forward), in forward
+    /// order: the layer's name, its activation, and [rows, width].
     pub fn activations(&self, rows: usize) -> impl Iterator<Item = (&str, Activation, &[R])> {
         self.stages.iter().filter_map(move |stage| {
             let (name, activation) = match (&stage.layer, &stage.activation) {
@@ -330,8 +331,9 @@ impl<R: Element> Network<R> {
         })
     }
 
-    /// Writes the loss's gradient by every parameter to `gradients`, from the gradient by the [`output`](Self::output)
-    /// of the `x: [rows, inputs]` that went forward last, in training.
+    /// Writes the gradient of the loss with respect to every parameter to `gradients`, starting from the gradient with
+    /// respect to the [`output`](Self::output). The last forward pass must have been a training pass on `x: [rows,
+    /// inputs]`.
     pub fn backward<'x>(&mut self, parameters: &[R], x: impl Into<MatrixValues<'x, R>>, gradients: &mut [R])
     where
         R: 'x,
@@ -366,7 +368,7 @@ impl<R: Element> Network<R> {
                 ),
                 Layer::Affine(affine) => {
                     affine.parameter_gradients(instructions, input, dy_stage, gradients);
-                    // Nobody asks for the gradient by what comes before.
+                    // Earlier stages have no parameters and need no gradient.
                     if index > self.first_trained {
                         affine.input_gradient(instructions, parameters, dy_stage, &mut dx[..input.len()]);
                         std::mem::swap(dy, dx);

@@ -1,4 +1,4 @@
-//! The `[network]` section, and the layers that it stands for.
+//! The `[network]` section, and the layers that it describes.
 
 use std::fmt;
 
@@ -89,17 +89,17 @@ struct DropoutItem {
     scaling: DropoutScaling,
 }
 
-/// The layers of a network whose outputs are as many as the data asks for.
+/// The layers of a network whose number of outputs the data determines.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Model {
     /// Hidden layers that are all alike.
     Stack(Stack),
-    /// Layers that no [`Stack`] is. The last affine one has no width.
+    /// Layers that do not form a [`Stack`]. The last affine layer has no width.
     List(Vec<LayerItem>),
 }
 
-/// For each width an affine layer, a batch normalization if there is one, an activation and a dropout if there is one;
-/// then an affine layer and the activation of the outputs, if they have one.
+/// For each width an affine layer, then batch normalization if there is one, an activation, and dropout if there is
+/// one; at the end an affine layer and, if there is one, the activation of the outputs.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Stack {
     pub hidden: Vec<Count>,
@@ -110,22 +110,23 @@ pub struct Stack {
     pub output: Activation,
 }
 
-/// Why a section is no model.
+/// Why a section describes no model.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Mistake {
-    /// The key to change; none where one is missing.
+    /// The key to change; none if a key is missing.
     pub key: Option<&'static str>,
     pub message: String,
     pub help: &'static str,
 }
 
 impl NetworkSection {
-    /// The model. A list that says what `hidden` and its company can say is that; what does nothing is left out.
+    /// The model. A list that `hidden` and its companions could express becomes a [`Stack`]; layers that do nothing are
+    /// left out.
     ///
-    /// `outputs` is how many the data asks for, where that is known.
+    /// `outputs` is the number that the data needs, if known.
     ///
     /// # Errors
-    /// Keys that do not go together, and a list that fits no data.
+    /// Keys that exclude each other, and a list that fits no data.
     pub fn model(&self, outputs: Option<usize>) -> Result<Model, Vec<Mistake>> {
         let Some(layers) = &self.layers else {
             let Some(hidden) = &self.hidden else {
@@ -158,7 +159,7 @@ impl NetworkSection {
         if mistakes.is_empty() { Ok(Model::of_list(layers)) } else { Err(mistakes) }
     }
 
-    /// The section that says all of `model`.
+    /// The section that describes `model` in full.
     pub fn of(model: &Model) -> Self {
         match model {
             Model::Stack(Stack { hidden, activation, batch_norm, dropout, bias, output }) => Self {
@@ -178,7 +179,7 @@ impl NetworkSection {
         let between = !hidden.is_empty();
         Stack {
             activation: self.activation.unwrap_or_default(),
-            // Where there are no hidden layers, there is nothing to normalize and nothing to drop.
+            // Without hidden layers, there is nothing to normalize and nothing to drop.
             batch_norm: between && self.batch_norm.unwrap_or(false),
             dropout: self.dropout.filter(|dropout| between && !dropout.is_off()).unwrap_or_default(),
             bias: self.bias.unwrap_or(true),
@@ -220,7 +221,7 @@ fn widths_mistake(layers: &[LayerItem], outputs: Option<usize>) -> Option<Mistak
 }
 
 impl Model {
-    /// An output layer alone.
+    /// Only an output layer.
     pub fn linear() -> Self {
         Self::Stack(NetworkSection::default().stack(Vec::new()))
     }
@@ -237,7 +238,7 @@ impl Model {
         Stack::of_list(&items).map_or(Self::List(items), Self::Stack)
     }
 
-    /// The layers in forward order, on data that asks for `outputs` outputs.
+    /// The layers in forward order, for data that needs `outputs` outputs.
     pub fn layers(&self, outputs: usize) -> Vec<LayerSpec> {
         let stack;
         let items = match self {
@@ -258,7 +259,7 @@ impl Model {
         items.iter().map(layer).collect()
     }
 
-    /// Whether a row's output in training depends on the rows beside it.
+    /// Whether a row's output in training depends on the other rows.
     pub fn has_batch_norm(&self) -> bool {
         match self {
             Self::Stack(stack) => stack.batch_norm,
@@ -266,9 +267,9 @@ impl Model {
         }
     }
 
-    /// Writes `hidden` (`"100-100"`), `activation` with its number, `bias`, and, where they are not neutral,
-    /// `batch_norm`, `dropout` and `dropout_scaling`, and `output` with its number; or `layers` alone, for layers that
-    /// those cannot say.
+    /// Writes `hidden` (`"100-100"`), `activation` with its number, `bias`, and, unless they are neutral, `batch_norm`,
+    /// `dropout` and `dropout_scaling`, and `output` with its number; or only `layers`, for layers that those cannot
+    /// express.
     pub fn settings(&self, settings: &mut Settings) {
         let stack = match self {
             Self::Stack(stack) => stack,
@@ -321,7 +322,8 @@ impl Stack {
         items.into_iter().flatten()
     }
 
-    /// The stack that is these layers, if there is one. No layer does nothing, and the last affine one has no width.
+    /// The stack with these layers, if there is one. `items` has no layer that does nothing, and its last affine layer
+    /// no width.
     fn of_list(items: &[LayerItem]) -> Option<Self> {
         let mut affine = items.iter().filter_map(|item| match item {
             LayerItem::Affine(AffineItem { width, bias }) => Some((*width, *bias)),
@@ -332,7 +334,7 @@ impl Stack {
         let section = NetworkSection { bias: Some(bias), ..NetworkSection::default() };
         let mut stack = section.stack(hidden);
         stack.activation = if stack.hidden.is_empty() { Activation::default() } else { Activation::Identity };
-        // What stands between the first two affine layers stands between all, or else these are not the stack's layers.
+        // In a stack, the same layers stand between any two affine layers as between the first two.
         let first_block = items.iter().skip(1).take_while(|item| !matches!(item, LayerItem::Affine(_)));
         for item in first_block.filter(|_| !stack.hidden.is_empty()) {
             match item {
@@ -360,7 +362,7 @@ impl LayerItem {
 }
 
 impl fmt::Display for LayerItem {
-    /// As the setting `layers` has it: `affine 100`, `dropout 0.5`.
+    /// The form in the setting `layers`: `affine 100`, `dropout 0.5`.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Affine(AffineItem { width, bias }) => {
@@ -412,7 +414,7 @@ forms! {
 }
 
 impl LayerItem {
-    /// Whichever has that name.
+    /// The layer with the name that `item` has.
     fn named<'de, A: EnumAccess<'de>>(item: A) -> Result<Self, A::Error> {
         /// One of [`LayerItem::NAMES`].
         struct LayerName(&'static str);
@@ -425,7 +427,7 @@ impl LayerItem {
             }
         }
 
-        /// A layer whose name has been read, for the type that knows what else it has.
+        /// A layer whose name has been read; the type that knows the name reads the rest.
         struct NamedLayer<V>(&'static str, V);
 
         impl<'de, E: serde::de::Error, V: serde::de::VariantAccess<'de, Error = E>> EnumAccess<'de> for NamedLayer<V> {
@@ -451,7 +453,7 @@ mod tests;
 
 #[cfg(test)]
 impl NetworkSection {
-    /// What an experiment file reads from these lines of `[network]`.
+    /// The section with these lines of `[network]`, read as from an experiment file.
     pub fn read(toml: &str) -> Self {
         use crate::value::{Sources, deserialize::deserialize, parse::parse};
         let mut sources = Sources::default();
@@ -463,7 +465,7 @@ impl NetworkSection {
 
 #[cfg(test)]
 impl Model {
-    /// What these lines of `[network]` come to.
+    /// The model that these lines of `[network]` describe.
     pub fn read(toml: &str) -> Self {
         NetworkSection::read(toml).model(None).unwrap()
     }

@@ -10,13 +10,13 @@ use crate::kernel::{self, Element};
 pub enum ParameterRole {
     Weight,
     Bias,
-    /// What batch normalization multiplies by.
+    /// The factor in batch normalization.
     Gamma,
-    /// What it adds.
+    /// The offset in batch normalization.
     Beta,
-    /// What it subtracts in an evaluation: no parameter but a running statistic.
+    /// The mean that batch normalization subtracts in an evaluation: a running statistic, not a parameter.
     RunningMean,
-    /// And what it divides by the root of.
+    /// The variance that it divides by the root of: a running statistic too.
     RunningVariance,
 }
 
@@ -40,7 +40,7 @@ pub struct ParameterView {
     /// Layer and role: `affine1.weight`.
     pub name: String,
     pub range: Range<usize>,
-    /// `[inputs, outputs]` of a weight, row-major; `[outputs]` of all else.
+    /// `[inputs, outputs]` for a weight, row-major; `[outputs]` for everything else.
     pub shape: Vec<usize>,
     pub role: ParameterRole,
 }
@@ -52,17 +52,17 @@ impl ParameterView {
     }
 }
 
-/// How a network's parameters, or its running statistics, lie in a flat buffer, layer after layer.
+/// The layout of a network's parameters, or of its running statistics, in a flat buffer, layer after layer.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct ParameterLayout {
     views: Vec<ParameterView>,
 }
 
 impl ParameterLayout {
-    /// Makes room for a layer's numbers of one role behind what is there.
+    /// Appends room for a layer's numbers of one role, and returns their range.
     ///
     /// # Panics
-    /// Where the buffer would be longer than memory can be addressed.
+    /// If the buffer would be longer than the address space.
     pub fn add(&mut self, layer: &str, role: ParameterRole, shape: &[usize]) -> Range<usize> {
         let length = shape.iter().try_fold(1, |product: usize, n| product.checked_mul(*n));
         let end = length.and_then(|length| self.len().checked_add(length));
@@ -82,7 +82,7 @@ impl ParameterLayout {
         self.len() == 0
     }
 
-    /// All ranges, in the order of the buffer, which they fill without a gap.
+    /// All ranges in buffer order, without gaps.
     pub fn views(&self) -> &[ParameterView] {
         &self.views
     }
@@ -92,10 +92,10 @@ impl ParameterLayout {
         self.views.iter().filter(|view| view.role == ParameterRole::Weight)
     }
 
-    /// The range that holds the `place`-th number.
+    /// The range that holds the number at `place`.
     ///
     /// # Panics
-    /// Where the buffer is not that long.
+    /// If the buffer is not that long.
     pub fn view_of(&self, place: usize) -> &ParameterView {
         self.views.iter().find(|view| view.range.contains(&place)).expect("the place is in the buffer")
     }
@@ -106,14 +106,14 @@ impl ParameterLayout {
     }
 }
 
-/// So many numbers are hashed together.
+/// How many numbers are hashed together.
 const AT_ONCE: usize = 1 << 12;
 
 /// The first 16 hexadecimal digits of blake3 over the bits of all numbers, one slice after the other, each number with
-/// its lowest byte first. Every NaN counts as the same: which one an operation gives is up to the processor.
+/// its lowest byte first. All NaNs hash alike, as processors differ in which NaN an operation gives.
 pub fn hash<R: Element>(buffers: &[&[R]]) -> String {
     let mut hasher = blake3::Hasher::new();
-    // Thousands of bytes at once are hashed side by side.
+    // blake3 hashes thousands of bytes in parallel if it gets them together.
     let mut bytes = Vec::with_capacity(AT_ONCE * size_of::<R>());
     for values in buffers.iter().flat_map(|values| values.chunks(AT_ONCE)) {
         bytes.clear();

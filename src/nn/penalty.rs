@@ -60,7 +60,7 @@ fn or_infinity<S: Serializer>(limit: &Option<Positive>, serializer: S) -> Result
 }
 
 impl Regularization {
-    /// Writes `weight_decay`, `l1` and, where it is there, `clip_norm`.
+    /// Writes `weight_decay`, `l1` and, if it is set, `clip_norm`.
     pub fn settings(&self, settings: &mut Settings) {
         settings.set("weight_decay", self.weight_decay.get());
         settings.set("l1", self.l1.get());
@@ -69,10 +69,10 @@ impl Regularization {
         }
     }
 
-    /// What the penalties add to the loss.
+    /// The penalties' part of the loss.
     ///
-    /// Squares and magnitudes are summed in `f64` by [`kernel::sum_by`], matrix after matrix, so an `f32` run's penalty
-    /// is as good as its loss.
+    /// Squares and magnitudes are summed in `f64` by [`kernel::sum_by`], matrix after matrix, so the penalty of an
+    /// `f32` run is as accurate as its loss.
     #[inline(always)]
     pub fn penalty<R: Real>(&self, layout: &ParameterLayout, parameters: &[R]) -> f64 {
         let sum = |strength: f64, term: fn(f64) -> f64| {
@@ -104,14 +104,14 @@ impl Regularization {
         add(self.l1.get(), gradients, sign);
     }
 
-    /// Scales all gradients by `clip_norm` / (norm + 1e-6), rounded once, where that is below 1.
+    /// Scales all gradients by `clip_norm` / (norm + 1e-6), rounded once, if that is below 1.
     ///
     /// The norm is the root of the sum of all squares, summed in `f64` by [`kernel::sum_by`], parameter after
-    /// parameter. The small number is PyTorch's.
+    /// parameter. The 1e-6 is PyTorch's.
     ///
     /// # Errors
-    /// Where the norm is not finite, which would scale all gradients down to 0: in the first layer with such a
-    /// gradient, or, where the gradients are finite and their squares are not, in `clip_norm`.
+    /// If the norm is not finite, which would scale all gradients down to 0. The error names the first layer with a
+    /// gradient that is not finite or, if only the squares are not finite, `clip_norm`.
     #[inline(always)]
     pub fn clip<R: Element>(&self, layout: &ParameterLayout, gradients: &mut [R]) -> Result<(), NotFinite> {
         let Some(largest) = self.clip_norm else { return Ok(()) };
@@ -223,7 +223,7 @@ mod tests {
         let regularization = Regularization { clip_norm: Some(Positive::new(1.0).unwrap()), ..Default::default() };
         let gradients = [1.0, 2.0, 1e160_f64, 4.0, 5.0, 6.0];
         assert_eq!(regularization.clip(&layout(), &mut gradients.clone()), Err(NotFinite::of("clip_norm")));
-        // In f32, what is finite has a norm.
+        // In f32, finite gradients always have a finite norm.
         let mut gradients = gradients.map(|g| g.min(3e38) as f32);
         regularization.clip(&layout(), &mut gradients).unwrap();
         assert!((gradients[2] - 1.0).abs() < 1e-6);

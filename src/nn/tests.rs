@@ -33,13 +33,13 @@ fn layers(network: &str) -> Vec<LayerSpec> {
     Model::read(network).layers(3)
 }
 
-/// The same in every pass.
+/// Draws the same numbers in every pass.
 fn draw(layer: u32, uniforms: &mut [f64]) {
     let mut generator = seed().stream(Purpose::Dropout(layer)).at(0);
     uniforms.iter_mut().for_each(|u| *u = Generator::uniform(&mut generator));
 }
 
-/// A training pass that leaves the running statistics as they are.
+/// A training pass that leaves the running statistics unchanged.
 fn forward<R: Element>(network: &mut Network<R>, parameters: &[R], x: &[R]) -> Result<(), NotFinite> {
     let mut state = vec![R::zero(); network.state_layout().len()];
     network.forward(Phase::Training { state: &mut state, draw: &mut draw }, parameters, x)
@@ -50,7 +50,7 @@ fn evaluate<R: Element>(network: &mut Network<R>, parameters: &[R], x: &[R]) -> 
     network.forward(Phase::Evaluation { state: &state }, parameters, x)
 }
 
-/// What the table of central differences holds one by one.
+/// A row of the table of central-difference checks.
 struct Case {
     layers: Vec<LayerSpec>,
     objective: Objective,
@@ -74,7 +74,7 @@ impl Case {
         }
     }
 
-    /// The loss with its penalty, and without the guard of 1e-7, which the gradient leaves out too.
+    /// The loss with its penalty, without the guard of 1e-7, which the gradient leaves out too.
     fn loss(&self, network: &mut Network<f64>, parameters: &[f64], x: &[f64]) -> f64 {
         forward(network, parameters, x).unwrap();
         let (output, comparison) = network.output(LABELS.len());
@@ -88,14 +88,14 @@ impl Case {
         sum / LABELS.len() as f64 + self.regularization.penalty(network.layout(), parameters)
     }
 
-    /// Holds every gradient against the slope of the loss; returns how many there are.
+    /// Compares every gradient with the slope of the loss; returns the number of gradients.
     fn check(&self) -> usize {
         let x = inputs(LABELS.len() * FEATURES);
         let mut network = Network::<f64>::new(Instructions::fastest(), &self.layers, FEATURES, LABELS.len());
         let mut parameters = vec![0.0; network.layout().len()];
         let init = Init { bias: Finite::new(0.05).unwrap(), ..Init::default() };
         init.fill(&mut Random::new(seed(), None), network.layout(), &mut parameters);
-        // γ = 1 and β = 0 would hide what is multiplied and added.
+        // γ = 1 and β = 0 would hide errors in their product and sum.
         for view in network
             .layout()
             .views()
@@ -122,7 +122,7 @@ impl Case {
                 };
                 at(parameters[index] + step) - at(parameters[index] - step)
             };
-            // The cubic term, which matters where a batch is normalized, cancels.
+            // The cubic term, which is large for a normalized batch, cancels.
             let step = 1e-5;
             let slope = (8.0 * difference(step) - difference(2.0 * step)) / (12.0 * step);
             assert!(
@@ -137,7 +137,7 @@ impl Case {
     }
 }
 
-/// Every layer, in every place where it can do harm; every objective; every penalty.
+/// Every layer, in every place where it could break something; every objective; every penalty.
 fn table() -> Vec<Case> {
     let strength = |value| NonNegative::new(value).unwrap();
     let mut cases = Vec::new();

@@ -1,4 +1,4 @@
-//! Adadelta: steps as long as the last ones were, shorter the steeper it has been lately.
+//! Adadelta: steps in proportion to recent steps, divided by recent gradients.
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -33,7 +33,7 @@ impl Default for AdaDelta {
 }
 
 impl UpdateRule for AdaDelta {
-    // The rule has a length of its own, which η multiplies (Zeiler 2012 has none).
+    // η multiplies the rule's own step size (Zeiler 2012 has no η).
     const USUAL_LR: [f64; 2] = [1e-3, 10.0];
 
     /// The running mean h of squared gradients, then the running mean s of squared steps.

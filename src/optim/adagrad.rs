@@ -1,4 +1,4 @@
-//! AdaGrad: a learning rate for each parameter, smaller the more it has moved.
+//! AdaGrad: a learning rate per parameter, which decreases as squared gradients add up.
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};

@@ -1,4 +1,4 @@
-//! AdamW: Adam, with weights that shrink by a share of their own.
+//! AdamW: Adam with decoupled weight decay.
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};

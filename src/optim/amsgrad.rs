@@ -1,4 +1,4 @@
-//! AMSGrad: Adam that does not forget its steepest stretch.
+//! AMSGrad: Adam with steps divided by the largest mean square so far.
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};

@@ -1,4 +1,4 @@
-//! Lion: steps of one length, against the sign of a mean gradient.
+//! Lion: steps of constant size, against the sign of a mean gradient.
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};

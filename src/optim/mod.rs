@@ -1,9 +1,10 @@
 //! Optimizers: one file each, with equation, paper, defaults, rule and tests.
 //!
-//! An update is a loop over flat slices, one operation after the other as the formula is written: hyperparameters and
-//! what is computed from them alone (1 − β₁, μ²) are `f64`, rounded once to the precision of the training; everything
-//! else is computed in that precision. No operation is fused, so in `f64` an update gives the bits that NumPy gives for
-//! the same formula (but where the C library's `pow` is not the best it could be, see [`power`](crate::real::power)).
+//! An update is a loop over flat slices, with the operations in the order in which the formula is written:
+//! hyperparameters and what is computed from them alone (1 − β₁, μ²) are `f64`, rounded once to the precision of the
+//! training; everything else is computed in that precision. No operation is fused, so an update in `f64` has the same
+//! bits as the same formula in NumPy (unless the C library's `pow` is not correctly rounded, see
+//! [`power`](crate::real::power)).
 
 mod adadelta;
 mod adagrad;
@@ -48,7 +49,7 @@ pub struct Optimizer {
 
 one_table! { Optimizer { algorithm: Algorithm, lr_schedule: LrSchedule } }
 
-/// Makes of the table of optimizers, each with its name in the experiment file, all that goes over all of them.
+/// Generates, from the table of optimizers with their names in the experiment file, all code that enumerates them.
 macro_rules! algorithms {
     ($d:tt $($kind:literal => $rule:ident,)*) => {
         /// How gradients become steps. Each one is described where it stands.
@@ -58,7 +59,7 @@ macro_rules! algorithms {
         }
 
         impl Algorithm {
-            /// The names of all of them in the experiment file.
+            /// The names of all optimizers in the experiment file.
             pub const KINDS: [&'static str; [$($kind),*].len()] = [$($kind),*];
 
             /// The optimizer's name in the experiment file: `"sgd"`, `"adam"`.
@@ -69,7 +70,7 @@ macro_rules! algorithms {
             }
         }
 
-        /// Evaluates `$result` with `$rule` bound to the rule of `$algorithm`, whichever it is.
+        /// Evaluates `$result` with `$rule` bound to the rule of `$algorithm`.
         macro_rules! with_rule {
             ($d algorithm:expr, $d rule:ident => $d result:expr) => {
                 match $d algorithm {
@@ -79,7 +80,7 @@ macro_rules! algorithms {
         }
 
         $(impl From<$rule> for Optimizer {
-            /// With a learning rate that stays the same.
+            /// The optimizer with a constant learning rate.
             fn from(rule: $rule) -> Self {
                 Algorithm::$rule(rule).into()
             }
@@ -101,13 +102,13 @@ algorithms! { $
     "lion" => Lion,
 }
 
-/// A rule that turns gradients into new parameters. An optimizer's hyperparameter struct *is* its rule: its fields, of
-/// which `lr` is the learning rate η that the file gives, are the keys of the file and the settings of a run.
+/// A rule that turns gradients into new parameters. An optimizer's hyperparameter struct *is* its rule: its fields are
+/// the file's keys and a run's settings, and `lr` is the learning rate η that the file gives.
 pub trait UpdateRule: Send + Sync {
-    /// Between which learning rates the optimizer learns small networks on data of ordinary size.
+    /// The range of learning rates with which the optimizer learns small networks on data of ordinary size.
     const USUAL_LR: [f64; 2];
 
-    /// The strength λ of a decay that is no part of the gradient; 0 where the rule has none.
+    /// The strength λ of a decay that is not part of the gradient; 0 if the rule has none.
     fn decoupled_weight_decay(&self) -> f64 {
         0.0
     }
@@ -118,16 +119,16 @@ pub trait UpdateRule: Send + Sync {
     /// One update, in place.
     ///
     /// `lr` is the learning rate of this update, `step` its 0-based number. `parameters: [n]`, `gradients: [n]`,
-    /// `slots: [slots() * n]`, one accumulator after the other. Each parameter depends on its own gradient and slots
-    /// only.
+    /// `slots: [slots() * n]`, one accumulator after the other. Each parameter depends only on its own gradient and
+    /// slots.
     fn update<R: Real>(&self, lr: f64, step: u64, parameters: &mut [R], gradients: &[R], slots: &mut [R]);
 }
 
-/// Parameters that are updated together: with their gradients and accumulators they fit into the second cache.
+/// How many parameters are updated together: with their gradients and accumulators they fit into the L2 cache.
 pub const BLOCK: usize = 8192;
 
 impl From<Algorithm> for Optimizer {
-    /// With a learning rate that stays the same.
+    /// The optimizer with a constant learning rate.
     fn from(algorithm: Algorithm) -> Self {
         Self { algorithm, lr_schedule: LrSchedule::default() }
     }
@@ -139,10 +140,10 @@ impl Optimizer {
         self.algorithm.kind()
     }
 
-    /// Fits a schedule that lasts as long as the run to one of `steps` steps.
+    /// Sets the length of a schedule that lasts as long as the run to `steps` steps.
     ///
     /// # Errors
-    /// Where the schedule does not suit the run or the learning rate.
+    /// If the schedule does not suit the run or the learning rate.
     pub fn fit(&mut self, steps: u64) -> Result<(), ScheduleError> {
         self.lr_schedule.fit(self.base_lr(), steps)
     }
@@ -152,7 +153,7 @@ impl Optimizer {
         with_rule!(&self.algorithm, rule => rule.lr.get())
     }
 
-    /// Between which learning rates the optimizer learns small networks on data of ordinary size.
+    /// The range of learning rates with which the optimizer learns small networks on data of ordinary size.
     pub fn usual_lr(&self) -> [f64; 2] {
         fn of<R: UpdateRule>(_: &R) -> [f64; 2] {
             R::USUAL_LR
@@ -160,7 +161,7 @@ impl Optimizer {
         with_rule!(&self.algorithm, rule => of(rule))
     }
 
-    /// The strength λ of a decay that is no part of the gradient; 0 for optimizers without one.
+    /// The strength λ of a decay that is not part of the gradient; 0 for optimizers without one.
     pub fn decoupled_decay_strength(&self) -> f64 {
         with_rule!(&self.algorithm, rule => rule.decoupled_weight_decay())
     }
@@ -168,16 +169,16 @@ impl Optimizer {
     /// The learning rate of the 0-based `step`.
     ///
     /// # Panics
-    /// Where the schedule lasts as long as the run and was not [fitted](Self::fit) to it.
+    /// If the schedule lasts as long as the run and was not [fitted](Self::fit) to it.
     pub fn lr(&self, step: u64) -> f64 {
         self.lr_schedule.lr(self.base_lr(), step)
     }
 
-    /// The share of themselves that weights lose before the update of the 0-based `step`, beside what its gradients do:
-    /// the learning rate times the strength of the decay. 0 for optimizers without one. Biases lose nothing.
+    /// The share by which weights shrink before the update of the 0-based `step`, independently of its gradients: the
+    /// learning rate times the strength of the decay. 0 for optimizers without one. Biases do not shrink.
     pub fn decoupled_decay(&self, step: u64) -> f64 {
         let strength = self.decoupled_decay_strength();
-        // Most optimizers have none, and need no learning rate for it.
+        // Most optimizers have no decay, so the learning rate need not be computed.
         if strength == 0.0 { 0.0 } else { self.lr(step) * strength }
     }
 
@@ -186,18 +187,18 @@ impl Optimizer {
         with_rule!(&self.algorithm, rule => rule.slots())
     }
 
-    /// One update, in place, at the learning rate of the 0-based `step`; nothing is allocated. The decoupled decay is
-    /// no part of it, as it is not for all parameters.
+    /// One update, in place, at the learning rate of the 0-based `step`, without allocation. It leaves out the
+    /// decoupled decay, which does not act on all parameters.
     ///
     /// `parameters: [n]`, `gradients: [n]`, `slots: [slots() * n]`: for every block of [`BLOCK`] parameters, one
     /// accumulator after the other.
     ///
     /// # Errors
-    /// The first parameter that is not finite then, or an accumulator of which is not. An accumulator that overflows
-    /// would stop its parameter for ever, finite as that is.
+    /// The index of the first parameter that is no longer finite, or that has an accumulator that is not. An
+    /// accumulator that overflows would stop its parameter forever, even though the parameter is finite.
     ///
     /// # Panics
-    /// Where the lengths do not fit together, and as [`lr`](Self::lr).
+    /// If the lengths do not match, and as [`lr`](Self::lr).
     pub fn update<R: Real>(
         &self,
         instructions: Instructions,
@@ -217,7 +218,7 @@ impl Optimizer {
             let is_finite = with_rule!(&self.algorithm, rule => {
                 instructions.run(#[inline(always)] || {
                     rule.update(lr, step, parameters, gradients, accumulators);
-                    // While they are near.
+                    // While they are in the cache.
                     kernel::are_finite(parameters) & kernel::are_finite(accumulators)
                 })
             });
@@ -233,7 +234,7 @@ impl Optimizer {
         outcome
     }
 
-    /// Writes `optimizer`, the hyperparameters, and the schedule where there is one.
+    /// Writes `optimizer`, the hyperparameters, and the schedule if there is one.
     pub fn settings(&self, settings: &mut Settings) {
         settings.set_written("optimizer", &self.algorithm, |field| field);
         self.lr_schedule.settings(settings);
@@ -259,7 +260,7 @@ mod tests {
 
     /// Every optimizer goes through every test below.
     struct Contract {
-        /// With a learning rate that suits x²/20 + y².
+        /// Its learning rate suits x²/20 + y².
         optimizer: Optimizer,
         slots: usize,
         /// Updates after which the minimum is near.
@@ -291,7 +292,7 @@ mod tests {
         kinds
     }
 
-    /// Where `steps` updates lead from (−7, 2) on f = x²/20 + y², the book's parabola.
+    /// The point that `steps` updates reach from (−7, 2) on f = x²/20 + y², the book's parabola.
     fn descend<R: Real>(optimizer: &Optimizer, steps: u64) -> [f64; 2] {
         let mut parameters = [R::from_f64(-7.0), R::from_f64(2.0)];
         let mut slots = vec![R::default(); optimizer.slots() * 2];
@@ -351,7 +352,7 @@ mod tests {
         }
     }
 
-    /// Three updates of each piece on its own, pieces of `size` parameters.
+    /// Three updates of each piece of `size` parameters on its own.
     fn update_in_pieces<R: Real>(optimizer: &Optimizer, mut parameters: Vec<R>, size: usize) -> Vec<R> {
         for (piece, parameters) in parameters.chunks_mut(size).enumerate() {
             let mut slots = vec![R::default(); optimizer.slots() * parameters.len()];
@@ -367,8 +368,8 @@ mod tests {
 
     #[test]
     fn parameters_are_updated_each_on_its_own() {
-        // Two blocks and a part of one. 67 leaves a remainder for any vector width, so the vectorized loop is also held
-        // against the scalar one.
+        // Two blocks and a part of one. 67 leaves a remainder for any vector width, so the vectorized loop is also
+        // compared with the scalar one.
         fn check<R: Real>(optimizer: &Optimizer) {
             let count = 2 * BLOCK + 67;
             let parameters: Vec<_> = (0..count).map(|i| R::from_f64(3e-3 * i as f64 - 10.0)).collect();
@@ -395,7 +396,7 @@ mod tests {
                 let mut parameters = vec![1.0_f32; count];
                 let mut accumulators = vec![0.0; slots * count];
                 let mut gradients = vec![0.5; count];
-                // One later on is not told.
+                // Only the first of two is reported.
                 gradients[place] = f32::INFINITY;
                 gradients[count - 1] = f32::INFINITY;
                 let updated =
@@ -412,7 +413,7 @@ mod tests {
             let (mut parameters, mut accumulators) = ([1.0_f32; 3], vec![0.0; 3 * slots]);
             let updated =
                 optimizer.update(Instructions::fastest(), 0, &mut parameters, &[0.5, 1e30, 0.5], &mut accumulators);
-            // Where squares are kept.
+            // Optimizers that keep squares overflow.
             let overflow = accumulators.iter().any(|x| !x.is_finite());
             assert_eq!(updated, if overflow { Err(1) } else { Ok(()) }, "{optimizer:?}");
             assert!(overflow || optimizer.kind() != "adam");
@@ -426,7 +427,7 @@ mod tests {
             let mut settings = Settings::default();
             optimizer.settings(&mut settings);
             assert_eq!(settings.get("optimizer"), Some(&optimizer.kind().into()));
-            // Read back as the table that a user would write, they give the same optimizer.
+            // Read back as the table that a user would write, the settings give the same optimizer.
             let mut table = serde_json::to_value(&settings).unwrap();
             table.as_object_mut().unwrap().remove("optimizer");
             let read: Algorithm = serde_json::from_value(serde_json::json!({ optimizer.kind(): table })).unwrap();
@@ -477,7 +478,7 @@ mod tests {
     }
 
     impl Goldens {
-        /// In the order of operations of the script.
+        /// With the operations in the script's order.
         fn gradients(&self, x: &[f64]) -> Vec<f64> {
             let at = |i: Option<usize>| i.and_then(|i| x.get(i)).copied().unwrap_or(0.0);
             (0..x.len())
@@ -485,7 +486,7 @@ mod tests {
                 .collect()
         }
 
-        /// Where the optimizer of `trajectory` comes to, step by step; a decoupled decay acts on all parameters.
+        /// The parameters after each step of `trajectory`, by this optimizer; a decoupled decay acts on all parameters.
         fn retrace(&self, trajectory: &Trajectory) -> Vec<Vec<f64>> {
             let optimizer =
                 Optimizer { algorithm: trajectory.algorithm.clone(), lr_schedule: trajectory.lr_schedule.clone() };

@@ -1,4 +1,4 @@
-//! NAdam: Adam that looks one step ahead, as Nesterov's gradient does.
+//! NAdam: Adam with Nesterov's momentum.
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -41,7 +41,7 @@ impl NAdam {
 
     /// The product Πₜ of the momenta of the steps 1 to t.
     ///
-    /// The first 250 of them are below 0.52, so it takes 58 at most until 1 − Πₜ is 1, whatever else is multiplied.
+    /// The first 250 momenta are below 0.52, so at most 58 of them bring 1 − Πₜ to 1 after rounding, whatever follows.
     fn momenta(&self, t: u64) -> f64 {
         let mut product = 1.0;
         for step in 1..=t {

@@ -90,12 +90,12 @@ mod tests {
     use crate::kernel::Instructions;
     use crate::optim::Optimizer;
 
-    /// The gradient of a parabola that is steep enough for the forms to part soon.
+    /// The gradient of a parabola so steep that the two forms soon diverge from each other.
     fn gradient(w: f64) -> f64 {
         w - 3.0
     }
 
-    /// Where classical momentum w ← w + v stands after each step, and its velocity, if v ← μv − ηg(w + `reach` · v).
+    /// Position and velocity of classical momentum, w ← w + v, after each step, where v ← μv − ηg(w + `reach` · v).
     fn classical(reach: f64, steps: usize) -> Vec<(f64, f64)> {
         let (mut w, mut v) = (0.0, 0.0);
         (0..steps)

@@ -1,4 +1,4 @@
-//! RMSprop: a learning rate for each parameter, smaller the steeper it has been lately.
+//! RMSprop: a learning rate per parameter, which decreases with its recent squared gradients.
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};

@@ -1,7 +1,7 @@
 //! Schedules: the learning rate of each step.
 //!
 //! A schedule begins at the learning rate η of the optimizer, after a warm-up if there is one. Each is one of PyTorch's
-//! (`torch.optim.lr_scheduler`), asked anew at each step t, from 0, by its closed form:
+//! (`torch.optim.lr_scheduler`), computed for each step t, from 0, by its closed form:
 //!
 //! | `schedule` | learning rate | PyTorch |
 //! |---|---|---|
@@ -11,10 +11,10 @@
 //! | `"cosine"` | from η to `min_lr` along half a cosine wave, over `over` steps | `CosineAnnealingLR` |
 //! | `"one-cycle"` | from η / `start_divisor` up to η, then down to η / `start_divisor` / `end_divisor`, each along half a cosine wave | `OneCycleLR` |
 //!
-//! Where PyTorch differs: its `CosineAnnealingLR` climbs again after `T_max` steps, and `OneCycleLR` refuses to go on
-//! after `total_steps`; here the learning rate then stays where it is. `OneCycleLR` also cycles the momentum, between
-//! 0.85 and 0.95, unless it is told not to; here the momentum stays what the file says, as a schedule changes nothing
-//! but the learning rate. `warm_up` is a `LinearLR` before the schedule, joined by `SequentialLR`.
+//! Differences from PyTorch: its `CosineAnnealingLR` rises again after `T_max` steps, and `OneCycleLR` stops with an
+//! error after `total_steps`; here the learning rate then stays where it is. `OneCycleLR` also cycles the momentum
+//! between 0.85 and 0.95 by default; here a schedule changes nothing but the learning rate. `warm_up` is a `LinearLR`
+//! before the schedule, joined by `SequentialLR`.
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -125,11 +125,11 @@ pub enum ScheduleError {
 }
 
 impl LrSchedule {
-    /// Fits a schedule that lasts as long as the run to one of `steps` steps, where the optimizer's learning rate is
-    /// `lr`.
+    /// Sets the length of a schedule that lasts as long as the run to `steps` steps. `lr` is the optimizer's learning
+    /// rate.
     ///
     /// # Errors
-    /// Where the warm-up is as long as the run, or the lowest learning rate above the highest.
+    /// If the warm-up is as long as the run, or the lowest learning rate is above the highest.
     pub fn fit(&mut self, lr: f64, steps: u64) -> Result<(), ScheduleError> {
         let (warm_up, schedule) = (self.warm_up.get(), self.schedule.name());
         if let Schedule::Cosine(Cosine { over: over @ None, .. })
@@ -146,10 +146,10 @@ impl LrSchedule {
         }
     }
 
-    /// The learning rate of the 0-based `step`, where the optimizer's is `lr`.
+    /// The learning rate of the 0-based `step`, where `lr` is the optimizer's.
     ///
     /// # Panics
-    /// Where the schedule lasts as long as the run and was not [fitted](Self::fit) to it.
+    /// If the schedule lasts as long as the run and was not [fitted](Self::fit) to it.
     pub fn lr(&self, lr: f64, step: u64) -> f64 {
         let warm_up = self.warm_up.get();
         match step.checked_sub(warm_up) {
@@ -158,7 +158,7 @@ impl LrSchedule {
         }
     }
 
-    /// Writes what differs from a learning rate that stays the same.
+    /// Writes what differs from a constant learning rate.
     pub fn settings(&self, settings: &mut Settings) {
         if self.schedule != Schedule::Constant {
             settings.set_written("schedule", &self.schedule, |field| match field {
@@ -202,8 +202,8 @@ impl Schedule {
 }
 
 impl OneCycle {
-    /// PyTorch's steps: the highest learning rate is at `rise` · `over` − 1, a fraction or not, the lowest at `over` −
-    /// 1.
+    /// As in PyTorch, the highest learning rate is at step `rise` · `over` − 1, which may be fractional, the lowest at
+    /// `over` − 1.
     fn lr(&self, lr: f64, step: u64) -> f64 {
         let over = length(self.over);
         let (step, top, end) = (step as f64, self.rise.get() * over - 1.0, over - 1.0);
@@ -220,10 +220,9 @@ fn length(over: Option<Count>) -> f64 {
     over.expect("a specification says how long its schedule is").get() as f64
 }
 
-/// Between `from` and `to` along half a cosine wave, where the share `part` of the way, from 0, is gone; `to` beyond
-/// it.
+/// Half a cosine wave from `from`, at `part` = 0, to `to`, at `part` = 1 and beyond.
 ///
-/// The share of `from` in it is (1 + cos π part) / 2 = cos² (π part / 2).
+/// The weight of `from` is (1 + cos π part) / 2 = cos² (π part / 2).
 fn half_wave(from: f64, to: f64, part: f64) -> f64 {
     let wave = cos_pi(0.5 * part.min(1.0));
     let share = wave * wave;
@@ -295,7 +294,7 @@ mod tests {
         let message = whole.fit(1.0, 50).unwrap_err().to_string();
         assert_eq!(message, "a warm-up of 50 steps leaves none of the run's 50 for the cosine schedule");
         assert_eq!(whole.fit(1.0, 51), Ok(()));
-        // What the run's length does not change does not depend on it.
+        // Schedules with a length of their own, and constant ones, do not depend on the length of the run.
         assert_eq!(lr_schedule(r#"{"schedule": {"cosine": {"over": 7}}, "warm_up": 50}"#).fit(1.0, 50), Ok(()));
         assert_eq!(lr_schedule(r#"{"warm_up": 50}"#).fit(1.0, 50), Ok(()));
     }
@@ -324,8 +323,8 @@ mod tests {
         );
     }
 
-    /// Computed by `tests/goldens/pytorch.py`. PyTorch goes from one learning rate to the next, which adds up rounding
-    /// errors.
+    /// Computed by `tests/goldens/pytorch.py`. PyTorch computes each learning rate from the one before, which adds up
+    /// rounding errors.
     #[test]
     fn learning_rates_are_pytorchs() {
         #[derive(Deserialize)]

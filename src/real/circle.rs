@@ -13,8 +13,8 @@ const HALF_PI: [f64; 3] = [
 /// The sine and the cosine of x: both at most 0.77 ulp off for |x| up to 100, and 1.54 ulp for |x| up to 2^20; beyond,
 /// the error grows with x.
 ///
-/// x = k π / 2 + r with whole k and |r| ≤ π / 4, r as a rounded number and what the rounding lost. Sine and cosine of r
-/// are their Taylor series to r^17 / 17! and r^16 / 16!, whose next terms are below 2^−58 of them.
+/// x = k π / 2 + r with whole k and |r| ≤ π / 4, where r is kept as a rounded number and its rounding error. Sine and
+/// cosine of r are Taylor series up to r^17 / 17! and r^16 / 16!; the next terms are below 2^−58 of the sums.
 pub fn sin_cos(x: f64) -> (f64, f64) {
     let k = (x * std::f64::consts::FRAC_2_PI + WHOLE) - WHOLE;
     let high = x - k * HALF_PI[0];
@@ -44,13 +44,13 @@ pub fn sin_cos(x: f64) -> (f64, f64) {
         -1.0 / 87_178_291_200.0,
         1.0 / 20_922_789_888_000.0,
     ]);
-    // What was lost of r counts to first order: sin' = cos, cos' = −sin.
+    // The rounding error of r is applied to first order: sin' = cos, cos' = −sin.
     let sine = r + (r * z * sine + lost * (1.0 - 0.5 * z));
     let half = 0.5 * z;
     let one = 1.0 - half;
     let cosine = one + (((1.0 - one) - half) + (z * z * cosine - r * lost));
 
-    // A quarter turn swaps the two, a half turn turns the signs.
+    // A quarter turn swaps the two, a half turn flips their signs.
     let quarter = (k + WHOLE).to_bits() & 3;
     match quarter {
         0 => (sine, cosine),
@@ -64,7 +64,7 @@ pub fn sin_cos(x: f64) -> (f64, f64) {
 mod tests {
     use super::*;
 
-    // How far they are from the exact values: `real`'s own tests, as for the other functions.
+    // Accuracy is tested in `real`, with that of the other functions.
 
     #[test]
     fn quarter_turns_are_exact() {

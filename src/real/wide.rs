@@ -1,6 +1,6 @@
-//! Functions that are called once in a step or a file, not for every element of a matrix: computed with twice the
-//! digits of a double and rounded once. Each was correctly rounded at all of a million points spread over its range,
-//! against 150-bit arithmetic.
+//! Functions that are called once per step or file, not for every element of a matrix: computed with twice the digits
+//! of a double and rounded once. Each was correctly rounded at a million points spread over its range, against 150-bit
+//! arithmetic.
 //!
 //! A [`Wide`] number is the unevaluated sum of a double and a much smaller one (Dekker 1971, "A floating-point
 //! technique for extending the available precision"). The fused `mul_add` gives the rounding error of a product
@@ -10,7 +10,7 @@ use std::ops::{Add, Div, Mul, Neg};
 
 use super::ln;
 
-/// A double, and what it is off by.
+/// A double and its error.
 #[derive(Clone, Copy)]
 struct Wide(f64, f64);
 
@@ -37,7 +37,7 @@ impl Add for Wide {
     type Output = Self;
 
     fn add(self, other: Self) -> Self {
-        // The rounding error of a sum (Knuth 1969), whichever of the two is larger.
+        // The rounding error of the sum (Knuth 1969), whichever of the two is larger.
         let high = self.0 + other.0;
         let of_other = high - self.0;
         let lost = (self.0 - (high - of_other)) + (other.0 - of_other);
@@ -68,11 +68,10 @@ impl Div<f64> for Wide {
 
 /// `base`, 0 or above, to the power of `exponent`.
 ///
-/// Squares and multiplies, so that the result is the exact power rounded once: before the rounding it is off by less
-/// than exponent · 2^−101, relatively. NumPy's `beta**t` calls the C library's `pow`, which may be one unit in the last
-/// place off and rarely is (glibc's: never in the first 2001 powers of 0.9 and 0.999, in 3 of those of 0.95). Plain
-/// squaring would be off by up to `exponent` halves of a unit, and Adam's 1 − β₂ᵗ, small for many steps, would make
-/// much more of that.
+/// Squares and multiplies, so that the result is the exact power rounded once: before the rounding, the relative error
+/// is below exponent · 2^−101. NumPy's `beta**t` calls the C library's `pow`, which may be one unit in the last place
+/// off but rarely is (glibc's: never in the first 2001 powers of 0.9 and 0.999, in 3 of those of 0.95). Plain squaring
+/// would be off by up to `exponent` half units, and Adam's 1 − β₂ᵗ, small for many steps, would magnify that.
 pub fn power(base: f64, mut exponent: u64) -> f64 {
     let mut result = ONE;
     let mut square = Wide(base, 0.0);
@@ -86,8 +85,8 @@ pub fn power(base: f64, mut exponent: u64) -> f64 {
     result.0
 }
 
-/// 10^x. At most 0.501 ulp off from 1e-307 up, 0.75 ulp below, where doubles have fewer digits; a whole x gives the
-/// double that is nearest to the power of ten, as `1e5` is read from a text.
+/// 10^x. At most 0.501 ulp off from 1e-307 up, 0.75 ulp below, where doubles have fewer digits; for a whole x, the
+/// double nearest to the power of ten, as parsing `1e5` gives.
 pub fn exp10(x: f64) -> f64 {
     // Beyond these bounds the result is infinite or 0. Both comparisons are false for NaN.
     if x > 309.0 {
@@ -105,7 +104,7 @@ pub fn exp10(x: f64) -> f64 {
 
 /// The decimal logarithm of x. At most 0.501 ulp off; exactly k at the double nearest to 10^k, −∞ at ±0, NaN below.
 ///
-/// A step of Newton's method leads from y = ln x / ln 10, which is off by an ulp or two: log₁₀ x = y + ln(x / 10^y) /
+/// One step of Newton's method improves y = ln x / ln 10, which is off by an ulp or two: log₁₀ x = y + ln(x / 10^y) /
 /// ln 10.
 pub fn log10(x: f64) -> f64 {
     let y = ln(x) * std::f64::consts::LOG10_E;
@@ -113,7 +112,7 @@ pub fn log10(x: f64) -> f64 {
         return y;
     }
     let (exponent, rest) = split_power_of_ten(y);
-    // x / 2^exponent is next to 1 + rest, between 0.7 and 1.5, so taking 1 away is exact.
+    // x / 2^exponent is close to 1 + rest, between 0.7 and 1.5, so subtracting 1 is exact.
     let difference = Wide(scale(x, -exponent) - 1.0, 0.0) + -rest;
     let ratio = difference.0 / (1.0 + rest.0);
     y + (ratio - 0.5 * ratio * ratio) * std::f64::consts::LOG10_E
@@ -130,7 +129,7 @@ fn split_power_of_ten(x: f64) -> (i64, Wide) {
     (k as i64, r * series)
 }
 
-/// y · 2^exponent, for exponents from −1100 to 1100: rounded once where the result has fewer digits than y.
+/// y · 2^exponent, for exponents from −1100 to 1100; rounded once if the result has fewer digits than y.
 fn scale(y: f64, exponent: i64) -> f64 {
     let power_of_two = |exponent: i64| f64::from_bits(((exponent + 1023) as u64) << 52);
     let half = exponent / 2;
@@ -139,8 +138,8 @@ fn scale(y: f64, exponent: i64) -> f64 {
 
 /// cos πx, for a finite x. At most 0.501 ulp off; exactly ±1 at whole numbers and 0 between two of them.
 ///
-/// x is brought to t between 0 and ½, which is exact; then it is the Taylor series of cos πt, or from ¼ on of sin π(½ −
-/// t), to the 24th power, whose next term is below 2^−85 of it.
+/// x is reduced, exactly, to t between 0 and ½. The result is the Taylor series of cos πt, or from ¼ on of sin π(½ −
+/// t), up to the 24th power; the next term is below 2^−85 of it.
 pub fn cos_pi(x: f64) -> f64 {
     let x = x.abs() % 2.0;
     let x = if x > 1.0 { 2.0 - x } else { x };

@@ -1,6 +1,6 @@
-"""Writes histograms.toml beside this file: what numpy.histogram counts, edges and all.
+"""Writes histograms.toml beside this file: the counts of numpy.histogram, edges included.
 
-Among the values are many that lie on the edges of the bins and a rounding beside them. Made with NumPy 2.4.6.
+Many values lie on the edges of the bins, or one rounding away from them. Made with NumPy 2.4.6.
 """
 
 from pathlib import Path

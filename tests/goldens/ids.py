@@ -2,9 +2,9 @@
 
     pip install blake3==1.0.11 && python tests/goldens/ids.py
 
-An id is BLAKE3 over what it names (a run or a trajectory), numerics version, data fingerprint and the settings in the order of
-their names; every text is preceded by its length, every value by a letter for its type, every number is little-endian. The
-first 16 hexadecimal digits are the id.
+An id is the first 16 hexadecimal digits of BLAKE3 over what it names (a run or a trajectory), the numerics version, the data
+fingerprint and the settings in the order of their names. Every text is preceded by its length, every value by a letter for its
+type, and every number is little-endian.
 """
 
 import json

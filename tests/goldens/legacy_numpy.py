@@ -1,4 +1,4 @@
-"""What NumPy's legacy generator draws: writes legacy_numpy.toml beside this file.
+"""The numbers of NumPy's legacy generator: writes legacy_numpy.toml beside this file.
 
     pip install numpy && python tests/goldens/legacy_numpy.py
 """
@@ -19,7 +19,7 @@ def stream(seed):
     yield "[[stream]]"
     yield f"seed = {seed}"
     yield f"uniforms = {floats(np.random.rand(9))}"
-    # An odd number: the second one of a pair waits while other numbers are drawn.
+    # An odd number: the second one of a pair is kept while other numbers are drawn.
     yield f"gaussians = {floats(np.random.randn(51))}"
     choices = [[bound, [int(x) for x in np.random.choice(bound, 12)]] for bound in (60000, 1, 2, 300, 400, 1000, 65536, 65537)]
     yield f"choices = {choices}"

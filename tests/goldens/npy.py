@@ -2,7 +2,8 @@
 
     python tests/goldens/npy.py        # needs numpy; 2.4.6 wrote the files that are here
 
-The numbers 0 to 23 of shape (3, 2, 4) (their oddness in bool.npy), in the types, byte orders, memory orders and versions that NumPy saves.
+The numbers 0 to 23 in the shape (3, 2, 4) (in bool.npy, whether they are odd), in the types, byte orders, memory orders and
+versions that NumPy saves.
 """
 
 from pathlib import Path

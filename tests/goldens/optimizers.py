@@ -3,7 +3,7 @@
     pip install numpy==2.4.6 && python tests/goldens/optimizers.py
 
 The rules are written from their formulas (see DESIGN, "Numerics"), with the order of operations of "Deep Learning from
-Scratch". The function is ½ Σ curvature[i] x[i]² + coupling Σ x[i] x[i+1]: badly scaled, and no axis stands alone. Numbers are
+Scratch". The function is ½ Σ curvature[i] x[i]² + coupling Σ x[i] x[i+1]: badly scaled, and with coupled axes. Numbers are
 written with the digits that read back as the same double.
 """
 
@@ -109,7 +109,7 @@ CASES = [
     (adam, {"lr": 0.3, "beta1": 0.8, "beta2": 0.95, "eps": 0.01}),
 ]
 
-# Powers for Adam's bias correction, from whole-number arithmetic, rounded once.
+# Powers for Adam's bias correction, computed in whole-number arithmetic and rounded once.
 POWERS = [(0.9, t) for t in (1, 2, 3, 10, 100, 2001)] + [
     (beta, t) for beta in (0.999, 0.95, 1 / 3) for t in (2, 3, 4, 5, 7, 31, 48, 191, 500, 1000, 2001)
 ]

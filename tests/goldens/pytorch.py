@@ -2,8 +2,8 @@
 
     pip install numpy==2.4.6 torch==2.15.0 && python tests/goldens/pytorch.py
 
-Everything is float64, on the function and from the start of optimizers.py. Settings have the names that paribus gives them.
-PyTorch has no Lion: that is written out here as in the authors' lion_pytorch.py. Numbers are written with the digits that read back
+Everything is float64, with the function and the start of optimizers.py. Settings have their names in paribus. PyTorch has no
+Lion, so it is written out here as in the authors' lion_pytorch.py. Numbers are written with the digits that read back
 as the same double.
 """
 
@@ -55,7 +55,7 @@ def decay(rest):
 
 
 def split(settings, *names):
-    """The settings of these names, and the others."""
+    """The settings with these names, and the others."""
     return {k: v for k, v in settings.items() if k in names}, {k: v for k, v in settings.items() if k not in names}
 
 
@@ -94,14 +94,15 @@ MAKERS = {
     "lion": with_betas(Lion),
 }
 
-# Optimizer, its settings, and how its learning rate changes. Where both programs have the same default nothing is said.
+# The optimizer, its settings, and how its learning rate changes. Settings with the same default in both programs are
+# left out.
 TRAJECTORIES = [
     ("sgd", {"lr": 0.05}, {}),
     ("momentum", {"lr": 0.01, "momentum": 0.9}, {}),
     ("nesterov", {"lr": 0.01, "momentum": 0.9}, {}),
     ("adagrad", {"lr": 0.5, "eps": 1e-7}, {}),
     ("rmsprop", {"lr": 0.01, "eps": 1e-7}, {}),
-    # Where nothing is added to the roots, it does not matter to which.
+    # If nothing is added to the roots, it does not matter to which.
     ("adam", {"eps": 1e-100}, {}),
     ("adam", {"lr": 0.1, "beta1": 0.8, "beta2": 0.95, "eps": 1e-100}, {}),
     ("adamw", {}, {}),
@@ -188,7 +189,7 @@ CLIPPED = [(norm, scale) for norm in (0.5, 3.0, 20.0) for scale in (1e-7, 1.0, 1
 
 
 def clipped(norm, scale):
-    """Gradients in three pieces, as the test has them, before and after."""
+    """Gradients in three pieces, as in the test, before and after clipping."""
     pieces = [scale * torch.tensor(piece) for piece in ([1.0, -2.0], [0.25, 4.0], [-0.125, 3.0])]
     parameters = [torch.zeros(2) for _ in pieces]
     for parameter, piece in zip(parameters, pieces):

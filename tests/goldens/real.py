@@ -1,10 +1,10 @@
-"""Writes real.csv beside itself: what the elementary functions are, to test src/real.rs against.
+"""Writes real.csv beside itself: exact values of the elementary functions, to test src/real.rs.
 
     python tests/goldens/real.py        # needs mpmath; 1.3.0 wrote the numbers that are here
 
 A row is `function,x,y,rest`. x and y are the bits of numbers, 16 hexadecimal digits for f64 and 8 for f32; y is the
-exact value of the function at x, rounded to nearest. What the rounding took off is `rest`, in units of y's last place, so that the
-test can tell an error of 0.9 units from one of 1.1.
+exact value of the function at x, rounded to nearest. `rest` is what the rounding took off, in units of y's last place, so that
+the test can tell an error of 0.9 units from one of 1.1.
 """
 
 import math

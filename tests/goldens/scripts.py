@@ -1,9 +1,9 @@
-"""Scripts in the manner of the book, with other seeds, networks and orders than the book's own: writes scripts.toml beside this file.
+"""Scripts like the book's, with other seeds, networks and orders: writes scripts.toml beside this file.
 
     pip install numpy && python tests/goldens/scripts.py
 
-Written from the formulas. Every script calls numpy.random.seed once and draws everything from that stream: the order in which rows are set
-aside, then block after block the trial's values, all weights, and in each step one batch and every network's dropout.
+Written from the formulas. Every script calls numpy.random.seed once and draws everything from that stream: first the order in which rows
+are held out; then, for each block, the trial's values, all weights, and in each step one batch and every network's dropout.
 """
 
 import gzip

@@ -2,7 +2,7 @@
 
     pip install numpy==2.4.6 scipy==1.17.1 && python tests/goldens/sobol.py
 
-Each line is a point's 0-based index and its 64 coordinates in units of 2^-20, in which the first 2^20 points are whole.
+Each line is a point's 0-based index and its 64 coordinates in units of 2^-20, which makes those of the first 2^20 points whole.
 """
 
 from pathlib import Path
@@ -11,12 +11,12 @@ import numpy as np
 from scipy.stats import qmc
 
 DIMENSIONS = 64
-# Point 2^k - 1 is the k-th direction number alone, counted from 1.
+# Point 2^k - 1 is the k-th direction number itself, counted from 1.
 INDICES = [*range(64), *(2**k - 1 for k in range(7, 21)), 1000, 65_536, 123_456, 777_777, 999_999]
 
 lines = []
 for index in INDICES:
-    # The points are the same with 53 bits, with which SciPy 1.17.1 cannot go forward.
+    # The points are the same with 53 bits, but with those SciPy 1.17.1 cannot fast-forward.
     sequence = qmc.Sobol(DIMENSIONS, scramble=False, bits=32)
     if index:
         sequence.fast_forward(index)
@@ -24,7 +24,7 @@ for index in INDICES:
     assert (point == point.astype(int)).all()
     lines.append(",".join(map(str, [index, *point.astype(int)])))
 
-# How even shifted points are, beside SciPy's scrambled ones and random ones: the mean centered L2 discrepancy.
+# The mean centered L2 discrepancy of shifted points, compared with SciPy's scrambled points and random points.
 generator = np.random.default_rng(0)
 for dimensions, count in [(2, 64), (4, 64), (4, 256), (8, 64)]:
     points = (qmc.Sobol(dimensions, scramble=False, bits=53).random(count) * 2**53).astype(np.uint64)

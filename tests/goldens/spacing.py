@@ -2,8 +2,8 @@
 
     pip install numpy==2.4.6 && python tests/goldens/spacing.py
 
-Each line is a function of NumPy, its arguments, and the bits of its numbers as 16 hexadecimal digits each. Arguments are exact: they
-are written with the digits that read back as the same number.
+Each line is a function of NumPy, its arguments, and the bits of its results as 16 hexadecimal digits each. Arguments are exact:
+their digits read back as the same number.
 """
 
 import random

@@ -3,8 +3,8 @@
     pip install blake3==1.0.11 && python tests/goldens/streams.py
 
 The key of a stream is BLAKE3 in derive-key mode over seed, index (64 bits each, little-endian) and the purpose's name; its words
-are ChaCha8's with a 64-bit block counter and the position as 64-bit nonce, written here from Bernstein's description and held
-against his test vector. Each list starts at the start of its stream. Words are text, as TOML's integers end at 2^63 - 1.
+are ChaCha8's with a 64-bit block counter and the position as 64-bit nonce, written here from Bernstein's description and
+checked against his test vector. Each list starts at the start of its stream. Words are text, as TOML's integers end at 2^63 - 1.
 """
 
 import math
@@ -14,7 +14,7 @@ from pathlib import Path
 from blake3 import blake3
 
 CONTEXT = "paribus 2026-11 random stream"
-# 2^64 mod this bound is a third of 2^64: a third of the words is rejected.
+# 2^64 mod this bound is a third of 2^64, so a third of the words is rejected.
 REJECTING = 2**64 // 3 + 1
 
 STREAMS = [
@@ -119,7 +119,7 @@ def lines():
         yield f'purpose = "{purpose}"'
         yield f"index = {index}"
         yield f"position = {position}"
-        # The generator makes four blocks (32 words) at a time: some of the fifth.
+        # The generator makes four blocks (32 words) at a time; these include some of the fifth.
         yield "words = [" + ", ".join(f'"{word:016x}"' for word in draws(Generator.word, 36)) + "]"
         yield f"uniforms = {draws(Generator.uniform, 8)}"
         yield f"below_10 = {draws(lambda g: g.below(10), 20)}"

@@ -3,8 +3,8 @@
     pip install blake3==1.0.11 numpy scipy && python tests/goldens/training.py
 
 A few steps of SGD on the first 500 training rows of MNIST, written from the formulas with NumPy in double precision. Initial
-weights, batches and dropout masks come from the streams of streams.py. `network` is what an experiment file says, `layers` is what
-that means.
+weights, batches and dropout masks come from the streams of streams.py. `network` is the text of an experiment file, `layers`
+its meaning.
 """
 
 import gzip
@@ -20,7 +20,7 @@ MNIST = Path(__file__).parents[2] / "data" / "mnist"
 
 
 def stack(hidden, *between, bias=True):
-    """Hidden layers that are all alike, and an output layer."""
+    """Identical hidden layers, and an output layer."""
     return [layer for width in hidden for layer in (("affine", width, bias), *between)] + [("affine", CLASSES, bias)]
 
 

@@ -1,4 +1,4 @@
-//! What can be said and done once there are results: status, differences, reproduction.
+//! Commands on existing results: status, differences, reproduction.
 
 use std::fs::File;
 use std::path::{Path, PathBuf};
@@ -17,7 +17,7 @@ use serde_json::Value;
 
 use crate::common::{SMALL, Scratch};
 
-/// [`SMALL`] on a table of its own; `slope` decides what is in it.
+/// [`SMALL`] on a table of its own, whose contents depend on `slope`.
 fn on_a_table(scratch: &Scratch, folder: &str, slope: usize) {
     std::fs::create_dir_all(scratch.path().join(folder)).unwrap();
     let rows = (0..200).map(|row| format!("{},{},{}\n", row * 7 % 13, row * slope % 11, ["no", "yes"][row / 3 % 2]));
@@ -37,7 +37,7 @@ fn parquet_files(scratch: &Scratch, folder: &str) -> Vec<PathBuf> {
     scratch.files(folder).into_iter().map(|(path, _)| path).collect()
 }
 
-/// Writes the Parquet file at `path` anew, changed, as another program might.
+/// Rewrites the Parquet file at `path` with changes, as another program might.
 fn tamper(
     path: &Path,
     change: impl Fn(RecordBatch) -> RecordBatch,
@@ -146,7 +146,7 @@ fn status_disturbs_nobody_while_a_run_is_at_work() {
         assert!(begin.elapsed() < Duration::from_secs(60), "the short runs were not written");
         std::thread::sleep(Duration::from_millis(50));
         let status = scratch.run("status results/small --json");
-        // Before there is a folder, it is none.
+        // Until the folder exists, `status` fails.
         if status.code == 0 && json(&status.stdout)["runs"]["finished"] == 4 {
             break json(&status.stdout);
         }
@@ -188,7 +188,7 @@ fn status_goes_on_where_the_data_is_gone() {
     let scratch = Scratch::new();
     on_a_table(&scratch, "there", 5);
     scratch.run("run there/small.toml").well();
-    // Paths begin at the folder that the experiment was in, not at this one.
+    // Paths are relative to the folder of the experiment, not to this one.
     let status = json(&scratch.run("status results/small --json").well().stdout);
     assert_eq!(status["plan"]["missing"], 0, "{status}");
     std::fs::remove_file(scratch.path().join("there/table.csv")).unwrap();
@@ -262,7 +262,7 @@ fn folders_and_files_differ_in_runs_and_settings() {
     scratch.run("run small.toml --results two").well();
     scratch.run("diff one two").well();
     scratch.run("diff one small.toml").well();
-    // Another digest is what other bits look like.
+    // Runs with different bits have different digests.
     for path in parquet_files(&scratch, "two/runs") {
         tamper(&path, |rows| with_text(rows, "digest", "0123456789abcdef"), |_, value| value);
     }
@@ -272,7 +272,7 @@ fn folders_and_files_differ_in_runs_and_settings() {
     assert_eq!(scratch.run("diff one two").code, 1);
 }
 
-/// The rows with one text in all of a column.
+/// The rows with `text` in every cell of one column.
 fn with_text(rows: RecordBatch, column: &str, text: &str) -> RecordBatch {
     let index = rows.schema().index_of(column).unwrap();
     let texts: arrow_array::DictionaryArray<arrow_array::types::Int32Type> =
@@ -286,7 +286,7 @@ fn with_text(rows: RecordBatch, column: &str, text: &str) -> RecordBatch {
 fn what_is_recorded_is_trained_again_to_the_same_bits() {
     let scratch = Scratch::with(&SMALL.replace("lr = 0.1", "lr = 1e30"));
     scratch.run("run small.toml").well();
-    // The experiment goes on, and other runs are what the folder shows.
+    // The experiment changes, and the folder now shows other runs.
     scratch.write("small.toml", &SMALL.replace("[optimizer.adam]", "[optimizer.momentum]"));
     scratch.run("run small.toml").well();
     let before = scratch.files("");
@@ -300,7 +300,7 @@ fn what_is_recorded_is_trained_again_to_the_same_bits() {
         assert!(ran.stdout.trim_end().ends_with(runs), "{what}: {}", ran.stdout);
         assert_eq!(ran.stderr, "");
     }
-    // Every file of a table, those of the archive and of diverged runs among them.
+    // Every file of a table, including the archive's and those of diverged runs.
     let mut verdicts = Vec::new();
     let files =
         ["results/small/history", "results/small/archive/history"].map(|folder| parquet_files(&scratch, folder));
@@ -331,14 +331,14 @@ fn the_first_bit_that_differs_is_named() {
     assert_eq!(recorded.to_bits() ^ 1, again.to_bits(), "{line}");
     assert!(ran.stdout.contains("1 run: 1 different\nrecorded by paribus "), "{}", ran.stdout);
 
-    // Without its batch, a file stands for itself.
+    // A file without its batch is reproduced on its own.
     std::fs::copy(&history, scratch.path().join("copy.parquet")).unwrap();
     let report = json(&scratch.run("reproduce copy.parquet --quiet --json").stdout);
     let differences = report["runs"][0]["differences"].as_array().unwrap();
     assert_eq!(differences.len(), 1, "{report}");
     assert_eq!((&differences[0]["step"], &differences[0]["column"]), (&Value::from(17), &Value::from("loss")));
 
-    // A row that is gone.
+    // A missing row.
     tamper(&scratch.path().join("copy.parquet"), |rows| rows.slice(0, 17), |_, value| value);
     let shorter = scratch.run("reproduce copy.parquet --quiet");
     assert_eq!(shorter.code, 1);
@@ -359,13 +359,13 @@ fn what_cannot_be_trained_again_says_why() {
     assert_eq!(gone.code, 2, "{gone:?}");
     scratch.run(&format!("{well} --folder here")).well();
 
-    // The data is other data.
+    // The data has changed.
     on_a_table(&scratch, "there", 3);
     let changed = scratch.run(well);
     assert_eq!(changed.code, 2, "{changed:?}");
     assert!(changed.stdout.contains(": its data changed: the fingerprint was "), "{}", changed.stdout);
 
-    // Other arithmetic.
+    // The arithmetic has changed.
     on_a_table(&scratch, "there", 5);
     scratch.run(well).well();
     for path in parquet_files(&scratch, "results/small/runs") {

@@ -1,9 +1,10 @@
-//! The book's own numbers: every experiment of chapter 6 under `rng = "numpy"`, against what the book's scripts plot.
+//! The book's own numbers: every experiment of chapter 6 with `rng = "numpy"`, compared with what the book's scripts
+//! plot.
 //!
-//! The longest are compared up to a step that takes seconds; to their last step they are in `.ci/full`.
+//! The longest experiments are compared for as many steps as take seconds; .ci/full compares them to the last step.
 //!
-//! tests/goldens/book holds what they plot after `numpy.random.seed(0)`: series, x and y. The files of experiments/ are
-//! taken as they stand, with the changes that they name themselves.
+//! tests/goldens/book holds what the scripts plot after `numpy.random.seed(0)`: series, x and y. The files of
+//! experiments/ are used unchanged, except for the changes that they name themselves.
 
 use std::collections::BTreeMap;
 use std::ops::ControlFlow;
@@ -21,27 +22,27 @@ use paribus::train::{self, Ending, Outcome};
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 use rayon::prelude::*;
 
-/// A run of an experiment, with what came of it.
+/// A run of an experiment, with its outcome.
 struct Trained {
     label: String,
     spec: RunSpec,
     outcome: Outcome,
 }
 
-/// The file of experiments/ with the changes that turn it into the book's script.
+/// The text of a file of experiments/, with the changes that turn it into the book's script.
 fn twin(text: &str) -> String {
     let text = text.replace("\n# rng = ", "\nrng = ").replace("precision = \"f32\"", "precision = \"f64\"");
     assert!(text.contains("\nrng = "), "the file has a line that turns NumPy on");
     text
 }
 
-/// Where losses are not compared, their forward pass is left out.
+/// Without the forward pass for losses, in experiments whose losses are not compared.
 fn without_losses(text: &str) -> String {
     assert!(text.contains("\n[record]\nevaluate"), "the file says nothing of the loss");
     text.replace("\n[record]\n", "\n[record]\nloss = { at = \"before-update\", every = 1000 }\n")
 }
 
-/// The same experiment, ended after so many steps.
+/// The same experiment, ended after `steps` steps.
 fn first_steps(text: &str, steps: usize) -> String {
     let (before, line) = text.split_once("\nsteps = ").expect("the file says how many steps");
     let (_, after) = line.split_once('\n').expect("a line ends");
@@ -90,7 +91,7 @@ fn of<'a>(trained: &'a [Trained], label: &str) -> &'a Trained {
     trained.iter().find(|one| one.label == label).unwrap_or_else(|| panic!("no run `{label}`"))
 }
 
-/// The recorded losses are `expected`, one for each step, within `tolerance`, relatively.
+/// Checks that the recorded losses are `expected`, one per step, within the relative `tolerance`.
 #[track_caller]
 fn assert_losses(trained: &Trained, expected: &[f64], tolerance: f64) {
     let history = &trained.outcome.history;
@@ -104,9 +105,9 @@ fn assert_losses(trained: &Trained, expected: &[f64], tolerance: f64) {
     println!("{}: {worst:e} off at most", trained.label);
 }
 
-/// The accuracies on `split` at the steps 0, `every`, 2 · `every`, … are `expected`, but for one row in a thousand,
-/// whose best outputs may be closer than rounding. Once a network has diverged, the book takes every row for a 0, of
-/// which there are `zeros` among `rows`.
+/// Checks that the accuracies on `split` at the steps 0, `every`, 2 · `every`, … are `expected`, except for one row in
+/// a thousand, whose best outputs may differ by less than rounding. Once a network has diverged, the book classifies
+/// every row as 0; `zeros` of the `rows` rows are zeros.
 #[track_caller]
 fn assert_accuracies(trained: &Trained, split: Split, every: u64, expected: &[f64], rows: f64, zeros: f64) {
     let mut wrong = 0.0;
@@ -152,10 +153,10 @@ fn optimizers_walk_down_the_parabola_as_in_the_book() {
     }
 }
 
-/// How many steps of the long experiments are compared in every run of the tests; the rest waits for `.ci/full`.
+/// How many steps of the long experiments every run of the tests compares; .ci/full compares the rest.
 const FIRST_STEPS: usize = 200;
 
-/// Trains so many steps, and compares the losses of each label with the first ones of a series.
+/// Trains for `steps` steps, and compares the losses of each label with the start of a series.
 #[track_caller]
 fn assert_first_losses(text: &str, file: &str, steps: usize, series: &[(&str, &str)]) -> Vec<Trained> {
     let (trained, golden) = (train(&first_steps(text, steps)), golden(file));
@@ -188,7 +189,7 @@ fn six_optimizers(steps: usize) {
     let series =
         [("sgd", "SGD"), ("momentum", "Momentum"), ("nesterov", "Nesterov"), ("adagrad", "AdaGrad"), ("adam", "Adam")];
     let trained = assert_first_losses(&text, "memo_six_optimizers", steps, &series);
-    // Chaotic: rounding decides what it does after some hundred steps, also between two builds of NumPy.
+    // Chaotic: after some hundred steps, rounding decides the course, even between two builds of NumPy.
     assert_losses(of(&trained, "rmsprop"), &golden("memo_six_optimizers")["RMSprop"][..100], 1e-5);
 }
 
@@ -301,13 +302,13 @@ fn a_hundred_trials_are_the_books() {
     }
 }
 
-/// Other seeds, networks, orders: tests/goldens/scripts.py.
+/// Other seeds, networks and orders: tests/goldens/scripts.py.
 #[test]
 fn scripts_that_are_not_the_books_are_reproduced_as_well() {
     #[derive(serde::Deserialize)]
     struct Script {
         experiment: String,
-        /// Of each run, in the order of the plan.
+        /// For each run, in the order of the plan.
         losses: Vec<Vec<f64>>,
     }
     #[derive(serde::Deserialize)]

@@ -1,4 +1,4 @@
-//! The reference experiment as a whole, on the real data: where each optimizer ends, and to which bits.
+//! The whole reference experiment, on the real data: the loss at which each optimizer ends, and its exact bits.
 
 use arrow_array::cast::AsArray;
 use arrow_array::types::Float64Type;
@@ -6,7 +6,7 @@ use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 
 use crate::common::Scratch;
 
-/// Label, final loss and hash of the final parameters of each run.
+/// The label, final loss and hash of the final parameters of each run.
 fn ends(scratch: &Scratch) -> Vec<(String, f64, String)> {
     let mut ends = Vec::new();
     for (path, _) in scratch.files("results/ch6/runs") {
@@ -36,7 +36,7 @@ fn six_optimizers_learn_mnist_as_well_as_they_should_and_to_the_same_bits() {
     scratch.run("run ch6.toml --quiet").well();
     let ends = ends(&scratch);
 
-    // Where the mean of the last 100 losses lies, whatever the seed, with room for the noise of one.
+    // The range of the mean of the last 100 losses for any seed, with a margin for the noise of one seed.
     let expected = [
         ("adagrad", 0.02..0.045),
         ("adam", 0.025..0.06),
@@ -50,7 +50,7 @@ fn six_optimizers_learn_mnist_as_well_as_they_should_and_to_the_same_bits() {
         assert!(range.contains(loss), "{label}: {loss}");
     }
 
-    // The same on every machine, for as long as the numerics version is the same.
+    // The same on every machine, as long as the numerics version does not change.
     let hashes: Vec<String> = ends.iter().map(|(label, _, hash)| format!("{hash} {label}")).collect();
     insta::assert_snapshot!(hashes.join("\n"));
 }

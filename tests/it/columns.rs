@@ -1,4 +1,4 @@
-//! Every setting that a run can have has its column in the table of runs.
+//! Every setting of a run has a column in the table of runs.
 
 use std::collections::BTreeMap;
 
@@ -143,7 +143,7 @@ fn every_setting_has_a_column_of_its_type_and_every_column_a_setting() {
         };
         assert_eq!(*written.entry(name).or_insert(kind), kind, "{name} has two types");
     }
-    // The seed's column is in every table, not among the settings.
+    // Every table has a column for the seed, so it is not among the settings.
     assert_eq!(written.remove("seed"), Some(ColumnKind::Int));
     assert_eq!(written, SETTING_COLUMNS.iter().copied().collect());
 }

@@ -1,4 +1,4 @@
-//! The commands, as a person uses them, on the real data.
+//! The commands, as users call them, on the real data.
 
 use std::process::Stdio;
 use std::time::{Duration, Instant};
@@ -10,7 +10,7 @@ use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 
 use crate::common::{SMALL, Scratch, settled};
 
-/// A run's history as the tables have it, in bits: label, seed, and (step, loss, penalty) for each row.
+/// Each run's history in the tables, in bits: label, seed, and (step, loss, penalty) for each row.
 type Histories = std::collections::BTreeMap<(String, i64), Vec<(i64, u64, u64)>>;
 
 fn texts(array: &dyn Array) -> Vec<String> {
@@ -100,7 +100,8 @@ fn threads_order_and_earlier_runs_change_no_bit() {
     }
 }
 
-/// Each of the runs draws from its script's one stream what the others draw before and between its own numbers.
+/// Each run also draws, from its script's single stream, the numbers that the other runs draw before and between its
+/// own.
 #[test]
 fn a_run_of_a_script_is_the_same_alone_as_in_the_whole() {
     let experiment = SMALL
@@ -110,7 +111,7 @@ fn a_run_of_a_script_is_the_same_alone_as_in_the_whole() {
     scratch.run("run small.toml --results whole").well();
     let whole = digests(&scratch, "whole");
     assert_eq!(whole.len(), 8);
-    // The first and the last one of the script.
+    // The script's first and last run.
     for (results, only) in
         [("first", "weights=he,optimizer=sgd,seed=1"), ("last", "weights=xavier,optimizer=adam,seed=1")]
     {
@@ -124,8 +125,8 @@ fn a_run_of_a_script_is_the_same_alone_as_in_the_whole() {
 
 #[test]
 fn runs_of_one_seed_share_weights_and_batches() {
-    // A rate too small to move anything: whatever the optimizer, the loss is that of the same weights on the same
-    // batch.
+    // With a learning rate too small to change anything, the loss with any optimizer is that of the same weights on the
+    // same batch.
     let still = SMALL.replace("lr = 0.1", "lr = 1e-30").replace("[optimizer.adam]", "[optimizer.momentum]\nlr = 1e-30");
     let scratch = Scratch::with(&still);
     scratch.run("run small.toml").well();
@@ -254,7 +255,7 @@ fn a_second_run_is_refused_while_one_is_at_work_and_an_interruption_loses_nothin
     let scratch = Scratch::with(&long);
     let mut first =
         scratch.command("run small.toml --jobs 8").stderr(Stdio::piped()).stdout(Stdio::null()).spawn().unwrap();
-    // The short runs are committed while the long ones go on.
+    // The short runs are committed while the long ones are still running.
     let begin = Instant::now();
     while histories(&scratch, "results/small").len() < 4 {
         assert!(begin.elapsed() < Duration::from_secs(60), "the short runs were not written");

@@ -1,9 +1,9 @@
-//! A folder of its own for each test, and the real program run in it.
+//! A separate folder for each test, in which the real program runs.
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
-/// A small experiment on the real MNIST, a fraction of a second a run.
+/// A small experiment on the real MNIST, with runs of a fraction of a second.
 pub const SMALL: &str = r#"
 name = "small"
 seeds = 2
@@ -66,13 +66,13 @@ impl Scratch {
         self.run_with(arguments, &[])
     }
 
-    /// The same with these environment variables.
+    /// The same with these environment variables set.
     pub fn run_with(&self, arguments: &str, variables: &[(&str, &str)]) -> Ran {
         let mut command = self.command(arguments);
         Ran::new(command.envs(variables.iter().copied()).output().expect("the program starts"))
     }
 
-    /// Every file below `folder`, the lock left out, sorted, with the hash of what is in it.
+    /// Every file below `folder` except the lock, sorted, with the hash of its contents.
     pub fn files(&self, folder: &str) -> Vec<(PathBuf, String)> {
         fn walk(folder: &Path, files: &mut Vec<(PathBuf, String)>) {
             let Ok(entries) = std::fs::read_dir(folder) else { return };
@@ -92,7 +92,7 @@ impl Scratch {
     }
 }
 
-/// What `plan` prints, without what differs from one machine to the next.
+/// The output of `plan`, without what differs between machines.
 pub fn settled(text: &str) -> String {
     let line = |line: &str| match line.contains(" on disk (") {
         true => "about … on disk".to_owned(),
@@ -115,7 +115,7 @@ impl Ran {
         Self { stdout: text(output.stdout), stderr: text(output.stderr), code: output.status.code().unwrap_or(-1) }
     }
 
-    /// The same, where all went well.
+    /// The same, after checking that the program succeeded.
     #[track_caller]
     pub fn well(self) -> Self {
         assert_eq!(self.code, 0, "{self:#?}");

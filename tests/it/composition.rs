@@ -1,4 +1,4 @@
-//! Experiments that are made from several parts: files that extend others, and what `--set` says.
+//! Experiments made from several parts: files that extend others, and arguments of `--set`.
 
 use std::path::Path;
 
@@ -8,7 +8,7 @@ use proptest::prelude::*;
 
 use crate::common::{Ran, SMALL, Scratch, settled};
 
-/// The complete stderr of `paribus run small.toml` with these arguments of `--set`; nothing is written.
+/// The complete stderr of `paribus run small.toml` with these arguments of `--set`. Checks that nothing is written.
 fn mistakes(files: &[(&str, &str)], set: &[&str]) -> String {
     let scratch = scratch(files);
     let ran = ran(&scratch, "run small.toml", set);
@@ -100,7 +100,7 @@ fn bases_of_bases_without_end() {
     let mut files: Vec<(&str, &str)> = vec![("small.toml", "extends = \"00.toml\"\n"), ("20.toml", SMALL)];
     files.extend(names.iter().zip(&texts).map(|(name, text)| (name.as_str(), text.as_str())));
     insta::assert_snapshot!(mistakes(&files, &[]));
-    // Sixteen are well.
+    // Sixteen are allowed.
     files[0].1 = "extends = \"05.toml\"\n";
     assert_eq!(ran(&scratch(&files), "check small.toml", &[]).well().stdout, "small.toml: 4 runs, no mistakes\n");
 }
@@ -121,7 +121,7 @@ fn mistakes_in_a_base_are_shown_in_it() {
 fn a_base_and_a_file_that_contradict_each_other() {
     let file = "extends = \"base.toml\"\n[train]\nepochs = 3\nbatch_size = 1000\nsampling = \"shuffle\"\n";
     insta::assert_snapshot!(mistakes(&[("small.toml", file), ("base.toml", SMALL)], &[]));
-    // What goes with one source does not go with another.
+    // Keys of one source do not go with another.
     let file = "extends = \"base.toml\"\n[data]\nsource = \"spiral\"\n[init.weights]\nkind = \"orthogonal\"\n[optimizer.adam]\nkind = \"sgd\"\n";
     let base = SMALL
         .replace("[optimizer.adam]", "[optimizer.adam]\nbeta1 = 0.8")
@@ -129,7 +129,7 @@ fn a_base_and_a_file_that_contradict_each_other() {
         .replace("test_rows = 100", "")
         .replace("source = \"mnist\"", "source = \"normal\"\nfeatures = 3\nrows = 9");
     insta::assert_snapshot!(mistakes(&[("small.toml", file), ("base.toml", &base)], &[]));
-    // Not as a key of all optimizers that the file names.
+    // The `kind` is not taken as that of all optimizers in the file.
     let base = SMALL.replace("[optimizer.sgd]\nlr = 0.1\n[optimizer.adam]", "[optimizer]\nkind = \"sgd\"");
     let file = "extends = \"base.toml\"\n[optimizer.adam]\n";
     insta::assert_snapshot!(mistakes(&[("small.toml", file), ("base.toml", &base)], &[]));
@@ -157,7 +157,7 @@ fn keys_to_set_that_are_not_there() {
     ]));
     let several = SMALL.replace("[optimizer.adam]", "[optimizer.adam]\nlr = 0.01");
     insta::assert_snapshot!(mistakes(&[("small.toml", &several)], &["lr=0.2"]));
-    // With a base, too.
+    // With a base too.
     let file = "extends = \"base.toml\"\nseeds = 1";
     insta::assert_snapshot!(mistakes(&[("small.toml", file), ("base.toml", SMALL)], &["optimizer.sdg.lr=1"]));
 }
@@ -187,7 +187,7 @@ fn values_to_set_that_are_not_accepted() {
     ]));
     insta::assert_snapshot!(mistakes_of_set(&["train.batch_size=600", "+train.sampling=shuffle"]));
     insta::assert_snapshot!(mistakes_of_set(&["+train.epochs=2"]));
-    // With what is wrong in the file.
+    // Together with a mistake in the file.
     let file = SMALL.replace("hidden = [20, 10]", "hiden = [20, 10]");
     insta::assert_snapshot!(mistakes(&[("small.toml", &file)], &["train.step=3", "seeds=none"]));
 }
@@ -244,15 +244,15 @@ fn what_is_set_has_a_folder_of_its_own() {
     assert!(!scratch.path().join("results/small").exists());
     let text = std::fs::read_to_string(scratch.path().join(&there).join("experiment.toml")).expect("it can be read");
     insta::assert_snapshot!(text);
-    // The text that is kept there is another experiment than the file's own.
+    // The text kept there is a different experiment from the file's own.
     let again = ran(&scratch, &format!("plan {there}/experiment.toml"), &[]).well().stdout;
     assert!(again.contains(&format!("results in {}", there.replace('@', "-"))), "{again}");
     assert!(ran(&scratch, &format!("reproduce {there}"), &[]).code == 0);
     assert!(ran(&scratch, &format!("status {there}"), &[]).code == 0);
-    // In any order and spelling, and with a name that is the same.
+    // In any order and spelling, and with an unchanged name.
     assert_eq!(folder("plan small.toml", &["seeds = 0x1", "+train.steps=3 # few"]).as_ref(), Some(&there));
     assert_eq!(folder("plan small.toml", &["name=small", set[0], set[1]]).as_ref(), Some(&there));
-    // What changes no run makes no other folder.
+    // Settings that change no run do not change the folder.
     let silent = "+allow_warnings=[]";
     assert_eq!(folder("plan small.toml", &["+description=few", set[0], set[1]]).as_ref(), Some(&there));
     let experiment = Experiment::read_with(&scratch.path().join("small.toml"), &[silent.to_owned()]);
@@ -261,7 +261,7 @@ fn what_is_set_has_a_folder_of_its_own() {
     assert!(planned.contains("\n2 finished (kept)\n"), "{planned}");
     let checked = ran(&scratch, "check small.toml small.toml", &["seeds=5"]).well().stdout;
     assert_eq!(checked, "small.toml: 10 runs, no mistakes\n".repeat(2));
-    // Another name is another folder already, and so is one that was asked for.
+    // Another name already means another folder, and so does `--results`.
     assert_eq!(folder("run small.toml", &["name=other", set[0], set[1]]).as_deref(), Some("results/other"));
     assert_eq!(folder("run small.toml --results here", &set).as_deref(), Some("here"));
     assert_ne!(folder("plan small.toml", &["train.steps=4", "seeds=1"]).as_ref(), Some(&there));
@@ -292,7 +292,7 @@ fn paths_of_data_start_at_the_file_that_says_them() {
     assert!(ran(&scratch, "check in/small.toml", &[]).well().stdout.starts_with("in/small.toml: 3 runs, no mistakes"));
     let experiment = Experiment::read(&scratch.path().join("in/small.toml")).expect("there are no mistakes");
     insta::assert_snapshot!(experiment.text);
-    // What `--set` says is as if the file said it.
+    // Paths in `--set` are taken as if the file contained them.
     ran(&scratch, "check in/small.toml", &["data.path=t.csv"]).well();
     std::fs::remove_file(scratch.path().join("common/d.csv")).expect("the file can be removed");
     insta::assert_snapshot!(ran(&scratch, "check in/small.toml", &[]).stderr);
@@ -352,7 +352,7 @@ fn optimizers_are_merged_by_name_and_replaced_as_a_list() {
     assert_eq!(labels_of("optimizer = ['lion', 'adam']", tables, &[]), ["sgd, lr=1", "sgd, lr=2", "adam"]);
     assert_eq!(labels_of(tables, "optimizer = { sgd = {}, lion = {} }", &[]), ["sgd", "lion"]);
     assert_eq!(labels_of(tables, "", &["optimizer=lion"]), ["lion"]);
-    // Those that are named only can be given something.
+    // Optimizers that are only named can be given settings.
     assert_eq!(
         labels_of("optimizer = ['lion', 'adam']", "", &["+optimizer.adam.lr=[1, 2]"]),
         ["lion", "adam, lr=1", "adam, lr=2"]
@@ -393,7 +393,7 @@ fn a_header_changes_a_table_in_braces_and_braces_replace_it() {
     assert_eq!(ids("[train]\nsteps = 5\n", &[]), set);
     assert_eq!(ids("train.steps = 5\n", &[]), set);
     assert_ne!(ids("train = { steps = 5 }\n", &[]), set);
-    // A variant patches as a file does.
+    // A variant patches in the same way as a file.
     let ids_alone = |ids: Vec<(String, String)>| ids.into_iter().map(|(id, _)| id).collect::<Vec<_>>();
     assert_eq!(ids_alone(ids("[variant.a.train]\nsteps = 5\n", &[])), ids_alone(set));
 }
@@ -420,14 +420,14 @@ fn read(scratch: &Scratch, set: &[&str]) -> Experiment {
     read.unwrap_or_else(|mistakes| panic!("{}", mistakes.render(false)))
 }
 
-/// The id and the label of each run, in their order.
+/// The id and the label of each run, in the order of the plan.
 fn runs(experiment: &Experiment) -> Vec<(String, String)> {
     let plan = Plan::new(experiment.clone());
     let plan = plan.unwrap_or_else(|mistakes| panic!("{}\n{}", mistakes.render(false), experiment.text));
     plan.runs().map(|run| (run.id().to_string(), run.label())).collect()
 }
 
-/// Lines of which each can be in one file or in another: key and value.
+/// Lines that can each be in one file or the other: key and value.
 const LINES: [(&str, &str); 17] = [
     ("seeds", "[3, 1]"),
     ("data.source", "'mnist'"),
@@ -452,7 +452,7 @@ fn text(lines: &[(&str, &str)]) -> String {
     lines.iter().map(|(key, value)| format!("{key} = {value}\n")).collect()
 }
 
-/// What a finger, an editor or a web page puts where it does not belong.
+/// What a slip of the finger, an editor or a web page may insert in the wrong place.
 fn slip() -> impl Strategy<Value = String> {
     prop_oneof![
         Just(String::new()),
@@ -462,7 +462,7 @@ fn slip() -> impl Strategy<Value = String> {
     ]
 }
 
-/// All that is wrong with what was read can be shown.
+/// Checks that every mistake in what was read can be shown.
 fn is_rendered(read: Result<Experiment, paribus::file::Mistakes>) -> Result<(), TestCaseError> {
     match read {
         Ok(experiment) => {
@@ -481,11 +481,11 @@ proptest! {
     #[test]
     fn moving_keys_into_a_base_keeps_ids_and_labels(of_base in prop::array::uniform17(any::<bool>()), first in 0usize..=17) {
         let whole = runs(&read(&scratch(&[("small.toml", &text(&LINES))]), &[]));
-        // The first ones keep even the order.
+        // Moving the first lines keeps even the order.
         let file = format!("extends = 'base.toml'\n{}", text(&LINES[first..]));
         let composed = read(&scratch(&[("small.toml", &file), ("base.toml", &text(&LINES[..first]))]), &[]);
         prop_assert_eq!(runs(&composed), whole.clone());
-        // Any of them may change the order of the axes.
+        // Moving any lines may change the order of the axes.
         let (base, file): (Vec<_>, Vec<_>) = LINES.iter().zip(of_base).partition(|(_, of_base)| *of_base);
         let [base, file] = [base, file].map(|lines| text(&lines.into_iter().map(|(line, _)| *line).collect::<Vec<_>>()));
         let scratch = scratch(&[("small.toml", &format!("extends = 'base.toml'\n{file}")), ("base.toml", &base)]);
@@ -574,7 +574,7 @@ proptest! {
         set in 0usize..4,
         has_variants in any::<bool>(),
     ) {
-        // Where there are variants, every line keeps its place.
+        // The text moves no lines if there are variants, so experiments with and without them are tested.
         let lines = LINES.iter().zip(of_base).filter(|((key, _), _)| has_variants || !key.starts_with("variant"));
         let (base, file): (Vec<_>, Vec<_>) = lines.partition(|(_, of_base)| *of_base);
         let [base, file] = [base, file].map(|lines| text(&lines.into_iter().map(|(line, _)| *line).collect::<Vec<_>>()));

@@ -1,8 +1,8 @@
-//! What a person reads who has made one of the mistakes that people make.
+//! The messages for common mistakes.
 //!
-//! The mistakes are in the folder `corpus` beside this file. Each is a complete experiment with one mistake, which its
-//! first line tells in the words of the person who made it; the complete text that the program prints stands next to
-//! it.
+//! The mistakes are in the folder `corpus` next to this file. Each file is a complete experiment with one mistake. Its
+//! first line describes the mistake in the words of the person who made it; the complete output of the program is next
+//! to it.
 
 use std::path::{Path, PathBuf};
 
@@ -21,7 +21,7 @@ fn files() -> Vec<(String, PathBuf)> {
     files
 }
 
-/// One mistake is told once, whatever follows from it; nothing is written.
+/// One mistake gives one message, whatever follows from it, and nothing is written.
 #[test]
 fn every_mistake_is_explained() {
     let files = files();

@@ -1,4 +1,4 @@
-//! Data of every kind, from the file to the tables.
+//! Every kind of data, from the file to the tables.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -142,7 +142,7 @@ fn a_table_is_normalized_learned_and_its_classes_are_named() {
     for accuracy in runs(&scratch, "train_accuracy").values() {
         assert!(accuracy.parse::<f64>().unwrap() > 0.9, "{accuracy}");
     }
-    // Another value in the file is other data, and all is trained anew.
+    // Another value in the file makes it other data, and all runs are trained again.
     scratch.write("table.csv", &(1..101).map(row).fold("number,noise,kind\n".to_owned(), |text, row| text + &row));
     assert!(scratch.run("run small.toml").well().stderr.contains("training 4 runs"));
 }

@@ -1,4 +1,4 @@
-//! A results folder of an older format version: tests/fixtures/format-1 was written by the program of that time.
+//! A results folder of an older format version: tests/fixtures/format-1 was written by the program of that version.
 
 use std::collections::BTreeMap;
 use std::fs::File;
@@ -13,7 +13,7 @@ use crate::common::Scratch;
 
 const FIXTURE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fixtures/format-1");
 
-/// A scratch folder with the fixture as `results/format-1`, and the file that asks for all runs in it.
+/// A scratch folder with the fixture as `results/format-1`, and the file that describes all its runs.
 fn scratch() -> Scratch {
     fn copy(from: &Path, to: &Path) {
         std::fs::create_dir_all(to).unwrap();
@@ -51,7 +51,7 @@ fn texts(rows: &RecordBatch, column: &str) -> Vec<String> {
     column.as_string::<i32>().iter().map(|text| text.unwrap().to_owned()).collect()
 }
 
-/// Each run's digest, by its id.
+/// The digest of each run, by id.
 fn digests(folder: PathBuf) -> BTreeMap<String, String> {
     let of = |(_, rows): (String, RecordBatch)| texts(&rows, "run_id").into_iter().zip(texts(&rows, "digest"));
     rows(folder).into_iter().flat_map(of).collect()

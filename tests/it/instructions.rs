@@ -1,4 +1,4 @@
-//! Networks end with the same parameters on every instruction set, and always have.
+//! Networks end with the same parameters on every instruction set, and from version to version.
 
 use std::ops::ControlFlow;
 use std::path::PathBuf;
@@ -46,7 +46,7 @@ fn every_hash_is(expected: &str, spec: &NetworkRun, data: &Dataset) {
     for instructions in Instructions::available() {
         let outcome = train::network_on(instructions, spec, data, &mut |_| ControlFlow::Continue(()));
         assert_eq!(outcome.ending, Ending::Finished);
-        // Where this fails on purpose, the numerics version changes too.
+        // If this fails on purpose, the numerics version changes too.
         assert_eq!(outcome.parameters_hash, expected, "{:?} on {instructions}", spec.precision);
     }
 }
@@ -59,7 +59,7 @@ fn the_parameters_of_the_books_network_never_change() {
     every_hash_is("20e77e0534f89080", &spec(&data, Precision::F64), &dataset);
 }
 
-/// Each in f32 and f64: everything that has arithmetic of its own.
+/// Everything with arithmetic of its own, in f32 and f64.
 const EVERYTHING: &str = r#"
 [data]
 source = "digits"
@@ -149,7 +149,7 @@ optimizer = { kind = "sgd", schedule = "cosine", warm_up = 3 }
 optimizer = { kind = "sgd", schedule = "one-cycle" }
 "#;
 
-/// Each run's label, the hash of what it ends with, and the bits of its last loss and of its last evaluation.
+/// For each run: the label, the hash of its final state, and the bits of its last loss and its last evaluation.
 fn bits(experiment: &str) -> String {
     let experiment = Experiment::parse("bits.toml", experiment.to_owned(), "bits", PathBuf::new());
     let plan = experiment.and_then(Plan::new).unwrap_or_else(|mistakes| panic!("{}", mistakes.render(false)));
@@ -172,7 +172,7 @@ fn bits(experiment: &str) -> String {
 
 #[test]
 fn nothing_that_has_arithmetic_of_its_own_changes_its_bits() {
-    // Where this changes on purpose, the numerics version changes too.
+    // If this changes on purpose, the numerics version changes too.
     insta::assert_snapshot!(bits(EVERYTHING));
 }
 
@@ -184,7 +184,7 @@ fn scripts_of_numpy_keep_their_bits() {
     insta::assert_snapshot!(bits(&format!("{script}{plain}[init]\nweights = ['he', 0.1]\n")));
 }
 
-/// The names that the environment variable takes, of all sets that this processor has.
+/// The values of the environment variable, the slowest instruction set first.
 const NAMES: [&str; 3] = ["portable", "avx2", "avx512"];
 
 #[test]

@@ -15,7 +15,7 @@ fn topics_are_listed_and_so_is_each_of_them() {
         let json: serde_json::Value = serde_json::from_str(&list(&format!("{name} --json"))).unwrap();
         let found: Vec<&str> = json.as_array().unwrap().iter().map(|entry| entry["name"].as_str().unwrap()).collect();
         assert_eq!(found.len().to_string(), count, "{name}");
-        // Names alone begin a line.
+        // Only names start at the beginning of a line.
         let text = list(name);
         assert_eq!(text.lines().filter(|line| !line.starts_with(' ') && !line.is_empty()).collect::<Vec<_>>(), found);
     }

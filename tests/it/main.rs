@@ -1,6 +1,6 @@
-//! The program as a person uses it, and the library as a whole: one binary, so that Arrow is linked once.
+//! The program as users call it, and the library as a whole: one binary, so that Arrow is linked only once.
 //!
-//! `tests/allocation.rs` counts with an allocator of its own and is apart for that reason.
+//! `tests/allocation.rs` is separate, as it counts with its own allocator.
 
 mod afterwards;
 mod book;

@@ -1,8 +1,8 @@
-//! What a person reads who has made a mistake: complete texts.
+//! The complete messages for mistakes.
 
 use crate::common::{SMALL, Scratch};
 
-/// The complete stderr of `paribus run` on a wrong file; nothing is written.
+/// The complete stderr of `paribus run` on a file with mistakes. Checks that nothing is written.
 fn mistakes(experiment: &str) -> String {
     let scratch = Scratch::with(experiment);
     let ran = scratch.run("run small.toml");
@@ -12,7 +12,7 @@ fn mistakes(experiment: &str) -> String {
     ran.stderr
 }
 
-/// [`SMALL`] with one line put in the place of another.
+/// [`SMALL`] with one line replaced.
 fn with(line: &str, replacement: &str) -> String {
     assert!(SMALL.contains(line), "{line}");
     SMALL.replacen(line, replacement, 1)
@@ -252,14 +252,14 @@ fn no_validation_or_test_data_to_evaluate_on() {
     insta::assert_snapshot!(mistakes(&digits.replace("train_rows = 500", "train_rows = 500\ntest_rows = 100")));
 }
 
-/// [`SMALL`] on a table of the user's own.
+/// [`SMALL`] on the user's own table.
 fn on_table(keys: &str) -> String {
     with("source = \"mnist\"", &format!("source = \"csv\"\npath = \"iris.csv\"\n{keys}"))
         .replace("train_rows = 500\ntest_rows = 100\n", "")
         .replace("[\"train\", \"test\"]", "[\"train\"]")
 }
 
-/// As [`mistakes`], beside a table.
+/// Like [`mistakes`], with a table next to the experiment.
 fn mistakes_in_table(table: &str, experiment: &str) -> String {
     let scratch = Scratch::with(experiment);
     scratch.write("iris.csv", table);
@@ -299,7 +299,7 @@ fn synthetic_data_that_cannot_be_made() {
 fn clothes_that_cannot_be_fetched() {
     let clothes = with("source = \"mnist\"", "source = \"fashion-mnist\"");
     let scratch = Scratch::with(&clothes);
-    // Nothing listens there; checking and planning need nothing.
+    // No server listens there; checking and planning do not need one.
     let variables = [("PARIBUS_FASHION_MNIST_URL", "http://127.0.0.1:9"), ("PARIBUS_CACHE", "cache")];
     scratch.run_with("check small.toml", &variables).well();
     scratch.run_with("plan small.toml", &variables).well();
@@ -459,7 +459,7 @@ fn an_optimizer_is_not_taken_for_another() {
     insta::assert_snapshot!(of(sections, "[optimizer]\nkind = \"lion\"\n"));
     let listed = mistakes(&with("[optimizer.sgd]", "[optimizer]\nvalues = [\"adam\"]\n[optimizer.sgd]"));
     assert!(listed.contains("`values` does not go with tables of optimizers"), "{listed}");
-    // Of a whole variant, too.
+    // Between a variant and the file too, and only once.
     let varied = with(sections, "[variant.a]\n[variant.b.optimizer.adam]\nlr = 0.1\n[optimizer]\nkind = \"sgd\"\n");
     assert_eq!(mistakes(&varied).matches("does not go with").count(), 1);
 }
@@ -487,7 +487,7 @@ fn one_mistake_and_not_what_follows_from_it() {
     ));
     insta::assert_snapshot!(mistakes(&on_table("target = \"y\"").replace("steps = 30", "epochs = 3")));
     let histograms = "[record]\nhistograms = { of = [\"activations\"], at = [500] }";
-    // That step is not there, whatever the data; but not where nobody knows how many there are.
+    // The step does not exist, whatever the data; but there is no message if the number of steps is unknown.
     insta::assert_snapshot!(mistakes(&on_table("target = \"y\"").replace("[record]", histograms)));
     insta::assert_snapshot!(mistakes(&with("steps = 30", "steps = 30\nepochs = 3").replace("[record]", histograms)));
     insta::assert_snapshot!(mistakes(
@@ -504,7 +504,7 @@ fn a_file_is_missed_whatever_else_its_section_says() {
 
 #[test]
 fn a_split_that_leaves_less_than_a_batch() {
-    // A small table is not one.
+    // A small table is not a mistake.
     let small = with("batch_size = 50", "batch_size = 128")
         .replace("train_rows = 500", "train_rows = 150\nvalidation_share = 0.2");
     Scratch::with(&small).run("check small.toml").well();

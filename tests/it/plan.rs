@@ -1,8 +1,8 @@
-//! What `plan` says of runs before they are trained: which are there, why others are not, what it all takes.
+//! The output of `plan` before runs are trained: which are finished, why others are not, and what the experiment takes.
 
 use crate::common::{SMALL, Scratch, settled};
 
-/// From `runs` on.
+/// The text from `runs` on.
 fn runs(text: &str) -> String {
     let text = settled(text);
     text[text.find("\nruns\n").expect("runs are listed")..].to_owned()
@@ -16,13 +16,13 @@ fn json(text: &str) -> serde_json::Value {
 fn why_runs_are_trained_again_is_told() {
     let scratch = Scratch::with(SMALL);
     scratch.run("run small.toml").well();
-    // One axis grows, one optimizer is no longer asked for, and one setting of all runs changes.
+    // One axis grows, one optimizer is removed, and one setting of all runs changes.
     scratch.write("small.toml", &SMALL.replace("[optimizer.adam]", "[optimizer.rmsprop]"));
     insta::assert_snapshot!(runs(&scratch.run("plan small.toml").well().stdout));
     scratch
         .write("small.toml", &SMALL.replace("steps = 30", "steps = 40").replace("batch_size = 50", "batch_size = 25"));
     insta::assert_snapshot!(runs(&scratch.run("plan small.toml").well().stdout));
-    // What is asked for again comes back; what is asked for alone sends nothing away.
+    // Runs in the file again come back from the archive; planning only some runs archives no others.
     scratch.run("run small.toml").well();
     scratch.write("small.toml", SMALL);
     insta::assert_snapshot!(runs(&scratch.run("plan small.toml").well().stdout));
@@ -68,7 +68,7 @@ fn many_runs_are_counted_as_they_would_be_listed() {
     let text = |count| format!("{head}\n[optimizer.sgd]\nlr = {{ linspace = [0.001, 1.1, {count}] }}\n");
     let scratch = Scratch::with(&text(1100));
     scratch.run("run small.toml --quiet --results r").well();
-    // Some stay, some leave, some are new.
+    // Some runs stay, some are removed, some are new.
     scratch.write("small.toml", &text(1098 + 1100));
     let counted = json(&scratch.run("plan small.toml --json --results r").well().stdout);
     let listed = json(&scratch.run("plan small.toml --json --list --results r").well().stdout);
@@ -94,7 +94,7 @@ fn some_runs_send_none_of_the_others_away() {
     let scratch = Scratch::with(&one);
     scratch.run("run small.toml").well();
     scratch.write("small.toml", &one.replace("steps = 30", "steps = 31"));
-    // All runs of the plan are picked, and still `run --only` archives nothing.
+    // All runs of the plan are selected, but `run --only` never archives.
     let plan = scratch.run("plan small.toml --only optimizer=sgd").well().stdout;
     assert!(!plan.contains("archive"), "{plan}");
     assert!(scratch.run("plan small.toml").well().stdout.contains("1 run to be moved to the archive"));

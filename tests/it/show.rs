@@ -1,11 +1,11 @@
-//! What `paribus show` prints, as a person reads it and as the program reads it again.
+//! The output of `paribus show`, as users and the program itself read it.
 
 use std::process::Command;
 
 use crate::common::{SMALL, Scratch};
 
 impl Scratch {
-    /// What `plan` prints of what a shown file says to run, typed into a shell.
+    /// The output of `plan` for the command that a shown file names, typed into a shell.
     fn plan_as_typed(&self, shown: &str) -> String {
         let command = shown.lines().find_map(|line| line.strip_prefix("#     paribus run ")).unwrap();
         let mut shell = Command::new("sh");
@@ -14,7 +14,7 @@ impl Scratch {
     }
 }
 
-/// The id that a shown run is said to have.
+/// The id in the comments of a shown run.
 fn id(shown: &str) -> &str {
     shown.lines().find_map(|line| line.strip_prefix("# run_id ")).expect("a shown run has its id in a comment")
 }
@@ -33,7 +33,7 @@ fn the_file_of_a_run_has_that_run_alone_with_the_same_id() {
     scratch.write("adam.toml", &shown);
     let planned = scratch.run("plan adam.toml").well().stdout;
     assert!(planned.contains(": 1 run, 30 steps") && planned.contains(id(&shown)), "{planned}");
-    // And the other way round: shown again, it says the same.
+    // The reverse: shown again, it has the same settings.
     let again = scratch.run("show adam.toml adam").well().stdout;
     let settings = |text: &str| -> Vec<String> {
         let before_comment = |line: &str| line.split(" # ").next().unwrap_or_default().trim_end().to_owned();

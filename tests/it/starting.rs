@@ -1,11 +1,11 @@
-//! What a newcomer meets: help, templates, completions, manual pages.
+//! A newcomer's first steps: help, templates, completions, manual pages.
 
 use crate::common::Scratch;
 
 const COMMANDS: [&str; 12] =
     ["init", "check", "plan", "list", "show", "run", "status", "diff", "reproduce", "schema", "completions", "man"];
 
-/// The help as it is where no terminal says how wide it is.
+/// The help for a terminal of unknown width.
 fn help(arguments: &str) -> String {
     let scratch = Scratch::new();
     let output = scratch.command(arguments).env_remove("COLUMNS").output().unwrap();
@@ -36,7 +36,7 @@ fn every_command_says_what_it_writes_and_which_exit_codes_it_has() {
         assert!(!short.contains("Examples:"), "{short}");
         assert!(short.lines().count() <= 30, "{short}");
     }
-    // What is in the list and not tested here.
+    // Commands that are listed but not tested here.
     let listed = summary.lines().skip_while(|line| *line != "Commands:").skip(1).take_while(|line| !line.is_empty());
     let names = listed.filter_map(|line| line.strip_prefix("  ")?.split(' ').next().filter(|name| !name.is_empty()));
     let mut untested: Vec<&str> = names.filter(|name| !COMMANDS.contains(name)).collect();
@@ -103,7 +103,7 @@ fn every_shell_completes_every_command() {
         for command in COMMANDS {
             assert!(script.contains(command), "{shell} does not know {command}");
         }
-        // clap_complete tells the other two no values.
+        // clap_complete gives the other two shells no values.
         assert_eq!(script.contains("overfit"), ["bash", "zsh", "fish"].contains(&shell), "templates in {shell}");
         scratch.write(shell, &script);
     }

@@ -1,9 +1,8 @@
-//! Variants, trials and axes that move together, as a person uses them and gets them wrong.
+//! Variants, trials and axes that move together, used correctly and incorrectly.
 
 use crate::common::{SMALL, Scratch, settled};
 
-/// The complete stderr of `paribus run` on [`SMALL`] with these lines put in the place of others, and with `more` at
-/// its end.
+/// The complete stderr of `paribus run` on [`SMALL`] with these lines replaced and `more` at its end.
 fn mistakes(changes: &[(&str, &str)], more: &str) -> String {
     let mut text = SMALL.to_owned();
     for (line, replacement) in changes {
@@ -85,7 +84,7 @@ fn samplers_that_cannot_be() {
     insta::assert_snapshot!(mistakes(&lr, "[sweep]\ntrials = 4\nsampler = \"sobel\""));
     let chained = [lr[0], ("seeds = 2", "seeds = 1\nrng = { kind = \"numpy\", chain = [\"trial\"] }")];
     insta::assert_snapshot!(mistakes(&chained, "[sweep]\ntrials = 4\nsampler = \"sobol\""));
-    // Each choice within another one is a key of its own.
+    // Each choice within another one is a separate key.
     let nested = (0..33).fold("0.1".to_owned(), |inner, n| format!("{{ choice = [0.{}, {inner}] }}", n + 11));
     let many = [("lr = 0.1", format!("lr = {nested}\n[optimizer.rmsprop]\ndecay = {nested}"))];
     let many = many.each_ref().map(|(line, text)| (*line, text.as_str()));

@@ -1,4 +1,4 @@
-//! Whole trainings against an independent implementation: tests/goldens/training.py.
+//! Whole trainings, compared with an independent implementation: tests/goldens/training.py.
 
 use std::ops::ControlFlow;
 use std::path::PathBuf;
@@ -28,7 +28,7 @@ struct Golden {
 }
 
 impl Golden {
-    /// The run of an experiment file that says what the script did.
+    /// The run of an experiment file that describes what the script did.
     fn run(&self, loss_at: &str) -> NetworkRun {
         let Self { seed, network, weights, weight_decay, l1, sampling, objective, .. } = self;
         let text = format!(
@@ -59,7 +59,7 @@ fn trainings_follow_an_independent_implementation() {
     struct Goldens {
         training: Vec<Golden>,
     }
-    // Both compute in double precision; what they sum, they sum in another order.
+    // Both compute in double precision, but sum in different orders.
     let near = |x: f64, y: f64| (x - y).abs() < 1e-11 * y.abs().max(1.0);
     for golden in toml::from_str::<Goldens>(include_str!("../goldens/training.toml")).unwrap().training {
         let (before, after) = (golden.train("before-update"), golden.train("after-update"));

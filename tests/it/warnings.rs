@@ -1,4 +1,4 @@
-//! What is legal and surely not meant: each warning where it belongs, and not a step beyond.
+//! Legal settings that are probably unintended: each warning appears for them and not for similar settings.
 
 use crate::common::{Ran, SMALL, Scratch};
 
@@ -6,7 +6,7 @@ fn check(experiment: &str) -> Ran {
     Scratch::with(experiment).run("check small.toml").well()
 }
 
-/// [`SMALL`] with one line put in the place of another.
+/// [`SMALL`] with one line replaced.
 fn with(line: &str, replacement: &str) -> String {
     put(SMALL, line, replacement)
 }
@@ -23,7 +23,8 @@ fn names(experiment: &str) -> Vec<String> {
     ran.stderr.lines().filter_map(name).collect()
 }
 
-/// Warns of `lint` alone in `wrong`, which can be silenced, and of nothing in `right`, which is close to it.
+/// Checks that `wrong` gives only the warning `lint`, which can be silenced, and that `right`, which is similar, gives
+/// none.
 #[track_caller]
 fn warns(lint: &str, wrong: &str, right: &[String]) {
     assert_eq!(names(wrong), [lint], "{wrong}");
@@ -88,13 +89,13 @@ fn weights_that_lose_the_signal() {
     // The book's own deep network.
     let four = "hidden = [100, 100, 100, 100]";
     warns("weight-scale", &deep(four, "1.0"), &[deep("hidden = [100, 100, 100]", "1.0"), deep(four, "0.5")]);
-    // Variants compare what only one of them says, with or without a section.
+    // Settings that only one variant has are compared too, with or without a section.
     let variants =
         |init: &str| with(HIDDEN, &format!("{five}\n{init}[variant.small]\ninit.weights = 0.01\n[variant.he]\n"));
     assert_eq!(names(&variants("")), [""; 0]);
     assert_eq!(names(&variants("[init]\nweights = \"he\"\n")), [""; 0]);
     assert_eq!(names(&variants("").replace("[variant.he]", "[variant.he]\ninit.weights = \"he\"")), [""; 0]);
-    // What no variant changes is compared by none.
+    // Settings that no variant changes are not compared.
     let unchanged = "[init]\nweights = 0.01\n[variant.a]\ninit.bias = 0.1\n[variant.b]\n";
     assert_eq!(names(&with(HIDDEN, &format!("{five}\n{unchanged}"))), ["weight-scale"]);
     warns("weight-scale", &deep(five, "{ kind = \"uniform\", bound = 2.0 }"), &[]);

@@ -2,7 +2,7 @@
 
     check_readers.py results/ch6 RUNS
 
-A table that no run has rows in is not there; the others have to be right.
+A table exists only if some run has rows in it. All tables that exist are checked.
 """
 
 import math
@@ -23,7 +23,7 @@ TABLES = {
     "trajectories": ["run_id", "label", "seed", "step", "x", "y", "value"],
     "gradient_checks": ["run_id", "label", "seed", "step", "parameter", "mean_error", "max_error"],
 }
-# Of classes, and of values.
+# For classes, and for values.
 EITHER = ["accuracy", "rmse"]
 TEXTS = {"run_id", "label", "split", "layer", "what", "parameter"}
 
@@ -31,7 +31,7 @@ FOOTER = [f"paribus.{key}" for key in ("format_version", "numerics_version", "ve
 
 
 def facts(name: str, folder: Path) -> None:
-    """Every reader counts the same rows and adds up to the same numbers, and texts are texts."""
+    """Checks that every reader counts the same rows and gets the same sums, and that texts are texts."""
     columns = TABLES[name]
     pandas = pd.read_parquet(folder / name)
     arrow = ds.dataset(folder / name).to_table()
@@ -63,14 +63,14 @@ def facts(name: str, folder: Path) -> None:
 
 
 def recorded(folder: Path) -> pd.DataFrame:
-    """run_id, step and loss of what every run came by: the history of networks, the values along the paths of functions."""
+    """run_id, step and loss of every recorded step: the history of networks, or the values along the paths over functions."""
     if (folder / "history").exists():
         return pd.read_parquet(folder / "history", columns=["run_id", "step", "loss"])
     return pd.read_parquet(folder / "trajectories", columns=["run_id", "step", "value"]).rename(columns={"value": "loss"})
 
 
 def rows_expected(run: pd.Series) -> int:
-    """How many rows a finished run has recorded: a path has the start, too, and the last loss is always there."""
+    """How many rows a finished run has recorded: paths include the start, and the last loss is always recorded."""
     if pd.notna(run.get("function")):
         return run["steps"] + 1
     last, every = run["steps"] - 1, run["loss_every"]
@@ -78,7 +78,7 @@ def rows_expected(run: pd.Series) -> int:
 
 
 def runs(folder: Path) -> pd.DataFrame:
-    """The runs table, and that it sums up what every finished run recorded, and that no other run recorded anything."""
+    """The runs table. Checks that it sums up what every finished run recorded, and that no other run recorded anything."""
     table = pd.read_parquet(folder / "runs")
     assert table["run_id"].is_unique
     assert set(table["status"]) <= {"finished", "diverged", "failed"}
@@ -102,7 +102,7 @@ def runs(folder: Path) -> pd.DataFrame:
 
 
 def footers(folder: Path) -> None:
-    """Each file says which program wrote it, from which experiment."""
+    """Checks that each file names the program that wrote it and its experiment."""
     for path in sorted(folder.glob("*/*.parquet")):
         metadata = pq.read_metadata(path).metadata
         for key in FOOTER:

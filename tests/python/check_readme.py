@@ -1,4 +1,4 @@
-"""Runs the README's Python and SQL blocks, exactly as they stand, beside a real result.
+"""Runs the README's Python and SQL blocks, unchanged, next to a real result.
 
     check_readme.py README.md FOLDER
 

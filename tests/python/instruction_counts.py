@@ -1,10 +1,10 @@
-"""Counts the instructions that the program takes for a step and for a small run, and compares them with those on record.
+"""Counts the instructions that the program takes for a step and for a small run, and compares them with the recorded counts.
 
     python3 tests/python/instruction_counts.py target/release/paribus           # exit code 1 where a count has grown
-    python3 tests/python/instruction_counts.py target/release/paribus --write   # put today's counts on record
+    python3 tests/python/instruction_counts.py target/release/paribus --write   # record the current counts
 
-Instructions are counted, not seconds: nearly the same on a busy machine. Two runs of different length are subtracted, so that what the
-program does once is left out. Needs valgrind, and a processor with AVX2.
+Instructions are counted, not seconds, as they hardly change on a busy machine. The counts of two runs of different length are
+subtracted, which leaves out what the program does once. Needs valgrind, and a processor with AVX2.
 """
 
 import concurrent.futures
@@ -18,10 +18,10 @@ import tempfile
 
 RECORD = pathlib.Path(__file__).with_name("instruction_counts.csv")
 
-# What a compiler's next version may change without anybody minding.
+# Growth that the next version of the compiler may cause without being a regression.
 TOLERANCE = 0.05
 
-# Of small runs: how often rows are written goes by the clock, and each time costs about as much as a run.
+# For small runs: the clock decides how often rows are written, and each time costs about as much as a run.
 WRITTEN_TOLERANCE = 0.10
 
 IMAGES = """
@@ -31,7 +31,7 @@ train_images = "images"
 train_labels = "labels"
 """
 
-# Name, the experiment, the short and the long size of what is written as `{size}` in it, and by how much the count may grow.
+# Name, the experiment, its short and long size, which replace `{size}`, and how much the count may grow.
 CASES = [
     ("step of 784-100-100-100-100-10, SGD", IMAGES + """
 [network]
@@ -78,7 +78,7 @@ def images(folder: pathlib.Path, rows: int = 600) -> None:
 
 
 def count(program: str, folder: pathlib.Path, text: str) -> int:
-    """All instructions of one run of the program on the experiment, in the folder, which is new."""
+    """All instructions of one run of the program on the experiment, in a new folder."""
     folder.mkdir()
     images(folder)
     (folder / "count.toml").write_text('name = "count"\nallow_warnings = ["one-seed"]\n' + text)

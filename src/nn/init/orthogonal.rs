@@ -1,13 +1,13 @@
 //! Orthogonal matrices (Saxe et al. 2014, "Exact solutions to the nonlinear dynamics of learning in deep linear neural
 //! networks").
 
-/// Turns Gaussian `values: [inputs, outputs]` into a matrix whose columns, or whose rows where there are fewer of them,
-/// have length 1 and are at right angles to each other, uniformly distributed among all such matrices; PyTorch's
-/// `orthogonal_` has the same distribution.
+/// Turns Gaussian `values: [inputs, outputs]` into a matrix with orthonormal columns, or orthonormal rows if there are
+/// fewer rows than columns, uniformly distributed among all such matrices. PyTorch's `orthogonal_` has the same
+/// distribution.
 ///
-/// It is the Q of A = QR, where R's diagonal is positive, by Gram and Schmidt's process in its modified order, done
-/// twice, which leaves Q as orthogonal as rounding allows (Giraud et al. 2005, "The loss of orthogonality in the
-/// Gram-Schmidt orthogonalization process"). Sums run over rows, ascending.
+/// It is the Q of A = QR with a positive diagonal of R, by the modified Gram-Schmidt process, done twice, which leaves
+/// Q as orthogonal as rounding allows (Giraud et al. 2005, "The loss of orthogonality in the Gram-Schmidt
+/// orthogonalization process"). Sums run over rows, ascending.
 pub fn orthogonalize(values: &mut [f64], inputs: usize, outputs: usize) {
     if inputs >= outputs {
         orthogonalize_columns(values, outputs);
@@ -71,7 +71,7 @@ mod tests {
         }
     }
 
-    /// Q's span grows column by column as A's does, and R's diagonal is positive: no other matrix has both.
+    /// Q's first k columns span the same space as A's, for every k, and R's diagonal is positive: no other Q has both.
     #[test]
     fn it_is_the_q_of_a_qr_decomposition() {
         let a = drawn(6, 4);

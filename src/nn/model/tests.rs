@@ -4,7 +4,7 @@ fn count(value: u64) -> Count {
     Count::new(value).unwrap()
 }
 
-/// What a section says to what it is told, on data that asks for 10 outputs.
+/// The messages for the mistakes in a section, on data that needs 10 outputs.
 fn mistakes(toml: &str) -> Vec<String> {
     NetworkSection::read(toml).model(Some(10)).unwrap_err().into_iter().map(|mistake| mistake.message).collect()
 }
@@ -138,7 +138,7 @@ fn the_last_affine_layer_fits_the_data() {
     assert_eq!(mistakes("layers = ['affine', 'relu', 'affine']"), ["affine layer 1 of 2 has no width"]);
     let nine = "layers = [{ kind = 'affine', width = 9 }, 'relu']";
     assert_eq!(mistakes(nine), ["the last affine layer has 9 outputs, and the data asks for 10"]);
-    // Nothing is said of data that is not known.
+    // Without known data, there is no mistake.
     assert_eq!(Model::read(nine).layers(10)[0], affine(10));
 }
 
