@@ -177,9 +177,9 @@ fn two_to(shifted: f64) -> f64 {
 /// The natural logarithm of x. At most 0.84 ulp off; exactly 0 at 1, −∞ at ±0, NaN below.
 ///
 /// x = 2^k (1 + f) with √½ ≤ 1 + f < √2. With s = f / (2 + f), ln(1 + f) = 2 artanh s = 2s + 2s³/3 + ..., here up to
-/// 2s^21 / 21; the next term is below 2^−60 of the sum. Since 2s = f − s f, it is summed as f − (f²/2 − s (f²/2 + 2s²/3
-/// + ...)), so that only small terms are rounded (as in fdlibm's `e_log.c`, Sun Microsystems 1993, which has other
-/// coefficients).
+/// 2s^21 / 21; the next term is below 2^−60 of the sum. Since 2s = f − s f, it is summed as
+/// f − (f²/2 − s (f²/2 + 2s²/3 + ...)), so that only small terms are rounded (as in fdlibm's `e_log.c`, Sun
+/// Microsystems 1993, which has other coefficients).
 #[inline(always)]
 pub fn ln(x: f64) -> f64 {
     const ABOVE: u64 = 1 << 10;

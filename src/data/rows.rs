@@ -21,7 +21,7 @@ pub enum Inputs {
 /// The targets.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Targets {
-    /// [rows], each less than the number of classes.
+    /// `[rows]`, each less than the number of classes.
     Classes(Vec<u16>),
     /// [rows, targets], row-major, finite.
     Values { values: Vec<f64>, targets: usize },

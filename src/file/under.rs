@@ -3,7 +3,7 @@
 
 use serde::de::DeserializeOwned;
 
-use super::{Experiment, sections};
+use super::{Experiment, sections, vocabulary};
 use crate::data::Data;
 use crate::function::Function;
 use crate::nn::{self, Init, Regularization};
@@ -142,7 +142,7 @@ impl<'e> Under<'e> {
     /// Moves to another choice; only axes in the sections `moved` have changed. The first choice moves all.
     pub fn turn(&mut self, choice: &Choice, moved: SectionSet) {
         for section in Section::ALL.into_iter().filter(|section| moved.has(*section)) {
-            self.problems[section as usize] = self.read(section, choice).err().map(Fault::into_problem);
+            self.problems[section as usize] = self.read(section, choice).err().map(vocabulary::problem);
         }
     }
 

@@ -57,7 +57,8 @@ impl Content {
         let seeds = experiment.seeds.get();
         let is_script = matches!(experiment.rng, Rng::Numpy(_));
         let streamed = Stream { experiment, space, known, keeps_specs: is_script }.all();
-        let Streamed { cells, mut ids, excluded, mut shapes, warnings, problems } = streamed;
+        let Streamed { cells, mut ids, excluded, mut shapes, warnings, mut problems, idle_conditions } = streamed;
+        problems.extend(idle_conditions);
         if !problems.is_empty() {
             return Err(problems);
         }

@@ -29,13 +29,13 @@ pub struct Known(Mutex<HashMap<Data, Arc<Result<Info, data::Error>>>>);
 impl Known {
     /// Information about `data`, looked up on the first call.
     pub fn of(&self, data: &Data) -> Arc<Result<Info, data::Error>> {
-        let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(info) = known.get(data) {
+        let known = || self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(info) = known().get(data) {
             return Arc::clone(info);
         }
+        // Read without the lock: reading may wait for other threads, and these for the lock.
         let info = Arc::new(data.info());
-        known.insert(data.clone(), Arc::clone(&info));
-        info
+        Arc::clone(known().entry(data.clone()).or_insert(info))
     }
 }
 

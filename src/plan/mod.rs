@@ -1,7 +1,7 @@
 //! The plan: every run that a file declares, with its id, label and specification, before anything is trained.
 //!
-//! The cells of the file's space are streamed once ([`stream`]). Only the id of each run is kept; everything else is
-//! computed again on request. Each file imports only from those above it.
+//! The cells of the file's space are streamed once (`stream`). Of a run only the id is kept, of a cell its
+//! index, shape and script; everything else is computed again on request. Each file imports only from those above it.
 
 mod contradiction;
 mod cost;

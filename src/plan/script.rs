@@ -74,7 +74,7 @@ pub fn with_drawn_trials(experiment: &Experiment, known: &Known) -> Result<Optio
     let cells = cells(&one, &space, known)?;
     if cells.is_empty() {
         // The mistakes of the file are known already, and its trials cannot be drawn.
-        return Ok(None);
+        return if experiment.is_sound() { excludes_trials(experiment) } else { Ok(None) };
     }
     check_names(&one, arrangement, &cells, &space)?;
     let scripts = scripts(&cells, arrangement);
@@ -130,6 +130,15 @@ fn refuse<T>(experiment: &Experiment, message: &str, help: &str) -> Result<T, Ve
     Err(vec![Problem::new(message).at(origin(experiment, None)).help(help)])
 }
 
+/// Refuses a script some of whose trials are not run: the others would draw other numbers than the script.
+fn excludes_trials<T>(experiment: &Experiment) -> Result<T, Vec<Problem>> {
+    refuse(
+        experiment,
+        "`rng`: `exclude` leaves out some of the trials, and each of them draws from NumPy's stream",
+        "leave `exclude` out of [sweep], or `\"trial\"` out of `chain`",
+    )
+}
+
 fn chains_trials(arrangement: &Arrangement) -> bool {
     arrangement.chain.iter().any(|name| name == TRIAL)
 }
@@ -157,6 +166,9 @@ pub fn assign(
     };
     for script in scripts(cells, arrangement) {
         check_together(experiment, &script, cells)?;
+        if drawn.is_some() && experiment.draws.as_ref().is_some_and(|draws| draws.trials() as usize != script.len()) {
+            return excludes_trials(experiment);
+        }
         let blocks: Vec<ScriptDraws> =
             script.iter().map(|block| block_draws(block.iter().map(|&cell| &cells[cell]))).collect();
         if drawn.is_some_and(|drawn| blocks.iter().any(|block| block != drawn)) {

@@ -30,6 +30,8 @@ pub struct Streamed<'e> {
     pub warnings: Warnings<'e>,
     /// Mistakes.
     pub problems: Vec<Problem>,
+    /// Conditions of `exclude` that excluded nothing, which is a mistake in a whole plan.
+    pub idle_conditions: Vec<Problem>,
 }
 
 /// A cell that is not excluded.
@@ -86,6 +88,7 @@ impl<'p> Stream<'p> {
             shapes: Shapes::default(),
             warnings: Warnings::of(experiment),
             problems: Vec::new(),
+            idle_conditions: Vec::new(),
         };
         let mut exclusion = match Exclusion::of(experiment) {
             Ok(exclusion) => exclusion,
@@ -111,7 +114,7 @@ impl<'p> Stream<'p> {
             }
         }
         if findings.is_empty() && experiment.is_sound() {
-            all.problems.extend(exclusion.problems(experiment));
+            all.idle_conditions = exclusion.problems(experiment);
         }
         all.problems.extend(findings.into_problems(&experiment.variants()));
         all

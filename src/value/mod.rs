@@ -4,7 +4,7 @@
 //! ([`written`]), patches are merged into it, and the other axes are found ([`axes`]). Then it is deserialized into
 //! typed values under one choice of alternatives at a time ([`deserialize`]). Conversely, typed values become a tree
 //! ([`serialize`]), and a tree whose axes are not found yet becomes a text ([`write`](mod@write)). Mistakes become a
-//! [`Problem`](problem::Problem). Nothing in this module knows the sections of the experiment file.
+//! [`Problem`]. Nothing in this module knows the sections of the experiment file.
 
 pub mod axes;
 pub mod deserialize;

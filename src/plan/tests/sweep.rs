@@ -436,3 +436,22 @@ fn a_sobol_dimension_is_shared_under_optimizers_and_variants() {
     assert_eq!(found.len(), 8);
     assert!(found.chunks(2).all(|pair| pair == &found[..2] && pair[0] != pair[1]), "{found:?}");
 }
+
+/// A script that chains its trials draws the values of all of them, whichever are run.
+#[test]
+fn a_script_runs_all_of_its_trials_or_none() {
+    let script = |exclude: &str| {
+        format!(
+            "rng = {{ kind = 'numpy', chain = ['trial'] }}\n{LEAST}data.train_rows = 100\ntrain.steps = 3\n\
+             optimizer.sgd.lr = {{ log_uniform = [1e-6, 1e-2] }}\nsweep = {{ trials = 20, exclude = [{exclude}] }}"
+        )
+        .replace("data.source = 'mnist'\n", "")
+        .replace("data.train_rows = 100", "data = { source = 'mnist', train_rows = 100 }")
+    };
+    assert_eq!(plan(&script("")).len(), 20);
+    for exclude in ["{ lr = { below = 1e-5 } }", "{ lr = { above = 1e-3 } }", "{ trial = 3 }"] {
+        let experiment = Experiment::parse("test.toml", script(exclude), "test", std::path::PathBuf::new()).unwrap();
+        let said = Plan::new(experiment).map(|plan| plan.len()).unwrap_err().render(false);
+        assert!(said.contains("`exclude` leaves out some of the trials"), "{said}");
+    }
+}
