@@ -149,11 +149,6 @@ impl Settings {
         self.0.into_keys()
     }
 
-    /// All settings except the seed: what runs of the same cell have in common.
-    pub fn apart_from_seed(&self) -> impl Iterator<Item = (&str, &Scalar)> {
-        self.0.iter().filter(|(name, _)| **name != Self::SEED).map(|(name, value)| (*name, value))
-    }
-
     /// The id of the run with these settings on data with this fingerprint.
     pub fn run_id(&self, data_fingerprint: &str) -> RunId {
         run_id(self.iter(), data_fingerprint)

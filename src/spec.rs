@@ -1,7 +1,5 @@
 //! One run, fully typed: the result of lowering a cell of a plan. It knows nothing about files and axes.
 
-use std::borrow::Cow;
-
 use crate::batches::Sampling;
 use crate::data::{Data, Info};
 use crate::function::Function;
@@ -93,19 +91,6 @@ impl RunSpec {
         let mut settings = self.settings();
         settings.set_seed(seed);
         settings
-    }
-
-    /// Like [`data`](Self::data), with another seed.
-    pub fn data_with(&self, seed: Seed) -> Option<(Cow<'_, Data>, &Info)> {
-        match self {
-            Self::Network(run) if run.script.is_some() => {
-                let mut data = run.data.clone();
-                data.draw_in_script(seed);
-                Some((Cow::Owned(data), &run.info))
-            }
-            Self::Network(run) => Some((Cow::Borrowed(&run.data), &run.info)),
-            Self::Function(_) => None,
-        }
     }
 
     /// The number of updates.

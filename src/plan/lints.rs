@@ -397,11 +397,7 @@ impl Whole<'_> {
 /// Whether trials are an axis, perhaps only within one optimizer or variant.
 fn has_trials(space: &Space) -> bool {
     space.items().iter().any(|item| match item {
-        Item::Wheel(wheel) if wheel.is_trials() => true,
-        Item::Wheel(wheel) => match wheel.inner_of_all() {
-            Some(space) => has_trials(space),
-            None => (0..wheel.count).any(|position| has_trials(wheel.inner(position))),
-        },
+        Item::Wheel(wheel) => wheel.is_trials() || wheel.inners().iter().any(has_trials),
         Item::Given(_) => false,
     })
 }

@@ -346,10 +346,7 @@ fn names<'p>(space: &'p Space, all: &mut HashSet<&'p str>) {
                 if wheel.is_declared() {
                     all.insert(wheel.name());
                 }
-                match wheel.inner_of_all() {
-                    Some(space) => names(space, all),
-                    None => (0..wheel.count).for_each(|position| names(wheel.inner(position), all)),
-                }
+                wheel.inners().iter().for_each(|space| names(space, all));
             }
         }
     }

@@ -212,11 +212,11 @@ impl Wheel {
         }
     }
 
-    /// The space below all alternatives, if it is the same for all.
-    pub fn inner_of_all(&self) -> Option<&Space> {
+    /// The spaces below the alternatives: one if all alternatives share it.
+    pub fn inners(&self) -> &[Space] {
         match &self.inner {
-            Inner::Same(space) => Some(space),
-            Inner::Each { .. } => None,
+            Inner::Same(space) => std::slice::from_ref(space),
+            Inner::Each { spaces, .. } => spaces,
         }
     }
 

@@ -50,7 +50,8 @@ impl AxisRows<'_> {
         let with =
             |(name, values): &(String, Vec<String>)| [name.clone(), format!("with {}", wheel.name()), listed(values)];
         all.extend(moving.iter().map(with));
-        if wheel.inner_of_all().is_some_and(|space| space.items().iter().all(|item| matches!(item, Item::Given(_))))
+        if let [space] = wheel.inners()
+            && space.items().iter().all(|item| matches!(item, Item::Given(_)))
             && (wheel.is_trials() || told.len() == wheel.inner(0).told_apart().len())
         {
             return all;
