@@ -20,8 +20,8 @@ use crate::train;
 use crate::value::deserialize::deserialize;
 use crate::value::fault::Fault;
 use crate::value::problem::Problem;
-use crate::value::schema::or;
 use crate::value::{self, AxisId, Entry, Form, Kind, Node, NodeId, Rejected, Sources, Tree};
+use engine::forms::or;
 
 mod compose;
 mod exclude;

@@ -10,26 +10,10 @@
 //!
 //! | module | what it is |
 //! |---|---|
-//! | [`number`] | numbers that carry proof of their range |
-//! | [`real`] | `f32` and `f64` behind one trait; elementary functions with the same bits everywhere |
-//! | [`sample`] | shares of many values, estimated from a sample |
-//! | `forms` | values that the file writes in more than one way |
-//! | `one_table` | structs whose fields share one table of the file |
+//! | [`engine`] | one run, from its specification to what it recorded: a package of its own, with its own map |
 //! | [`shell`] | arguments quoted for a shell |
 //! | [`value`] | TOML text as a tree of values with locations, axes and mistakes; knows no section |
-//! | [`settings`] | a run's settings as one sorted map; ids |
-//! | [`seed`] | seeds and random streams |
-//! | [`batches`] | which rows make up the batch of a step |
-//! | [`random`] | where a run takes its random numbers from: streams of its own, or a NumPy script |
-//! | [`kernel`] | matrix products, whole or skipping zeros, and sums; which instructions of the processor are used |
-//! | [`function`] | functions of two variables, to watch an optimizer descend |
-//! | [`data`] | data sources, and the rows that a network is fed |
-//! | [`nn`] | layers, activations, initialization, loss, penalties |
-//! | [`optim`] | optimizers, one file each |
-//! | [`record`] | what is measured, and when |
 //! | [`lint`] | the names of warnings |
-//! | [`spec`] | one run, fully typed |
-//! | [`train`] | one run, from specification to outcome |
 //! | [`store`] | tables, the commit protocol, the archive |
 //! | [`mod@file`] | the experiment file |
 //! | [`plan`] | file → runs with ids, labels and costs |
@@ -50,29 +34,15 @@
 
 #![cfg_attr(not(test), warn(clippy::unwrap_used))]
 
-pub mod batches;
 pub mod cli;
-pub mod data;
 pub mod file;
-mod forms;
-pub mod function;
-#[allow(unsafe_code, reason = "instructions beyond the baseline; each use says why")]
-pub mod kernel;
 pub mod lint;
-pub mod nn;
-pub mod number;
-mod one_table;
-pub mod optim;
 pub mod plan;
-pub mod random;
-pub mod real;
-pub mod record;
 pub mod runner;
-pub mod sample;
-pub mod seed;
-pub mod settings;
 pub mod shell;
-pub mod spec;
 pub mod store;
-pub mod train;
 pub mod value;
+
+pub use engine::{
+    batches, data, function, kernel, nn, number, optim, random, real, record, seed, settings, spec, train,
+};

@@ -16,8 +16,8 @@ use crate::seed::Seed;
 use crate::seed::sobol::DIMENSIONS;
 use crate::value::deserialize::deserialize;
 use crate::value::problem::{Problem, did_you_mean, listed};
-use crate::value::schema::or;
 use crate::value::{Axis, AxisId, Choice, Form, Kind, Node, NodeId, Origin, Tree};
+use engine::forms::or;
 
 /// The section. It is no setting: ids depend on what comes of it, not on it.
 #[derive(Debug, Clone, Default, PartialEq, Deserialize, Serialize, JsonSchema)]

@@ -13,7 +13,6 @@ pub mod fault;
 pub mod merge;
 pub mod parse;
 pub mod problem;
-pub mod schema;
 pub mod serialize;
 pub mod spacing;
 pub mod syntax;

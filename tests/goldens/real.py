@@ -1,4 +1,4 @@
-"""Writes real.csv beside itself: exact values of the elementary functions, to test src/real.rs.
+"""Writes real.csv beside itself: exact values of the elementary functions, to test src/engine/real.rs.
 
     python tests/goldens/real.py        # needs mpmath; 1.3.0 wrote the numbers that are here
 

@@ -142,32 +142,74 @@ impl Scenario {
     }
 }
 
+/// How many operations there are between two of those that the process dies at. Together, the strides of the short
+/// tests meet operations of every kind; the long test meets each one.
+const STRIDE: usize = 5;
+
 #[test]
 fn a_process_that_dies_while_reconciling_loses_nothing() {
-    die_everywhere(&reconciling());
+    die(&reconciling(), STRIDE);
 }
 
 #[test]
 fn a_process_that_dies_while_adding_runs_loses_nothing() {
-    die_everywhere(&adding());
+    die(&adding(), STRIDE);
 }
 
 #[test]
 fn a_process_that_dies_while_replacing_runs_loses_nothing() {
-    die_everywhere(&replacing());
+    die(&replacing(), STRIDE);
 }
 
 #[test]
 fn a_process_that_dies_while_bringing_the_folder_in_order_loses_nothing() {
-    let scenario = swapping();
+    die_twice(&swapping(), STRIDE);
+}
+
+#[test]
+fn a_change_that_failed_can_be_repeated() {
+    [swapping(), adding(), replacing()].iter().for_each(|scenario| repeat(scenario, STRIDE));
+}
+
+#[test]
+#[ignore = "long: .ci/full runs it"]
+fn a_process_that_dies_at_any_operation_loses_nothing() {
+    [reconciling(), adding(), replacing()].iter().for_each(|scenario| die(scenario, 1));
+    die_twice(&swapping(), 1);
+    [swapping(), adding(), replacing()].iter().for_each(|scenario| repeat(scenario, 1));
+}
+
+/// Lets the process die after some operations of the change, more each time; checks what is left, starts again and
+/// repeats the change.
+fn die(scenario: &Scenario, stride: usize) {
     let beginning = scenario.begin();
-    for operations in 0.. {
+    for operations in (0..).step_by(stride) {
+        let root = copy(beginning.path());
+        let ended = scenario.change_for(operations, root.path());
+        check(root.path(), scenario);
+
+        let mut results = Results::open(root.path(), context()).unwrap();
+        check(root.path(), scenario);
+        check_order(root.path());
+        (scenario.change)(&mut results).unwrap();
+        check_end(root.path(), scenario);
+        if ended.is_ok() {
+            assert!(operations >= 12, "the change has only {operations} operations");
+            break;
+        }
+    }
+}
+
+/// As [`die`], and then lets the next process die while it brings the folder in order.
+fn die_twice(scenario: &Scenario, stride: usize) {
+    let beginning = scenario.begin();
+    for operations in (0..).step_by(stride) {
         let torn = copy(beginning.path());
         let ended = scenario.change_for(operations, torn.path());
-        for operations in 0.. {
+        for operations in (0..).step_by(stride) {
             let root = copy(torn.path());
             let opened = interruption::after(operations, || Results::open(root.path(), context()).map(drop));
-            check(root.path(), &scenario);
+            check(root.path(), scenario);
             Results::open(root.path(), context()).unwrap();
             check_order(root.path());
             if opened.is_ok() {
@@ -180,40 +222,17 @@ fn a_process_that_dies_while_bringing_the_folder_in_order_loses_nothing() {
     }
 }
 
-#[test]
-fn a_change_that_failed_can_be_repeated() {
-    for scenario in [swapping(), adding(), replacing()] {
-        let beginning = scenario.begin();
-        for operations in 0.. {
-            let root = copy(beginning.path());
-            let mut results = Results::open(root.path(), context()).unwrap();
-            let ended = interruption::after(operations, || (scenario.change)(&mut results));
-            (scenario.change)(&mut results).unwrap();
-            assert_eq!(results.finish().unwrap(), Inventory::look(root.path()).unwrap());
-            check_end(root.path(), &scenario);
-            if ended.is_ok() {
-                break;
-            }
-        }
-    }
-}
-
-/// Lets the process die after 0, 1, 2, ... operations of the change; each time checks what is left, starts again and
-/// repeats the change.
-fn die_everywhere(scenario: &Scenario) {
+/// Lets the change fail after some operations, more each time, and repeats it in the same process.
+fn repeat(scenario: &Scenario, stride: usize) {
     let beginning = scenario.begin();
-    for operations in 0.. {
+    for operations in (0..).step_by(stride) {
         let root = copy(beginning.path());
-        let ended = scenario.change_for(operations, root.path());
-        check(root.path(), scenario);
-
         let mut results = Results::open(root.path(), context()).unwrap();
-        check(root.path(), scenario);
-        check_order(root.path());
+        let ended = interruption::after(operations, || (scenario.change)(&mut results));
         (scenario.change)(&mut results).unwrap();
+        assert_eq!(results.finish().unwrap(), Inventory::look(root.path()).unwrap());
         check_end(root.path(), scenario);
         if ended.is_ok() {
-            assert!(operations >= 12, "the change has only {operations} operations");
             break;
         }
     }
