@@ -23,8 +23,8 @@ use super::{DataSource, Error, Idx, IdxError, Info, Limits};
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Default, Deserialize, Serialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct FashionMnist {
-    /// A folder that holds the four files under the names they were published with. A path is relative to the
-    /// experiment file. Default: the user's folder for caches, where missing files are fetched to.
+    /// A folder with the four files, under their published names. A path is relative to the experiment file. Default:
+    /// the user's cache folder, to which missing files are fetched.
     folder: Option<PathBuf>,
 }
 
@@ -64,9 +64,7 @@ pub enum FashionMnistError {
     Fetch { cause: FetchError },
     #[error("{cause}; the folder must hold the four files as they were published, gzipped: {}", names())]
     Folder { cause: FetchError },
-    #[error(
-        "the system names no folder for caches; set PARIBUS_CACHE, or fetch the files by hand and name their `folder`"
-    )]
+    #[error("the system has no cache folder; set PARIBUS_CACHE, or fetch the files by hand and name their `folder`")]
     NoCache,
     #[error(transparent)]
     File(#[from] IdxError),
@@ -156,7 +154,7 @@ fn keep(file: &Published, address: &str, folder: &Path) -> Result<(), FashionMni
     match file.read(folder) {
         Ok(_) => return Ok(()),
         Err(FetchError::Unreadable { cause, .. }) if cause.kind() == std::io::ErrorKind::NotFound => {}
-        Err(error) => tracing::warn!("{error}; it is fetched again"),
+        Err(error) => tracing::warn!("{error}; fetching it again"),
     }
     tracing::warn!("fetching {address}/{} ({} bytes) into {}", file.name, file.size, folder.display());
     file.fetch(address, folder).map(drop).map_err(|cause| FashionMnistError::Fetch { cause })

@@ -49,7 +49,7 @@ impl Variants {
                 let reason = sections::key(key).and_then(|key| key.fixed);
                 problems.extend(reason.map(|reason| {
                     let problem = Problem::new(format!("a variant cannot change `{key}`: {reason}"));
-                    problem.at(key_origin.clone()).help(format!("write `{key}` outside of the variants"))
+                    problem.at(key_origin.clone()).help(format!("write `{key}` outside the variants"))
                 }));
                 reason.is_none()
             });

@@ -37,7 +37,7 @@ pub enum Error {
     Damaged { path: PathBuf, problem: String },
 
     /// A file outside any results folder that this program did not write, or that has changed since.
-    #[error("`{}` is no whole Parquet file of paribus: {problem}", path.display())]
+    #[error("`{}` is not an intact Parquet file of paribus: {problem}", path.display())]
     NotOurs { path: PathBuf, problem: String },
 
     /// A committed batch that lacks one of its files.
@@ -97,7 +97,7 @@ fn advice(problem: &io::Error) -> &'static str {
             "; make the results folder writable, or choose another one with `--results`"
         }
         io::ErrorKind::NotADirectory | io::ErrorKind::AlreadyExists => {
-            "; a file stands where a folder is needed: move it away, or choose another folder with `--results`"
+            "; there is a file where a folder is needed: move it away, or choose another folder with `--results`"
         }
         _ => "",
     }

@@ -211,11 +211,7 @@ fn two_runs_differ_in_settings_results_and_bits() {
     let settings = ["setting    A    B", "beta1      -    0.9", "beta2      -    0.999", "eps        -    1e-7"];
     assert_eq!(&lines[3..7], settings);
     assert_eq!(&lines[7..9], ["lr         0.1  0.001", "optimizer  sgd  adam"]);
-    assert!(
-        other.stdout.contains("recorded bits: different\ntrajectory: each takes its own path\n"),
-        "{}",
-        other.stdout
-    );
+    assert!(other.stdout.contains("recorded bits: different\ntrajectory: different paths\n"), "{}", other.stdout);
 
     let json = json(&scratch.run("diff sgd/0 sgd/1 --json --results results/small").stdout);
     assert_eq!(json["settings"], serde_json::json!([{ "name": "seed", "a": 0, "b": 1 }]));
@@ -243,7 +239,7 @@ fn a_longer_run_takes_the_path_of_the_shorter_one() {
         String::from_utf8(output.stdout).unwrap()
     };
     let text = command("steps=30, sgd", "steps=20, sgd, seed 0");
-    assert!(text.contains("trajectory: both take the same path, as far as both go: 20 steps\n"), "{text}");
+    assert!(text.contains("trajectory: the same path, as far as both go: 20 steps\n"), "{text}");
     assert!(text.contains("\nsteps    30  20\n"), "{text}");
 }
 

@@ -175,7 +175,7 @@ fn what_is_no_file_is_refused() {
     std::fs::create_dir(folder.path().join("folder")).unwrap();
     assert_eq!(
         mistake_in(&folder, "train_images = 'train-images'\ntrain_labels = 'folder'\n"),
-        "train_labels: `folder`: this is not a file, but the path of an IDX file is expected"
+        "train_labels: `folder`: this path is not a file, expected an IDX file"
     );
 }
 
@@ -259,7 +259,7 @@ fn a_damaged_gzip_stream_is_refused() {
         ([&packed[..], b"no gzip member"].concat(), 28, "invalid gzip header"),
     ] {
         let expected = format!(
-            "at byte {offset} of its unpacked content: the gzip stream is damaged ({cause}); fetch or pack the file again"
+            "at byte {offset} of its unpacked content: the gzip stream is damaged ({cause}); fetch or compress the file again"
         );
         assert_eq!(in_images(&file), expected);
     }
@@ -293,7 +293,7 @@ fn a_stream_is_never_unpacked_beyond_what_it_declares() {
     let (offset, fault) = parse_content(header.chain(Endless(0)), usize::MAX, IdxRole::Images).unwrap_err();
     assert_eq!(
         (offset, fault.to_string().as_str()),
-        (1012, "the content goes on, expected it to end: the header declares 10 × 100 values")
+        (1012, "found more content, expected the end: the header declares 10 × 100 values")
     );
 }
 

@@ -173,25 +173,25 @@ fn what_is_wrong_is_said() {
             said(x(), npy("<f8", false, &[3], &floats(&[1.0, f64::INFINITY, 0.0]))),
         ]
         .join("\n"),
-        @r#"
-        features: `x.npy`: this is no .npy file: it does not begin with the bytes 93 4e 55 4d 50 59 (`numpy.save` writes them)
-        features: `x.npy`: the file is of version 4 of the format, and 1 to 3 are read
+        @r"
+        features: `x.npy`: this is not a .npy file: it does not begin with the bytes 93 4e 55 4d 50 59 (`numpy.save` writes them)
+        features: `x.npy`: the format version is 4, expected 1 to 3
         features: `x.npy`: the header cannot be read: the file ends within it
         features: `x.npy`: the header cannot be read: `descr` has the value `[('a', '<f8')], 'fortran_order': False, 'shape': (1, 1)}`, which is not understood
         features: `x.npy`: the header cannot be read: it lacks the key `fortran_order`
         features: `x.npy`: the header cannot be read: `fortran_order` has the value `maybe, 'shape': (1, 1)}`, which is not understood
         features: `x.npy`: the values are of type `<f2`, expected whole numbers, floats of 32 or 64 bits, or true and false
         features: `x.npy`: the values are of type `|O`, expected whole numbers, floats of 32 or 64 bits, or true and false
-        features: `x.npy`: some of the values are above 9223372036854775807, and no whole number beyond that is read
-        features: `x.npy`: the file has 168 bytes, expected 176: (3, 2) values behind a header of 128 bytes
-        features: `x.npy`: the file has 232 bytes, expected 340282366920938463463374607431768211455: (18446744073709551615, 18446744073709551615, 18446744073709551615) values behind a header of 192 bytes
+        features: `x.npy`: some values are above 9223372036854775807, the largest accepted whole number
+        features: `x.npy`: the file has 168 bytes, expected 176: (3, 2) values after a header of 128 bytes
+        features: `x.npy`: the file has 232 bytes, expected 340282366920938463463374607431768211455: (18446744073709551615, 18446744073709551615, 18446744073709551615) values after a header of 192 bytes
         features: `x.npy`: found an array of shape (3,), expected two dimensions or more, rows first, and none of size 0
         features: `x.npy`: found an array of shape (0, 18446744073709551615, 4), expected two dimensions or more, rows first, and none of size 0
         features: `x.npy`: found NaN at (1, 1), expected a finite number
-        targets: `y.npy`: there are targets for 2 rows, and `x.npy` has 3 rows
+        targets: `y.npy`: there are targets for 2 rows, but `x.npy` has 3 rows
         targets: `y.npy`: found an array of shape (3, 1, 1), expected one dimension, or two (rows and targets), and none of size 0
         targets: `y.npy`: found inf at (1,), expected a finite number
-        "#
+        "
     );
 }
 

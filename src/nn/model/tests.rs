@@ -124,8 +124,8 @@ fn settings_hold_what_is_not_neutral() {
 
 #[test]
 fn a_section_says_its_layers_once() {
-    assert_eq!(mistakes(""), ["[network] does not say which layers there are"]);
-    assert_eq!(mistakes("activation = 'tanh'"), ["[network] does not say which layers there are"]);
+    assert_eq!(mistakes(""), ["[network] describes no layers"]);
+    assert_eq!(mistakes("activation = 'tanh'"), ["[network] describes no layers"]);
     assert_eq!(
         mistakes("hidden = [3]\nbias = true\nlayers = ['affine']"),
         ["`hidden` and `layers` both say what the layers are", "`bias` and `layers` both say what the layers are"]
