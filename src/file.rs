@@ -119,7 +119,8 @@ impl TryFrom<String> for Name {
             Ok(Self(name))
         } else {
             Err(format!(
-                "`{name}` is not a valid name: use 1 to 64 letters, digits, `.`, `_` or `-`, and begin with a letter or a digit"
+                "`{name}` is not a valid name: use 1 to 64 letters, digits, `.`, `_` or `-`, and begin with a letter \
+                 or a digit"
             ))
         }
     }
@@ -168,7 +169,8 @@ impl<'de> Deserialize<'de> for Seeds {
                         (0..count).map(Seed::try_from).collect::<Result<_, _>>().map(Seeds).map_err(E::custom)
                     }
                     _ => Err(E::custom(format!(
-                        "{count} is out of range, expected a number of seeds from 1 to {MOST_SEEDS}, or a list of seeds such as [{count}]"
+                        "{count} is out of range, expected a number of seeds from 1 to {MOST_SEEDS}, or a list of \
+                         seeds such as [{count}]"
                     ))),
                 }
             }

@@ -15,7 +15,7 @@ pub struct Arguments {
     files: Vec<PathBuf>,
     #[command(flatten)]
     set: SetArguments,
-    /// Exit with 2 if there are warnings, too.
+    /// Exit with 2 even if there are only warnings.
     #[arg(long)]
     deny_warnings: bool,
 }

@@ -163,5 +163,6 @@ fn wrapped(text: &str, indent: usize, hanging: usize) -> String {
 
 fn as_json(variant: &Variant) -> Value {
     let key = |key: &Key| json!({ "name": key.name, "description": key.doc, "default": key.default, "required": key.is_required });
-    json!({ "name": variant.name, "description": variant.doc, "keys": variant.keys.iter().map(key).collect::<Vec<_>>() })
+    let keys: Vec<Value> = variant.keys.iter().map(key).collect();
+    json!({ "name": variant.name, "description": variant.doc, "keys": keys })
 }

@@ -41,7 +41,7 @@ struct Arguments {
     #[command(subcommand)]
     command: Command,
 
-    /// Log more to stderr: -v logs what is done, -vv every detail. PARIBUS_LOG sets the level, too.
+    /// Log more to stderr: -v what is done, -vv every detail; or set PARIBUS_LOG.
     #[arg(short, long, action = clap::ArgAction::Count, global = true)]
     verbose: u8,
 }
@@ -64,7 +64,7 @@ Exit codes: 0 success, 1 a run or a file operation failed, 2 a mistake in the in
 
 Environment:
   PARIBUS_LOG                 the log level: off, error, warn, info, debug or trace
-  PARIBUS_INSTRUCTIONS        the instruction set: portable, avx2 or avx512; the results are the same
+  PARIBUS_INSTRUCTIONS        the instruction set: portable, avx2 or avx512, with the same results
   PARIBUS_CACHE               the folder for fetched data
   PARIBUS_FASHION_MNIST_URL   another address to fetch Fashion-MNIST from
   NO_COLOR                    no colors, if it is set";

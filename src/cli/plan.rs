@@ -27,7 +27,8 @@ pub struct Arguments {
     #[arg(long, value_name = "KEY=VALUE")]
     only: Vec<String>,
     /// How many runs would train at the same time, for the estimate [default: one for each core]
-    #[arg(short, long, value_name = "N", allow_negative_numbers = true, value_parser = clap::value_parser!(u32).range(1..=4096))]
+    #[arg(short, long, value_name = "N", allow_negative_numbers = true)]
+    #[arg(value_parser = clap::value_parser!(u32).range(1..=4096))]
     jobs: Option<u32>,
     /// List every run, however many there are; without it, more than 1000 runs are only counted.
     #[arg(long)]
@@ -44,9 +45,9 @@ Examples:
   paribus plan experiments/ch6.toml --set train.steps=4000
   paribus plan experiments/ch6.toml --json
 
-Each run is new, failed, finished, diverged or archived, which decides what the next `run` does with it. If a run takes \
-the place of another, the list says what changed. Time, memory and disk are estimated by timing some updates of each shape \
-of network.
+Each run is new, failed, finished, diverged or archived, which decides what the next `run` does with it. If a run \
+takes the place of another, the list says what changed. Time, memory and disk are estimated by timing some updates of \
+each shape of network.
 
 Writes nothing, and can be used during a run.
 

@@ -37,7 +37,8 @@ pub struct Arguments {
     #[arg(long, value_name = "DIR")]
     folder: Option<PathBuf>,
     /// How many runs train at the same time [default: one for each core]
-    #[arg(short, long, value_name = "N", allow_negative_numbers = true, value_parser = clap::value_parser!(u32).range(1..=4096))]
+    #[arg(short, long, value_name = "N", allow_negative_numbers = true)]
+    #[arg(value_parser = clap::value_parser!(u32).range(1..=4096))]
     jobs: Option<u32>,
     /// Print one JSON object, for programs.
     #[arg(long)]
@@ -54,9 +55,9 @@ Examples:
   paribus reproduce 3f2a --results results/ch6               the first digits of an id
   paribus reproduce results/ch6 --only seed=0                the runs of a folder with seed 0
 
-Trains each run again from the footer of its file: the experiment's text and the folder of its data. Then compares, to \
-the last bit, its rows in every table, the hash of its final parameters and its digest. A file in a results folder stands \
-for all tables of its batch; a copy elsewhere stands only for itself.
+Trains each run again, using only the footer of its file, which holds the experiment's text and the folder of its \
+data. Then compares, to the last bit, its rows in every table, the hash of its final parameters and its digest. A file \
+in a results folder stands for all tables of its batch; a copy elsewhere stands only for itself.
 
 Writes nothing.
 
@@ -191,8 +192,8 @@ fn other_numerics(origin: &Provenance) -> String {
     let Provenance { numerics_version, context: Context { version, .. }, .. } = origin;
     let recorded = numerics_version.map_or_else(String::new, |version| version.to_string());
     format!(
-        "it was recorded with numerics version {recorded}, but this program has {NUMERICS_VERSION}, which gives other bits; \
-         use paribus {version}"
+        "it was recorded with numerics version {recorded}, but this program has {NUMERICS_VERSION}, which gives other \
+         bits; use paribus {version}"
     )
 }
 

@@ -85,8 +85,8 @@ pub fn runs(typed: &str, results: Option<&Path>) -> Result<(PathBuf, Inventory, 
         let help = match did_you_mean(label, labels.iter().map(String::as_str)) {
             Some(meant) => format!("did you mean `{meant}`?"),
             None => {
-                "name a run by its label, by LABEL/SEED, or by the first digits of its id; `FOLDER:RUN` also names its results \
-                 folder"
+                "name a run by its label, by LABEL/SEED, or by the first digits of its id; `FOLDER:RUN` also names its \
+                 results folder"
                     .to_owned()
             }
         };

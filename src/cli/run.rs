@@ -29,7 +29,8 @@ pub struct Arguments {
     #[command(flatten)]
     experiment: ExperimentArguments,
     /// How many runs train at the same time [default: one for each core]
-    #[arg(short, long, value_name = "N", allow_negative_numbers = true, value_parser = clap::value_parser!(u32).range(1..=4096))]
+    #[arg(short, long, value_name = "N", allow_negative_numbers = true)]
+    #[arg(value_parser = clap::value_parser!(u32).range(1..=4096))]
     jobs: Option<u32>,
     /// The folder to write to [default: results/NAME, with --set results/NAME@HASH]
     #[allow(rustdoc::broken_intra_doc_links, reason = "the help says it like this")]
@@ -54,8 +55,8 @@ Examples:
   paribus run experiments/ch6.toml --fresh                  train again, say whether any bit changed
 
 Runs that have results are not trained again. Runs that the file no longer asks for move to the archive of the results \
-folder, and come back when it asks for them again; with --only, nothing moves. Ctrl-C saves the finished runs and stops; \
-the same command then trains the rest.
+folder, and come back when it asks for them again; with --only, nothing moves. Ctrl-C saves the finished runs and \
+stops; the same command then trains the rest.
 
 Writes results/NAME/, or the folder that --results names: experiment.toml and a folder of Parquet files for each table.
 
@@ -115,8 +116,8 @@ pub fn run(arguments: &Arguments, bars: &MultiProgress) -> Result<ExitCode, Fail
     };
     if Instructions::in_use().is_fused_multiply_add_emulated() {
         tracing::warn!(
-            "the instruction set in use has no fused multiply-add; emulating it gives the same results, but takes about 100 \
-             times as long"
+            "the instruction set in use has no fused multiply-add; emulating it gives the same results, but takes \
+             about 100 times as long"
         );
     }
     tracing::info!(

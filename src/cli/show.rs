@@ -56,7 +56,8 @@ fn run_text(plan: &Plan, run: PlannedRun, shown: &str) -> Result<String, Failure
     if let Rng::Numpy(_) = experiment.rng {
         // The id depends on what the rest of the script draws, so only the whole file reproduces the run.
         text += &format!(
-            "#\n# This run is part of a NumPy script, which is the whole file. To train the run alone:\n#\n#     paribus run {shown} --only run_id={}\n\n",
+            "#\n# This run is part of a NumPy script, which is the whole file. To train the run alone:\n#\n\
+             #     paribus run {shown} --only run_id={}\n\n",
             run.id()
         );
         return Ok(text + &experiment.text);

@@ -358,7 +358,8 @@ fn next(
         None => format!("{} lists the missing runs", run("plan")),
         Some(PlanCounts { missing: 0, .. }) if runs.finished + runs.diverged > 0 => {
             format!(
-                "the tables are complete: see `duckdb -c \"from '{shown}/runs/*.parquet'\"`; `paribus diff` compares two runs"
+                "the tables are complete; see `duckdb -c \"from '{shown}/runs/*.parquet'\"`, or compare two runs \
+                 with `paribus diff`"
             )
         }
         Some(PlanCounts { missing, in_archive, .. }) if missing == in_archive => {

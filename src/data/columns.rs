@@ -138,7 +138,10 @@ pub enum TableFault {
     SameName { name: String },
     #[error("there is no column `{name}`{}; the columns are {}", meant(name, there), shortened(there))]
     NoColumn { name: String, there: Vec<String> },
-    #[error("there is no column `{name}`, which the training data `{}` has; the columns are {}", of.display(), shortened(there))]
+    #[error(
+        "there is no column `{name}`, which the training data `{}` has; the columns are {}",
+        of.display(), shortened(there)
+    )]
     OnlyInTraining { name: String, of: PathBuf, there: Vec<String> },
     #[error(
         "the training data `{}` has no column `{name}`; remove it, or list the columns to use: `features = [{}]`",

@@ -60,7 +60,11 @@ const ADDRESS_VARIABLE: &str = "PARIBUS_FASHION_MNIST_URL";
 /// The files are not available.
 #[derive(Debug, thiserror::Error)]
 pub enum FashionMnistError {
-    #[error("{cause}\nfetch the four files by hand ({ADDRESS}/{} and so on, or data/fashion of https://github.com/zalandoresearch/fashion-mnist), and name their folder: `folder = \"...\"`", FILES[0].name)]
+    #[error(
+        "{cause}\nfetch the four files by hand ({ADDRESS}/{} and so on, or data/fashion of \
+         https://github.com/zalandoresearch/fashion-mnist), and name their folder: `folder = \"...\"`",
+        FILES[0].name
+    )]
     Fetch { cause: FetchError },
     #[error("{cause}; the folder must hold the four files as they were published, gzipped: {}", names())]
     Folder { cause: FetchError },
@@ -232,7 +236,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let error = FashionMnist::default().load_from(&files, &base, || Some(folder.path().to_owned())).unwrap_err();
         let error = error.to_string();
-        assert!(error.contains(&format!("what {base}/{} sends is not the published file", files[2].name)), "{error}");
+        assert!(error.contains(&format!("the file from {base}/{} is not the published one", files[2].name)), "{error}");
         assert!(error.contains("name their folder: `folder = \"...\"`"), "{error}");
         // The two files before it are valid and stay; the wrong one leaves nothing behind.
         let mut names: Vec<_> =

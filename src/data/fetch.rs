@@ -216,7 +216,7 @@ pub mod tests {
             write!(stream, "HTTP/1.1 200 OK\r\nConnection: close\r\n\r\n")?;
             stream.write_all(&CONTENT[..7])
         });
-        assert!(error.contains("is not the published file: it has 7 bytes"), "{error}");
+        assert!(error.contains("is not the published one: it has 7 bytes"), "{error}");
         let (error, _) = fetch(|stream| stream.write_all(b"HTTP/1.1 200"));
         assert!(error.starts_with("cannot reach BASE/a-file.gz: "), "{error}");
     }

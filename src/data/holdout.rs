@@ -302,7 +302,7 @@ mod tests {
             said("validation_rows = 1", info(1, 0)),
             "1 validation row leaves nothing to train on: there is 1 row"
         );
-        assert_eq!(said("test_share = 0.001", info(100, 0)), "`test_share` comes to no row at all: there are 100 rows");
+        assert_eq!(said("test_share = 0.001", info(100, 0)), "`test_share` gives no rows: there are 100 rows");
         assert!(said("test_share = 0.5", info(100, 7)).contains("has test data of its own: 7 rows"));
         assert!(toml::from_str::<Preparation>("validation_rows = 1\nvalidation_share = 0.5").is_err());
         assert!(toml::from_str::<Preparation>("validation_share = 1.0").is_err());

@@ -140,7 +140,10 @@ pub enum IdxFault {
     TooLong { sizes: Vec<u32> },
     #[error("found label {found}, expected 0 to {}: `classes` is {classes}", classes - 1)]
     Label { found: u8, classes: u16 },
-    #[error("found {} for the {} of `{}`: they do not belong together", counted(*.labels as u64, "label"), counted(*.images as u64, "image"), of.display())]
+    #[error(
+        "found {} for the {} of `{}`: they do not belong together",
+        counted(*.labels as u64, "label"), counted(*.images as u64, "image"), of.display()
+    )]
     Count { labels: usize, images: usize, of: PathBuf },
     #[error("found images of {} values, expected {} as in `{}`", shape(found), shape(expected), of.display())]
     Shape { found: Vec<u32>, expected: Vec<u32>, of: PathBuf },

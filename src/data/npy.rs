@@ -100,11 +100,16 @@ pub enum NpyFault {
     Shape { found: Vec<usize>, expected: String },
     #[error("some values are above {}, the largest accepted whole number", i64::MAX)]
     Large,
-    #[error("the file has {found} bytes, expected {expected}: {} values after a header of {header} bytes", shape(.sizes))]
+    #[error(
+        "the file has {found} bytes, expected {expected}: {} values after a header of {header} bytes", shape(.sizes)
+    )]
     Length { found: usize, expected: u128, sizes: Vec<usize>, header: usize },
     #[error("found {found} at {}, expected a finite number", shape(.index))]
     NotFinite { found: String, index: Vec<usize> },
-    #[error("there are targets for {}, but `{}` has {}", counted(*.targets as u64, "row"), of.display(), counted(*.features as u64, "row"))]
+    #[error(
+        "there are targets for {}, but `{}` has {}",
+        counted(*.targets as u64, "row"), of.display(), counted(*.features as u64, "row")
+    )]
     Count { targets: usize, features: usize, of: PathBuf },
     #[error(transparent)]
     Target(#[from] TargetError),

@@ -100,8 +100,8 @@ pub enum TargetError {
     )]
     NotNumbers { kind: &'static str },
     #[error(
-        "the target holds `{found}`, which cannot name a class; use `task = \"regression\"`, or a target of names or whole \
-         numbers"
+        "the target holds `{found}`, which cannot name a class; use `task = \"regression\"`, or a target of names or \
+         whole numbers"
     )]
     NoClasses { found: String },
     #[error("a classification has one target, but {targets} are named; use one, or `task = \"regression\"`")]
@@ -115,8 +115,8 @@ pub enum TargetError {
     #[error("the test data has the class `{class}`, which the training data does not have")]
     UnknownClass { class: String },
     #[error(
-        "the target holds {classes} different values, but at most 65536 classes are accepted; if it is a number to learn, \
-         write `task = \"regression\"`"
+        "the target holds {classes} different values, but at most 65536 classes are accepted; if it is a number to \
+         learn, write `task = \"regression\"`"
     )]
     TooManyClasses { classes: usize },
 }

@@ -131,7 +131,8 @@ fn rows_that_no_memory_holds_are_refused_before_they_are_made() {
     };
     assert_eq!(
         blobs("rows = 1\nfeatures = 1_000_000\nclasses = 65536"),
-        "features: the centers of 65536 classes, 1000000 numbers each, do not fit into memory; use fewer `classes` or `features`"
+        "features: the centers of 65536 classes, 1000000 numbers each, do not fit into memory; use fewer `classes` or \
+         `features`"
     );
     assert_eq!(
         blobs("features = 10_000_000_000"),

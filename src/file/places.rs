@@ -131,8 +131,8 @@ impl Home {
                 format!("write `{name}` before the first [section]: every line below a header belongs to that section")
             }
             Self::TopSection => format!(
-                "write `{name}` before the first [section], or as a header of its own: every line below a header belongs to \
-                 that section"
+                "write `{name}` before the first [section], or as a header of its own: every line below a header \
+                 belongs to that section"
             ),
             Self::Section("optimizer") => {
                 format!("write `{name}` below [optimizer.NAME], or below [optimizer] for all optimizers of the file")

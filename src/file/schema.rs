@@ -27,14 +27,15 @@ pub fn schema() -> Value {
     let patched = properties.iter().filter(|(name, _)| !is_fixed(name));
     let patch = json!({
         "type": "object",
-        "description": "What this variant changes. A key replaces the file's key and may be an axis; tables are merged.",
+        "description": "What this variant changes. A key replaces the file's key and may be an axis; tables are \
+                        merged.",
         "properties": patched.map(|(name, schema)| (name.clone(), schema.clone())).collect::<Map<_, _>>(),
         "additionalProperties": false,
     });
     let variant = json!({
         "type": "object",
-        "description": "`[variant.NAME]`: named sets of changes to the file, for comparisons that no product of axes describes. Variants are one \
-            axis; the unchanged file is not one of them.",
+        "description": "`[variant.NAME]`: named sets of changes to the file, for comparisons that no product of axes \
+                        describes. Variants are one axis; the unchanged file is not one of them.",
         "patternProperties": { NAME: patch },
         "additionalProperties": false,
     });
@@ -43,7 +44,8 @@ pub fn schema() -> Value {
     let mut schema = json!({
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "title": "paribus experiment",
-        "description": "Describes many small neural-network trainings. A list where a setting takes one value is an axis; all axes multiply.",
+        "description": "Describes many small neural-network trainings. A list where a setting takes one value is an \
+                        axis; all axes multiply.",
         "type": "object",
         "properties": properties,
         "additionalProperties": false,

@@ -248,8 +248,8 @@ fn keys(source: SourceId, text: &str, start: usize, equals: usize) -> Result<Vec
         let all = Origin { source, span: start..equals.max(start) };
         let problem = Problem::new("the text before `=` is not a key").at(all);
         problem.help(
-            "join keys with dots, as in `train.steps`; a key with characters other than letters, digits, `_` and `-` needs \
-             quotes",
+            "join keys with dots, as in `train.steps`; a key with characters other than letters, digits, `_` and `-` \
+             needs quotes",
         )
     };
     if text[start..equals].contains(['\n', '\r', '#']) || text[start..equals].trim_start().starts_with('[') {

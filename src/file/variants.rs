@@ -30,7 +30,7 @@ impl Variants {
             let found = Node { kind: value, ..section.value.clone() }.type_name();
             let problem = Problem::new(format!("`{VARIANT}`: expected a table for each variant, found {found}"));
             problems.push(
-                problem.at(section.value.origin.clone()).help("write `[variant.NAME]`, and below it what changes"),
+                problem.at(section.value.origin.clone()).help("write `[variant.NAME]`, and the changes below it"),
             );
             return (variants, problems);
         };

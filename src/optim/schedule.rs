@@ -291,7 +291,7 @@ mod tests {
     fn a_warm_up_leaves_something_of_the_run() {
         let mut whole = lr_schedule(r#"{"schedule": {"cosine": {}}, "warm_up": 50}"#);
         let message = whole.fit(1.0, 50).unwrap_err().to_string();
-        assert_eq!(message, "a warm-up of 50 steps leaves none of the run's 50 for the cosine schedule");
+        assert_eq!(message, "a warm-up of 50 steps leaves none of the run's 50 steps for the cosine schedule");
         assert_eq!(whole.fit(1.0, 51), Ok(()));
         // Schedules with a length of their own, and constant ones, do not depend on the length of the run.
         assert_eq!(lr_schedule(r#"{"schedule": {"cosine": {"over": 7}}, "warm_up": 50}"#).fit(1.0, 50), Ok(()));
@@ -302,7 +302,7 @@ mod tests {
     fn a_cosine_schedule_does_not_rise() {
         let mut rising = lr_schedule(r#"{"schedule": {"cosine": {"min_lr": 0.01}}}"#);
         let message = rising.fit(0.001, 50).unwrap_err().to_string();
-        assert_eq!(message, "the schedule falls from the learning rate 0.001 to `min_lr` 0.01, which is higher");
+        assert_eq!(message, "`min_lr` 0.01 is above 0.001, the learning rate from which the schedule falls");
         assert_eq!(rising.fit(0.01, 50), Ok(()));
     }
 

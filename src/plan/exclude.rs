@@ -62,7 +62,7 @@ impl<'e> Exclusion<'e> {
             for (name, wanted) in condition.settings() {
                 let Some(bit) = 1_u128.checked_shl(settings.len() as u32) else {
                     let problem = Problem::new(format!("`exclude` names more than {MOST} settings"));
-                    return Err(problem.help("a list of values is one: `{ lr = [0.1, 0.01] }`"));
+                    return Err(problem.help("a list of values names its setting only once: `{ lr = [0.1, 0.01] }`"));
                 };
                 settings.push((name.as_str(), wanted, Marks(bit)));
                 all = all.and(Marks(bit));

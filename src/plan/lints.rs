@@ -249,7 +249,8 @@ fn less_than_an_epoch(run: &NetworkRun) -> Option<Found> {
         return None;
     }
     let message = format!(
-        "{} steps of {} rows are less than an epoch of {rows}: `every = \"epoch\"` {does} only at the first and the last step",
+        "{} steps of {} rows are less than an epoch of {rows}: `every = \"epoch\"` {does} only at the first and the \
+         last step",
         run.steps,
         run.batch_size.get()
     );
@@ -427,7 +428,8 @@ fn test_selection(file: &Whole) -> Vec<Problem> {
     );
     let problem = Problem { origin: file.origin(["record", "evaluate"]), ..Problem::new(message) };
     vec![problem.help(
-        "write `validation_share = 0.2` in [data], evaluate on \"validation\", choose by that, and use the test data once",
+        "write `validation_share = 0.2` in [data], evaluate on \"validation\", choose by that, and use the test data \
+         once",
     )]
 }
 

@@ -112,7 +112,10 @@ pub fn within_a_network(spec: &NetworkRun) -> Vec<Contradiction> {
     if let (Objective::CrossEntropy, Task::Regression { .. }) = (spec.objective, info.task) {
         contradictions.push(
             Contradiction::new(["train", "objective"], "cross-entropy needs classes, but the data is a regression")
-                .help("use `objective = \"mse\"` in [train], or `task = \"classification\"` in [data] if the target names classes")
+                .help(
+                    "use `objective = \"mse\"` in [train], or `task = \"classification\"` in [data] if the target \
+                     names classes",
+                )
                 .reads(&[DATA]),
         );
     }

@@ -91,8 +91,8 @@ pub fn with_drawn_trials(experiment: &Experiment, known: &Known) -> Result<Optio
         refuse(
             experiment,
             "`rng`: trials that are drawn from NumPy's stream must all draw the same settings",
-            "give each drawn setting one distribution in the whole file, without `draw` and without a distribution in a `choice`, \
-             or leave `\"trial\"` out of `chain`",
+            "give each drawn setting one distribution in the whole file, without `draw` and without a distribution in \
+             a `choice`, or leave `\"trial\"` out of `chain`",
         )
     };
     let [block] = script.as_slice() else { return not_the_same() };
@@ -175,7 +175,8 @@ pub fn assign(
             return refuse(
                 experiment,
                 "`rng`: the values of the trials change how much their networks draw from NumPy's stream",
-                "leave the network's shape, its dropout and the batch size out of the distributions, or `\"trial\"` out of `chain`",
+                "leave the network's shape, its dropout and the batch size out of the distributions, or `\"trial\"` \
+                 out of `chain`",
             );
         }
         let blocks: Arc<[ScriptDraws]> = blocks.into_iter().map(|block| values.clone().then(block)).collect();

@@ -206,7 +206,7 @@ mod tests {
         assert_eq!((book.rows(60_000), book.rows(100), Histograms::default().rows(60_000)), (500, 100, 1000));
         let error = |json| read(json).unwrap_err().to_string();
         assert!(
-            error(r#"{"of": []}"#).starts_with("at least one is needed of \"activations\", \"weights\", \"gradients\"")
+            error(r#"{"of": []}"#).starts_with("expected at least one of \"activations\", \"weights\", \"gradients\"")
         );
         assert!(error(r#"{"of": ["weights", "weights"]}"#).starts_with("`weights` stands here twice"));
         assert!(error(r#"{"of": ["weight"]}"#).starts_with("unknown variant `weight`, expected one of"));

@@ -76,7 +76,7 @@ mod tests {
         assert!(some.what.has(LayerMetric::DeadShare) && !some.what.has(LayerMetric::UpdateRatio));
         assert_eq!((some.rows(3, 2), LayerMetrics::default().rows(3, 2)), (5, 11));
         let error = |json| read(json).unwrap_err().to_string();
-        assert!(error(r#"{"what": []}"#).starts_with("at least one is needed of \"weight-norm\","));
+        assert!(error(r#"{"what": []}"#).starts_with("expected at least one of \"weight-norm\","));
         assert!(error(r#"{"what": ["norm"]}"#).starts_with("unknown variant `norm`, expected one of"));
 
         let mut settings = Settings::default();

@@ -413,8 +413,8 @@ mod tests {
         assert_eq!(said("a\u{a0}= 1"), no_break);
         assert_eq!(said("a = 1\u{3000}"), "this looks like a space but is another character, U+3000");
         assert_eq!(said("a = 1\u{200b}"), "this is an invisible character, U+200B");
-        assert_eq!(said("h = [1, 2]，"), "`，` is another character than `,`");
-        assert_eq!(said("h = [1，2]"), "`，` is another character than `,`");
+        assert_eq!(said("h = [1, 2]，"), "`，` looks like `,` but is another character");
+        assert_eq!(said("h = [1，2]"), "`，` looks like `,` but is another character");
         assert_eq!(said("h ＝ 1"), "`＝` is another character than `=`");
     }
 

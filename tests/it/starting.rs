@@ -74,7 +74,7 @@ fn init_overwrites_nothing_and_takes_names_of_experiments_only() {
         assert_eq!(again.code, 2);
         assert_eq!(
             again.stderr,
-            "error: `first.toml` is there already and stays as it is\nhelp: take another name, or move the file away\n"
+            "error: `first.toml` already exists\nhelp: choose another name, or move the file away\n"
         );
     }
     assert_eq!(std::fs::read_to_string(scratch.path().join("first.toml")).unwrap(), "mine");

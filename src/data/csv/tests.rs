@@ -99,7 +99,8 @@ fn test_data_has_the_classes_of_the_training_data() {
     let unknown: &[u8] = b"species,sepal,petal\nrosa,1,2\n";
     assert_eq!(
         mistake(settings, &[("iris.csv", IRIS.as_bytes()), ("test.csv", unknown)]),
-        "test_path: `test.csv`, column `species`: the class `rosa` of the test data is none of the training data's"
+        "test_path: `test.csv`, column `species`: the test data has the class `rosa`, which the training data does not \
+         have"
     );
 }
 
@@ -183,7 +184,7 @@ fn no_more_is_unpacked_than_memory_holds() {
     assert!(packed.len() < 10_000);
     assert_eq!(unpacked(packed.clone(), 1_000_000).unwrap().len(), 1_000_000);
     let error = unpacked(packed, 999_999).unwrap_err().to_string();
-    assert_eq!(error, "there are more than 999999 bytes packed in it; unpack it yourself");
+    assert_eq!(error, "it unpacks to more than 999999 bytes; unpack it yourself");
 }
 
 #[test]

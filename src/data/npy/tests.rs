@@ -119,7 +119,8 @@ fn test_arrays_come_in_pairs_of_the_same_width() {
     assert_eq!((data.test.targets, info.test_rows), (Targets::Classes(vec![0]), 1));
     assert_eq!(
         read(npy("<f8", false, &[1, 1], &floats(&[7.0])), one()).unwrap_err(),
-        "test_features: `tx.npy`: found an array of shape (1, 1), expected (3, 2) as in `x.npy`, whatever the number of rows"
+        "test_features: `tx.npy`: found an array of shape (1, 1), expected (3, 2) as in `x.npy`, whatever the number \
+         of rows"
     );
     // The same number of values, but with a different meaning.
     let folded = read(npy("<f8", false, &[1, 1, 2], &floats(&[7.0, 8.0])), one()).unwrap_err();
@@ -127,12 +128,13 @@ fn test_arrays_come_in_pairs_of_the_same_width() {
     let pairs = read(npy("<f8", false, &[1, 2], &floats(&[7.0, 8.0])), npy("|u1", false, &[1, 2], &[5, 5]));
     assert_eq!(
         pairs.unwrap_err(),
-        "test_targets: `ty.npy`: there is 1 target in the training data, and 2 in the test data"
+        "test_targets: `ty.npy`: there is 1 target in the training data, but 2 in the test data"
     );
     let as_floats = read(npy("<f8", false, &[1, 2], &floats(&[7.0, 8.0])), npy("<f8", false, &[1], &floats(&[5.0])));
     assert_eq!(
         as_floats.unwrap_err(),
-        "test_targets: `ty.npy`: the target holds whole numbers in the training data and whole numbers written as floats in the test data; where both are numbers, `task` says whether they name classes"
+        "test_targets: `ty.npy`: the target holds whole numbers in the training data and whole numbers written as \
+         floats in the test data; where both are numbers, `task` says whether they name classes"
     );
     let unknown = read(npy("<f8", false, &[1, 2], &floats(&[7.0, 8.0])), npy("|u1", false, &[1], &[6]));
     assert_eq!(
