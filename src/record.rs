@@ -371,7 +371,7 @@ mod tests {
         assert_eq!(evaluate(r#"{"on": ["test"]}"#).unwrap().on.get(), [Split::Test]);
         let error = |json| evaluate(json).unwrap_err().to_string();
         assert!(error(r#"{"on": []}"#).starts_with("expected at least one of \"train\", \"validation\", \"test\""));
-        assert!(error(r#"{"on": ["test", "test"]}"#).starts_with("`test` stands here twice"));
+        assert!(error(r#"{"on": ["test", "test"]}"#).starts_with("`test` is listed twice"));
         assert!(error(r#"{"every": "epochs"}"#).starts_with("unknown variant `epochs`, expected `epoch`"));
     }
 

@@ -157,7 +157,7 @@ mod tests {
             recorded_steps(&[RecordedStep::Start, RecordedStep::After(7), RecordedStep::After(100), RecordedStep::End])
         );
         assert!(RecordedSteps::try_from(vec![]).unwrap_err().contains("expected at least one of"));
-        assert_eq!(RecordedSteps::try_from(vec![RecordedStep::End; 2]).unwrap_err(), "`end` stands here twice");
+        assert_eq!(RecordedSteps::try_from(vec![RecordedStep::End; 2]).unwrap_err(), "`end` is listed twice");
     }
 
     #[test]

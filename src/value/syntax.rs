@@ -415,7 +415,7 @@ mod tests {
         assert_eq!(said("a = 1\u{200b}"), "this is an invisible character, U+200B");
         assert_eq!(said("h = [1, 2]，"), "`，` looks like `,` but is another character");
         assert_eq!(said("h = [1，2]"), "`，` looks like `,` but is another character");
-        assert_eq!(said("h ＝ 1"), "`＝` is another character than `=`");
+        assert_eq!(said("h ＝ 1"), "`＝` looks like `=` but is another character");
     }
 
     #[test]

@@ -225,7 +225,11 @@ fn two_runs_differ_in_settings_results_and_bits() {
     assert!(unknown.stderr.ends_with("help: did you mean `adam`?\n"), "{}", unknown.stderr);
     let mixed = scratch.run("diff adam/0 results/small");
     assert_eq!(mixed.code, 2);
-    assert!(mixed.stderr.starts_with("error: `adam/0` is a run and `results/small` holds many\n"), "{}", mixed.stderr);
+    assert!(
+        mixed.stderr.starts_with("error: `adam/0` is one run, but `results/small` holds many\n"),
+        "{}",
+        mixed.stderr
+    );
 }
 
 #[test]

@@ -81,7 +81,7 @@ fn init_overwrites_nothing_and_takes_names_of_experiments_only() {
 
     let unnamed = scratch.run("init -- -first");
     assert_eq!(unnamed.code, 2);
-    assert!(unnamed.stderr.starts_with("error: `-first` cannot be a name: "), "{}", unnamed.stderr);
+    assert!(unnamed.stderr.starts_with("error: `-first` is not a valid name: "), "{}", unnamed.stderr);
     let nowhere = scratch.run("init nowhere/second");
     assert_eq!(nowhere.code, 1);
     assert!(nowhere.stderr.starts_with("error: cannot write `nowhere/second.toml`: "), "{}", nowhere.stderr);

@@ -274,7 +274,7 @@ fn what_the_settings_ask_for_and_the_file_has_not() {
         assert!(toml::from_str::<Csv>(&format!("path = 'x.csv'\n{settings}")).is_err(), "{settings}");
     }
     let error = toml::from_str::<Csv>("path = 'x.csv'\ntarget = 'a'\ndelimiter = '|'").unwrap_err().to_string();
-    assert!(error.contains(r#"`|` is no delimiter that is read, expected ",", ";" or "\t" (a tab)"#), "{error}");
+    assert!(error.contains(r#"`|` is not an accepted delimiter, expected ",", ";" or "\t" (a tab)"#), "{error}");
 }
 
 #[test]

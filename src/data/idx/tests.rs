@@ -212,7 +212,7 @@ fn a_header_that_is_not_as_it_should_be_is_refused_at_its_byte() {
     }
     assert_eq!(
         mistake("test-labels", &idx(&[2, 2, 2], &[0; 8])),
-        "test_labels: `test-labels` at byte 3: the number of dimensions is 3, expected 1: labels are a plain list"
+        "test_labels: `test-labels` at byte 3: the number of dimensions is 3, expected 1, since labels are a plain list"
     );
 }
 

@@ -133,8 +133,8 @@ fn test_arrays_come_in_pairs_of_the_same_width() {
     let as_floats = read(npy("<f8", false, &[1, 2], &floats(&[7.0, 8.0])), npy("<f8", false, &[1], &floats(&[5.0])));
     assert_eq!(
         as_floats.unwrap_err(),
-        "test_targets: `ty.npy`: the target holds whole numbers in the training data and whole numbers written as \
-         floats in the test data; where both are numbers, `task` says whether they name classes"
+        "test_targets: `ty.npy`: the target holds whole numbers in the training data, but whole numbers written as \
+         floats in the test data; if both are numbers, set `task`"
     );
     let unknown = read(npy("<f8", false, &[1, 2], &floats(&[7.0, 8.0])), npy("|u1", false, &[1], &[6]));
     assert_eq!(

@@ -133,7 +133,7 @@ fn a_section_says_its_layers_once() {
     assert_eq!(mistakes("activation = 'tanh'"), ["[network] describes no layers"]);
     assert_eq!(
         mistakes("hidden = [3]\nbias = true\nlayers = ['affine']"),
-        ["`hidden` and `layers` both describe the layers", "`bias` and `layers` both say what the layers are"]
+        ["`hidden` and `layers` both describe the layers", "`bias` and `layers` both describe the layers"]
     );
 }
 
