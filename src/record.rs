@@ -62,7 +62,7 @@ pub struct LossRecord {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize, Serialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum LossAt {
-    /// The loss of the batch that its gradients are computed from, which costs nothing.
+    /// The loss of the batch before the update, which costs nothing extra.
     #[default]
     BeforeUpdate,
     /// The loss of the same batch after the update, as in the book's Trainer, which costs one more forward pass.
@@ -85,7 +85,7 @@ pub struct Evaluate {
 #[serde(remote = "Self", rename_all = "kebab-case")]
 #[schemars(transform = or::<Count>)]
 pub enum Every {
-    /// At updates by which ⌊step · batch / rows⌋ grows, step 0 included: the book's rule where rows / batch is whole.
+    /// At step 0, and at each step at which ⌊step · batch / rows⌋ grows: the book's rule if rows / batch is whole.
     #[default]
     Epoch,
     /// Where the step is a multiple of this.

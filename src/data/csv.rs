@@ -46,7 +46,7 @@ struct CsvKeys {
     delimiter: Delimiter,
 }
 
-/// What stands between two fields.
+/// The character between two fields.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Deserialize, Serialize, JsonSchema)]
 #[serde(try_from = "String", into = "&'static str")]
 #[schemars(extend("enum" = [",", ";", "\t"]))]

@@ -15,9 +15,9 @@ use crate::number::shortest;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Deserialize, Serialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum TaskKind {
-    /// Which class it belongs to: a name, a whole number, true or false.
+    /// The target is a class: a name, a whole number, true or false.
     Classification,
-    /// A number, or several.
+    /// The target is a number, or several.
     Regression,
 }
 

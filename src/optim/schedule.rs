@@ -44,7 +44,7 @@ pub enum Schedule {
     /// η: it stays the same.
     #[default]
     Constant,
-    /// η · factor^⌊t / every⌋: it changes after every `every` steps. PyTorch's `StepLR`.
+    /// η · factor^⌊t / every⌋: it changes every `every` steps. PyTorch's `StepLR`.
     Step(StepDecay),
     /// η · factorᵗ: it changes at every step. PyTorch's `ExponentialLR`.
     Exponential(Exponential),

@@ -211,7 +211,7 @@ mod tests {
         assert!(error(r#"{"of": ["weights", "weights"]}"#).starts_with("`weights` is listed twice"));
         assert!(error(r#"{"of": ["weight"]}"#).starts_with("unknown variant `weight`, expected one of"));
         assert!(error(r#"{"range": [1.0, 1.0]}"#).starts_with("a range goes from a number to a larger one"));
-        assert!(error(r#"{"range": [1.0]}"#).starts_with("a range has two numbers, and here are 1"));
+        assert!(error(r#"{"range": [1.0]}"#).starts_with("a range has two numbers, found 1"));
     }
 
     #[test]

@@ -139,7 +139,7 @@ fn test_arrays_come_in_pairs_of_the_same_width() {
     let unknown = read(npy("<f8", false, &[1, 2], &floats(&[7.0, 8.0])), npy("|u1", false, &[1], &[6]));
     assert_eq!(
         unknown.unwrap_err(),
-        "test_targets: `ty.npy`: the class `6` of the test data is none of the training data's"
+        "test_targets: `ty.npy`: the test data has the class `6`, which the training data does not have"
     );
     let half = toml::from_str::<Npy>(&format!("{BOTH}\ntest_features = 'tx.npy'")).unwrap_err().to_string();
     assert!(half.contains("`test_features` is given without `test_targets`"), "{half}");
