@@ -55,39 +55,40 @@ use variants::Variants;
 #[derive(Debug, Clone, PartialEq, Deserialize, Serialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct File {
-    /// Names the experiment and its folder in results/. Letters, digits, `.`, `_` and `-`, at most 64, the first one a
-    /// letter or digit. Default: the file's name without `.toml`.
+    /// The name of the experiment and of its folder in results/: 1 to 64 letters, digits, `.`, `_` and `-`, beginning
+    /// with a letter or digit. Default: the file's name without `.toml`.
     pub name: Option<Name>,
     /// What the experiment is about, for people.
     pub description: Option<String>,
-    /// The files that this one is laid over: a path from this file's folder, or a list of paths. A file under a choice
-    /// is laid over them already, and shows none.
+    /// The files that this one extends: a path, relative to this file's folder, or a list of paths.
+    // A file under a choice is laid over them already, and shows none.
     #[serde(skip_serializing)]
     #[schemars(schema_with = "extends::schema")]
     pub extends: Option<serde::de::IgnoredAny>,
-    /// How many times each setting is run: `3` means the seeds 0, 1 and 2; a list means exactly those. Default: 1.
+    /// The seeds that every combination is trained with: `3` means the seeds 0, 1 and 2; a list means exactly those.
+    /// Default: 1.
     #[serde(default)]
     #[schemars(extend("default" = 1))]
     pub seeds: Seeds,
-    /// Warnings that are not shown, by their names, because what they warn of is meant. It is in no id.
+    /// Names of warnings that are not shown, because what they warn about is intended. It changes no id.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub allow_warnings: Vec<Lint>,
     /// Where random numbers come from: `"paribus"` (the default) or `"numpy"`.
     #[serde(default)]
     pub rng: Rng,
-    /// What a network is trained on: a source, how much of it, and what each run does with the rows.
+    /// What a network is trained on: the source, how much of it is used, and how each run prepares the rows.
     pub data: Option<Data>,
     pub network: Option<nn::NetworkSection>,
-    /// What is descended instead of training a network.
+    /// A function that an optimizer descends instead of training a network.
     pub function: Option<Function>,
     pub init: Option<Init>,
     pub regularization: Option<Regularization>,
-    /// What moves the parameters: a table `[optimizer.NAME]` for each optimizer, beside which keys stand that all of
-    /// them share; a name or a list of names; or one optimizer, with its `kind` in `[optimizer]`. Several are an axis.
+    /// The optimizers: a table `[optimizer.NAME]` for each, with the keys that all of them share in `[optimizer]`; a
+    /// name or a list of names; or one optimizer, with its `kind` in `[optimizer]`. Several are an axis.
     pub optimizer: Optimizer,
     pub train: train::TrainSection,
     pub record: Option<Record>,
-    /// How axes combine, and how often distributions are drawn from.
+    /// How axes combine, and how many times distributions are drawn.
     #[serde(default, skip_serializing_if = "Sweep::is_default")]
     pub sweep: Sweep,
     /// `[variant.NAME]`: patches of the file. A file under a choice is patched already, and shows none.
@@ -118,7 +119,8 @@ impl TryFrom<String> for Name {
             Ok(Self(name))
         } else {
             Err(format!(
-                "`{name}` cannot be a name: 1 to 64 letters, digits, `.`, `_` or `-` are accepted, the first one a letter or a digit"
+                "`{name}` is not a valid name: use 1 to 64 letters, digits, `.`, `_` or `-`, and begin with a letter \
+                 or a digit"
             ))
         }
     }
@@ -130,7 +132,7 @@ impl TryFrom<String> for Name {
 #[schemars(transform = or::<SeedCount>)]
 pub struct Seeds(Vec<Seed>);
 
-/// How many seeds there are, from 0 on.
+/// How many seeds there are, starting with 0.
 #[derive(JsonSchema)]
 #[schemars(extend("minimum" = 1, "maximum" = MOST_SEEDS))]
 struct SeedCount(#[expect(dead_code, reason = "its schema alone is used")] i64);
@@ -167,7 +169,8 @@ impl<'de> Deserialize<'de> for Seeds {
                         (0..count).map(Seed::try_from).collect::<Result<_, _>>().map(Seeds).map_err(E::custom)
                     }
                     _ => Err(E::custom(format!(
-                        "{count} is out of range, expected a number of seeds from 1 to {MOST_SEEDS}, or a list of seeds such as [{count}]"
+                        "{count} is out of range, expected a number of seeds from 1 to {MOST_SEEDS}, or a list of \
+                         seeds such as [{count}]"
                     ))),
                 }
             }
@@ -176,7 +179,7 @@ impl<'de> Deserialize<'de> for Seeds {
                 let (mut seeds, mut seen) = (Vec::new(), HashSet::new());
                 while let Some(seed) = list.next_element::<Seed>()? {
                     if !seen.insert(seed) {
-                        return Err(A::Error::custom(format!("the seed {} stands here twice", seed.get())));
+                        return Err(A::Error::custom(format!("the seed {} is listed twice", seed.get())));
                     }
                     seeds.push(seed);
                 }
@@ -318,7 +321,7 @@ impl Experiment {
         match file.name.map_or_else(|| Name::try_from(stem.to_owned()), Ok) {
             Ok(name) => experiment.name = name,
             Err(message) => experiment.problems.push(
-                Problem::new(format!("the file's name does not name the experiment: {message}"))
+                Problem::new(format!("the experiment cannot be named after its file: {message}"))
                     .help("write `name = \"...\"` at the top of the file"),
             ),
         }
@@ -497,14 +500,14 @@ fn misplaced_axis(key: &str, value: &Node) -> Option<Problem> {
     let known = sections::key(key).filter(|key| !key.has_names)?;
     let reason = match (known.without_axes, &value.kind) {
         (_, Kind::Axis(_)) if !known.is_section => {
-            format!("`{key}` holds for all runs of a file and cannot be an axis")
+            format!("`{key}` applies to all runs of a file and cannot be an axis")
         }
         (_, Kind::Axis(_)) => format!("[{key}] is a section and cannot be an axis; the keys in it can"),
         (Some(reason), _) => {
             let axis = value.walk().find(|place| place.axis().is_some() && !place.is_in_list())?.node;
-            let problem = Problem::new(format!("[{key}] never holds an axis: {reason}"));
-            let problem = problem.at(axis.origin.clone()).label("one value, please");
-            return Some(problem.help("choose one; settings that are compared stand in the other sections"));
+            let problem = Problem::new(format!("[{key}] cannot contain an axis: {reason}"));
+            let problem = problem.at(axis.origin.clone()).label("expected one value");
+            return Some(problem.help("choose one value; only settings in other sections can be compared"));
         }
         _ => return None,
     };

@@ -7,23 +7,23 @@ use serde::{Deserialize, Serialize};
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Deserialize, Serialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Lint {
-    /// Several settings are compared by one seed each: a difference may be luck.
+    /// Several combinations are compared with one seed: a difference may be luck.
     OneSeed,
-    /// The best of many settings is chosen by the test data, which then says too much good of it.
+    /// The best of many combinations is chosen by the test data, which then overestimates it.
     TestSelection,
-    /// The spread of the initial weights blows a signal up, or lets it fade, from layer to layer.
+    /// The spread of the initial weights makes a signal explode or vanish from layer to layer.
     WeightScale,
-    /// All weights of a network with hidden layers begin at zero: its units never come to differ.
+    /// All weights of a network with hidden layers start at zero, so the units of a layer stay equal.
     ZeroWeights,
-    /// An evaluation once an epoch, in a run that is shorter than one.
+    /// An evaluation every epoch, in a run that is shorter than an epoch.
     LessThanAnEpoch,
-    /// A learning rate with which the optimizer hardly moves, or jumps.
+    /// A learning rate with which the optimizer hardly moves, or overshoots.
     LrRange,
     /// A list of one value where the setting takes one value: an axis that compares nothing.
     OneValueAxis,
-    /// A batch of more rows than there are: every row is drawn again and again.
+    /// A batch of more rows than there are: every row is drawn several times.
     BatchBeyondRows,
-    /// Rows are set aside for validation, and no evaluation looks at them.
+    /// Rows are kept for validation, but nothing is evaluated on them.
     UnusedValidation,
     /// A momentum that remembers more steps than the run makes.
     LongMemory,

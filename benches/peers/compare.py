@@ -49,9 +49,9 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--paribus", type=Path, default=ROOT / "target/release/paribus", help="the program, built for release")
     parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--times", type=int, default=2, help="how often paribus and the peak are measured in a round")
+    parser.add_argument("--times", type=int, default=2, help="how many times paribus and the peak are measured in a round")
     parser.add_argument("--peers", nargs="*", default=USUAL, choices=list(PEERS), metavar="PEER", help=f"of {', '.join(PEERS)}")
-    parser.add_argument("--json", type=Path, help="where all timings go")
+    parser.add_argument("--json", type=Path, help="the file for all timings")
     parser.add_argument("--write", type=Path, metavar="FILE", help="the file with the markers")
     options = parser.parse_args()
     program, machine = options.paribus.resolve(), describe_machine()
@@ -164,7 +164,7 @@ def render(measured, machine):
     cache = f", {machine['l2']} KiB of L2 each" if machine["l2"] else ""
     loads = [result["load"] for results in measured.values() for result in results]
     busy = (
-        "The machine had other work to do, which makes wall-clock times longer, and not all by as much: trust processor time. "
+        "The machine had other work to do, which makes wall-clock times longer by different amounts: trust processor time. "
         if max(loads) > 1.5 * machine["cores"]
         else ""
     )

@@ -1,4 +1,4 @@
-"""The work in JAX: a run is one compiled scan over its steps. The runs are dealt over processes, or in one that has all cores."""
+"""The work in JAX: a run is one compiled scan over its steps. The runs are divided among processes, or are all in one process with all cores."""
 
 import multiprocessing
 import os

@@ -110,7 +110,7 @@ def main():
     parser.add_argument("--paribus", type=Path, default=ROOT / "target/release/paribus", help="the program, built for release")
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--runs", type=int, nargs="*", default=[10_000, 100_000], help="how many runs an experiment has")
-    parser.add_argument("--json", type=Path, help="where all timings go")
+    parser.add_argument("--json", type=Path, help="the file for all timings")
     parser.add_argument("--write", type=Path, metavar="FILE", help="the file with the markers")
     options = parser.parse_args()
     program = options.paribus.resolve()

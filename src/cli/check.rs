@@ -15,7 +15,7 @@ pub struct Arguments {
     files: Vec<PathBuf>,
     #[command(flatten)]
     set: SetArguments,
-    /// Take warnings for mistakes: exit with 2 where there are any.
+    /// Exit with 2 even if there are only warnings.
     #[arg(long)]
     deny_warnings: bool,
 }
@@ -25,12 +25,12 @@ Examples:
   paribus check experiments/ch6.toml
   paribus check experiments/*.toml --deny-warnings
 
-Every mistake of every file is shown at once, with its line, what is accepted there, and a suggestion. Data files are looked at as \
-far as the runs depend on them.
+Reports every mistake in every file at once, each with its line, what is accepted there, and a suggestion. Reads data \
+files only as far as the runs depend on them.
 
 Writes nothing.
 
-Exit codes: 0 no mistakes, 2 mistakes (with --deny-warnings: or warnings).";
+Exit codes: 0 no mistakes, 2 mistakes (or warnings, with --deny-warnings).";
 
 /// Validates each file, with the same changes, and shows the mistakes and warnings of all of them.
 pub fn check(arguments: &Arguments) -> Result<ExitCode, Failure> {

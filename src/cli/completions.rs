@@ -21,9 +21,9 @@ Examples:
   paribus completions elvish >> ~/.config/elvish/rc.elv
   paribus completions powershell >> $PROFILE
 
-Writes nothing but stdout.
+Writes only to stdout.
 
-Exit codes: 0 printed, 2 not a known shell.";
+Exit codes: 0 printed, 2 unknown shell.";
 
 /// Prints the script.
 pub fn completions(arguments: &Arguments) -> Result<ExitCode, Failure> {

@@ -17,7 +17,7 @@ use crate::store::{Inventory, Status, StoredRun, Summary, Survey};
 #[derive(Debug, clap::Args)]
 #[command(after_long_help = HELP)]
 pub struct Arguments {
-    /// A run (results/ch6:adam, a label, the beginning of an id), a results folder, or an experiment file.
+    /// A run (results/ch6:adam, a label, or the first digits of an id), a results folder, or an experiment file.
     a: String,
     /// What to compare it with.
     b: String,
@@ -33,16 +33,16 @@ const HELP: &str = "\
 Examples:
   paribus diff results/ch6:adam results/ch6:sgd       two runs: settings, results, bits
   paribus diff adam/0 adam/1 --results results/ch6    the same label with the seeds 0 and 1
-  paribus diff 3f2a 91c0                              runs by the beginnings of their ids
-  paribus diff results/ch6 elsewhere/ch6              two folders: which runs, which bits
-  paribus diff old.toml new.toml                      two experiment files: settings, which runs
+  paribus diff 3f2a 91c0                              two runs by the first digits of their ids
+  paribus diff results/ch6 elsewhere/ch6              two folders: settings, runs, bits
+  paribus diff old.toml new.toml                      two experiment files: settings, runs
 
-A run is FOLDER:NAME, or NAME alone; NAME is its label, LABEL/SEED, its id or the beginning of it. Only what differs is shown; times \
-and machines are not compared. A folder may be compared with an experiment file.
+A run is written FOLDER:NAME, or NAME alone. NAME is its label, LABEL/SEED, or the first digits of its id (4 or more). \
+Only differences are shown; times and machines are not compared. A folder can be compared with an experiment file.
 
 Writes nothing.
 
-Exit codes: as of `diff`, 0 no difference, 1 differences, 2 something that cannot be compared.";
+Exit codes: 0 no differences, 1 differences, 2 the two cannot be compared.";
 
 /// Says how two things differ.
 pub fn diff(arguments: &Arguments) -> Result<ExitCode, Failure> {
@@ -60,7 +60,7 @@ pub fn diff(arguments: &Arguments) -> Result<ExitCode, Failure> {
         _ => {
             let (one, many) = if matches!(a.runs, Runs::One(_)) { (&a, &b) } else { (&b, &a) };
             return Err(Failure::Input(format!(
-                "error: `{}` is a run and `{}` holds many\nhelp: `{}:RUN` names one of the runs of a results folder\n",
+                "error: `{}` is one run, but `{}` holds many\nhelp: `{}:RUN` names one run of a results folder\n",
                 one.typed, many.typed, many.typed
             )));
         }
@@ -115,10 +115,11 @@ impl Side {
             let names = members.iter().take(6).map(|run| format!("`{}:{}/{}`", folder.display(), run.label, run.seed));
             let names = names.collect::<Vec<_>>().join(", ");
             let more = if members.len() > 6 { ", …" } else { "" };
-            return Err(Failure::Input(format!("error: `{typed}` may be one of {names}{more}\n")));
+            return Err(Failure::Input(format!("error: `{typed}` could be any of {names}{more}\n")));
         }
-        let only =
-            members.pop().ok_or_else(|| Failure::Input(format!("error: `{typed}` is being moved; try again\n")))?;
+        let only = members
+            .pop()
+            .ok_or_else(|| Failure::Input(format!("error: another process is moving `{typed}`; try again\n")))?;
         side(folder.display().to_string(), Runs::One(Box::new(only)))
     }
 }
@@ -278,15 +279,11 @@ impl OfRuns {
             None => "recorded bits: nothing to compare, since a run failed\n",
         };
         match (self.same_trajectory, self.common_steps) {
-            (false, _) => text += "trajectory: each takes its own path\n",
+            (false, _) => text += "trajectory: different paths\n",
             (true, Some(steps)) => {
-                let _ = writeln!(
-                    text,
-                    "trajectory: both take the same path, as far as both go: {}",
-                    counted(steps, "step")
-                );
+                let _ = writeln!(text, "trajectory: the same path, as far as both go: {}", counted(steps, "step"));
             }
-            (true, None) => text += "trajectory: both take the same path, as far as both go\n",
+            (true, None) => text += "trajectory: the same path, as far as both go\n",
         }
         text
     }
@@ -398,7 +395,7 @@ impl OfMany {
         for (heading, runs) in [
             ("only in A", &self.only_in_a),
             ("only in B", &self.only_in_b),
-            ("in both, with other bits", &self.other_bits),
+            ("in both, with different bits", &self.other_bits),
         ] {
             if runs.is_empty() {
                 continue;

@@ -17,8 +17,8 @@ pub struct ExperimentArguments {
 /// The arguments that change what a file says.
 #[derive(Debug, clap::Args)]
 pub struct SetArguments {
-    /// Set a key of the file to another value, in TOML: train.steps=100, 'optimizer.adam.lr=[0.1, 0.01]', +KEY=VALUE if
-    /// the file does not have the key; repeat it for more keys.
+    /// Set a key of the file to another value, in TOML: train.steps=100, 'optimizer.adam.lr=[0.1, 0.01]'. +KEY=VALUE
+    /// adds a key. Repeat --set for more keys.
     #[arg(long, value_name = "KEY=VALUE")]
     set: Vec<String>,
 }

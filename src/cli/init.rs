@@ -14,10 +14,10 @@ use crate::file::Name;
 #[derive(Debug, clap::Args)]
 #[command(after_long_help = HELP)]
 pub struct Arguments {
-    /// The experiment's name; NAME.toml is written.
+    /// The name of the experiment, which is written to NAME.toml.
     #[arg(required_unless_present = "list")]
     name: Option<PathBuf>,
-    /// What to begin with.
+    /// The template to start from.
     #[arg(short, long, default_value = TEMPLATES[0].name, value_parser = templates())]
     template: String,
     /// List the templates and write nothing.
@@ -28,13 +28,13 @@ pub struct Arguments {
 const HELP: &str = "\
 Examples:
   paribus init first                       writes first.toml: two optimizers on handwritten digits
-  paribus init mine --template overfit     begins with the book's experiment on weight decay
-  paribus init --list                      says what each template is about
+  paribus init mine --template overfit     starts from the book's experiment on weight decay
+  paribus init --list                      describes each template
 
-Writes NAME.toml, and nothing where there is such a file already; beside it paribus.schema.json, with which editors complete and \
-check the file, where there is none.
+Writes NAME.toml and, beside it, paribus.schema.json, with which editors complete and check the file. Existing files \
+stay as they are.
 
-Exit codes: 0 written or listed, 1 the file cannot be written, 2 no name for an experiment, or the file is there.";
+Exit codes: 0 written or listed, 1 the file cannot be written, 2 not a valid name, or the file exists.";
 
 /// The schema's file name, which is in the first line of each template.
 const SCHEMA: &str = "paribus.schema.json";
@@ -86,7 +86,7 @@ pub fn init(arguments: &Arguments) -> Result<ExitCode, Failure> {
         Ok(()) => {}
         Err(error) if error.kind() == ErrorKind::AlreadyExists => {
             return Err(Failure::Input(format!(
-                "error: `{shown}` is there already and stays as it is\nhelp: take another name, or move the file away\n"
+                "error: `{shown}` already exists\nhelp: choose another name, or move the file away\n"
             )));
         }
         Err(error) => return Err(Failure::Operation(format!("cannot write `{shown}`: {error}"))),
@@ -140,7 +140,7 @@ impl Template {
                 for (command, what) in [
                     ("check", "finds every mistake".to_owned()),
                     ("plan", "lists the runs".to_owned()),
-                    ("run", format!("trains what is missing, writes results/{name}/")),
+                    ("run", format!("trains the missing runs, writes results/{name}/")),
                 ] {
                     next.row([format!("paribus {command} {path}"), what]);
                 }

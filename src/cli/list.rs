@@ -13,7 +13,7 @@ use crate::value::problem::did_you_mean;
 #[derive(Debug, clap::Args)]
 #[command(after_long_help = HELP)]
 pub struct Arguments {
-    /// What to list. Without it: what can be listed.
+    /// What to list. Without it, the topics are listed.
     what: Option<String>,
     /// Print JSON, for programs.
     #[arg(long)]
@@ -22,24 +22,24 @@ pub struct Arguments {
 
 const HELP: &str = "\
 Examples:
-  paribus list                       what can be listed
-  paribus list optimizers            each with its equation, its defaults and its source
-  paribus list init --json           the same for programs
+  paribus list                       the topics
+  paribus list optimizers            every optimizer with its equation, defaults and source
+  paribus list init --json           the initializations, for programs
 
-Writes nothing but stdout.
+Writes only to stdout.
 
-Exit codes: 0 printed, 2 nothing of that name.";
+Exit codes: 0 printed, 2 unknown topic.";
 
 /// What can be listed: a name, the keys that lead to it in the format, and a short description.
 const TOPICS: [(&str, &[&str], &str); 11] = [
     ("data", &["data"], "where rows come from: `source` in [data]"),
-    ("functions", &["function"], "what is descended instead of training: `kind` in [function]"),
+    ("functions", &["function"], "what an optimizer descends instead of training: `kind` in [function]"),
     ("layers", &["network", "layers"], "what a network is made of: `layers` in [network]"),
-    ("activations", &["network", "activation"], "what follows a layer: `activation` and `output` in [network]"),
+    ("activations", &["network", "activation"], "what comes after a layer: `activation` and `output` in [network]"),
     ("init", &["init", "weights"], "how weights are drawn: `weights` in [init]"),
     ("optimizers", &["optimizer"], "how gradients become steps: [optimizer.NAME]"),
-    ("schedules", &["optimizer", "schedule"], "what becomes of the learning rate: `schedule` in [optimizer.NAME]"),
-    ("losses", &["train", "objective"], "what is made small: `objective` in [train]"),
+    ("schedules", &["optimizer", "schedule"], "how the learning rate changes: `schedule` in [optimizer.NAME]"),
+    ("losses", &["train", "objective"], "what training minimizes: `objective` in [train]"),
     ("sampling", &["train", "sampling"], "how batches are drawn: `sampling` in [train]"),
     ("normalizations", &["data", "normalize"], "how features are scaled: `normalize` in [data]"),
     ("measurements", &["record", "layers", "what"], "numbers about layers: `layers` in [record]"),
@@ -70,7 +70,7 @@ fn unknown(what: &str) -> Failure {
     let names = TOPICS.map(|(name, ..)| name);
     let help = match did_you_mean(what, names) {
         Some(meant) => format!("did you mean `{meant}`?"),
-        None => format!("there are {}", names.join(", ")),
+        None => format!("choose from {}", names.join(", ")),
     };
     Failure::Input(format!("error: `{what}` cannot be listed; {help}\n"))
 }
@@ -82,10 +82,7 @@ fn topics(keys: &[Key]) -> String {
         let count = variants(keys, name).map_or(0, |variants| variants.len());
         table.row([name.to_owned(), count.to_string(), meaning.to_owned()]);
     }
-    format!(
-        "paribus list WHAT prints name, meaning, source, keys and defaults of each of these:\n\n{}",
-        table.render(2)
-    )
+    format!("`paribus list WHAT` describes each of these, with its source, keys and defaults:\n\n{}", table.render(2))
 }
 
 /// All variants of this topic, in the order of the types. The topic's plural `s` may be omitted.
@@ -166,5 +163,6 @@ fn wrapped(text: &str, indent: usize, hanging: usize) -> String {
 
 fn as_json(variant: &Variant) -> Value {
     let key = |key: &Key| json!({ "name": key.name, "description": key.doc, "default": key.default, "required": key.is_required });
-    json!({ "name": variant.name, "description": variant.doc, "keys": variant.keys.iter().map(key).collect::<Vec<_>>() })
+    let keys: Vec<Value> = variant.keys.iter().map(key).collect();
+    json!({ "name": variant.name, "description": variant.doc, "keys": keys })
 }

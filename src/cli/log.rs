@@ -30,7 +30,7 @@ pub fn init(verbose: u8, bars: &MultiProgress) {
         .without_time();
     tracing_subscriber::registry().with(format.with_filter(level)).init();
     if let (Some(text), Some(Err(_))) = (&asked, &parsed) {
-        tracing::warn!("PARIBUS_LOG=`{text}` is not understood: off, error, warn, info, debug and trace are accepted");
+        tracing::warn!("PARIBUS_LOG=`{text}` is not a log level: off, error, warn, info, debug and trace are accepted");
     }
 }
 

@@ -12,7 +12,7 @@ use super::{Failure, command, note, out};
 #[derive(Debug, clap::Args)]
 #[command(after_long_help = HELP)]
 pub struct Arguments {
-    /// The folder to write the pages of all commands to; without it the page of the program is printed.
+    /// The folder to write the pages of all commands to; without it, the main page is printed.
     #[arg(value_name = "DIR")]
     folder: Option<PathBuf>,
 }
@@ -20,9 +20,9 @@ pub struct Arguments {
 const HELP: &str = "\
 Examples:
   paribus man ~/.local/share/man/man1     then `man paribus` and `man paribus-run` show them
-  paribus man | man -l -                  reads the first page at once
+  paribus man | man -l -                  shows the main page
 
-Writes a file paribus.1 and one paribus-COMMAND.1 for each command into DIR; without DIR nothing but stdout.
+Writes paribus.1, and paribus-COMMAND.1 for each command, into DIR. Without DIR, writes only to stdout.
 
 Exit codes: 0 written or printed, 1 the files cannot be written.";
 

@@ -34,63 +34,63 @@ use crate::kernel::Instructions;
 use crate::plan::{Plan, Selection};
 use crate::value::problem::render_warnings;
 
-/// All other things equal: one TOML file in, many small neural-network trainings, loss histories in Parquet out.
+/// All other things equal: reads one TOML file, trains many small neural networks, writes their losses to Parquet.
 #[derive(Debug, Parser)]
 #[command(version, arg_required_else_help = true, after_long_help = HELP)]
 struct Arguments {
     #[command(subcommand)]
     command: Command,
 
-    /// Log more to stderr: -v what is done, -vv every detail. PARIBUS_LOG sets it, too.
+    /// Log more to stderr: -v what is done, -vv every detail; or set PARIBUS_LOG.
     #[arg(short, long, action = clap::ArgAction::Count, global = true)]
     verbose: u8,
 }
 
 const HELP: &str = "\
 Examples:
-  paribus init first                          write first.toml, an experiment to begin with
+  paribus init first                          write first.toml, an experiment to start from
   paribus check experiments/*.toml            find every mistake, train nothing
-  paribus plan experiments/ch6.toml           list what would run, and what is there already
-  paribus show experiments/ch6.toml adam      one run with all of its values, as a file of its own
-  paribus run experiments/ch6.toml            train what is missing, write results/ch6/
+  paribus plan experiments/ch6.toml           list the runs, and which of them have results
+  paribus show experiments/ch6.toml adam      print one run with every value, as an experiment file
+  paribus run experiments/ch6.toml            train the missing runs, write results/ch6/
   paribus run experiments/ch6.toml --set train.steps=100
-  paribus status results/ch6                  say how far it is
-  paribus diff results/ch6 elsewhere/ch6      say in what two folders differ, or two runs, or two files
+  paribus status results/ch6                  show the progress
+  paribus diff results/ch6 elsewhere/ch6      show how two folders, runs or files differ
   paribus reproduce results/ch6:adam          train a run again, compare the bits
 
-`paribus help COMMAND` says more about each command: examples, what it writes, its exit codes.
+`paribus help COMMAND` shows examples of a command, what it writes, and its exit codes.
 
-Exit codes: 0 all well, 1 a run or a file operation failed, 2 a mistake in the input, 130 interrupted.
+Exit codes: 0 success, 1 a run or a file operation failed, 2 a mistake in the input, 130 interrupted.
 
 Environment:
-  PARIBUS_LOG                 what to log: off, error, warn, info, debug or trace
-  PARIBUS_INSTRUCTIONS        what to train with: portable, avx2 or avx512; results are the same
-  PARIBUS_CACHE               the folder for data that is fetched
+  PARIBUS_LOG                 the log level: off, error, warn, info, debug or trace
+  PARIBUS_INSTRUCTIONS        the instruction set: portable, avx2 or avx512, with the same results
+  PARIBUS_CACHE               the folder for fetched data
   PARIBUS_FASHION_MNIST_URL   another address to fetch Fashion-MNIST from
-  NO_COLOR                    no colors, where it is set";
+  NO_COLOR                    no colors, if it is set";
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// Write an experiment file to begin with.
+    /// Write an experiment file to start from.
     Init(init::Arguments),
-    /// Validate experiment files: report every mistake and warning, train and write nothing.
+    /// Check experiment files: report every mistake and warning, train and write nothing.
     Check(check::Arguments),
-    /// List every run of an experiment file, how each key was read, and which runs are there already.
+    /// List the runs of an experiment file, how each key was read, and which runs have results.
     Plan(plan::Arguments),
     /// List optimizers, layers, initializations, data and so on, with defaults, equations and sources.
     List(list::Arguments),
-    /// Print the JSON Schema of experiment files, for editors: docs, completion, mistakes while you type.
+    /// Print the JSON Schema of experiment files, with which editors complete keys and underline mistakes.
     #[command(after_long_help = schema::HELP)]
     Schema,
-    /// Print an experiment as it is read, or one of its runs with everything that it uses spelled out.
+    /// Print an experiment as paribus reads it, or one of its runs with every value that it uses.
     Show(show::Arguments),
-    /// Train the runs of an experiment file that are missing, and write them to Parquet.
+    /// Train the missing runs of an experiment file, and write the results to Parquet.
     Run(run::Arguments),
-    /// Say how far an experiment is, from what lies in its results folder.
+    /// Show the progress of an experiment, according to its results folder.
     Status(status::Arguments),
-    /// Say in what two runs, results folders or experiment files differ.
+    /// Show how two runs, results folders or experiment files differ.
     Diff(diff::Arguments),
-    /// Train again what is recorded, and compare the bits.
+    /// Train recorded runs again, and compare the bits.
     Reproduce(reproduce::Arguments),
     /// Print a script that lets a shell complete commands and options.
     Completions(completions::Arguments),
@@ -228,7 +228,7 @@ fn merged(plan: &Plan) -> Vec<String> {
     let mut lines: Vec<String> = merged.by_ref().take(MOST).map(|duplicate| duplicate.to_string()).collect();
     let more = merged.count();
     if more > 0 {
-        lines.push(format!("and {} more that are the same as another", grouped(more as u128)));
+        lines.push(format!("and {} more with the settings of another", grouped(more as u128)));
     }
     lines
 }

@@ -27,9 +27,10 @@ pub struct Arguments {
     #[arg(long, value_name = "KEY=VALUE")]
     only: Vec<String>,
     /// How many runs would train at the same time, for the estimate [default: one for each core]
-    #[arg(short, long, value_name = "N", allow_negative_numbers = true, value_parser = clap::value_parser!(u32).range(1..=4096))]
+    #[arg(short, long, value_name = "N", allow_negative_numbers = true)]
+    #[arg(value_parser = clap::value_parser!(u32).range(1..=4096))]
     jobs: Option<u32>,
-    /// List every run, however many there are; without it more than 1000 are counted only.
+    /// List every run, however many there are; without it, more than 1000 runs are only counted.
     #[arg(long)]
     list: bool,
     /// Print one JSON object, for programs.
@@ -44,12 +45,13 @@ Examples:
   paribus plan experiments/ch6.toml --set train.steps=4000
   paribus plan experiments/ch6.toml --json
 
-Each run is new, failed, finished, diverged or archived, which decides what the next `run` does with it; for a run that takes the
-place of another, what changed is told. Time, memory and disk are estimated by timing some updates of each shape of network.
+Each run is new, failed, finished, diverged or archived, which decides what the next `run` does with it. If a run \
+takes the place of another, the list says what changed. Time, memory and disk are estimated by timing some updates of \
+each shape of network.
 
-Writes nothing, and may be used while a run is at work.
+Writes nothing, and can be used during a run.
 
-Exit codes: 0 all well, 2 a mistake in the file or in --only, 1 results that cannot be read.";
+Exit codes: 0 success, 1 the results cannot be read, 2 a mistake in the file or in --only.";
 
 /// More runs than this are listed only with `--list`.
 const LISTED: usize = 1000;

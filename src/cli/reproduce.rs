@@ -23,7 +23,7 @@ use crate::store::{
 #[derive(Debug, clap::Args)]
 #[command(after_long_help = HELP)]
 pub struct Arguments {
-    /// A Parquet file of any table, a run (its label, its id or the beginning of it, results/ch6:adam), or a results
+    /// A Parquet file of any table, a run (results/ch6:adam, a label, or the first digits of an id), or a results
     /// folder.
     #[arg(value_name = "FILE|RUN")]
     what: String,
@@ -33,11 +33,12 @@ pub struct Arguments {
     /// Only the runs with this setting, such as optimizer=adam or seed=0; repeat it for more values or more settings.
     #[arg(long, value_name = "KEY=VALUE")]
     only: Vec<String>,
-    /// The folder that relative paths to data begin at [default: the one that the experiment file was in]
+    /// The folder that relative paths to data start in [default: the folder of the experiment file]
     #[arg(long, value_name = "DIR")]
     folder: Option<PathBuf>,
     /// How many runs train at the same time [default: one for each core]
-    #[arg(short, long, value_name = "N", allow_negative_numbers = true, value_parser = clap::value_parser!(u32).range(1..=4096))]
+    #[arg(short, long, value_name = "N", allow_negative_numbers = true)]
+    #[arg(value_parser = clap::value_parser!(u32).range(1..=4096))]
     jobs: Option<u32>,
     /// Print one JSON object, for programs.
     #[arg(long)]
@@ -51,17 +52,17 @@ const HELP: &str = "\
 Examples:
   paribus reproduce results/ch6/history/main-0001.parquet    every run in the file
   paribus reproduce results/ch6:adam                         a label; adam/0 is its seed 0
-  paribus reproduce 3f2a --results results/ch6               the beginning of an id
-  paribus reproduce results/ch6 --only seed=0                what a folder shows
+  paribus reproduce 3f2a --results results/ch6               the first digits of an id
+  paribus reproduce results/ch6 --only seed=0                the runs of a folder with seed 0
 
-Each run is trained again from what the footer of its file says: the experiment's text and the folder that its data is in. Then its \
-rows in every table, the hash of its final parameters and its digest are compared to the last bit. A file that lies in a results \
-folder stands for all tables of its batch; one that lies elsewhere, for itself.
+Trains each run again, using only the footer of its file, which holds the experiment's text and the folder of its \
+data. Then compares, to the last bit, its rows in every table, the hash of its final parameters and its digest. A file \
+in a results folder stands for all tables of its batch; a copy elsewhere stands only for itself.
 
 Writes nothing.
 
-Exit codes: 0 every recorded bit is the same, 1 a bit differs or a run failed, 2 a run cannot be trained again (another numerics \
-version, other data, an experiment that no longer has the run), 130 interrupted.";
+Exit codes: 0 every recorded bit is the same, 1 a bit differs or a run failed, 2 a run cannot be trained again \
+(another numerics version, changed data, an experiment that no longer has the run), 130 interrupted.";
 
 /// Trains recorded runs again, and reports the differences.
 pub fn reproduce(arguments: &Arguments, bars: &MultiProgress) -> Result<ExitCode, Failure> {
@@ -83,7 +84,7 @@ pub fn reproduce(arguments: &Arguments, bars: &MultiProgress) -> Result<ExitCode
     }
     report.train(&jobs, arguments, bars, &stop)?;
     if report.runs.is_empty() && !stop.load(Ordering::Relaxed) {
-        let why = if arguments.only.is_empty() { "there is no run in it" } else { "--only matches no run in it" };
+        let why = if arguments.only.is_empty() { "it holds no runs" } else { "--only matches no run in it" };
         return Err(Failure::Input(format!("error: `{}`: {why}\n", arguments.what)));
     }
     out(&if arguments.json { super::as_json(&report) } else { report.in_words(&recorded) });
@@ -105,7 +106,7 @@ fn recorded(arguments: &Arguments) -> Result<Vec<Recorded>, Failure> {
     let is_parquet = path.extension().is_some_and(|extension| extension == "parquet");
     if path.is_file() && !is_parquet {
         return Err(Failure::Input(format!(
-            "error: `{}` is no Parquet file\nhelp: what is recorded can be trained again: a .parquet file, a run, a results folder\n",
+            "error: `{}` is not a Parquet file\nhelp: name a .parquet file, a run or a results folder\n",
             path.display()
         )));
     }
@@ -191,8 +192,8 @@ fn other_numerics(origin: &Provenance) -> String {
     let Provenance { numerics_version, context: Context { version, .. }, .. } = origin;
     let recorded = numerics_version.map_or_else(String::new, |version| version.to_string());
     format!(
-        "it was recorded with numerics version {recorded}, and this program has {NUMERICS_VERSION}: other arithmetic, other bits; \
-         paribus {version} reproduces it"
+        "it was recorded with numerics version {recorded}, but this program has {NUMERICS_VERSION}, which gives other \
+         bits; use paribus {version}"
     )
 }
 
@@ -200,7 +201,7 @@ fn other_numerics(origin: &Provenance) -> String {
 fn explain(plan: &Plan, run: &RecordedRun) -> String {
     let gone = "the experiment's text, as this version reads it, does not declare this run";
     let Some(identity) = &run.identity else {
-        return format!("{gone}; or its data is other data by now");
+        return format!("{gone}, or its data has changed");
     };
     let is_same_but = |planned: &PlannedRun| {
         let settings = planned.settings();
@@ -209,7 +210,7 @@ fn explain(plan: &Plan, run: &RecordedRun) -> String {
     };
     if let Some(planned) = plan.runs().find(is_same_but) {
         return format!(
-            "its data changed: the fingerprint was {}, and is {}",
+            "its data changed: the fingerprint was {}, and is now {}",
             identity.data_fingerprint,
             planned.fingerprint()
         );
@@ -407,7 +408,7 @@ impl Verdict {
     fn in_short(&self) -> &'static str {
         match self {
             Self::Same { .. } => "the same bits",
-            Self::Different { .. } => "other bits",
+            Self::Different { .. } => "different bits",
             Self::Failed { .. } => "failed",
             Self::Impossible { .. } => "cannot be trained again",
         }

@@ -36,11 +36,11 @@ pub fn folder(path: &Path) -> Result<&Path, Failure> {
     let help = match did_you_mean(typed, known.clone()) {
         Some(meant) => format!("did you mean `{RESULTS}/{meant}`?"),
         None => match known.clone().map(|name| format!("`{RESULTS}/{name}`")).collect::<Vec<_>>() {
-            found if found.is_empty() => format!("there is none in `{RESULTS}`, either; `paribus run FILE` makes one"),
-            found => format!("there are {}", found.join(", ")),
+            found if found.is_empty() => format!("there is none in `{RESULTS}` either; `paribus run FILE` makes one"),
+            found => format!("the folders here are {}", found.join(", ")),
         },
     };
-    Err(Failure::Input(format!("error: `{shown}` is no results folder: {what}\nhelp: {help}\n")))
+    Err(Failure::Input(format!("error: `{shown}` is not a results folder: {what}\nhelp: {help}\n")))
 }
 
 /// The runs of one results folder that `typed` names, with the folder and its inventory.
@@ -73,7 +73,7 @@ pub fn runs(typed: &str, results: Option<&Path>) -> Result<(PathBuf, Inventory, 
     }
     if let [_, _, ..] = found.as_slice() {
         let folders: Vec<String> = found.iter().map(|(folder, ..)| format!("`{}:{run}`", folder.display())).collect();
-        return Err(Failure::Input(format!("error: `{run}` may be one of {}\n", folders.join(", "))));
+        return Err(Failure::Input(format!("error: `{run}` could be any of {}\n", folders.join(", "))));
     }
     found.pop().ok_or_else(|| {
         let places = match folders.as_slice() {
@@ -85,8 +85,8 @@ pub fn runs(typed: &str, results: Option<&Path>) -> Result<(PathBuf, Inventory, 
         let help = match did_you_mean(label, labels.iter().map(String::as_str)) {
             Some(meant) => format!("did you mean `{meant}`?"),
             None => {
-                "a run is named by its label, by LABEL/SEED, or by the beginning of its id; `FOLDER:RUN` says in which \
-                     results folder"
+                "name a run by its label, by LABEL/SEED, or by the first digits of its id; `FOLDER:RUN` also names its \
+                 results folder"
                     .to_owned()
             }
         };

@@ -29,7 +29,8 @@ pub struct Arguments {
     #[command(flatten)]
     experiment: ExperimentArguments,
     /// How many runs train at the same time [default: one for each core]
-    #[arg(short, long, value_name = "N", allow_negative_numbers = true, value_parser = clap::value_parser!(u32).range(1..=4096))]
+    #[arg(short, long, value_name = "N", allow_negative_numbers = true)]
+    #[arg(value_parser = clap::value_parser!(u32).range(1..=4096))]
     jobs: Option<u32>,
     /// The folder to write to [default: results/NAME, with --set results/NAME@HASH]
     #[allow(rustdoc::broken_intra_doc_links, reason = "the help says it like this")]
@@ -38,27 +39,28 @@ pub struct Arguments {
     /// Only the runs with this setting, such as optimizer=adam or seed=0; repeat it for more values or more settings.
     #[arg(long, value_name = "KEY=VALUE")]
     only: Vec<String>,
-    /// Train again what is there already, and say whether any bit changed.
+    /// Train runs again even if they have results, and say whether any bit changed.
     #[arg(long)]
     fresh: bool,
-    /// Print nothing but errors.
+    /// Print only errors.
     #[arg(short, long)]
     quiet: bool,
 }
 
 const HELP: &str = "\
 Examples:
-  paribus run experiments/ch6.toml                          train what is missing
+  paribus run experiments/ch6.toml                          train the missing runs
   paribus run experiments/ch6.toml --only optimizer=adam --only seed=0
-  paribus run experiments/ch6.toml --only lr=0.1 --only lr=0.01    either of the two
-  paribus run experiments/ch6.toml --fresh                  say whether any bit changed
+  paribus run experiments/ch6.toml --only lr=0.1 --only lr=0.01    runs with either rate
+  paribus run experiments/ch6.toml --fresh                  train again, say whether any bit changed
 
-What is there already is kept. Runs that the file no longer asks for move to the archive of the results folder, and come back when \
-they are asked for again; with --only nothing moves. Ctrl-C stops in good order, and the same command goes on.
+Runs that have results are not trained again. Runs that the file no longer asks for move to the archive of the results \
+folder, and come back when it asks for them again; with --only, nothing moves. Ctrl-C saves the finished runs and \
+stops; the same command then trains the rest.
 
 Writes results/NAME/, or the folder that --results names: experiment.toml and a folder of Parquet files for each table.
 
-Exit codes: 0 all well, 1 a run or a file operation failed, 2 a mistake in the file or in --only, 130 interrupted.";
+Exit codes: 0 success, 1 a run or a file operation failed, 2 a mistake in the file or in --only, 130 interrupted.";
 
 /// Trains the runs of a file that are missing.
 pub fn run(arguments: &Arguments, bars: &MultiProgress) -> Result<ExitCode, Failure> {
@@ -94,7 +96,7 @@ pub fn run(arguments: &Arguments, bars: &MultiProgress) -> Result<ExitCode, Fail
     };
     if let Some(other) = other.filter(|_| reconciled.archived > 0) {
         tracing::warn!(
-            "{} held runs of `{other}`: what `{name}` does not ask for is in its archive now",
+            "{} held runs of `{other}`: those that `{name}` does not ask for are now in its archive",
             folder.display()
         );
     }
@@ -114,18 +116,19 @@ pub fn run(arguments: &Arguments, bars: &MultiProgress) -> Result<ExitCode, Fail
     };
     if Instructions::in_use().is_fused_multiply_add_emulated() {
         tracing::warn!(
-            "the instructions in use have no fused multiply-add: it is emulated, with the same results and about 100 times slower"
+            "the instruction set in use has no fused multiply-add; emulating it gives the same results, but takes \
+             about 100 times as long"
         );
     }
     tracing::info!(
-        "{}: {} there, {} to train, instructions {}",
+        "{}: {} with results, {} to train, instructions {}",
         folder.display(),
         counted(kept.len(), "run"),
         missing.len(),
         Instructions::in_use()
     );
     if missing.is_empty() {
-        say(format!("{} already; nothing to train", are_there(kept.len())));
+        say(format!("{} already; nothing to train", have_results(kept.len())));
     } else {
         let jobs = arguments.jobs.map_or_else(default_jobs, |jobs| jobs as usize).min(missing.len());
         say(format!(
@@ -134,7 +137,7 @@ pub fn run(arguments: &Arguments, bars: &MultiProgress) -> Result<ExitCode, Fail
             counted(missing.len(), "run"),
             counted(missing.iter().map(|run| u128::from(run.steps())).sum::<u128>(), "step"),
             jobs,
-            if kept.is_empty() { String::new() } else { format!("; {} already", are_there(kept.len())) },
+            if kept.is_empty() { String::new() } else { format!("; {} already", have_results(kept.len())) },
         ));
         let reporter = Reporter::new(bars, arguments.quiet, items(&missing));
         trained = session.execute(jobs, &stop, reporter, |run, watch| data.train(run, watch));
@@ -155,7 +158,7 @@ pub fn run(arguments: &Arguments, bars: &MultiProgress) -> Result<ExitCode, Fail
         let more =
             if others.is_empty() { String::new() } else { format!(" ({} more)", counted(others.len(), "failed run")) };
         note(&format!("error: {first}{more}"));
-        note("everything else is saved; the same command tries again what failed");
+        note("everything else is saved; the same command tries the failed runs again");
         return Ok(ExitCode::from(1));
     }
     let saved = runs.iter().filter(|run| inventory.runs.contains_key(&run.id())).count();
@@ -181,9 +184,9 @@ fn other_experiment(folder: &Path, name: &str) -> Result<Option<String>, Failure
     Ok(shown.into_iter().find(|other| other != name))
 }
 
-/// `1 run is there`, `2 runs are there`.
-fn are_there(count: usize) -> String {
-    format!("{} {} there", counted(count, "run"), if count == 1 { "is" } else { "are" })
+/// `1 run has results`, `2 runs have results`.
+fn have_results(count: usize) -> String {
+    format!("{} {} results", counted(count, "run"), if count == 1 { "has" } else { "have" })
 }
 
 /// Trains, records and reports, while the runner runs.
@@ -303,12 +306,12 @@ impl std::fmt::Display for Comparison {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let compared = self.same + self.changed.len() as u64;
         match (compared, self.changed.as_slice()) {
-            (0, _) => write!(f, "nothing was there to compare with")?,
+            (0, _) => write!(f, "there were no earlier results to compare with")?,
             (_, []) => write!(f, "{} trained again: the same bits", counted(compared, "run"))?,
             (_, changed) => {
                 write!(
                     f,
-                    "{} trained again; bits changed in {}, now replaced:",
+                    "{} trained again; bits changed in {} (results replaced):",
                     counted(compared, "run"),
                     changed.len()
                 )?;
@@ -347,7 +350,7 @@ fn moved(reconciled: Reconciled) -> Option<String> {
         (archived, "moved to the archive"),
         (returned, "taken back from the archive"),
         (relabelled, "given a new label"),
-        (retry, "failed earlier and to be tried again"),
+        (retry, "failed earlier and will be tried again"),
     ]
     .into_iter()
     .filter(|(count, _)| *count > 0)
@@ -443,7 +446,10 @@ mod tests {
         let (inventory, _, comparison) =
             execute(folder.path(), true, |run| outcome(if run.label() == "adam" { 2.0 } else { 1.0 }));
         assert_eq!((comparison.same, comparison.changed.len()), (2, 1));
-        assert!(comparison.to_string().contains("bits changed in 1, now replaced:\n  adam, seed 0"), "{comparison}");
+        assert!(
+            comparison.to_string().contains("bits changed in 1 (results replaced):\n  adam, seed 0"),
+            "{comparison}"
+        );
         assert_eq!(summary(&inventory, "adam").final_loss, Some(2.0));
         assert_eq!(inventory.runs.len(), 3);
         assert!(inventory.archived.is_empty());

@@ -9,10 +9,10 @@ pub const HELP: &str = "\
 Examples:
   paribus schema > paribus.schema.json
 
-Editors with a TOML language server read the schema from the file that the first line of an experiment names, \
-`#:schema ./paribus.schema.json`: they complete keys, show their docs and underline mistakes.
+Editors with a TOML language server read the schema that the first line of an experiment names: \
+`#:schema ./paribus.schema.json`. They complete keys, show what they mean, and underline mistakes.
 
-Writes nothing but stdout.
+Writes only to stdout.
 
 Exit codes: 0 printed.";
 

@@ -13,21 +13,21 @@ use crate::random::Rng;
 pub struct Arguments {
     #[command(flatten)]
     experiment: ExperimentArguments,
-    /// One run: its id, the first digits of it (4 or more), or its label, such as `adam` or, where it has several
-    /// seeds, `adam, seed 3`. What is printed is a file that has this run alone, with the same id.
+    /// One run: the first digits of its id (4 or more), or its label, such as `adam` or, with several seeds,
+    /// `adam, seed 3`. Without it, the whole experiment is printed.
     run: Option<String>,
 }
 
 const HELP: &str = "\
 Examples:
-  paribus show experiments/ch6.toml              the file with all that it extends
+  paribus show experiments/ch6.toml              the file, merged with those that it extends
   paribus show experiments/ch6.toml adam         one run with every value that it uses
   paribus show experiments/ch6.toml 'adam, seed 0' > adam.toml
   paribus show experiments/ch6.toml --set train.steps=100 sgd
 
-What is printed of a run is a file that, run again, has this run alone, with the same id.
+A run is printed as an experiment file that has this run alone, with the same id.
 
-Writes nothing but stdout.
+Writes only to stdout.
 
 Exit codes: 0 printed, 2 a mistake in the file, or no such run.";
 
@@ -56,8 +56,8 @@ fn run_text(plan: &Plan, run: PlannedRun, shown: &str) -> Result<String, Failure
     if let Rng::Numpy(_) = experiment.rng {
         // The id depends on what the rest of the script draws, so only the whole file reproduces the run.
         text += &format!(
-            "#\n# It draws its random numbers as a part of a NumPy script, and the script is the whole file. To train this run alone:\n\
-             #\n#     paribus run {shown} --only run_id={}\n\n",
+            "#\n# This run is part of a NumPy script, which is the whole file. To train the run alone:\n#\n\
+             #     paribus run {shown} --only run_id={}\n\n",
             run.id()
         );
         return Ok(text + &experiment.text);

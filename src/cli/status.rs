@@ -29,12 +29,12 @@ Examples:
   paribus status results/ch6
   paribus status results/ch6 --json | jq .plan.missing
 
-Says how many runs there are and how they ended, what the experiment of the folder still lacks, who writes to it right now, which \
-labels are best, how large the tables are, and which program wrote them.
+Shows how many runs there are and how they ended, how many the experiment still lacks, which process is writing to the \
+folder, which labels are best, how large the tables are, and which versions of paribus wrote them.
 
-Writes nothing and disturbs nobody: it may be used while a run is at work.
+Writes nothing, and can be used during a run.
 
-Exit codes: 0 all well, 2 no results folder, or one that cannot be read.";
+Exit codes: 0 success, 2 not a results folder, or it cannot be read.";
 
 /// Reports the contents of a results folder. Another process may be writing to it.
 pub fn status(arguments: &Arguments) -> Result<ExitCode, Failure> {
@@ -192,13 +192,13 @@ impl<'a> StatusReport<'a> {
         fact("runs", if parts.is_empty() { "none yet".to_owned() } else { parts.join(", ") });
         match (self.plan, &self.plan_problem) {
             (Some(asked), _) => fact("missing", asked.in_words()),
-            (None, Some(problem)) => fact("missing", format!("cannot be told: {problem}")),
+            (None, Some(problem)) => fact("missing", format!("unknown: {problem}")),
             (None, None) => {}
         }
         match &self.writer {
-            None => fact("at work", "nobody".to_owned()),
-            Some(WriterProcess::Known(holder)) => fact("at work", holder.to_string()),
-            Some(WriterProcess::Unknown {}) => fact("at work", "another process".to_owned()),
+            None => fact("writer", "none".to_owned()),
+            Some(WriterProcess::Known(holder)) => fact("writer", holder.to_string()),
+            Some(WriterProcess::Unknown {}) => fact("writer", "another process".to_owned()),
         }
         if let Some(age) = &self.last_batch {
             fact("last batch", format!("{} ago", duration(age.seconds_ago)));
@@ -240,14 +240,14 @@ impl PlanCounts {
     fn in_words(self) -> String {
         let Self { runs, missing, in_archive, others } = self;
         let mut text = match missing {
-            0 => format!("nothing: all {runs} of the experiment are there"),
+            0 => format!("none of {} that the experiment asks for", counted(runs, "run")),
             _ => format!("{missing} of {} that the experiment asks for", counted(runs, "run")),
         };
         if in_archive > 0 {
-            text += &format!("; {in_archive} of them wait in the archive");
+            text += &format!("; {in_archive} of them are in the archive");
         }
         if others > 0 {
-            text += &format!("; {others} of the runs here are none of its");
+            text += &format!("; it does not ask for {others} of the runs here");
         }
         text
     }
@@ -339,7 +339,7 @@ fn next(
 ) -> String {
     let shown = root.display();
     if matches!(used, Use::Busy(_)) {
-        return format!("`paribus status {shown}` tells more when the next batch is written");
+        return format!("`paribus status {shown}` shows more once the next batch is written");
     }
     let is_same = |a: &Path, b: &Path| a.canonicalize().ok().is_some_and(|a| b.canonicalize().is_ok_and(|b| a == b));
     let is_usual = is_same(root, &Path::new(results::RESULTS).join(experiment));
@@ -355,10 +355,11 @@ fn next(
         (None, _) => format!("`paribus {command} FILE{results}`"),
     };
     match plan {
-        None => format!("{} lists what is missing", run("plan")),
+        None => format!("{} lists the missing runs", run("plan")),
         Some(PlanCounts { missing: 0, .. }) if runs.finished + runs.diverged > 0 => {
             format!(
-                "the tables are complete, see `duckdb -c \"from '{shown}/runs/*.parquet'\"`; `paribus diff` compares two of the runs"
+                "the tables are complete; see `duckdb -c \"from '{shown}/runs/*.parquet'\"`, or compare two runs \
+                 with `paribus diff`"
             )
         }
         Some(PlanCounts { missing, in_archive, .. }) if missing == in_archive => {

@@ -9,11 +9,11 @@ use crate::seed::{Purpose, RandomStream, Seed};
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize, Serialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Sampling {
-    /// Every row of every batch is drawn from all rows, as in the book: a row may be met twice in a batch.
+    /// Every row of every batch is drawn from all rows, as in the book: a row can be in a batch twice.
     #[default]
     WithReplacement,
     /// The rows in a new random order each epoch, as PyTorch's `DataLoader(shuffle=True)`. All batches are full: an
-    /// epoch's last one takes what it lacks from the next epoch's order.
+    /// epoch's last one is filled up from the next epoch's order.
     Shuffle,
 }
 

@@ -21,7 +21,7 @@ one_table! { Function { start: Start, surface: Surface } }
 #[derive(Debug, Clone, PartialEq, Deserialize, Serialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Start {
-    /// `[x, y]`
+    /// Where the path begins: `[x, y]`.
     pub start: Pair,
 }
 

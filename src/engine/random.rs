@@ -32,11 +32,11 @@ pub enum Rng {
 #[serde(deny_unknown_fields, default)]
 pub struct Arrangement {
     /// Axes whose values are trained side by side, in the order in which the file lists them: all networks draw their
-    /// weights, then all are trained on the same batches, each of which is drawn once. Default: none.
+    /// weights, then all train on the same batches. Default: none.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub group: Vec<String>,
-    /// Axes whose values are trained one after the other: the next one goes on where the one before it ended. With
-    /// `"trial"`, a trial's values are drawn in between. Default: none.
+    /// Axes whose values are trained one after the other: each continues the random stream where the previous one
+    /// ended. With `"trial"`, each trial's values are drawn from it, too. Default: none.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub chain: Vec<String>,
 }

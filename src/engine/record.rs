@@ -34,8 +34,8 @@ use crate::settings::Settings;
 #[derive(Debug, Clone, PartialEq, Default, Deserialize, Serialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Record {
-    /// Which loss is written down: `"before-update"` (the default) or `"after-update"`, or, to have it every so many
-    /// steps, `{ at = "before-update", every = 10 }`.
+    /// Which loss is recorded: `"before-update"` (the default) or `"after-update"`; or, to record it every 10 steps, `{
+    /// at = "before-update", every = 10 }`.
     pub loss: LossRecord,
     /// Loss and accuracy on whole parts of the data: `{ on = ["train", "test"], every = "epoch" }`. Default: none.
     pub evaluate: Option<Evaluate>,
@@ -43,30 +43,29 @@ pub struct Record {
     pub histograms: Option<Histograms>,
     /// Norms, update-to-weight ratios and dead units of layers: `{ every = 10 }`. Default: none.
     pub layers: Option<LayerMetrics>,
-    /// Gradients against central differences: `{ at = ["start"] }`. Default: none.
+    /// Compares gradients with central differences: `{ at = ["start"] }`. Default: none.
     pub gradient_checks: Option<GradientChecks>,
 }
 
-/// Which of a step's losses is written down, and how often.
+/// Which of a step's losses is recorded, and how often.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
 #[serde(remote = "Self", deny_unknown_fields, default)]
 #[schemars(transform = or::<LossAt>)]
 pub struct LossRecord {
     /// `"before-update"` (the default) or `"after-update"`.
     pub at: LossAt,
-    /// Steps 0, n, 2n, … are written down, and the last one. Default: 1, every step.
+    /// Steps 0, n, 2n, … are recorded, and the last one. Default: 1, every step.
     pub every: Count,
 }
 
-/// The moment of a step whose loss is written down.
+/// Whether a loss is recorded before or after the update.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize, Serialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum LossAt {
-    /// The batch's loss with the parameters that its gradients are computed from, which costs nothing.
+    /// The loss of the batch before the update, which costs nothing extra.
     #[default]
     BeforeUpdate,
-    /// The same batch's loss with the parameters that the update has made, as the book's Trainer has it: one more
-    /// forward pass.
+    /// The loss of the same batch after the update, as in the book's Trainer, which costs one more forward pass.
     AfterUpdate,
 }
 
@@ -76,8 +75,8 @@ pub enum LossAt {
 pub struct Evaluate {
     /// The parts: `"train"`, `"validation"`, `"test"`, or several. Default: `["train", "test"]`.
     pub on: Words<Split>,
-    /// `"epoch"` (the default): at the first step, whenever another multiple of all training rows has been drawn, and
-    /// at the last step. A number n: at the steps 0, n, 2n, … and at the last one.
+    /// `"epoch"` (the default): at the first step, once every epoch, and at the last step. A number n: at the steps 0,
+    /// n, 2n, … and at the last one.
     pub every: Every,
 }
 
@@ -86,7 +85,7 @@ pub struct Evaluate {
 #[serde(remote = "Self", rename_all = "kebab-case")]
 #[schemars(transform = or::<Count>)]
 pub enum Every {
-    /// At updates by which ⌊step · batch / rows⌋ grows, step 0 included: the book's rule where rows / batch is whole.
+    /// At step 0, and at each step at which ⌊step · batch / rows⌋ grows: the book's rule if rows / batch is whole.
     #[default]
     Epoch,
     /// Where the step is a multiple of this.
@@ -371,8 +370,8 @@ mod tests {
         assert_eq!(evaluate(r#"{"on": ["test", "train"], "every": "epoch"}"#).unwrap(), Evaluate::default());
         assert_eq!(evaluate(r#"{"on": ["test"]}"#).unwrap().on.get(), [Split::Test]);
         let error = |json| evaluate(json).unwrap_err().to_string();
-        assert!(error(r#"{"on": []}"#).starts_with("at least one is needed of \"train\", \"validation\", \"test\""));
-        assert!(error(r#"{"on": ["test", "test"]}"#).starts_with("`test` stands here twice"));
+        assert!(error(r#"{"on": []}"#).starts_with("expected at least one of \"train\", \"validation\", \"test\""));
+        assert!(error(r#"{"on": ["test", "test"]}"#).starts_with("`test` is listed twice"));
         assert!(error(r#"{"every": "epochs"}"#).starts_with("unknown variant `epochs`, expected `epoch`"));
     }
 

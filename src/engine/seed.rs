@@ -371,7 +371,9 @@ mod tests {
         }
 
         #[test]
-        fn a_position_is_the_same_whatever_was_drawn_before(value in 0..i64::MAX, position: u64, before in 0usize..100) {
+        fn a_position_is_the_same_whatever_was_drawn_before(
+            value in 0..i64::MAX, position: u64, before in 0usize..100,
+        ) {
             let stream = seed(value).stream(Purpose::Batch);
             let mut other = stream.at(position.wrapping_sub(1));
             for _ in 0..before {

@@ -84,7 +84,8 @@ pub fn explain_contradiction(problem: &mut Problem, sources: &Sources, root: &No
     };
     if let Some(other) = entries.iter().find(is_other) {
         problem.help.push(format!(
-            "`{}` is written in {}; to keep only one of them, replace the whole section in braces: `{path} = {{ ... }}`",
+            "`{}` is written in {}; to keep only one of them, replace the whole section in braces: \
+             `{path} = {{ ... }}`",
             other.key,
             sources.name(other.key_origin.source)
         ));

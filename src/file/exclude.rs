@@ -167,7 +167,7 @@ impl<'de> Deserialize<'de> for Wanted {
             type Value = Wanted;
 
             fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("a value, a list of values, or numbers as in { above = 0.1, below = 1.0 }")
+                f.write_str("a value, a list of values, or bounds such as { above = 0.1, below = 1.0 }")
             }
 
             fn visit_bool<E>(self, value: bool) -> Result<Wanted, E> {
@@ -196,7 +196,7 @@ impl<'de> Deserialize<'de> for Wanted {
                     }
                 }
                 if values.is_empty() {
-                    Err(A::Error::custom("expected one value at least"))
+                    Err(A::Error::custom("expected at least one value"))
                 } else {
                     Ok(Wanted::Values(values))
                 }

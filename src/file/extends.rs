@@ -111,7 +111,7 @@ impl BaseReader<'_> {
         let items = match entry.value.kind {
             Kind::List(items) if items.is_empty() => {
                 let problem = Problem::new("`extends`: this list names no file").at(entry.value.origin);
-                self.problems.push(problem.label(EXPECTED).help("leave `extends` out of a file that extends none"));
+                self.problems.push(problem.label(EXPECTED).help("leave `extends` out if the file extends no other"));
                 return Vec::new();
             }
             Kind::List(items) => items,
@@ -122,7 +122,7 @@ impl BaseReader<'_> {
             let found = item.type_name();
             match item.kind {
                 Kind::Text(path) if paths.iter().any(|(known, _)| *known == path) => {
-                    self.problems.push(Problem::new(format!("`extends`: `{path}` stands here twice")).at(item.origin));
+                    self.problems.push(Problem::new(format!("`extends`: `{path}` is listed twice")).at(item.origin));
                 }
                 Kind::Text(path) => paths.push((path, item.origin)),
                 _ => self.problems.push(Problem::new(format!("`extends`: {EXPECTED}, found {found}")).at(item.origin)),
@@ -139,13 +139,13 @@ impl BaseReader<'_> {
         let identity = on_disk.canonicalize().ok();
         if let Some(first) = self.chain.iter().position(|link| identity.is_some() && link.identity == identity) {
             let circle: Vec<&str> = self.chain[first..].iter().map(|link| link.shown.as_str()).collect();
-            let message = format!("`extends` leads in a circle: {} → {}", circle.join(" → "), self.chain[first].shown);
-            return self.problems.push(Problem::new(message).at(origin).label("this file is being read already"));
+            let message = format!("`extends` forms a circle: {} → {}", circle.join(" → "), self.chain[first].shown);
+            return self.problems.push(Problem::new(message).at(origin).label("this file is already being read"));
         }
         if self.chain.len() > DEEPEST {
             let chain: Vec<&str> = self.chain.iter().map(|link| link.shown.as_str()).collect();
-            let message = format!("`extends`: no more than {DEEPEST} files can extend one another");
-            let chain = format!("they are {} → {shown}", chain.join(" → "));
+            let message = format!("`extends`: at most {DEEPEST} files can extend one another");
+            let chain = format!("the chain is {} → {shown}", chain.join(" → "));
             return self.problems.push(Problem::new(message).at(origin).help(chain));
         }
         if identity.as_ref().is_some_and(|identity| self.reached.contains(identity)) {
@@ -166,7 +166,7 @@ impl BaseReader<'_> {
                     None => problem,
                 };
                 let from = self.sources.name(origin.source);
-                return self.problems.push(problem.help(format!("the path starts in the folder of {from}")));
+                return self.problems.push(problem.help(format!("the path is relative to the folder of {from}")));
             }
         };
         self.reached.extend(identity.clone());
@@ -190,7 +190,7 @@ pub fn read_text(path: &Path, shown: &str) -> Result<String, NoText> {
     let bytes = std::fs::read(path).map_err(|error| NoText::Unreadable(format!("cannot read {shown}: {error}")))?;
     String::from_utf8(bytes).map_err(|error| {
         let at = error.utf8_error().valid_up_to();
-        NoText::NotUtf8(format!("{shown} is not UTF-8 text: byte {at} belongs to no character"))
+        NoText::NotUtf8(format!("{shown} is not UTF-8 text: byte {at} is not part of a character"))
     })
 }
 

@@ -27,10 +27,10 @@ impl SharedKeys {
         };
         match self.0.iter().find(at) {
             Some((key, _)) if matches!(key.as_str(), "values" | "choice") => Problem {
-                message: format!("`{key}` does not go with tables of optimizers"),
+                message: format!("`{key}` cannot be combined with tables of optimizers"),
                 cause: None,
                 label: "a list of optimizers".to_owned(),
-                help: vec!["write a table for each, `[optimizer.NAME]`, or the list alone".to_owned()],
+                help: vec!["write a table `[optimizer.NAME]` for each, or only the list".to_owned()],
                 ..problem
             },
             Some((key, _)) => Problem {
@@ -52,10 +52,10 @@ pub fn explain_twice(problem: Problem) -> Problem {
         return problem;
     }
     let help = format!(
-        "to compare its settings make an axis of one: `lr = [0.1, 0.01]`; or call this table something else, and write \
+        "to compare values of a setting, write a list: `lr = [0.1, 0.01]`; or give this table another name, and write \
          `kind = \"{name}\"` below it"
     );
-    Problem { message: format!("`{header}` is there already"), help: vec![help], ..problem }
+    Problem { message: format!("`{header}` appears twice"), help: vec![help], ..problem }
 }
 
 /// Lowers the tree's section in place; returns the shared keys and the mistakes.
@@ -108,14 +108,17 @@ pub fn lower_section(tree: &mut Tree, section: &mut Entry) -> (SharedKeys, Vec<P
 fn kind_of_all(arms: &[Entry], shared: &[Entry]) -> Option<Problem> {
     let kind = shared.iter().find(|entry| entry.key == "kind")?;
     let names: Vec<String> = arms.iter().map(|arm| format!("[optimizer.{}]", arm.key)).collect();
-    let mut problem = Problem::new(format!("`kind` in [optimizer] does not go with {}", names.join(", ")))
+    let mut problem = Problem::new(format!("`kind` in [optimizer] cannot be combined with {}", names.join(", ")))
         .at(kind.key_origin.clone())
-        .label("the kind of which optimizer?")
-        .help("`[optimizer.NAME]` is of the kind NAME; a name of your own has its `kind` below it: `[optimizer.slow]`, `kind = \"sgd\"`");
+        .label("which optimizer has this kind?")
+        .help(
+            "`[optimizer.NAME]` has the kind NAME; a table with a name of your own needs a `kind`: `[optimizer.slow]`, \
+             `kind = \"sgd\"`",
+        );
     let source = kind.key_origin.source;
     if arms.iter().any(|arm| arm.key_origin.source != source) {
         problem = problem.help(
-            "they are written in two files, one laid over the other: to replace the whole section of the other, write it in \
+            "they are in two files, one of which extends the other; to replace the other's whole section, write it in \
              braces: `optimizer = { kind = \"sgd\" }`, or `optimizer = { slow = { kind = \"sgd\" } }`",
         );
     }
@@ -132,9 +135,9 @@ fn take_out_of_list(entry: &mut Entry) -> Option<Problem> {
     entry.value = (!items.is_empty()).then(|| items.remove(0))?;
     let problem = Problem::new(format!("`[[optimizer.{name}]]` begins a list of tables")).at(entry.key_origin.clone());
     Some(
-        problem.label("one table is wanted").help(format!(
-            "write `[optimizer.{name}]`; a second table has another name, and `kind = \"{name}\"` in it"
-        )),
+        problem
+            .label("expected one table")
+            .help(format!("write `[optimizer.{name}]`; give a second table another name and `kind = \"{name}\"`")),
     )
 }
 

@@ -106,14 +106,14 @@ enum Home {
 impl Home {
     fn label(&self, name: &str) -> String {
         match self {
-            Self::Top | Self::TopSection => format!("`{name}` belongs to the top of the file"),
-            Self::Section(section) => format!("`{name}` belongs to [{section}]"),
+            Self::Top | Self::TopSection => format!("`{name}` belongs at the top of the file"),
+            Self::Section(section) => format!("`{name}` belongs in [{section}]"),
             Self::Kinds { section: "optimizer", is_there: false, .. } => format!("`{name}` belongs to an optimizer"),
-            Self::Kinds { section, is_there: false, .. } => format!("`{name}` belongs to [{section}]"),
+            Self::Kinds { section, is_there: false, .. } => format!("`{name}` belongs in [{section}]"),
             Self::Kinds { section, tag, .. } => {
                 format!("this {} has no `{name}`", if tag == "kind" { *section } else { tag.as_str() })
             }
-            Self::IsOptimizer => format!("`{name}` is an optimizer of its own"),
+            Self::IsOptimizer => format!("`{name}` is another optimizer"),
         }
     }
 
@@ -128,11 +128,11 @@ impl Home {
     fn help(&self, name: &str) -> String {
         match self {
             Self::Top => {
-                format!("write `{name}` before the first [section]: below a header every line is of that section")
+                format!("write `{name}` before the first [section]: every line below a header belongs to that section")
             }
             Self::TopSection => format!(
-                "write `{name}` before the first [section], or as a header of its own: below another header every line is of that \
-                 section"
+                "write `{name}` before the first [section], or as a header of its own: every line below a header \
+                 belongs to that section"
             ),
             Self::Section("optimizer") => {
                 format!("write `{name}` below [optimizer.NAME], or below [optimizer] for all optimizers of the file")
@@ -180,7 +180,7 @@ fn home_in(section: &'static str, table: &TableShape, key: &str, around: Option<
 /// The mistake of a missing section, with a minimal example.
 pub fn missing(section: &'static str, example: &str) -> Problem {
     Problem::new(format!("the section [{section}] is missing"))
-        .help(format!("the least it can say: {}", example.replace('\n', " ")))
+        .help(format!("a minimal example: {}", example.replace('\n', " ")))
         .cause(Cause::MissingSection(section))
 }
 

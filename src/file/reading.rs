@@ -163,7 +163,8 @@ mod tests {
 
     #[test]
     fn a_name_with_dots_is_one_key() {
-        let text = "data.source = 'mnist'\nnetwork.hidden = [3]\ntrain.steps = 5\noptimizer = 'sgd'\n[variant.a]\n[variant.'b.c'.train]\nsteps = 6\n";
+        let text = "data.source = 'mnist'\nnetwork.hidden = [3]\ntrain.steps = 5\noptimizer = 'sgd'\n[variant.a]\n\
+                    [variant.'b.c'.train]\nsteps = 6\n";
         let experiment = Experiment::parse("test.toml", text.to_owned(), "test", PathBuf::new());
         let experiment = experiment.unwrap_or_else(|mistakes| panic!("{}", mistakes.render(false)));
         let keys: Vec<&str> = experiment.readings.iter().map(|reading| reading.key.as_str()).collect();

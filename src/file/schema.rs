@@ -27,13 +27,15 @@ pub fn schema() -> Value {
     let patched = properties.iter().filter(|(name, _)| !is_fixed(name));
     let patch = json!({
         "type": "object",
-        "description": "What is different in this arm. A key takes the place of the file's, and may be an axis; tables are merged.",
+        "description": "What this variant changes. A key replaces the file's key and may be an axis; tables are \
+                        merged.",
         "properties": patched.map(|(name, schema)| (name.clone(), schema.clone())).collect::<Map<_, _>>(),
         "additionalProperties": false,
     });
     let variant = json!({
         "type": "object",
-        "description": "`[variant.NAME]`: named patches of the file, for arms that are no product of settings. They are one axis; the file without a patch is no arm of it.",
+        "description": "`[variant.NAME]`: named sets of changes to the file, for comparisons that no product of axes \
+                        describes. Variants are one axis; the unchanged file is not one of them.",
         "patternProperties": { NAME: patch },
         "additionalProperties": false,
     });
@@ -42,7 +44,8 @@ pub fn schema() -> Value {
     let mut schema = json!({
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "title": "paribus experiment",
-        "description": "One TOML file in, many small neural-network trainings out. A list where a setting takes one value is an axis; all axes multiply.",
+        "description": "Describes many small neural-network trainings. A list where a setting takes one value is an \
+                        axis; all axes multiply.",
         "type": "object",
         "properties": properties,
         "additionalProperties": false,
@@ -151,7 +154,7 @@ impl Emitter {
             section["properties"][name] = arm;
         }
         let mut other = self.table(table, label, true, true);
-        other["description"] = json!("An optimizer under a name of its own, with the `kind` that it is of.");
+        other["description"] = json!("An optimizer with a name of your own, which needs a `kind`.");
         // Taplo ignores this keyword. Elsewhere it would show the docs of all kinds next to those of one.
         section["unevaluatedProperties"] = self.define(format!("Own{label}"), other);
         section["propertyNames"] = json!({ "pattern": NAME });
@@ -274,7 +277,7 @@ impl Emitter {
             kinds.push(self.axis_of(&format!("{label}Kind"), &kind, None));
         }
         let names: Vec<String> = choice.variants.iter().map(|variant| format!("`\"{}\"`", variant.name)).collect();
-        let doc = format!("One of {}. The other keys hang on it.", names.join(", "));
+        let doc = format!("One of {}. The other keys depend on it.", names.join(", "));
         schema["properties"][&choice.tag] = json!({ "description": doc, "anyOf": kinds });
         if must_choose {
             schema["required"] = json!([choice.tag]);
@@ -495,15 +498,19 @@ fn number_forms(number: &Map<String, Value>) -> Vec<Value> {
     let mut whole = number.clone();
     whole["type"] = json!("integer");
     let mut forms = vec![
-        word("geomspace", "An axis of numbers at equal ratios: [from, to, how many].", spaced(&number)),
-        word("linspace", "An axis of numbers at equal distances: [from, to, how many].", spaced(&number)),
+        word("geomspace", "An axis of numbers with equal ratios: [from, to, how many].", spaced(&number)),
+        word("linspace", "An axis of evenly spaced numbers: [from, to, how many].", spaced(&number)),
         word("int_uniform", "Drawn by each trial: a whole number, both ends included.", between(&whole)),
     ];
     if number["type"] == "number" {
-        forms.push(word("uniform", "Drawn by each trial: every number between the ends is as likely.", between(&end)));
+        forms.push(word(
+            "uniform",
+            "Drawn by each trial: every number between the ends is equally likely.",
+            between(&end),
+        ));
         forms.push(word(
             "log_uniform",
-            "Drawn by each trial: its logarithm is uniform between the ends'.",
+            "Drawn by each trial: its logarithm is uniform between those of the ends.",
             between(&above_zero),
         ));
     }

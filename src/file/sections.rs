@@ -53,10 +53,10 @@ const fn section(name: &'static str) -> Key {
 pub static KEYS: [Key; 16] = [
     Key { fixed: Some("it names the whole file"), is_of_no_run: true, is_own: true, ..single("name") },
     Key { fixed: Some("it describes the whole file"), is_of_no_run: true, is_own: true, ..single("description") },
-    Key { fixed: Some("it says what the whole file is laid over"), completes: true, ..single("extends") },
-    Key { fixed: Some("it says of the whole file what is meant"), is_of_no_run: true, ..single("allow_warnings") },
-    Key { fixed: Some("all settings are run with the same seeds"), ..single("seeds") },
-    Key { fixed: Some("it says what the runs of the whole file draw from"), ..single("rng") },
+    Key { fixed: Some("it says which files the whole file extends"), completes: true, ..single("extends") },
+    Key { fixed: Some("it applies to the whole file"), is_of_no_run: true, ..single("allow_warnings") },
+    Key { fixed: Some("every combination is trained with the same seeds"), ..single("seeds") },
+    Key { fixed: Some("it applies to the whole file"), ..single("rng") },
     Key { least: Some("[data]\nsource = \"mnist\""), belongs_to_network: true, ..section("data") },
     Key { least: Some("[network]\nhidden = [100, 100]"), belongs_to_network: true, ..section("network") },
     section("function"),
@@ -65,8 +65,8 @@ pub static KEYS: [Key; 16] = [
     Key { least: Some("[optimizer]\nkind = \"sgd\""), has_names: true, ..section("optimizer") },
     Key { least: Some("[train]\nsteps = 2000"), ..section("train") },
     Key {
-        fixed: Some("all runs of a file are recorded alike"),
-        without_axes: Some("all runs of a file are recorded alike"),
+        fixed: Some("all runs of a file record the same"),
+        without_axes: Some("all runs of a file record the same"),
         belongs_to_network: true,
         ..section("record")
     },

@@ -64,10 +64,10 @@ impl Assignment {
     fn parse(sources: &Sources, source: SourceId, tree: &mut Tree) -> Result<Self, Vec<Problem>> {
         let text = sources.text(source);
         let Some(equals) = equals_sign(text) else {
-            let problem = Problem::new("`--set` takes KEY=VALUE, and there is no `=` here");
+            let problem = Problem::new("`--set` takes KEY=VALUE, but there is no `=` here");
             let all = Origin { source, span: 0..text.len() };
             return Err(vec![
-                problem.at(all).help("such as `--set train.steps=100`, or `--set 'optimizer.adam.lr=[0.1, 0.01]'`"),
+                problem.at(all).help("for example `--set train.steps=100`, or `--set 'optimizer.adam.lr=[0.1, 0.01]'`"),
             ]);
         };
         let has_plus = text.starts_with('+');
@@ -97,14 +97,16 @@ impl Assignment {
             ..self.keys[0].origin.clone()
         };
         Err(if undone.keys.len() == self.keys.len() {
-            Problem::new(format!("`{path}` is set twice")).at(at).label(format!("after `{first}`")).help(format!(
-                "several values to compare are a list: `--set {}`",
-                shell::word(&format!("{path}=[{}, {}]", write::value(&undone.value), write::value(&self.value)))
-            ))
+            Problem::new(format!("`{path}` is set twice")).at(at).label(format!("`{first}` has set it already")).help(
+                format!(
+                    "to compare several values, write a list: `--set {}`",
+                    shell::word(&format!("{path}=[{}, {}]", write::value(&undone.value), write::value(&self.value)))
+                ),
+            )
         } else {
-            Problem::new(format!("this replaces the whole of `{path}`, with what `{first}` has set in it"))
+            Problem::new(format!("this replaces all of `{path}`, including what `{first}` has set"))
                 .at(at)
-                .help("name the whole first, then what is in it")
+                .help("set the whole first, then the keys in it")
         })
     }
 
@@ -175,8 +177,8 @@ impl Assignment {
             const MOST: usize = 6;
             let places = listed(elsewhere.iter().take(MOST).map(String::as_str), " and");
             let more = elsewhere.len().saturating_sub(MOST);
-            let more = if more == 0 { String::new() } else { format!(" and in {more} more places") };
-            problem = problem.help(format!("`{}` is there as {places}{more}", key.name));
+            let more = if more == 0 { String::new() } else { format!(" and in {more} other places") };
+            problem = problem.help(format!("`{}` exists as {places}{more}", key.name));
         }
         if elsewhere.is_empty() && !there.is_empty() {
             let place = if depth == 0 { file.to_owned() } else { format!("`{}`", path(&self.keys[..depth])) };
@@ -191,21 +193,21 @@ impl Assignment {
         if is_elsewhere || is_misspelled || !is_known {
             problem
         } else {
-            problem.help(format!("to set what the file leaves out, write `--set {}`", self.adding(sources)))
+            problem.help(format!("to add the key, write `--set {}`", self.adding(sources)))
         }
     }
 
     /// The keys before this depth lead to `found`, which has no keys.
     fn explain_no_table(&self, depth: usize, found: &Node, sources: &Sources) -> Problem {
         let before = path(&self.keys[..depth]);
-        let message = format!("`{before}` is {} here: there are no keys in it to set", found.type_name());
+        let message = format!("`{before}` is {} here and has no keys to set", found.type_name());
         let problem = Problem::new(message).at(self.keys[depth].origin.clone());
         if self.is_optimizer(depth) && !self.adds && one_or_more_texts(found).is_some() {
             let file = file_name(sources);
             let argument = self.adding(sources);
-            problem.help(format!("{file} names its optimizers and says nothing of them; `--set {argument}` adds it"))
+            problem.help(format!("{file} only names its optimizers; `--set {argument}` adds the setting"))
         } else {
-            problem.help(format!("`--set {before}=...` replaces the whole"))
+            problem.help(format!("`--set {before}=...` replaces the whole value"))
         }
     }
 
@@ -244,10 +246,10 @@ fn equals_sign(text: &str) -> Option<usize> {
 fn keys(source: SourceId, text: &str, start: usize, equals: usize) -> Result<Vec<Key>, Problem> {
     let no_key = || {
         let all = Origin { source, span: start..equals.max(start) };
-        let problem = Problem::new("what stands before `=` is not a key").at(all);
+        let problem = Problem::new("the text before `=` is not a key").at(all);
         problem.help(
-            "keys are joined by dots, as in `train.steps`; those with other characters than letters, digits, `_` and `-` stand in \
-             quotes",
+            "join keys with dots, as in `train.steps`; a key with characters other than letters, digits, `_` and `-` \
+             needs quotes",
         )
     };
     if text[start..equals].contains(['\n', '\r', '#']) || text[start..equals].trim_start().starts_with('[') {
@@ -277,7 +279,7 @@ fn value(source: SourceId, text: &str, equals: usize) -> Result<Tree, Vec<Proble
             let Kind::Table(entries) = &mut tree.root.kind else { return Ok(tree) };
             if let Some(second) = entries.get(1) {
                 let problem = Problem::new("`--set` takes one key and one value").at(second.key_origin.clone());
-                return Err(vec![problem.help("repeat `--set` for more of them")]);
+                return Err(vec![problem.help("repeat `--set` for each key")]);
             }
             if let Some(only) = entries.pop() {
                 tree.root = only.value;
@@ -296,17 +298,17 @@ fn value(source: SourceId, text: &str, equals: usize) -> Result<Tree, Vec<Proble
     }
     let mut problems = problems;
     if word.is_empty() {
-        let problem = Problem::new("there is no value behind `=`").at(Origin { source, span: equals..equals + 1 });
-        return Err(vec![problem.help("an empty text is `\"\"`")]);
+        let problem = Problem::new("there is no value after `=`").at(Origin { source, span: equals..equals + 1 });
+        return Err(vec![problem.help("write `\"\"` for an empty text")]);
     }
     if let Some(meant) = with_quotes(source, word) {
         let argument = format!("{}{meant}", &text[..=equals]);
         let argument = shell::word(&argument);
         problems.truncate(1);
         problems.iter_mut().for_each(|problem| {
-            problem.help.push(format!(
-                "text stands in quotes, and the whole in other quotes for the shell: `--set {argument}`"
-            ));
+            problem
+                .help
+                .push(format!("put text in quotes, and the whole in other quotes for the shell: `--set {argument}`"));
         });
     }
     Err(problems)

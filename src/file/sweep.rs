@@ -23,12 +23,12 @@ use engine::forms::or;
 #[derive(Debug, Clone, Default, PartialEq, Deserialize, Serialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Sweep {
-    /// How many times values are drawn from the distributions of the file. More trials change none of those before. No
-    /// default: it is needed where there are distributions.
+    /// How many times values are drawn from the file's distributions. More trials keep the earlier ones. No default:
+    /// required with distributions.
     pub trials: Option<Trials>,
-    /// What the draws hang on. Default: 0.
+    /// The seed of the draws. Default: 0.
     pub seed: Option<Seed>,
-    /// How trials are spread. Default: at random.
+    /// How trials are spread: `"random"` (the default) or `"sobol"`.
     pub sampler: Sampler,
     /// Axes that trials draw from, too, instead of multiplying with them: `["optimizer"]`. Default: none.
     #[serde(skip_serializing_if = "Vec::is_empty")]
@@ -55,8 +55,8 @@ pub enum Sampler {
     /// Each is independent of the others.
     #[default]
     Random,
-    /// They fill the space evenly: the Sobol sequence, a dimension for each key in alphabetical order, shifted by
-    /// what the seed and the key say.
+    /// They fill the space evenly: the Sobol sequence, with a dimension for each key in alphabetical order, shifted by
+    /// the seed and the key.
     Sobol,
 }
 
@@ -151,9 +151,7 @@ impl<'de> Deserialize<'de> for Zip {
                 match (names.is_empty(), groups.is_empty()) {
                     (true, _) => Ok(Zip(groups)),
                     (false, true) => Ok(Zip(vec![names])),
-                    (false, false) => {
-                        Err(A::Error::custom("expected either names or lists of names, not some of both"))
-                    }
+                    (false, false) => Err(A::Error::custom("expected either names or lists of names, not both")),
                 }
             }
         }
@@ -205,7 +203,8 @@ pub fn combine(tree: &mut Tree, dropped: &HashSet<NodeId>) -> (Option<Draws>, Ve
         (None, _)
             if section.as_ref().is_some_and(|(_, value)| value.children().any(|node| dropped.contains(&node.id))) => {}
         (None, Some(found)) => {
-            let problem = Problem::new(format!("`{}` is drawn at random, but how often is not said", found.name));
+            let problem =
+                Problem::new(format!("`{}` is drawn at random, but the number of trials is missing", found.name));
             problems.push(problem.at(found.origin.clone()).help("write `trials = 100` in [sweep]"));
         }
         (None, None) => {
@@ -215,9 +214,9 @@ pub fn combine(tree: &mut Tree, dropped: &HashSet<NodeId>) -> (Option<Draws>, Ve
                 ("sampler", "is drawn with this sampler"),
             ] {
                 let Some(node) = value_of(key).filter(|node| !dropped.contains(&node.id)) else { continue };
-                let problem = Problem::new(format!("`{key}`: without `trials` nothing {what}"));
+                let problem = Problem::new(format!("`{key}`: without `trials`, nothing {what}"));
                 problems
-                    .push(problem.at(node.origin.clone()).help("write `trials = 100` in [sweep], or drop this line"));
+                    .push(problem.at(node.origin.clone()).help("write `trials = 100` in [sweep], or remove this line"));
             }
         }
         // A distribution may be among the rejected nodes.
@@ -226,8 +225,8 @@ pub fn combine(tree: &mut Tree, dropped: &HashSet<NodeId>) -> (Option<Draws>, Ve
             let problem = Problem::new(format!("`trials`: there is nothing to draw {} times", trials.get()));
             let origin = value_of("trials").map(|node| node.origin.clone());
             problems.push(Problem { origin, ..problem }.help(
-                "give a setting a distribution, such as `lr = { log_uniform = [1e-4, 1e-1] }`, name an axis in `draw`, or drop \
-                 this line",
+                "give a setting a distribution, such as `lr = { log_uniform = [1e-4, 1e-1] }`, name an axis in `draw`, \
+                 or remove this line",
             ));
         }
         (Some(trials), _) => {
@@ -237,10 +236,10 @@ pub fn combine(tree: &mut Tree, dropped: &HashSet<NodeId>) -> (Option<Draws>, Ve
                 Sampler::Random => drawn,
                 Sampler::Sobol => drawn.clone().with_sobol(seed).unwrap_or_else(|count| {
                     let problem = Problem::new(format!(
-                        "`sampler`: the Sobol sequence has {DIMENSIONS} dimensions, and {count} settings are drawn"
+                        "`sampler`: the Sobol sequence has {DIMENSIONS} dimensions, but {count} settings are drawn"
                     ));
                     let origin = value_of("sampler").map(|node| node.origin.clone());
-                    problems.push(Problem { origin, ..problem }.help("draw fewer settings, or drop this line"));
+                    problems.push(Problem { origin, ..problem }.help("draw fewer settings, or remove this line"));
                     drawn
                 }),
             });
@@ -279,7 +278,7 @@ fn zip(tree: &mut Tree, groups: &[Vec<&Node>], problems: &mut Vec<Problem>) {
                 problems.push(problem);
             };
             if !seen.insert(name) {
-                report(Problem::new(format!("`zip`: `{name}` stands here twice")).at(node.origin.clone()));
+                report(Problem::new(format!("`zip`: `{name}` is listed twice")).at(node.origin.clone()));
                 continue;
             }
             let axes = match named(node, &declared) {
@@ -295,10 +294,10 @@ fn zip(tree: &mut Tree, groups: &[Vec<&Node>], problems: &mut Vec<Problem>) {
                 if found != count {
                     let there = if first == name { " elsewhere".to_owned() } else { format!(" of `{first}`") };
                     let message = format!("`zip`: {found} values of `{name}` cannot move with {count}{there}");
-                    let problem = Problem::new(message).at(node.origin.clone()).label("expected equally many values");
+                    let problem =
+                        Problem::new(message).at(node.origin.clone()).label("expected the same number of values");
                     report(
-                        problem
-                            .help("give both equally many values, or leave `zip` out: then all are combined with all"),
+                        problem.help("give both the same number of values, or leave `zip` out to combine all with all"),
                     );
                     break;
                 }
@@ -306,7 +305,7 @@ fn zip(tree: &mut Tree, groups: &[Vec<&Node>], problems: &mut Vec<Problem>) {
             }
         }
         if let [only] = group.as_slice() {
-            problems.push(Problem::new("`zip`: one axis alone has none to move with").at(only.origin.clone()));
+            problems.push(Problem::new("`zip`: a group needs at least two axes").at(only.origin.clone()));
         } else if let ([first, ..], true) = (members.as_slice(), is_sound) {
             tree.rename_axes(&members, *first);
         }
@@ -318,13 +317,13 @@ fn named<'d, 't>(node: &Node, declared: &'d [Declared<'t>]) -> Result<Vec<&'d De
     let Kind::Text(name) = &node.kind else { return Err(Problem::new("expected a name").at(node.origin.clone())) };
     let found: Vec<_> = declared.iter().filter(|declared| declared.name == *name).collect();
     if found.iter().any(|declared| matches!(declared.axis.form, Form::Drawn(_))) {
-        let problem = Problem::new(format!("`{name}` has a distribution: it moves with the trials already"));
+        let problem = Problem::new(format!("`{name}` has a distribution, so it already moves with the trials"));
         return Err(problem.at(node.origin.clone()));
     }
     if !found.is_empty() {
         return Ok(found);
     }
-    let problem = Problem::new(format!("`{name}` is no axis of this file")).at(node.origin.clone());
+    let problem = Problem::new(format!("`{name}` is not an axis of this file")).at(node.origin.clone());
     let is_list = |declared: &&Declared| !matches!(declared.axis.form, Form::Drawn(_));
     let mut names: Vec<&str> = declared.iter().filter(is_list).map(|declared| declared.name.as_str()).collect();
     names.dedup();

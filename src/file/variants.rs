@@ -30,7 +30,7 @@ impl Variants {
             let found = Node { kind: value, ..section.value.clone() }.type_name();
             let problem = Problem::new(format!("`{VARIANT}`: expected a table for each variant, found {found}"));
             problems.push(
-                problem.at(section.value.origin.clone()).help("write `[variant.NAME]`, and below it what changes"),
+                problem.at(section.value.origin.clone()).help("write `[variant.NAME]`, and the changes below it"),
             );
             return (variants, problems);
         };
@@ -49,7 +49,7 @@ impl Variants {
                 let reason = sections::key(key).and_then(|key| key.fixed);
                 problems.extend(reason.map(|reason| {
                     let problem = Problem::new(format!("a variant cannot change `{key}`: {reason}"));
-                    problem.at(key_origin.clone()).help(format!("write `{key}` outside of the variants"))
+                    problem.at(key_origin.clone()).help(format!("write `{key}` outside the variants"))
                 }));
                 reason.is_none()
             });

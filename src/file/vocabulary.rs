@@ -153,12 +153,14 @@ fn note_on_key(key: &str) -> Option<&'static str> {
             "the data says how many inputs and outputs there are: leave this out"
         }
         "depth" | "num_layers" | "n_layers" => {
-            "`hidden` has a width for each hidden layer: `hidden = [100, 100]` is two"
+            "`hidden` has a width for each hidden layer: `hidden = [100, 100]` means two layers"
         }
         "device" | "gpu" | "cuda" => "everything runs on the processor: leave this out",
-        "jobs" | "num_workers" | "workers" | "n_jobs" => "`paribus run --jobs N` says how many runs train at a time",
-        "early_stopping" | "patience" => "a run makes all of its steps; the best evaluation is found in the results",
-        "method" => "all combinations of the axes are run; with distributions, `trials` says how many draws",
+        "jobs" | "num_workers" | "workers" | "n_jobs" => {
+            "`paribus run --jobs N` sets how many runs train at the same time"
+        }
+        "early_stopping" | "patience" => "a run makes all of its steps; the results hold its best evaluation",
+        "method" => "all combinations of the axes are trained; with distributions, `trials` is the number of draws",
         _ => return None,
     })
 }
@@ -166,7 +168,7 @@ fn note_on_key(key: &str) -> Option<&'static str> {
 /// A note on a value that has another form here, or none.
 fn note_on_name(name: &str) -> Option<&'static str> {
     Some(match plain(name).as_str() {
-        "softmax" => "the objective `cross-entropy` has a softmax in it: the outputs need none of their own",
+        "softmax" => "the objective `cross-entropy` includes the softmax, so the outputs need none",
         "xavier_normal" | "xavier_normal_" | "glorot_normal" => {
             "`glorot` is a Gaussian with √(2 / (inputs + outputs)); `xavier`, as in the book, has √(1 / inputs)"
         }
@@ -180,13 +182,13 @@ fn note_on_name(name: &str) -> Option<&'static str> {
             "networks here are dense: every layer sees all of the one before it"
         }
         "cifar10" | "cifar100" | "imagenet" | "iris" => {
-            "data of your own is read from files: `source = \"csv\"`, \"parquet\", \"npy\" or \"idx\", with their paths"
+            "your own data comes from files: `source = \"csv\"`, \"parquet\", \"npy\" or \"idx\", with their paths"
         }
         name if [".csv", ".csv.gz"].iter().any(|end| name.ends_with(end)) => {
-            "a file is named by `path`: `source = \"csv\"` and `path = \"...\"`"
+            "name the file with `path`: `source = \"csv\"` and `path = \"...\"`"
         }
-        name if name.ends_with(".parquet") => "a file is named by `path`: `source = \"parquet\"` and `path = \"...\"`",
-        name if name.ends_with(".npy") => "arrays are named by keys: `source = \"npy\"`, `features` and `targets`",
+        name if name.ends_with(".parquet") => "name the file with `path`: `source = \"parquet\"` and `path = \"...\"`",
+        name if name.ends_with(".npy") => "name the arrays with `features` and `targets`, beside `source = \"npy\"`",
         _ => return None,
     })
 }
@@ -194,21 +196,21 @@ fn note_on_name(name: &str) -> Option<&'static str> {
 /// The meaning of the key's value, with an accepted example.
 fn meaning(key: &str) -> Option<&'static str> {
     Some(match key {
-        "lr" => "a learning rate is the length of a step, which goes downhill by itself: `lr = 0.01`",
+        "lr" => "the learning rate scales a step that already goes downhill: `lr = 0.01`",
         "dropout" | "ratio" => "dropout is the share of units that are silent in a step: 0.2 is one in five",
         "momentum" => "momentum is the share of the last step that goes into the next: 0.9, or 0.99 for a long memory",
         "decay" | "beta1" | "beta2" => "it is the share of a running mean that a step keeps: 0.9, or 0.999",
-        "batch_size" => "a batch is a number of rows; as many as there are make one batch of all",
+        "batch_size" => "a batch is a number of rows; for full batches, write the number of training rows",
         "steps" => "`steps = 2000` makes 2000 updates; `epochs = 10` goes through the data ten times",
         "epochs" => "`epochs = 10` goes through the data ten times",
         "hidden" => "`hidden` has the number of units of each hidden layer: `[100]` is one layer, `[]` is none",
         "validation_share" | "test_share" => "a share of the rows: 0.2 is one in five",
         "weight_decay" | "l1" => "it is the strength of a penalty, such as 1e-4; 0 is none",
-        "every" => "it is a number of steps, 1 is every step; to have it never, leave the whole table out",
+        "every" => "it is a number of steps, and 1 means every step; for never, leave the whole table out",
         "trials" => "`trials = 100` draws a hundred times",
         "seeds" => "`seeds = 3` means the seeds 0, 1 and 2, `seeds = [5]` the seed 5; leave it out for the seed 0",
-        "name" => "it names the folder of the results, too; `description` takes any text",
-        "range" => "a range is `[0.0, 1.0]`; leave it out to have the smallest value and the largest",
+        "name" => "it also names the results folder; `description` takes any text",
+        "range" => "a range is `[0.0, 1.0]`; leave it out to use the smallest and the largest value",
         "start" => "a start is a point of the plane: `[-7.0, 2.0]`",
         "target" => "it names the column to learn: `target = \"species\"`",
         _ => return None,

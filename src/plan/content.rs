@@ -140,9 +140,8 @@ fn retain<T>(items: &mut Vec<T>, is_kept: impl Fn(usize) -> bool) {
 fn says_too_little(experiment: &Experiment, cells: &[Found], excluded: u64, shapes: &Shapes) -> Option<Problem> {
     let seeds = experiment.seeds.get().len();
     if seeds > 1 && !cells.is_empty() && shapes.are_without_data() {
-        let message = format!(
-            "the path over a function draws no random numbers: with {seeds} seeds it is the same {seeds} times"
-        );
+        let message =
+            format!("the path over a function draws no random numbers: {seeds} seeds give the same path {seeds} times");
         let origin = experiment.tree.root.entry("seeds").map(|entry| entry.value.origin.clone());
         return Some(Problem { origin, ..Problem::new(message) }.help("leave `seeds` out"));
     }

@@ -80,12 +80,8 @@ impl Contradiction {
     /// A schedule that does not suit its run.
     pub fn of_schedule(error: &ScheduleError) -> Self {
         let (setting, help) = match error {
-            ScheduleError::NothingLeft { .. } => {
-                ("warm_up", "take a shorter `warm_up`, more `steps`, or say `over` how many steps")
-            }
-            ScheduleError::Rises { .. } => {
-                ("schedule_min_lr", "take a lower `min_lr`: a share of the lowest `lr` of the file")
-            }
+            ScheduleError::NothingLeft { .. } => ("warm_up", "use a shorter `warm_up` or more `steps`, or set `over`"),
+            ScheduleError::Rises { .. } => ("schedule_min_lr", "use a `min_lr` below the lowest `lr` of the file"),
         };
         Self::of_setting(setting, error.to_string()).help(help).reads(&[OPTIMIZER, TRAIN])
     }

@@ -328,7 +328,8 @@ mod tests {
     fn every_shape_is_timed_and_larger_plans_take_longer() {
         let text = |steps, hidden| {
             format!(
-                "data.source = 'digits'\nnetwork.hidden = {hidden}\ntrain = {{ steps = {steps}, precision = ['f32', 'f64'] }}\n\
+                "data.source = 'digits'\nnetwork.hidden = {hidden}\n\
+                 train = {{ steps = {steps}, precision = ['f32', 'f64'] }}\n\
                  optimizer = ['sgd', 'adam']\nrecord.evaluate = {{ on = ['train'] }}\nnetwork.dropout = 0.5"
             )
         };
@@ -367,7 +368,8 @@ mod tests {
     #[test]
     fn timing_ends_when_its_time_is_spent() {
         let plan = plan(
-            "data.source = 'mnist'\nnetwork.hidden = [[400, 400], [500, 500], [600, 600], [700, 700], [800, 800], [900, 900]]\n\
+            "data.source = 'mnist'\nnetwork.hidden = [[400, 400], [500, 500], [600, 600], [700, 700], [800, 800], \
+             [900, 900]]\n\
              train = { steps = 1000, batch_size = [100, 500, 1000, 2000] }\noptimizer = 'adam'",
         );
         let estimate = estimated(&plan, 2);

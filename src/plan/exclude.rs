@@ -62,7 +62,7 @@ impl<'e> Exclusion<'e> {
             for (name, wanted) in condition.settings() {
                 let Some(bit) = 1_u128.checked_shl(settings.len() as u32) else {
                     let problem = Problem::new(format!("`exclude` names more than {MOST} settings"));
-                    return Err(problem.help("a list of values is one: `{ lr = [0.1, 0.01] }`"));
+                    return Err(problem.help("a list of values names its setting only once: `{ lr = [0.1, 0.01] }`"));
                 };
                 settings.push((name.as_str(), wanted, Marks(bit)));
                 all = all.and(Marks(bit));
@@ -164,7 +164,7 @@ impl<'e> Exclusion<'e> {
             let problem = settings.find_map(|(name, wanted)| self.idle(name, wanted, entry(name)));
             problem.unwrap_or_else(|| {
                 let problem = Problem::new("`exclude`: no run has all of these values together")
-                    .help("drop this condition, or those of its settings that do not meet");
+                    .help("remove this condition, or the settings in it that never occur together");
                 Problem { origin: node.map(|node| node.origin.clone()), ..problem }
             })
         })
@@ -174,9 +174,8 @@ impl<'e> Exclusion<'e> {
     /// The mistake in one setting of a condition, if no run has such a value.
     fn idle(&self, name: &str, wanted: &Wanted, entry: Option<&Entry>) -> Option<Problem> {
         if name == "seed" {
-            let problem =
-                Problem::new("`exclude`: all settings are run with the same seeds, so that they can be compared");
-            let problem = problem.help("leave `seed` out; `--only` picks some of the seeds");
+            let problem = Problem::new("`exclude`: every combination is trained with the same seeds");
+            let problem = problem.help("leave `seed` out; `--only` selects seeds");
             return Some(Problem { origin: entry.map(|entry| entry.key_origin.clone()), ..problem });
         }
         let mark = self.settings.iter().find(|(setting, own, _)| *setting == name && std::ptr::eq(*own, wanted))?.2;
@@ -198,7 +197,7 @@ impl<'e> Exclusion<'e> {
                 };
                 let problem = problem.help(format!("`{name}` is {found}"));
                 let problem = match typed.trim_start_matches('`').starts_with(['<', '>']) {
-                    true => problem.help("numbers between two bounds are `{ above = 0.1, below = 1.0 }`"),
+                    true => problem.help("write numbers between two bounds as `{ above = 0.1, below = 1.0 }`"),
                     false => problem,
                 };
                 Problem { origin: entry.map(|entry| entry.value.origin.clone()), ..problem }

@@ -76,7 +76,7 @@ impl Findings {
             if variants.len() < all.len() {
                 let names = listed(variants.iter().map(String::as_str), " and");
                 let them = if variants.len() == 1 { "the variant" } else { "the variants" };
-                problem.help.push(format!("this is so in {them} {names}"));
+                problem.help.push(format!("this applies to {them} {names}"));
             }
             problem
         };

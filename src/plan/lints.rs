@@ -212,12 +212,13 @@ fn weight_scale(run: &NetworkRun) -> Option<Found> {
     let std = spread(run.init.weights).filter(|_| run.steps > 0 && !run.model.has_batch_norm())?;
     let growth = growth(run, std);
     let what = match growth {
-        _ if growth > MOST => format!("grows {} fold", rounded(growth)),
+        _ if growth > MOST => format!("grows {}-fold", rounded(growth)),
         _ if growth < LEAST => format!("fades to {} of its size", rounded(growth)),
         _ => return None,
     };
-    let message = format!("with weights of standard deviation {} a signal {what} in the hidden layers", rounded(std));
-    let help = "take \"he\" for ReLU, \"xavier\" for sigmoid and tanh: they follow the width; or `batch_norm = true`";
+    let message = format!("with weights of standard deviation {}, a signal {what} in the hidden layers", rounded(std));
+    let help =
+        "use \"he\" for ReLU or \"xavier\" for sigmoid and tanh, which depend on the width; or set `batch_norm = true`";
     Some(Found::new(Contradiction::new(["init", "weights"], message).help(help)).unless_compared(&["init", "weights"]))
 }
 
@@ -226,8 +227,8 @@ fn zero_weights(run: &NetworkRun) -> Option<Found> {
     if run.init.weights != Weights::Zeros || affine < 2 || run.steps == 0 {
         return None;
     }
-    let message = "with all weights zero the units of a layer stay equal: nothing is learned but the outputs' biases";
-    let help = "take \"he\" or \"xavier\"; without hidden layers zeros are a fine start";
+    let message = "with all weights zero, the units of a layer stay equal, and only the outputs' biases are learned";
+    let help = "use \"he\" or \"xavier\"; zeros are fine without hidden layers";
     Some(Found::new(Contradiction::new(["init", "weights"], message).help(help)).unless_compared(&["init", "weights"]))
 }
 
@@ -240,7 +241,7 @@ fn less_than_an_epoch(run: &NetworkRun) -> Option<Found> {
     let looks_at_layers = run.record.layers.as_ref().is_some_and(|layers| layers.every == Every::Epoch);
     let (key, does) = match (evaluates, looks_at_layers) {
         (true, _) => ("evaluate", "evaluates"),
-        (false, true) => ("layers", "looks at the layers in"),
+        (false, true) => ("layers", "measures layers"),
         (false, false) => return None,
     };
     let (drawn, rows) = (u128::from(run.steps) * u128::from(run.batch_size.get()), u128::from(run.info.train_rows));
@@ -248,11 +249,12 @@ fn less_than_an_epoch(run: &NetworkRun) -> Option<Found> {
         return None;
     }
     let message = format!(
-        "{} steps of {} rows are less than an epoch of {rows}: `every = \"epoch\"` {does} the first step and the last one alone",
+        "{} steps of {} rows are less than an epoch of {rows}: `every = \"epoch\"` {does} only at the first and the \
+         last step",
         run.steps,
         run.batch_size.get()
     );
-    let help = "write `every = 10`, a number of steps; or take more `steps`, or `epochs`";
+    let help = "write `every = 10`, a number of steps, or train for more `steps` or `epochs`";
     Some(Found::new(Contradiction::new(["record", key], message).help(help)))
 }
 
@@ -261,10 +263,10 @@ fn lr_range(run: &NetworkRun) -> Option<Found> {
     if run.steps == 0 || (low..=high).contains(&lr) {
         return None;
     }
-    let what = if lr < low { "hardly moves" } else { "jumps" };
+    let what = if lr < low { "hardly moves" } else { "overshoots" };
     let kind = run.optimizer.kind();
-    let message = format!("with a learning rate of {} `{kind}` {what}", shortest(lr));
-    let help = format!("{kind} learns at rates from about {} to {}", shortest(low), shortest(high));
+    let message = format!("with a learning rate of {}, `{kind}` {what}", shortest(lr));
+    let help = format!("{kind} learns with rates from about {} to {}", shortest(low), shortest(high));
     Some(Found::new(Contradiction::of_setting("lr", message).help(help)).unless_compared(&["optimizer", "lr"]))
 }
 
@@ -274,8 +276,9 @@ fn batch_beyond_rows(run: &NetworkRun) -> Option<Found> {
         return None;
     }
     let message =
-        format!("a batch of {batch_size} rows is drawn out of {rows} training rows: most of it is there several times");
-    let help = format!("take a `batch_size` of {rows} at most; with `sampling = \"shuffle\"` that is every row once");
+        format!("a batch of {batch_size} rows is drawn from {rows} training rows: it has most of them several times");
+    let help =
+        format!("use a `batch_size` of at most {rows}; with `sampling = \"shuffle\"`, such a batch has every row once");
     Some(Found::new(Contradiction::new(["train", "batch_size"], message).help(help)))
 }
 
@@ -285,7 +288,7 @@ fn unused_validation(run: &NetworkRun) -> Option<Found> {
         return None;
     }
     let key = run.data.preparation.holdout.key(rows, 0)?;
-    let message = format!("{rows} rows are kept for validation, and nothing is evaluated on them");
+    let message = format!("{rows} rows are kept for validation, but nothing is evaluated on them");
     let help = "write `evaluate = { on = [\"train\", \"validation\"] }` in [record], or train on these rows, too";
     Some(Found::new(Contradiction::new(["data", key], message).help(help)))
 }
@@ -302,12 +305,12 @@ fn long_memory(run: &NetworkRun) -> Option<Found> {
         return None;
     }
     let message = format!(
-        "a momentum of {} gathers speed over {} steps, and the run makes {}",
+        "a momentum of {} gathers speed over {} steps, but the run makes only {}",
         shortest(momentum),
         memory.round(),
         run.steps
     );
-    let help = "take a smaller `momentum`, such as 0.9, or more `steps`";
+    let help = "use a smaller `momentum`, such as 0.9, or more `steps`";
     let found = Found::new(Contradiction::of_setting("momentum", message).help(help));
     Some(found.unless_compared(&["optimizer", "momentum"]))
 }
@@ -323,7 +326,7 @@ fn two_decays(run: &NetworkRun) -> Option<Found> {
         shortest(penalty),
         shortest(decoupled)
     );
-    let help = format!("leave `weight_decay` out, or write `decoupled_weight_decay = 0` below the optimizer `{kind}`");
+    let help = format!("leave `weight_decay` out, or write `decoupled_weight_decay = 0` for the optimizer `{kind}`");
     Some(Found::new(Contradiction::new(["regularization", "weight_decay"], message).help(help)))
 }
 
@@ -336,11 +339,11 @@ fn narrow_dropout(run: &NetworkRun) -> Option<Found> {
                 let left = width as f64 * (1.0 - dropout.ratio.get());
                 if left < 2.0 {
                     let message = format!(
-                        "a dropout of {} leaves {} of {width} units: often none at all",
+                        "a dropout of {} leaves {} of {width} units on average, and often none",
                         shortest(dropout.ratio.get()),
                         rounded(left)
                     );
-                    let help = "take wider layers, or less dropout";
+                    let help = "use wider layers, or less dropout";
                     return Some(Found::new(Contradiction::of_setting("dropout", message).help(help)));
                 }
             }
@@ -407,9 +410,10 @@ fn one_seed(file: &Whole) -> Vec<Problem> {
     if file.experiment.seeds.get().len() > 1 || file.cells < 2 || file.has_trials || !file.is_random {
         return Vec::new();
     }
-    let message = format!("{} settings are compared by one seed: a difference between two may be luck", file.cells);
+    let message =
+        format!("{} combinations are compared with one seed: a difference between two may be luck", file.cells);
     let origin = file.experiment.tree.root.entry("seeds").map(|entry| entry.value.origin.clone());
-    vec![Problem { origin, ..Problem::new(message) }.help("write `seeds = 3` at the top of the file, or more")]
+    vec![Problem { origin, ..Problem::new(message) }.help("write `seeds = 3` or more at the top of the file")]
 }
 
 fn test_selection(file: &Whole) -> Vec<Problem> {
@@ -419,12 +423,13 @@ fn test_selection(file: &Whole) -> Vec<Problem> {
         return Vec::new();
     }
     let message = format!(
-        "the best of {} settings, chosen by the test data, does better there than on new data: it was the luckiest",
+        "the best of {} combinations, chosen by the test data, is partly lucky and does worse on new data",
         file.cells
     );
     let problem = Problem { origin: file.origin(["record", "evaluate"]), ..Problem::new(message) };
     vec![problem.help(
-        "write `validation_share = 0.2` in [data], evaluate on \"validation\", choose by that, and look at the test once",
+        "write `validation_share = 0.2` in [data], evaluate on \"validation\", choose by that, and use the test data \
+         once",
     )]
 }
 
@@ -444,7 +449,7 @@ fn one_value_axis(file: &Whole) -> Vec<Problem> {
             let message = format!("`{key}` is an axis of one value, which compares nothing");
             let value = value(&only.value);
             problems.push(Problem::new(message).at(origin.clone()).help(format!(
-                "write `{key} = {value}`, or more values; `{{ values = [{value}] }}` is an axis on purpose"
+                "write `{key} = {value}`, or add values; if this is intended, write `{{ values = [{value}] }}`"
             )));
         }
     }

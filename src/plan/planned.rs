@@ -301,8 +301,8 @@ impl<'p> PlannedRun<'p> {
 impl std::fmt::Display for Duplicate {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self.label == self.same_as {
-            true => write!(f, "`{}` is there more than once and is run once", self.label),
-            false => write!(f, "`{}` has the same settings as `{}` and is run once", self.label, self.same_as),
+            true => write!(f, "`{}` appears more than once and is trained once", self.label),
+            false => write!(f, "`{}` has the same settings as `{}` and is trained once", self.label, self.same_as),
         }
     }
 }

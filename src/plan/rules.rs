@@ -26,23 +26,23 @@ pub fn beside_a_function(file: &Sections) -> Vec<Contradiction> {
         .filter(is_given)
         .map(|section| {
             let key = section.key();
-            let message = format!("[{key}] belongs to a network, and this file descends a function");
+            let message = format!("[{key}] belongs to a network, but this file descends a function");
             Contradiction::new([key], message).help(match section {
                 Section::Record => {
-                    "leave [record] out: the path over a function is always recorded, every step of it".to_owned()
+                    "leave [record] out: every step of the path over a function is recorded anyway".to_owned()
                 }
                 _ => format!("leave out [{key}], or [function]"),
             })
         })
         .collect();
     contradictions.extend(train.of_a_network().map(|key| {
-        let message = format!("`{key}` belongs to a network, and this file descends a function");
-        Contradiction::new(["train", key], message).help("a function needs `steps` alone, and perhaps `precision`")
+        let message = format!("`{key}` belongs to a network, but this file descends a function");
+        Contradiction::new(["train", key], message).help("a function takes only `steps` and `precision`")
     }));
     let rows = train.steps.map_or(0, Whole::get) + 1;
     if rows > MOST_ROWS {
-        let message = format!("a run would record {rows} points, more than {MOST_ROWS}");
-        contradictions.push(Contradiction::new(["train", "steps"], message).help("take fewer `steps`"));
+        let message = format!("a run would record {rows} points; the limit is {MOST_ROWS}");
+        contradictions.push(Contradiction::new(["train", "steps"], message).help("use fewer `steps`"));
     }
     contradictions
 }
@@ -58,10 +58,10 @@ pub fn within_a_network(spec: &NetworkRun) -> Vec<Contradiction> {
     let is_drawn = spec.steps > 0 && spec.sampling == Sampling::WithReplacement;
     let key = spec.data.preparation.holdout.key(info.validation_rows, set_aside - info.validation_rows.min(set_aside));
     if let Some(key) = key.filter(|_| is_too_little && is_drawn) {
-        let message = format!("`{key}` leaves {} of {whole} rows to train on, not even a batch", info.train_rows);
+        let message = format!("`{key}` leaves {} of {whole} rows to train on, less than a batch", info.train_rows);
         contradictions.push(
             Contradiction::new(["data", key], message)
-                .help(format!("set fewer rows aside, or take a `batch_size` of {} at most", info.train_rows))
+                .help(format!("set fewer rows aside, or use a `batch_size` of at most {}", info.train_rows))
                 .reads(&[DATA, BATCH_SIZE]),
         );
     }
@@ -69,9 +69,12 @@ pub fn within_a_network(spec: &NetworkRun) -> Vec<Contradiction> {
         contradictions.push(
             Contradiction::new(
                 ["train", "batch_size"],
-                format!("a batch of {batch_size} rows cannot be shuffled out of {} training rows", info.train_rows),
+                format!(
+                    "a shuffled batch of {batch_size} rows needs as many training rows, but there are {}",
+                    info.train_rows
+                ),
             )
-            .help("take a smaller `batch_size`, more `train_rows`, or `sampling = \"with-replacement\"`")
+            .help("use a smaller `batch_size`, more `train_rows`, or `sampling = \"with-replacement\"`")
             .reads(&[DATA]),
         );
     }
@@ -84,14 +87,14 @@ pub fn within_a_network(spec: &NetworkRun) -> Vec<Contradiction> {
     // In a stack, these numbers are settings.
     if let (Precision::F32, Model::List(_)) = (spec.precision, &spec.model) {
         contradictions.extend(spec.layers().iter().filter_map(beyond).map(|(name, number)| {
-            let message = format!("`{name}`: `{}` is beyond the range of f32", shortest(number));
+            let message = format!("`{name}`: `{}` is outside the range of f32", shortest(number));
             Contradiction::new(["network", "layers"], message).help(IN_SINGLE_PRECISION).reads(&[PRECISION])
         }));
     }
     if batch_size == 1 && spec.model.has_batch_norm() {
         contradictions.push(
-            Contradiction::new(["train", "batch_size"], "batch normalization needs batches of two rows at least")
-                .help("a single row is its own mean, and nothing of it would be left: take a larger `batch_size`")
+            Contradiction::new(["train", "batch_size"], "batch normalization needs batches of at least two rows")
+                .help("a single row is its own mean, so all of its values would become 0: use a larger `batch_size`")
                 .reads(&[NETWORK]),
         );
     }
@@ -100,16 +103,19 @@ pub fn within_a_network(spec: &NetworkRun) -> Vec<Contradiction> {
         contradictions.push(
             Contradiction::new(
                 ["record", "gradient_checks", "rows"],
-                "batch normalization is checked on two rows at least",
+                "batch normalization can be checked only on at least two rows",
             )
-            .help("a single row is its own mean, and nothing of it would be left: take more `rows`")
+            .help("a single row is its own mean, so all of its values would become 0: use more `rows`")
             .reads(&[NETWORK, DATA]),
         );
     }
     if let (Objective::CrossEntropy, Task::Regression { .. }) = (spec.objective, info.task) {
         contradictions.push(
-            Contradiction::new(["train", "objective"], "cross-entropy is of classes, and the data is a regression")
-                .help("take `objective = \"mse\"` in [train], or `task = \"classification\"` in [data] where the target names classes")
+            Contradiction::new(["train", "objective"], "cross-entropy needs classes, but the data is a regression")
+                .help(
+                    "use `objective = \"mse\"` in [train], or `task = \"classification\"` in [data] if the target \
+                     names classes",
+                )
                 .reads(&[DATA]),
         );
     }
@@ -118,9 +124,9 @@ pub fn within_a_network(spec: &NetworkRun) -> Vec<Contradiction> {
             Contradiction::new(["record", "evaluate"], "there is no test data to evaluate on")
                 .help(match spec.data.source {
                     Source::Idx(_) => {
-                        "name `test_images` and `test_labels` in [data], or evaluate on = [\"train\"] alone"
+                        "name `test_images` and `test_labels` in [data], or evaluate only `on = [\"train\"]`"
                     }
-                    _ => "set rows aside with `test_share` in [data], or evaluate on = [\"train\"] alone",
+                    _ => "set rows aside with `test_share` in [data], or evaluate only `on = [\"train\"]`",
                 })
                 .reads(&[DATA]),
         );
@@ -135,7 +141,7 @@ pub fn within_a_network(spec: &NetworkRun) -> Vec<Contradiction> {
     let rows = spec.record.rows(spec.steps);
     if rows > MOST_ROWS {
         contradictions.push(
-            Contradiction::new(["record"], format!("a run would record {rows} losses, more than {MOST_ROWS}"))
+            Contradiction::new(["record"], format!("a run would record {rows} losses; the limit is {MOST_ROWS}"))
                 .help("write `loss = { at = \"before-update\", every = 100 }` in [record]")
                 .reads(&[DATA, TRAIN]),
         );
@@ -151,7 +157,7 @@ pub fn within_a_network(spec: &NetworkRun) -> Vec<Contradiction> {
         );
         contradictions.push(
             Contradiction::new(["network"], message)
-                .help("take smaller `hidden` layers, a smaller `batch_size`, or fewer `rows` in `gradient_checks`")
+                .help("use smaller `hidden` layers, a smaller `batch_size`, or fewer `rows` in `gradient_checks`")
                 .reads(&[BATCH_SIZE, DATA]),
         );
     }
@@ -165,7 +171,7 @@ fn recorded_apart(spec: &NetworkRun) -> Vec<Contradiction> {
     let mut contradictions = Vec::new();
     let mut too_many = |key, rows: u64, what: &str, help: &str| {
         if rows > MOST_ROWS {
-            let message = format!("a run would record {rows} {what}, more than {MOST_ROWS}");
+            let message = format!("a run would record {rows} {what}; the limit is {MOST_ROWS}");
             contradictions.push(Contradiction::new(["record", key], message).help(help).reads(&[DATA, NETWORK, TRAIN]));
         }
     };
@@ -173,17 +179,17 @@ fn recorded_apart(spec: &NetworkRun) -> Vec<Contradiction> {
     too_many("layers", rows, "numbers about layers", "write `every = 100` in `layers`");
     if let Some(histograms) = &record.histograms {
         let rows = histograms.count(steps, layers.activation, layers.affine);
-        too_many("histograms", rows, "bins", "take fewer `bins`, or fewer moments in `at`");
+        too_many("histograms", rows, "bins", "use fewer `bins`, or fewer steps in `at`");
     }
     let mut apart = |key: &'static str, at: &RecordedSteps, rows: Option<Count>| {
         if let Some(step) = at.beyond(steps) {
-            let message = format!("there is no step {step}: {steps} steps are made, the first one is step 0");
-            let help = "take a smaller number, more `steps`, or \"end\", the last step";
+            let message = format!("there is no step {step}: the run makes {steps} steps, and the first one is step 0");
+            let help = "use a smaller number, more `steps`, or \"end\" for the last step";
             contradictions.push(Contradiction::new(["record", key, "at"], message).help(help).reads(&[DATA, TRAIN]));
         }
         if let Some(rows) = rows.filter(|rows| rows.get() > info.train_rows) {
-            let message = format!("there are {} training rows, and {} are asked for", info.train_rows, rows.get());
-            let contradiction = Contradiction::new(["record", key, "rows"], message).help("take fewer `rows`");
+            let message = format!("there are {} training rows, but {} are asked for", info.train_rows, rows.get());
+            let contradiction = Contradiction::new(["record", key, "rows"], message).help("use fewer `rows`");
             contradictions.push(contradiction.reads(&[DATA]));
         }
     };
@@ -194,8 +200,8 @@ fn recorded_apart(spec: &NetworkRun) -> Vec<Contradiction> {
     apart("histograms", &histograms.at, histograms.rows);
     if histograms.of.get() == [Subject::Gradients] && histograms.at.are_before_training(steps) {
         contradictions.push(
-            Contradiction::new(["record", "histograms", "at"], "before training no batch has given any gradients")
-                .help("step 0 has those of the initial weights: write `at = [0]`")
+            Contradiction::new(["record", "histograms", "at"], "there are no gradients before training")
+                .help("write `at = [0]` for those of the initial weights")
                 .reads(&[TRAIN]),
         );
     }
@@ -203,7 +209,7 @@ fn recorded_apart(spec: &NetworkRun) -> Vec<Contradiction> {
         let message = format!("the range is too narrow for {} bins", histograms.bins.get());
         contradictions.push(
             Contradiction::new(["record", "histograms", "bins"], message)
-                .help("take fewer `bins` or a wider `range`")
+                .help("use fewer `bins` or a wider `range`")
                 .reads(&[&["record", "histograms"]]),
         );
     }
@@ -215,7 +221,7 @@ pub fn beyond_single_precision(settings: impl Iterator<Item = (&'static str, f64
     settings
         .filter(|(_, value)| is_beyond_single_precision(*value))
         .map(|(name, value)| {
-            let message = format!("`{name}`: `{}` is beyond the range of f32", shortest(value));
+            let message = format!("`{name}`: `{}` is outside the range of f32", shortest(value));
             Contradiction::of_setting(name, message).help(IN_SINGLE_PRECISION).reads(&[PRECISION])
         })
         .collect()
@@ -226,4 +232,4 @@ fn is_beyond_single_precision(value: f64) -> bool {
     rounded.is_infinite() || (rounded.abs() < f32::MIN_POSITIVE && value != 0.0)
 }
 
-const IN_SINGLE_PRECISION: &str = "take a number from about 1e-38 to 1e38, or `precision = \"f64\"` in [train]";
+const IN_SINGLE_PRECISION: &str = "use a number from about 1e-38 to 1e38, or `precision = \"f64\"` in [train]";

@@ -58,13 +58,13 @@ pub fn with_drawn_trials(experiment: &Experiment, known: &Known) -> Result<Optio
         let problem =
             Problem::new("`seed`: the trials are drawn from NumPy's stream, which begins with the seed in `seeds`");
         return Err(vec![
-            problem.at(seed.value.origin.clone()).help("drop this line, or leave `\"trial\"` out of `chain`"),
+            problem.at(seed.value.origin.clone()).help("remove this line, or leave `\"trial\"` out of `chain`"),
         ]);
     }
     if let Some(sampler) = of_sweep("sampler").filter(|sampler| !sampler.value.is_text("random")) {
         let problem = Problem::new("`sampler`: the trials are drawn from NumPy's stream, which is random");
         return Err(vec![
-            problem.at(sampler.value.origin.clone()).help("drop this line, or leave `\"trial\"` out of `chain`"),
+            problem.at(sampler.value.origin.clone()).help("remove this line, or leave `\"trial\"` out of `chain`"),
         ]);
     }
     // How many numbers a trial draws must be known first. One trial with arbitrary values tells.
@@ -81,8 +81,8 @@ pub fn with_drawn_trials(experiment: &Experiment, known: &Known) -> Result<Optio
     let ([seed], [script]) = (experiment.seeds.get(), scripts.as_slice()) else {
         return refuse(
             experiment,
-            "`rng`: the values of trials that are drawn from NumPy's stream belong to one script with one seed",
-            "take one seed, and name every axis but the trials in `group`",
+            "`rng`: trials that are drawn from NumPy's stream need a single script with a single seed",
+            "use one seed, and list every axis but the trials in `group`",
         );
     };
     // A seed that NumPy does not accept is reported later, with the other mistakes.
@@ -90,9 +90,9 @@ pub fn with_drawn_trials(experiment: &Experiment, known: &Known) -> Result<Optio
     let not_the_same = || {
         refuse(
             experiment,
-            "`rng`: not every trial draws the same settings, and NumPy's stream has no place for those that some draw",
-            "give each drawn setting one distribution in all of the file, without `draw` and without a distribution in a `choice`, \
-             or leave `\"trial\"` out of `chain`",
+            "`rng`: trials that are drawn from NumPy's stream must all draw the same settings",
+            "give each drawn setting one distribution in the whole file, without `draw` and without a distribution in \
+             a `choice`, or leave `\"trial\"` out of `chain`",
         )
     };
     let [block] = script.as_slice() else { return not_the_same() };
@@ -134,7 +134,7 @@ fn refuse<T>(experiment: &Experiment, message: &str, help: &str) -> Result<T, Ve
 fn excludes_trials<T>(experiment: &Experiment) -> Result<T, Vec<Problem>> {
     refuse(
         experiment,
-        "`rng`: `exclude` leaves out some of the trials, and each of them draws from NumPy's stream",
+        "`rng`: `exclude` leaves out some of the trials, but each of them draws from NumPy's stream",
         "leave `exclude` out of [sweep], or `\"trial\"` out of `chain`",
     )
 }
@@ -174,8 +174,9 @@ pub fn assign(
         if drawn.is_some_and(|drawn| blocks.iter().any(|block| block != drawn)) {
             return refuse(
                 experiment,
-                "`rng`: what trials draw from NumPy's stream changes how much their networks draw",
-                "leave the network's shape, its dropout and the batch size out of the distributions, or `\"trial\"` out of `chain`",
+                "`rng`: the values of the trials change how much their networks draw from NumPy's stream",
+                "leave the network's shape, its dropout and the batch size out of the distributions, or `\"trial\"` \
+                 out of `chain`",
             );
         }
         let blocks: Arc<[ScriptDraws]> = blocks.into_iter().map(|block| values.clone().then(block)).collect();
@@ -311,22 +312,22 @@ fn check_names(
         for name in names {
             let problem = if inner.contains(name.as_str()) && !axes.contains(&name.as_str()) {
                 let message =
-                    format!("`{key}`: `{name}` varies within another axis, and a script is made of the outermost ones");
+                    format!("`{key}`: `{name}` varies within another axis, but a script is made of the outermost ones");
                 Problem::new(message).help(match name.as_str() {
                     TRIAL => {
-                        "take one optimizer, or draw it with the rest: `draw = [\"optimizer\"]` in [sweep]".to_owned()
+                        "use one optimizer, or draw it with the rest: `draw = [\"optimizer\"]` in [sweep]".to_owned()
                     }
                     _ => format!("accepted here: {}", listed(axes.iter().copied(), ",")),
                 })
             } else if !axes.contains(&name.as_str()) {
-                let problem = Problem::new(format!("`{key}`: `{name}` is no axis of this file"));
+                let problem = Problem::new(format!("`{key}`: `{name}` is not an axis of this file"));
                 match did_you_mean(name, axes.iter().copied()) {
                     Some(meant) => problem.label(format!("did you mean `{meant}`?")),
                     None if axes.is_empty() => problem.help("no setting of this file has several values"),
                     None => problem.help(format!("accepted here: {}", listed(axes.iter().copied(), ","))),
                 }
             } else if !seen.insert(name) {
-                Problem::new(format!("`{key}`: `{name}` stands in `rng` twice"))
+                Problem::new(format!("`{key}`: `{name}` is listed twice in `rng`"))
             } else {
                 continue;
             };
@@ -364,19 +365,19 @@ fn contradictions(experiment: &Experiment, cells: &[Cell]) -> Vec<Problem> {
     let draws_data = |run: &NetworkRun| run.data.drawn_by_scripts() > 0;
     if let Some(seed) = data_seed.filter(|_| cells.iter().filter_map(Cell::network).any(draws_data)) {
         let problem = Problem::new(
-            "`seed`: with `rng` the data is drawn from NumPy's stream, which begins with the seed in `seeds`",
+            "`seed`: with `rng`, the data is drawn from NumPy's stream, which begins with the seed in `seeds`",
         );
-        problems.push(problem.at(seed.value.origin.clone()).help("drop this line, or leave `rng` out"));
+        problems.push(problem.at(seed.value.origin.clone()).help("remove this line, or leave `rng` out"));
     }
     if cells.iter().filter_map(Cell::network).any(|run| run.sampling == Sampling::Shuffle) {
         let problem =
-            at(Problem::new("`rng`: the book's scripts draw batches with replacement, and this file shuffles"));
+            at(Problem::new("`rng`: the book's scripts draw batches with replacement, but this file shuffles"));
         problems.push(problem.help("leave `sampling` out of [train], or `rng`"));
     }
     if let Some(seed) = experiment.seeds.get().iter().find(|seed| numpy::seed(**seed).is_none()) {
         let problem =
-            at(Problem::new(format!("`rng`: NumPy's seeds end at {}, and {} is one of `seeds`", u32::MAX, seed.get())));
-        problems.push(problem.help("take smaller `seeds`"));
+            at(Problem::new(format!("`rng`: NumPy's seeds end at {}, but {} is one of `seeds`", u32::MAX, seed.get())));
+        problems.push(problem.help("use smaller `seeds`"));
     }
     problems
 }
@@ -387,8 +388,8 @@ fn check_together(experiment: &Experiment, script: &[Vec<usize>], cells: &[Cell]
         cells_of.iter().filter_map(|&cell| cells[cell].network()).collect()
     };
     let differ = |what: &str, key: &str| {
-        let message = format!("`rng`: runs that are trained in one script have the same {what}, and these differ");
-        let help = format!("take one {what} for all, or leave the axis out of `{key}`");
+        let message = format!("`rng`: runs that are trained in one script need the same {what}, but these differ");
+        let help = format!("use one {what} for all, or leave the axis out of `{key}`");
         Err(vec![Problem::new(message).at(origin(experiment, None)).help(help)])
     };
     let all: Vec<&NetworkRun> = script.iter().flat_map(|block| runs(block)).collect();

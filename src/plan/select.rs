@@ -29,7 +29,7 @@ pub enum SelectionError {
     UnknownKey { key: String, value: String, help: String },
     #[error("--only `{key}={value}` matches no run; `{key}` is {found} here")]
     UnknownValue { key: String, value: String, found: String },
-    #[error("each --only matches some run, but none matches all of them")]
+    #[error("each --only matches some run, but no run matches all of them")]
     Nothing,
 }
 
@@ -97,9 +97,9 @@ impl Selection {
 /// A text that does not name exactly one run of a plan.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum NotFound {
-    #[error("no run of this plan is `{text}`; {help}")]
+    #[error("this plan has no run `{text}`; {help}")]
     Unknown { text: String, help: String },
-    #[error("`{text}` is several runs: {runs}")]
+    #[error("`{text}` names several runs: {runs}")]
     Several { text: String, runs: String },
 }
 
@@ -144,7 +144,7 @@ fn unknown(plan: &Plan, text: &str) -> NotFound {
         None => {
             let labels: Vec<String> = labels.iter().map(|label| format!("`{label}`")).collect();
             format!(
-                "a run is named by its id, the first digits of it (4 at least) or its label: {}",
+                "name a run by its id, the first digits of it (4 or more) or its label: {}",
                 first_of(&labels, ", ")
             )
         }
@@ -221,7 +221,7 @@ fn explain(plan: &Plan, key: &str, value: &str) -> SelectionError {
         keys.dedup();
         let help = match did_you_mean(&key, keys.iter().copied()) {
             Some(meant) => format!("did you mean `{meant}`?"),
-            None => format!("known are {}", keys.join(", ")),
+            None => format!("known: {}", keys.join(", ")),
         };
         return SelectionError::UnknownKey { key, value, help };
     }

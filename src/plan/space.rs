@@ -65,10 +65,8 @@ impl Space {
     /// More runs than can be planned.
     pub fn of(experiment: &Experiment) -> Result<Self, Problem> {
         let too_many = || {
-            Problem::new(
-                "the axes of the file have more values than can be planned, those within others counted each time",
-            )
-            .help("take fewer values, or divide the file")
+            Problem::new("the axes of the file have too many values, counting those within others each time")
+                .help("use fewer values, or split the file")
         };
         let space = Self::built(experiment).ok_or_else(too_many)?;
         space.within_bounds(experiment.seeds.get().len()).map(|()| space)
@@ -162,7 +160,7 @@ impl Space {
             wheels.map(|wheel| format!("{} {}", wheel.size().unwrap_or(u128::MAX), wheel.name())).collect();
         factors.push(format!("{seeds} seeds"));
         let count = runs.map_or("more than 2^128".to_owned(), |runs| runs.to_string());
-        Err(Problem::new(format!("the file declares {count} runs, more than {MOST_RUNS}"))
+        Err(Problem::new(format!("the file declares {count} runs; the limit is {MOST_RUNS}"))
             .help(format!("they are {}", factors.join(" × "))))
     }
 

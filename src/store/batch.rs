@@ -117,7 +117,7 @@ impl Contents {
             let (data_footer, rows) = file::read(&path, None)?;
             // At another revision, this is a file that an interrupted rewrite has not replaced yet.
             if data_footer.revision() == footer.revision() && file::hash(&path)? != hash {
-                return Err(Error::damaged(&path, "its hash is not the one written down for it"));
+                return Err(Error::damaged(&path, "its hash is not the recorded one"));
             }
             tables.push((table, upgraded(table, &path, rows, &runs)?));
         }

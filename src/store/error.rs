@@ -17,7 +17,8 @@ pub enum Error {
 
     /// Another process writes into the folder.
     #[error(
-        "`{}` is in use by {holder}; wait until it has ended, or choose another folder with `--results`", folder.display()
+        "`{}` is in use by {holder}; wait until it has ended, or choose another folder with `--results`",
+        folder.display()
     )]
     Locked { folder: PathBuf, holder: String },
 
@@ -37,7 +38,7 @@ pub enum Error {
     Damaged { path: PathBuf, problem: String },
 
     /// A file outside any results folder that this program did not write, or that has changed since.
-    #[error("`{}` is no whole Parquet file of paribus: {problem}", path.display())]
+    #[error("`{}` is not an intact Parquet file of paribus: {problem}", path.display())]
     NotOurs { path: PathBuf, problem: String },
 
     /// A committed batch that lacks one of its files.
@@ -45,7 +46,10 @@ pub enum Error {
     Missing { path: PathBuf },
 
     /// A run that is in two batches, as after copying files by hand.
-    #[error("run {run_id} is in both batches `{first}` and `{second}` of `{}`; delete the files of one of them", folder.display())]
+    #[error(
+        "run {run_id} is in both batches `{first}` and `{second}` of `{}`; delete the files of one of them",
+        folder.display()
+    )]
     Twice { run_id: RunId, folder: PathBuf, first: BatchName, second: BatchName },
 
     /// A run that was asked to stop has no result to keep.
@@ -97,7 +101,7 @@ fn advice(problem: &io::Error) -> &'static str {
             "; make the results folder writable, or choose another one with `--results`"
         }
         io::ErrorKind::NotADirectory | io::ErrorKind::AlreadyExists => {
-            "; a file stands where a folder is needed: move it away, or choose another folder with `--results`"
+            "; there is a file where a folder is needed: move it away, or choose another folder with `--results`"
         }
         _ => "",
     }
@@ -124,13 +128,13 @@ mod tests {
             |kind| Error::io("write", Path::new("ch6/runs/main-0001.parquet"), io::Error::from(kind)).to_string();
         assert_eq!(
             message(io::ErrorKind::StorageFull),
-            "cannot write `ch6/runs/main-0001.parquet`: no storage space; make room and run again: what was written before is \
-             safe"
+            "cannot write `ch6/runs/main-0001.parquet`: no storage space; make room and run again: what was written \
+             before is safe"
         );
         assert_eq!(
             message(io::ErrorKind::PermissionDenied),
-            "cannot write `ch6/runs/main-0001.parquet`: permission denied; make the results folder writable, or choose another \
-             one with `--results`"
+            "cannot write `ch6/runs/main-0001.parquet`: permission denied; make the results folder writable, or choose \
+             another one with `--results`"
         );
     }
 
@@ -139,8 +143,8 @@ mod tests {
         let error = Error::damaged(Path::new("results/ch6/history/main-0002.parquet"), "EOF");
         assert_eq!(
             error.to_string(),
-            "`results/ch6/history/main-0002.parquet` is cut off or damaged (EOF); delete `main-0002.parquet` in all folders of \
-             `results/ch6`, and the next `paribus run` trains its runs again"
+            "`results/ch6/history/main-0002.parquet` is cut off or damaged (EOF); delete `main-0002.parquet` in all \
+             folders of `results/ch6`, and the next `paribus run` trains its runs again"
         );
     }
 }

@@ -90,7 +90,7 @@ impl Recorded {
             error => error,
         })?;
         let table = rows.first().and_then(|rows| Table::all().find(|table| is_of_table(&rows.schema(), *table)));
-        let table = table.ok_or_else(|| not_ours("it has the columns of no table".to_owned()))?;
+        let table = table.ok_or_else(|| not_ours("its columns fit no table".to_owned()))?;
         let mut recorded = Self { origin: footer.origin(), runs: BTreeMap::new(), tables: BTreeSet::new() };
         recorded.add(table, &rows).map_err(not_ours)?;
         Ok(recorded)

@@ -169,7 +169,7 @@ impl Remains {
         }
         for name in &self.unfinished {
             tracing::debug!(
-                "{} is written anew, in format version {FORMAT_VERSION}",
+                "{} is rewritten in format version {FORMAT_VERSION}",
                 name.path(&self.area, Table::Runs).display()
             );
             let runs = inventory::read_batch(&self.area, name)?;

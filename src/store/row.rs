@@ -73,7 +73,7 @@ impl FromStr for Status {
         Self::ALL
             .into_iter()
             .find(|status| status.name() == text)
-            .ok_or_else(|| format!("`{text}` is no status of a run"))
+            .ok_or_else(|| format!("`{text}` is not a status of a run"))
     }
 }
 
@@ -421,6 +421,6 @@ pub(super) mod tests {
         for status in Status::ALL {
             assert_eq!(status.name().parse(), Ok(status));
         }
-        assert_eq!("done".parse::<Status>(), Err("`done` is no status of a run".to_owned()));
+        assert_eq!("done".parse::<Status>(), Err("`done` is not a status of a run".to_owned()));
     }
 }

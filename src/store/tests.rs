@@ -382,7 +382,7 @@ fn a_file_in_the_place_of_the_folder_is_named() {
     let look = Inventory::look(&root).unwrap_err().to_string();
     let open = Results::open(&root, Context::here("ch6", "", "")).unwrap_err().to_string();
     for error in [look, open] {
-        assert!(error.contains("ch6") && error.contains("a file stands where a folder is needed"), "{error}");
+        assert!(error.contains("ch6") && error.contains("there is a file where a folder is needed"), "{error}");
     }
 }
 

@@ -48,7 +48,7 @@ fn with_learning_rates(rows: Vec<RecordBatch>, runs: &[RecordBatch]) -> Result<V
     let runs = concat_batches(&first.schema(), runs)?;
     let rates = column(&runs, "lr")?.as_primitive::<Float64Type>();
     let run_ids = column(&runs, "run_id")?.as_dictionary::<Int32Type>().downcast_dict::<StringArray>();
-    let run_ids = run_ids.ok_or_else(|| ArrowError::SchemaError("`run_id` is no text".to_owned()))?;
+    let run_ids = run_ids.ok_or_else(|| ArrowError::SchemaError("`run_id` is not text".to_owned()))?;
     let rates: HashMap<&str, f64> =
         run_ids.into_iter().zip(rates).filter_map(|(run_id, lr)| Some((run_id?, lr?))).collect();
     let widen = |rows: &RecordBatch| {

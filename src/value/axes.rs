@@ -39,7 +39,7 @@ pub fn find<T: DeserializeOwned>(tree: &mut Tree, rejected: Rejected) -> Rejecte
 /// Refuses axes within a list that is a value.
 fn refuse_in_lists(node: &Node, is_in_list: bool, rejected: &mut Rejected) {
     if is_in_list && matches!(node.kind, Kind::Axis(_)) {
-        let problem = Problem::new("there are no axes inside a list").at(node.origin.clone());
+        let problem = Problem::new("a list cannot contain an axis").at(node.origin.clone());
         rejected.problems.push(problem.label("expected one value").help(LISTS_AS_AXES));
         rejected.dropped.insert(node.id);
         return;
@@ -48,7 +48,7 @@ fn refuse_in_lists(node: &Node, is_in_list: bool, rejected: &mut Rejected) {
     node.children().for_each(|child| refuse_in_lists(child, is_in_list, rejected));
 }
 
-const LISTS_AS_AXES: &str = "the whole list can be an axis: a list of lists";
+const LISTS_AS_AXES: &str = "the whole list can be an axis, written as a list of lists";
 
 struct Finder<'t> {
     tree: &'t mut Tree,
@@ -100,17 +100,16 @@ impl Finder<'_> {
             Some((key, Form::Listed)) if unwanted_list => {
                 problem.help(format!("a list of values makes `{key}` an axis; the values themselves cannot be lists"))
             }
-            Some((key, Form::Listed)) if wrong_type => {
-                problem.help(format!("`{key}` is an axis here: a list of values, each of the type of the setting"))
-            }
+            Some((key, Form::Listed)) if wrong_type => problem
+                .help(format!("`{key}` is an axis here: every value in the list must have the type of the setting")),
             Some((_, Form::Drawn(distribution))) if wrong_type && distribution.draws_fractions() => {
                 problem.help("`int_uniform` draws whole numbers, `choice` values of any kind")
             }
             None if unwanted_list && self.is_empty_list(node) => {
-                problem.help("a list of values makes an axis, which needs one value at least")
+                problem.help("a list of values makes an axis, which needs at least one value")
             }
             None if unwanted_list && self.is_in_table_of_list(node) => {
-                problem.help(format!("there are no axes inside a list; {LISTS_AS_AXES}"))
+                problem.help(format!("a list cannot contain an axis; {LISTS_AS_AXES}"))
             }
             None if unwanted_list => problem.help("the lists are nested too deeply here"),
             _ => problem,

@@ -92,7 +92,7 @@ impl Fault {
                 problem = match did_you_mean(&found, known()) {
                     Some(meant) => problem.meaning(meant),
                     None if is_of_own => {
-                        problem.label("unknown name").help("a name of your own needs a `kind` beside it")
+                        problem.label("unknown name").help("a table with a name of your own needs a `kind`")
                     }
                     None => problem.label("unknown name"),
                 };
@@ -248,7 +248,7 @@ fn unknown_key(key: String, accepted: Vec<&'static str>) -> Problem {
     let problem = Problem::new(format!("unknown key `{key}`"));
     let problem = match meant {
         Some(meant) => problem.meaning(meant),
-        None => problem.label("nothing here has this name"),
+        None => problem.label("no key here has this name"),
     };
     let problem = problem.help(match accepted.as_slice() {
         [] => "no settings are accepted here".to_owned(),
@@ -274,28 +274,28 @@ impl Wanted {
             Kind::Text(text) if is_number => {
                 let number: f64 = text.replace(['_', ','], "").trim().parse().ok()?;
                 let number = number.is_finite().then(|| text.trim().replace(',', "_"))?;
-                Some(format!("numbers stand without quotes: `{number}`"))
+                Some(format!("write numbers without quotes: `{number}`"))
             }
             Kind::Text(text) if self == Self::Flag => {
                 let is_flag = matches!(text.as_str(), "true" | "false" | "True" | "False");
-                is_flag.then(|| "true and false stand without quotes".to_owned())
+                is_flag.then(|| "write true and false without quotes".to_owned())
             }
             Kind::Float(number) if self == Self::Whole && number.fract() == 0.0 && number.abs() < 1e15 => {
                 Some(format!("write `{number}`"))
             }
-            Kind::Int(number) if self == Self::List => Some(format!("a list stands in brackets: `[{number}]`")),
+            Kind::Int(number) if self == Self::List => Some(format!("write a list in brackets: `[{number}]`")),
             Kind::Text(text) if self == Self::List => {
                 let numbers: Option<Vec<u64>> =
                     text.split(['-', ',', ' ', 'x']).map(|part| part.parse().ok()).collect();
                 Some(match numbers {
-                    Some(numbers) => format!("a list stands in brackets: `{numbers:?}`"),
-                    None => format!("a list stands in brackets: `[\"{text}\"]`"),
+                    Some(numbers) => format!("write a list in brackets: `{numbers:?}`"),
+                    None => format!("write a list in brackets: `[\"{text}\"]`"),
                 })
             }
-            _ if self == Self::List => Some("a list stands in brackets, such as [100, 100]".to_owned()),
+            _ if self == Self::List => Some("write a list in brackets, such as [100, 100]".to_owned()),
             Kind::Table(_) if is_number => Some(
-                "tables that stand for numbers: `{ linspace = [0.1, 1, 10] }`, `{ geomspace = [1e-4, 1, 5] }`, and with \
-                 `trials` `{ uniform = [0, 1] }`, `{ log_uniform = [1e-4, 1] }`, `{ int_uniform = [1, 9] }`, \
+                "tables that are accepted for a number: `{ linspace = [0.1, 1, 10] }`, `{ geomspace = [1e-4, 1, 5] }`, \
+                 and with `trials` `{ uniform = [0, 1] }`, `{ log_uniform = [1e-4, 1] }`, `{ int_uniform = [1, 9] }`, \
                  `{ choice = [1, 2] }`"
                     .to_owned(),
             ),

@@ -98,8 +98,8 @@ impl Problem {
 pub fn render(sources: &Sources, problems: &[Problem], color: bool) -> String {
     let mut text = pictures(sources, problems, color);
     match problems.len() {
-        1 => text.push_str("1 mistake; nothing was trained and nothing was written\n"),
-        count => text.push_str(&format!("{count} mistakes; nothing was trained and nothing was written\n")),
+        1 => text.push_str("1 mistake; nothing was trained or written\n"),
+        count => text.push_str(&format!("{count} mistakes; nothing was trained or written\n")),
     }
     text
 }
@@ -119,8 +119,8 @@ pub fn render_warnings(sources: &Sources, warnings: &[Problem], color: bool) -> 
         1 => "1 warning".to_owned(),
         count => format!("{count} warnings"),
     };
-    let silence = format!("`allow_warnings = [{}]` at the top of the file, where it is meant", names.join(", "));
-    format!("{}{count}; to silence: {silence}\n", pictures(sources, warnings, color))
+    let silence = format!("write `allow_warnings = [{}]` at the top of the file", names.join(", "));
+    format!("{}{count}; if this is intended, {silence}\n", pictures(sources, warnings, color))
 }
 
 /// Each problem as a picture of its place, in the order of the text.

@@ -79,9 +79,8 @@ pub fn explain(text: &str, mut found: Vec<(Range<usize>, String)>) -> Vec<Locate
         if let Some(open) = open_list(text, span.start).filter(|_| complaint.is_in_brackets) {
             let (bracket, closing, what) =
                 if text[open..].starts_with('[') { ("[", "]", "list") } else { ("{", "}", "table") };
-            let help = format!(
-                "for each `{bracket}` there is a `{closing}`, and what stands in between has commas between it"
-            );
+            let help =
+                format!("close each `{bracket}` with a `{closing}`, and separate what is in between with commas");
             errors.push((open..open + 1, Problem::new(format!("this {what} is not closed")).help(help)));
             // Everything after the bracket was read as if it were inside.
             break;
@@ -176,12 +175,12 @@ fn error(text: &str, line: &Line<'_>, span: Range<usize>, complaint: Complaint, 
         _ if has_colon() => {
             let colon = line.text.find(':').map_or(span, |at| line.start + at..line.start + at + 1);
             let (key, value) = line.text.split_once(':').unwrap_or((line.text, ""));
-            (colon, "a colon stands where `=` belongs", format!("write `{} = {}`", key.trim(), value.trim()))
+            (colon, "found a colon in place of `=`", format!("write `{} = {}`", key.trim(), value.trim()))
         }
         Kind::KeyAlone => (
             line.start..line.start + line.text.len(),
-            "this line is no setting, no header and no comment",
-            "settings are lines such as `steps = 2000`, headers such as `[train]`; comments begin with `#`".to_owned(),
+            "this line is not a setting, a header or a comment",
+            "a setting looks like `steps = 2000`, a header like `[train]`; a comment begins with `#`".to_owned(),
         ),
         Kind::OpenHeader => (span, "this header is not closed", format!("write `{}]`", line.text.trim())),
         Kind::OpenText => {
@@ -189,11 +188,11 @@ fn error(text: &str, line: &Line<'_>, span: Range<usize>, complaint: Complaint, 
             (span, "this text is not closed", help.to_owned())
         }
         Kind::NoComma => {
-            let help = "commas stand between the values of a list, and between the settings of a table in braces";
-            (span, "a comma is missing in front of this", help.to_owned())
+            let help = "commas separate the values of a list, and the settings of a table in braces";
+            (span, "a comma is missing before this", help.to_owned())
         }
         Kind::Escape => {
-            let message = "a backslash in a text stands for a special character, and none is written like this";
+            let message = "a backslash in a text begins a special character, and this is not one";
             (span, message, "write paths with `/`, or in single quotes: 'C:\\data\\iris.csv'".to_owned())
         }
         Kind::Duplicate | Kind::Other => return (span, Problem::new(format!("this is not TOML: {words}"))),
@@ -211,21 +210,22 @@ fn look_alike(text: &str, from: usize) -> Option<Located> {
 /// The mistake, if the character at `at` is such a look-alike.
 fn look_alike_of(found: char, at: usize) -> Option<Located> {
     let code = u32::from(found);
-    let blank = "replace it by an ordinary blank, or delete it";
+    let blank = "replace it with an ordinary space, or delete it";
     let problem = match found {
         '\u{a0}' | '\u{202f}' => {
-            Problem::new("this is a no-break space, which TOML does not take for a blank").help(blank)
+            Problem::new("this is a no-break space, which TOML does not accept as a space").help(blank)
         }
         '\u{200b}'..='\u{200d}' | '\u{2060}' | '\u{feff}' => {
-            Problem::new(format!("this is a character that cannot be seen, U+{code:04X}")).help("delete it")
+            Problem::new(format!("this is an invisible character, U+{code:04X}")).help("delete it")
         }
         _ if found.is_whitespace() && !found.is_ascii() => {
-            Problem::new(format!("this looks like a blank and is another character, U+{code:04X}")).help(blank)
+            Problem::new(format!("this looks like a space but is another character, U+{code:04X}")).help(blank)
         }
         // The fullwidth forms of ASCII, in the same order.
         '\u{ff01}'..='\u{ff5e}' => {
             let meant = char::from_u32(code - 0xff01 + u32::from('!'))?;
-            Problem::new(format!("`{found}` is another character than `{meant}`")).help(format!("write `{meant}`"))
+            Problem::new(format!("`{found}` looks like `{meant}` but is another character"))
+                .help(format!("write `{meant}`"))
         }
         _ => return None,
     };
@@ -236,12 +236,14 @@ fn look_alike_of(found: char, at: usize) -> Option<Located> {
 fn duplicate(line: &Line<'_>, span: Range<usize>, found: &str) -> Located {
     let problem = if line.is_header() {
         let header = line.text.split('#').next().unwrap_or_default().trim().to_owned();
-        Problem::new(format!("the section `{header}` is begun a second time"))
-            .help("keep all settings of a section together, below one header; a dotted key, `section.key`, begins one, too")
+        Problem::new(format!("the section `{header}` appears twice"))
+            .help(
+                "write all settings of a section below one header; a dotted key, `section.key`, begins a section, too",
+            )
             .cause(Cause::HeaderTwice { header, name: found.to_owned() })
     } else {
-        Problem::new(format!("`{found}` is there already"))
-            .help(format!("keep one of them; several values are a list and make an axis: `{found} = [..., ...]`"))
+        Problem::new(format!("`{found}` is set twice"))
+            .help(format!("keep one of them; to compare several values, write a list: `{found} = [..., ...]`"))
     };
     (span, problem)
 }
@@ -257,44 +259,44 @@ fn value(line: &Line<'_>, span: Range<usize>) -> Located {
     let at = line.start + from..line.start + from + word.len();
     let lower = word.to_lowercase();
     let number = |text: &str| text.parse::<f64>().ok().filter(|number| number.is_finite());
-    let no_value = || format!("`{word}` is no value of TOML");
-    let no_number = || format!("`{word}` is no number");
+    let no_value = || format!("`{word}` is not a TOML value");
+    let no_number = || format!("`{word}` is not a number");
     let (message, help) = if word.is_empty() {
         let help = "a setting is `key = value`; to leave it out, delete the line";
         return (span, Problem::new("a value is missing here").help(help));
     } else if let Some(inner) = word.strip_prefix(['“', '”', '‘', '’', '„', '«']) {
         let inner = inner.trim_end_matches(['“', '”', '‘', '’', '»']);
-        ("these quotes are not the straight ones".to_owned(), format!("write \"{inner}\""))
+        ("these are not straight quotes".to_owned(), format!("write \"{inner}\""))
     } else if let Some(percent) = word.strip_suffix('%').and_then(|digits| number(digits.trim())) {
         let share = crate::number::shortest(percent / 100.0);
-        (format!("{}: there is no sign for percent", no_number()), format!("write `{share}`"))
+        (format!("{}: TOML has no percent sign", no_number()), format!("write `{share}`"))
     } else if let Some((before, _)) = word.split_once("//") {
         let comment = at.start + before.len()..at.end;
         return (comment, Problem::new("comments do not begin with `//`").help("they begin with `#`"));
     } else if matches!(lower.as_str(), "true" | "false") {
         (format!("`{word}` has a capital letter"), format!("write `{lower}`"))
     } else if matches!(lower.as_str(), "yes" | "on") {
-        (no_value(), "write `true`; a text stands in quotes".to_owned())
+        (no_value(), "write `true`; text needs quotes".to_owned())
     } else if matches!(lower.as_str(), "no" | "off") {
-        (no_value(), "write `false`; a text stands in quotes".to_owned())
+        (no_value(), "write `false`; text needs quotes".to_owned())
     } else if matches!(lower.as_str(), "none" | "null" | "nil") {
-        (no_value(), "to say nothing of a setting, leave its line out".to_owned())
+        (no_value(), "to leave a setting out, delete its line".to_owned())
     } else if let Some(digits) = lower.strip_suffix(['k', 'm']).and_then(number) {
         let whole = digits * if lower.ends_with('k') { 1e3 } else { 1e6 };
         (no_number(), format!("write `{whole}`"))
     } else if word.contains("**") || word.contains('^') {
-        (format!("{}: nothing is computed here", no_number()), "write powers of ten as `1e-4`".to_owned())
+        (format!("{}: expressions are not evaluated", no_number()), "write powers of ten as `1e-4`".to_owned())
     } else if word.starts_with('.') || word.starts_with("-.") || word.ends_with('.') {
         let whole = word.replacen('.', "0.", 1);
         let whole = if word.ends_with('.') { format!("{word}0") } else { whole };
-        (format!("`{word}` lacks a digit on one side of the point"), format!("write `{whole}`"))
+        (format!("`{word}` needs a digit on both sides of the point"), format!("write `{whole}`"))
     } else if word.starts_with('(') {
         let list = word.replace('(', "[").replace(')', "]");
-        ("a list does not stand in round brackets".to_owned(), format!("write `{list}`"))
+        ("a list needs square brackets".to_owned(), format!("write `{list}`"))
     } else if word.starts_with(|first: char| first.is_ascii_digit() || "+-".contains(first)) {
-        (no_number(), "numbers are `2000`, `0.01`, `1e-4`; a text stands in quotes".to_owned())
+        (no_number(), "numbers look like `2000`, `0.01` or `1e-4`; text needs quotes".to_owned())
     } else {
-        (format!("the text `{word}` stands without quotes"), format!("write \"{word}\""))
+        (format!("the text `{word}` has no quotes around it"), format!("write \"{word}\""))
     };
     (at, Problem::new(message).help(help))
 }
@@ -306,17 +308,17 @@ fn behind_a_value(line: &Line<'_>, span: Range<usize>) -> Located {
     let behind = line.text[(span.start - line.start).min(line.text.len())..].trim();
     let digits = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
     let help = match value.split_once(',').filter(|_| behind.starts_with(',')) {
-        None => "each setting has a line of its own; a text stands in quotes, and a comment begins with `#`".to_owned(),
+        None => "each setting needs its own line, text needs quotes, and a comment begins with `#`".to_owned(),
         Some((whole, rest)) => {
             let (whole, rest) = (whole.trim(), rest.trim());
             if digits(whole) && digits(rest) && rest.len() == 3 && whole != "0" {
-                format!("thousands have no comma: `{key} = {whole}_{rest}`")
+                format!("write thousands without a comma: `{key} = {whole}_{rest}`")
             } else if digits(whole.trim_start_matches('-')) && digits(rest) {
-                format!("decimals have a point: `{key} = {whole}.{rest}`; several values are a list in brackets")
+                format!("write decimals with a point: `{key} = {whole}.{rest}`; several values are a list in brackets")
             } else if rest.contains('=') {
-                "each setting has a line of its own".to_owned()
+                "write each setting on its own line".to_owned()
             } else {
-                format!("several values are a list: `{key} = [{value}]`")
+                format!("write several values as a list: `{key} = [{value}]`")
             }
         }
     };
@@ -404,16 +406,16 @@ mod tests {
     #[test]
     fn characters_that_look_like_others_are_told() {
         let said = |text: &str| one(text).1;
-        let no_break = "this is a no-break space, which TOML does not take for a blank";
+        let no_break = "this is a no-break space, which TOML does not accept as a space";
         assert_eq!(said("a = 'x'\u{a0}\nb = 1\n"), no_break);
         assert_eq!(said("[a]\u{a0}# b"), no_break);
         assert_eq!(said("a =\u{a0}1"), no_break);
         assert_eq!(said("a\u{a0}= 1"), no_break);
-        assert_eq!(said("a = 1\u{3000}"), "this looks like a blank and is another character, U+3000");
-        assert_eq!(said("a = 1\u{200b}"), "this is a character that cannot be seen, U+200B");
-        assert_eq!(said("h = [1, 2]，"), "`，` is another character than `,`");
-        assert_eq!(said("h = [1，2]"), "`，` is another character than `,`");
-        assert_eq!(said("h ＝ 1"), "`＝` is another character than `=`");
+        assert_eq!(said("a = 1\u{3000}"), "this looks like a space but is another character, U+3000");
+        assert_eq!(said("a = 1\u{200b}"), "this is an invisible character, U+200B");
+        assert_eq!(said("h = [1, 2]，"), "`，` looks like `,` but is another character");
+        assert_eq!(said("h = [1，2]"), "`，` looks like `,` but is another character");
+        assert_eq!(said("h ＝ 1"), "`＝` looks like `=` but is another character");
     }
 
     #[test]

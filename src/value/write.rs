@@ -206,8 +206,10 @@ mod tests {
 
     #[test]
     fn what_is_written_as_this_writes_it_stays_as_it_is() {
-        let text = "name = \"ä \\\"b\\\"\\n\"\nseeds = [1, 2]\n\n[data]\nsource = \"mnist\"\n\n[train]\nsteps = 10\nlr = 1e-7\n\n\
-                    [optimizer]\nkind = \"adam\"\n\n[optimizer.\"a b\"]\nx = { y = 0.1, z = [true, -inf] }\n\n[optimizer.sgd]\n";
+        let text = "name = \"ä \\\"b\\\"\\n\"\nseeds = [1, 2]\n\n[data]\nsource = \"mnist\"\n\n[train]\nsteps = 10\n\
+                    lr = 1e-7\n\n\
+                    [optimizer]\nkind = \"adam\"\n\n[optimizer.\"a b\"]\nx = { y = 0.1, z = [true, -inf] }\n\n\
+                    [optimizer.sgd]\n";
         assert_eq!(rewritten(text), text);
     }
 

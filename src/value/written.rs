@@ -68,7 +68,7 @@ impl Maker<'_> {
     fn values(&self, value: &Node) -> Result<Vec<Alternative>, Problem> {
         match &value.kind {
             Kind::List(items) if !items.is_empty() => Ok(items.iter().cloned().map(Alternative::of).collect()),
-            _ => Err(self.unlike(value, "a list of values").label("expected one value at least")),
+            _ => Err(self.unlike(value, "a list of values").label("expected at least one value")),
         }
     }
 
@@ -81,8 +81,8 @@ impl Maker<'_> {
         };
         let make = if self.word == "geomspace" {
             if from == 0.0 || to == 0.0 || (from > 0.0) != (to > 0.0) {
-                let problem = Problem::new("`geomspace`: equal ratios lead neither to 0 nor through it");
-                return Err(problem.at(value.origin.clone()).help("take two ends of one sign, or `linspace`"));
+                let problem = Problem::new("`geomspace`: equal ratios cannot reach or cross 0");
+                return Err(problem.at(value.origin.clone()).help("give both ends the same sign, or use `linspace`"));
             }
             geomspace
         } else {
@@ -130,7 +130,7 @@ impl Maker<'_> {
     }
 
     fn too_far(&self, value: &Node) -> Problem {
-        Problem::new(format!("`{}`: the two ends are too far apart for a number", self.word)).at(value.origin.clone())
+        Problem::new(format!("`{}`: the two ends are too far apart", self.word)).at(value.origin.clone())
     }
 
     fn items<'v, const N: usize>(&self, value: &'v Node, form: &str) -> Result<&'v [Node; N], Problem> {

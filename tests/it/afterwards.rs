@@ -74,7 +74,7 @@ fn status_says_what_is_there_what_is_missing_and_what_to_do() {
     assert!(status.starts_with("small\nresults/small, "), "{status}");
     assert!(status.contains("runs        2 finished\n"), "{status}");
     assert!(status.contains("missing     2 of 4 runs that the experiment asks for\n"), "{status}");
-    assert!(status.contains("at work     nobody\n"), "{status}");
+    assert!(status.contains("writer      none\n"), "{status}");
     assert!(status.contains(", numerics version 1, format version 2\n"), "{status}");
     assert!(status.ends_with("next: `paribus run small.toml` trains the 2 runs that are missing\n"), "{status}");
     assert_eq!(scratch.files(""), before, "status wrote something");
@@ -102,7 +102,7 @@ fn status_tells_of_the_archive_and_of_folders_with_another_name() {
     scratch.run("run small.toml --results elsewhere").well();
     let status = scratch.run("status elsewhere").well().stdout;
     assert!(status.contains("2 finished, 2 archived"), "{status}");
-    assert!(status.contains("nothing: all 2 of the experiment are there"), "{status}");
+    assert!(status.contains("none of 2 runs that the experiment asks for"), "{status}");
     assert!(status.contains("in the archive"), "{status}");
     let finished = scratch.run("status elsewhere --json").well().stdout;
     assert_eq!(json(&finished)["runs"]["archived"], 2);
@@ -156,7 +156,7 @@ fn status_disturbs_nobody_while_a_run_is_at_work() {
     assert_eq!(status["plan"]["missing"], 4);
     assert!(status["last_batch"]["seconds_ago"].as_f64().unwrap() < 60.0);
     let words = scratch.run("status results/small").well().stdout;
-    assert!(words.contains(&format!("at work     process {} on ", run.id())), "{words}");
+    assert!(words.contains(&format!("writer      process {} on ", run.id())), "{words}");
 
     let stopped = std::process::Command::new("kill").args(["-INT", &run.id().to_string()]).status().unwrap();
     assert!(stopped.success());
@@ -172,8 +172,8 @@ fn status_of_what_is_no_results_folder_says_what_may_be_meant() {
     assert_eq!(none.code, 2);
     assert_eq!(
         none.stderr,
-        "error: `results/small` is no results folder: it does not exist\n\
-         help: there is none in `results`, either; `paribus run FILE` makes one\n"
+        "error: `results/small` is not a results folder: it does not exist\n\
+         help: there is none in `results` either; `paribus run FILE` makes one\n"
     );
     scratch.run("run small.toml --only optimizer=adam --only seed=0").well();
     for typed in ["results/smal", "small", "small.toml"] {
@@ -193,7 +193,7 @@ fn status_goes_on_where_the_data_is_gone() {
     assert_eq!(status["plan"]["missing"], 0, "{status}");
     std::fs::remove_file(scratch.path().join("there/table.csv")).unwrap();
     let status = scratch.run("status results/small").well().stdout;
-    assert!(status.contains("missing     cannot be told: results/small/experiment.toml: "), "{status}");
+    assert!(status.contains("missing     unknown: results/small/experiment.toml: "), "{status}");
     assert!(status.contains("table.csv") && status.contains("4 finished"), "{status}");
 }
 
@@ -211,11 +211,7 @@ fn two_runs_differ_in_settings_results_and_bits() {
     let settings = ["setting    A    B", "beta1      -    0.9", "beta2      -    0.999", "eps        -    1e-7"];
     assert_eq!(&lines[3..7], settings);
     assert_eq!(&lines[7..9], ["lr         0.1  0.001", "optimizer  sgd  adam"]);
-    assert!(
-        other.stdout.contains("recorded bits: different\ntrajectory: each takes its own path\n"),
-        "{}",
-        other.stdout
-    );
+    assert!(other.stdout.contains("recorded bits: different\ntrajectory: different paths\n"), "{}", other.stdout);
 
     let json = json(&scratch.run("diff sgd/0 sgd/1 --json --results results/small").stdout);
     assert_eq!(json["settings"], serde_json::json!([{ "name": "seed", "a": 0, "b": 1 }]));
@@ -223,13 +219,17 @@ fn two_runs_differ_in_settings_results_and_bits() {
 
     let several = scratch.run("diff adam sgd/0");
     assert_eq!(several.code, 2);
-    assert_eq!(several.stderr, "error: `adam` may be one of `results/small:adam/0`, `results/small:adam/1`\n");
+    assert_eq!(several.stderr, "error: `adam` could be any of `results/small:adam/0`, `results/small:adam/1`\n");
     let unknown = scratch.run("diff adem/0 sgd/0");
     assert_eq!(unknown.code, 2);
     assert!(unknown.stderr.ends_with("help: did you mean `adam`?\n"), "{}", unknown.stderr);
     let mixed = scratch.run("diff adam/0 results/small");
     assert_eq!(mixed.code, 2);
-    assert!(mixed.stderr.starts_with("error: `adam/0` is a run and `results/small` holds many\n"), "{}", mixed.stderr);
+    assert!(
+        mixed.stderr.starts_with("error: `adam/0` is one run, but `results/small` holds many\n"),
+        "{}",
+        mixed.stderr
+    );
 }
 
 #[test]
@@ -243,7 +243,7 @@ fn a_longer_run_takes_the_path_of_the_shorter_one() {
         String::from_utf8(output.stdout).unwrap()
     };
     let text = command("steps=30, sgd", "steps=20, sgd, seed 0");
-    assert!(text.contains("trajectory: both take the same path, as far as both go: 20 steps\n"), "{text}");
+    assert!(text.contains("trajectory: the same path, as far as both go: 20 steps\n"), "{text}");
     assert!(text.contains("\nsteps    30  20\n"), "{text}");
 }
 
@@ -374,7 +374,7 @@ fn what_cannot_be_trained_again_says_why() {
     }
     let older = scratch.run("reproduce results/small --quiet");
     assert_eq!(older.code, 2, "{older:?}");
-    assert!(older.stdout.contains("recorded with numerics version 0, and this program has 1"), "{}", older.stdout);
+    assert!(older.stdout.contains("recorded with numerics version 0, but this program has 1"), "{}", older.stdout);
 
     for what in ["nothing.parquet", "there/small.toml", "results/smal", "adom"] {
         let wrong = scratch.run(&format!("reproduce {what}"));

@@ -73,7 +73,7 @@ fn a_run_writes_tables_and_a_second_one_trains_nothing() {
     let before = scratch.files("results");
 
     let second = scratch.run("run small.toml").well();
-    assert!(second.stderr.contains("4 runs are there already; nothing to train"), "{}", second.stderr);
+    assert!(second.stderr.contains("4 runs have results already; nothing to train"), "{}", second.stderr);
     assert_eq!(scratch.files("results"), before, "the second run changed something");
     let table = |text: &str| text.lines().take(3).map(str::to_owned).collect::<Vec<_>>();
     assert_eq!(table(&first.stdout), table(&second.stdout));
@@ -170,7 +170,7 @@ fn cosmetic_changes_train_nothing() {
         .replace("seeds = 2", "seeds = [1, 0]\ndescription = \"the same\"");
     scratch.write("small.toml", &spelled_out);
     let again = scratch.run("run small.toml").well();
-    assert!(again.stderr.contains("4 runs are there already; nothing to train"), "{}", again.stderr);
+    assert!(again.stderr.contains("4 runs have results already; nothing to train"), "{}", again.stderr);
 }
 
 #[test]
@@ -300,5 +300,5 @@ fn the_log_says_what_is_done_and_at_which_level() {
     assert!(!info.contains("DEBUG"), "{info}");
     let debug = said("run small.toml --quiet --fresh", "debug");
     assert!(debug.contains("DEBUG sgd, seed 0") && debug.contains("ended: loss"), "{debug}");
-    assert!(said("plan small.toml", "inof").contains("WARN PARIBUS_LOG=`inof` is not understood"));
+    assert!(said("plan small.toml", "inof").contains("WARN PARIBUS_LOG=`inof` is not a log level"));
 }

@@ -122,7 +122,8 @@ fn a_base_and_a_file_that_contradict_each_other() {
     let file = "extends = \"base.toml\"\n[train]\nepochs = 3\nbatch_size = 1000\nsampling = \"shuffle\"\n";
     insta::assert_snapshot!(mistakes(&[("small.toml", file), ("base.toml", SMALL)], &[]));
     // Keys of one source do not go with another.
-    let file = "extends = \"base.toml\"\n[data]\nsource = \"spiral\"\n[init.weights]\nkind = \"orthogonal\"\n[optimizer.adam]\nkind = \"sgd\"\n";
+    let file = "extends = \"base.toml\"\n[data]\nsource = \"spiral\"\n[init.weights]\nkind = \"orthogonal\"\n\
+                [optimizer.adam]\nkind = \"sgd\"\n";
     let base = SMALL
         .replace("[optimizer.adam]", "[optimizer.adam]\nbeta1 = 0.8")
         .replace("[record]", "[init.weights]\nkind = \"uniform\"\nbound = 0.1\n[record]")
@@ -278,7 +279,8 @@ fn a_file_that_is_made_from_nothing_else_is_kept_as_it_is() {
 #[test]
 fn paths_of_data_start_at_the_file_that_says_them() {
     let table = "a,y\n1,0\n2,1\n3,0\n4,1\n";
-    let base = "[data]\nsource = \"csv\"\npath = [\"d.csv\", \"../e.csv\"]\ntarget = \"y\"\n[network]\nhidden = [3]\n[train]\nsteps = 1\n\
+    let base = "[data]\nsource = \"csv\"\npath = [\"d.csv\", \"../e.csv\"]\ntarget = \"y\"\n[network]\nhidden = [3]\n\
+                [train]\nsteps = 1\n\
                 batch_size = 2\n[optimizer.sgd]\n[variant.a]\n[variant.b.data]\npath = \"f.csv\"\n";
     let files = [
         ("in/small.toml", "extends = \"../common/base.toml\"\n[data]\ntest_path = { values = [\"t.csv\"] }\n"),
@@ -479,7 +481,10 @@ proptest! {
     #![proptest_config(ProptestConfig { cases: 16, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
-    fn moving_keys_into_a_base_keeps_ids_and_labels(of_base in prop::array::uniform17(any::<bool>()), first in 0usize..=17) {
+    fn moving_keys_into_a_base_keeps_ids_and_labels(
+        of_base in prop::array::uniform17(any::<bool>()),
+        first in 0usize..=17,
+    ) {
         let whole = runs(&read(&scratch(&[("small.toml", &text(&LINES))]), &[]));
         // Moving the first lines keeps even the order.
         let file = format!("extends = 'base.toml'\n{}", text(&LINES[first..]));
@@ -507,7 +512,11 @@ proptest! {
     #[test]
     fn any_argument_of_set_is_understood_or_refused(
         arguments in prop::collection::vec(
-            prop_oneof!["[+a-c.\"'=\\[\\]{}, ä#\n0-9]{0,12}", "\\+?(train|optimizer|seeds)(\\.[a-s]{1,5}){0,2}=[\\[{\"a-d1é,=\\]}]{0,6}", any::<String>()],
+            prop_oneof![
+                "[+a-c.\"'=\\[\\]{}, ä#\n0-9]{0,12}",
+                "\\+?(train|optimizer|seeds)(\\.[a-s]{1,5}){0,2}=[\\[{\"a-d1é,=\\]}]{0,6}",
+                any::<String>(),
+            ],
             1..4,
         ),
     ) {
@@ -534,7 +543,10 @@ proptest! {
     }
 
     #[test]
-    fn what_is_set_is_what_would_be_written(values in prop::collection::btree_map(0usize..8, 0usize..3, 0..4), in_base in any::<bool>()) {
+    fn what_is_set_is_what_would_be_written(
+        values in prop::collection::btree_map(0usize..8, 0usize..3, 0..4),
+        in_base in any::<bool>(),
+    ) {
         const OTHERS: [(&str, [&str; 3]); 8] = [
             ("seeds", ["2", "[7]", "1"]),
             ("data", ["{ source = 'digits', test_share = 0.2 }", "'mnist'", "{ source = 'mnist', train_rows = 50 }"]),
@@ -579,7 +591,8 @@ proptest! {
         let (base, file): (Vec<_>, Vec<_>) = lines.partition(|(_, of_base)| *of_base);
         let [base, file] = [base, file].map(|lines| text(&lines.into_iter().map(|(line, _)| *line).collect::<Vec<_>>()));
         let scratch = scratch(&[("small.toml", &format!("extends = 'base.toml'\n{file}")), ("base.toml", &base)]);
-        let arguments = ["train={ steps = 1, batch_size = [10, 20] }", "+network.batch_norm=[true, false]", "+optimizer.lr=0.5"];
+        let arguments =
+            ["train={ steps = 1, batch_size = [10, 20] }", "+network.batch_norm=[true, false]", "+optimizer.lr=0.5"];
         let composed = read(&scratch, &arguments[..set]);
         scratch.write("again.toml", &composed.text);
         let again = Experiment::read(&scratch.path().join("again.toml"));

@@ -73,7 +73,7 @@ fn an_older_folder_is_upgraded_and_nothing_is_trained_again() {
     let before = digests(results.join("runs"));
     assert_eq!(before.len(), 6);
     let again = scratch.run("run experiment.toml").well();
-    assert!(again.stderr.contains("6 runs are there already; nothing to train"), "{}", again.stderr);
+    assert!(again.stderr.contains("6 runs have results already; nothing to train"), "{}", again.stderr);
     assert_eq!(digests(results.join("runs")), before);
 
     for table in ["runs", "history", "evaluations", "archive/runs", "archive/history", "archive/evaluations"] {
@@ -92,7 +92,7 @@ fn an_older_folder_is_upgraded_and_nothing_is_trained_again() {
     assert_eq!(rates, [("momentum".to_owned(), 0.05), ("sgd, lr=0.1".to_owned(), 0.1)]);
 
     let back = scratch.run("run all.toml --results results/format-1").well();
-    assert!(back.stderr.contains("8 runs are there already; nothing to train"), "{}", back.stderr);
+    assert!(back.stderr.contains("8 runs have results already; nothing to train"), "{}", back.stderr);
 }
 
 #[test]

@@ -127,7 +127,8 @@ fn numbers_that_single_precision_cannot_hold() {
     let scratch = Scratch::with(&tiny.replace("[train]", "[train]\nprecision = \"f64\""));
     scratch.run("check small.toml").well();
     insta::assert_snapshot!(mistakes(
-        "[function]\nkind = \"quadratic\"\nstart = [1e39, 0]\ncoefficients = [1, 1e-50]\n[train]\nsteps = 3\n[optimizer.sgd]\n"
+        "[function]\nkind = \"quadratic\"\nstart = [1e39, 0]\ncoefficients = [1, 1e-50]\n[train]\nsteps = 3\n\
+         [optimizer.sgd]\n"
     ));
 }
 
@@ -332,20 +333,25 @@ fn layers_are_said_once_and_fit_the_data() {
 
 #[test]
 fn layers_by_other_names() {
+    insta::assert_snapshot!(mistakes(
+        &with(
+            "hidden = [20, 10]",
+            "hidden = [20]\nbatchnorm = true\ndrop_out = 0.5\nuse_dropout = true\nactivation = \"leaky_relu\"\n\
+         output = \"linear\""
+        )
+        .replace("steps = 30", "steps = 30\nobjective = \"MSE\"")
+    ));
     insta::assert_snapshot!(mistakes(&with(
         "hidden = [20, 10]",
-        "hidden = [20]\nbatchnorm = true\ndrop_out = 0.5\nuse_dropout = true\nactivation = \"leaky_relu\"\noutput = \"linear\""
-    )
-    .replace("steps = 30", "steps = 30\nobjective = \"MSE\"")));
-    insta::assert_snapshot!(mistakes(&with(
-        "hidden = [20, 10]",
-        "layers = [\"linear\", \"lrelu\", { kind = \"batch_norm\" }, { kind = \"relu\", slope = 1 }, { kind = \"dense\", units = 3 }, { kind = \"affine\", units = 3 }, 7, { width = 3 }]"
+        "layers = [\"linear\", \"lrelu\", { kind = \"batch_norm\" }, { kind = \"relu\", slope = 1 }, { kind = \
+         \"dense\", units = 3 }, { kind = \"affine\", units = 3 }, 7, { width = 3 }]"
     )));
 }
 
 #[test]
 fn no_axes_inside_a_list_of_layers() {
-    let layers = "layers = [{ kind = \"affine\", width = [10, 20] }, { kind = \"dropout\", ratio = { values = [0.1] } }, \"affine\"]";
+    let layers = "layers = [{ kind = \"affine\", width = [10, 20] }, { kind = \"dropout\", ratio = { values = [0.1] } \
+                  }, \"affine\"]";
     insta::assert_snapshot!(mistakes(&with("hidden = [20, 10]", layers)));
 }
 
@@ -353,7 +359,9 @@ fn no_axes_inside_a_list_of_layers() {
 fn ratios_and_slopes_out_of_range() {
     insta::assert_snapshot!(mistakes(&with(
         "hidden = [20, 10]",
-        "hidden = [20]\ndropout = [0.5, 1, -0.1, \"half\"]\nactivation = [{ kind = \"leaky-relu\", slope = 1 }, { kind = \"elu\", alpha = 0 }]\noutput = { kind = \"elu\", alpha = 1e39 }"
+        "hidden = [20]\ndropout = [0.5, 1, -0.1, \"half\"]\n\
+         activation = [{ kind = \"leaky-relu\", slope = 1 }, { kind = \"elu\", alpha = 0 }]\n\
+         output = { kind = \"elu\", alpha = 1e39 }"
     )));
     insta::assert_snapshot!(mistakes(&with(
         "hidden = [20, 10]",
@@ -458,10 +466,10 @@ fn an_optimizer_is_not_taken_for_another() {
     insta::assert_snapshot!(of("[optimizer]\nkind = \"adam\"\n", "[optimizer.sgd]\nlr = 0.3\n"));
     insta::assert_snapshot!(of(sections, "[optimizer]\nkind = \"lion\"\n"));
     let listed = mistakes(&with("[optimizer.sgd]", "[optimizer]\nvalues = [\"adam\"]\n[optimizer.sgd]"));
-    assert!(listed.contains("`values` does not go with tables of optimizers"), "{listed}");
+    assert!(listed.contains("`values` cannot be combined with tables of optimizers"), "{listed}");
     // Between a variant and the file too, and only once.
     let varied = with(sections, "[variant.a]\n[variant.b.optimizer.adam]\nlr = 0.1\n[optimizer]\nkind = \"sgd\"\n");
-    assert_eq!(mistakes(&varied).matches("does not go with").count(), 1);
+    assert_eq!(mistakes(&varied).matches("cannot be combined with").count(), 1);
 }
 
 #[test]
@@ -515,7 +523,8 @@ fn a_split_that_leaves_less_than_a_batch() {
 fn a_mistake_of_one_variant_names_it() {
     insta::assert_snapshot!(mistakes(&with(
         "[train]",
-        "[variant.plain]\n[variant.listed]\nnetwork.layers = [\"affine\"]\n[variant.again]\nnetwork.layers = [\"affine\"]\n[train]"
+        "[variant.plain]\n[variant.listed]\nnetwork.layers = [\"affine\"]\n[variant.again]\n\
+         network.layers = [\"affine\"]\n[train]"
     )));
     insta::assert_snapshot!(mistakes(&with("[train]", "[variant.book]\nrng = \"numpy\"\n[variant.other]\n[train]")));
 }
@@ -524,7 +533,8 @@ fn a_mistake_of_one_variant_names_it() {
 fn trials_that_a_script_cannot_draw() {
     let sweep = |rng: &str, seeds: &str, lr: &str| {
         format!(
-            "rng = {rng}\nseeds = {seeds}\n[sweep]\ntrials = 3\n[data]\nsource = \"mnist\"\ntrain_rows = 100\n[network]\nhidden = [5]\n\
+            "rng = {rng}\nseeds = {seeds}\n[sweep]\ntrials = 3\n[data]\nsource = \"mnist\"\ntrain_rows = 100\n\
+             [network]\nhidden = [5]\n\
              [train]\nsteps = 3\n{lr}"
         )
     };

@@ -82,8 +82,10 @@ fn many_runs_are_counted_as_they_would_be_listed() {
 #[test]
 fn a_million_cells_are_told_by_their_axes() {
     let scratch = Scratch::with(
-        "data.source = 'mnist'\nnetwork.hidden = [100]\ntrain.steps = 10\nregularization.weight_decay = { geomspace = [1e-6, 1, 1000] }\n\
-         optimizer = { kind = 'sgd', lr = { geomspace = [1e-4, 1, 1000] } }\nsweep.exclude = [{ lr = { above = 0.1 }, weight_decay = { above = 0.1 } }]",
+        "data.source = 'mnist'\nnetwork.hidden = [100]\ntrain.steps = 10\n\
+         regularization.weight_decay = { geomspace = [1e-6, 1, 1000] }\n\
+         optimizer = { kind = 'sgd', lr = { geomspace = [1e-4, 1, 1000] } }\n\
+         sweep.exclude = [{ lr = { above = 0.1 }, weight_decay = { above = 0.1 } }]",
     );
     insta::assert_snapshot!(settled(&scratch.run("plan small.toml").well().stdout));
 }
@@ -122,7 +124,7 @@ fn new_labels_are_told_and_equal_values_once() {
     scratch.write("small.toml", &renamed);
     let plan = runs(&scratch.run("plan small.toml").well().stdout);
     assert!(plan.contains("2 runs to be given a new label"), "{plan}");
-    assert_eq!(plan.matches("`slow, lr=0.1` is there more than once and is run once").count(), 1, "{plan}");
+    assert_eq!(plan.matches("`slow, lr=0.1` appears more than once and is trained once").count(), 1, "{plan}");
 }
 
 #[test]

@@ -74,14 +74,14 @@ fn init_overwrites_nothing_and_takes_names_of_experiments_only() {
         assert_eq!(again.code, 2);
         assert_eq!(
             again.stderr,
-            "error: `first.toml` is there already and stays as it is\nhelp: take another name, or move the file away\n"
+            "error: `first.toml` already exists\nhelp: choose another name, or move the file away\n"
         );
     }
     assert_eq!(std::fs::read_to_string(scratch.path().join("first.toml")).unwrap(), "mine");
 
     let unnamed = scratch.run("init -- -first");
     assert_eq!(unnamed.code, 2);
-    assert!(unnamed.stderr.starts_with("error: `-first` cannot be a name: "), "{}", unnamed.stderr);
+    assert!(unnamed.stderr.starts_with("error: `-first` is not a valid name: "), "{}", unnamed.stderr);
     let nowhere = scratch.run("init nowhere/second");
     assert_eq!(nowhere.code, 1);
     assert!(nowhere.stderr.starts_with("error: cannot write `nowhere/second.toml`: "), "{}", nowhere.stderr);

@@ -54,7 +54,8 @@ fn distributions_that_are_none() {
         ("hidden = [20, 10]", "hidden = [20, 10]\nactivation = { choice = [] }"),
         ("lr = 0.1", "lr = { log_uniform = [0.1, 0.01] }"),
     ];
-    let more = "eps = { log_uniform = [0, 1] }\nbeta1 = { uniform = [0.5, 1.5] }\nbeta2 = { uniform = 0.9 }\n[sweep]\ntrials = 1000";
+    let more = "eps = { log_uniform = [0, 1] }\nbeta1 = { uniform = [0.5, 1.5] }\nbeta2 = { uniform = 0.9 }\n[sweep]\n\
+                trials = 1000";
     insta::assert_snapshot!(mistakes(&axes, more));
 }
 
@@ -137,7 +138,8 @@ flat = 3
 fn a_mistake_in_the_file_is_told_once_whatever_its_variants() {
     insta::assert_snapshot!(mistakes(
         &[("lr = 0.1", "lr = -0.1"), ("hidden = [20, 10]", "hidden = [20, 0]")],
-        "[variant.a]\n[variant.b]\ntrain.steps = 3\n[variant.c]\noptimizer.adam.lr = 0.1\n[variant.d]\nnetwork.bias = false"
+        "[variant.a]\n[variant.b]\ntrain.steps = 3\n[variant.c]\noptimizer.adam.lr = 0.1\n[variant.d]\n\
+         network.bias = false"
     ));
 }
 

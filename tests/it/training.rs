@@ -32,9 +32,11 @@ impl Golden {
     fn run(&self, loss_at: &str) -> NetworkRun {
         let Self { seed, network, weights, weight_decay, l1, sampling, objective, .. } = self;
         let text = format!(
-            "seeds = [{seed}]\n[data]\nsource = 'mnist'\ntrain_rows = 500\n[network]\n{network}\n[init]\nweights = '{weights}'\n\
+            "seeds = [{seed}]\n[data]\nsource = 'mnist'\ntrain_rows = 500\n[network]\n{network}\n[init]\n\
+             weights = '{weights}'\n\
              [regularization]\nweight_decay = {weight_decay:?}\nl1 = {l1:?}\n[optimizer.sgd]\nlr = 0.05\n\
-             [train]\nbatch_size = 16\nsteps = 30\nprecision = 'f64'\nsampling = '{sampling}'\nobjective = '{objective}'\n\
+             [train]\nbatch_size = 16\nsteps = 30\nprecision = 'f64'\nsampling = '{sampling}'\n\
+             objective = '{objective}'\n\
              [record]\nloss = '{loss_at}'\nevaluate = {{ on = ['train'] }}\n"
         );
         let plan = Experiment::parse("golden.toml", text, "golden", PathBuf::new()).and_then(Plan::new);

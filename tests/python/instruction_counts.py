@@ -1,6 +1,6 @@
 """Counts the instructions that the program takes for a step and for a small run, and compares them with the recorded counts.
 
-    python3 tests/python/instruction_counts.py target/release/paribus           # exit code 1 where a count has grown
+    python3 tests/python/instruction_counts.py target/release/paribus           # exit code 1 if a count has grown
     python3 tests/python/instruction_counts.py target/release/paribus --write   # record the current counts
 
 Instructions are counted, not seconds, as they hardly change on a busy machine. The counts of two runs of different length are
@@ -109,9 +109,9 @@ def main() -> None:
         change = counts[case] / int(record[case]) - 1
         print(f"{case}: {counts[case]:,} instructions, {change:+.1%}")
         if change > tolerance:
-            grown.append(f"{case}: more than {tolerance:.0%} above {RECORD.name}: a slowdown, or --write where it is meant")
+            grown.append(f"{case}: more than {tolerance:.0%} above {RECORD.name}: a slowdown; if it is intended, record it with --write")
         if change < -tolerance:
-            print("  fewer than on record: put them there with --write")
+            print("  fewer than recorded: record them with --write")
     if grown:
         sys.exit("\n".join(grown))
 

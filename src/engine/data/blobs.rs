@@ -10,10 +10,10 @@ use super::{Error, are_too_many};
 use crate::number::{Count, NonNegative, in_range};
 use crate::seed::{Purpose, Seed};
 
-/// Blobs: Gaussian clouds around centers, one for each class; as easy as their centers are far apart.
+/// Blobs: Gaussian clouds around centers, one for each class; the farther apart the centers, the easier.
 ///
-/// As scikit-learn's `make_blobs`: centers are uniform in [−10, 10), a point is its class's center and Gaussian noise.
-/// Here row i is of class i mod `classes`; scikit-learn shuffles the rows.
+/// As scikit-learn's `make_blobs`: centers are uniform in [−10, 10), and a point is its class's center plus Gaussian
+/// noise. Row i is of class i mod `classes`; scikit-learn shuffles the rows.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Deserialize, Serialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Blobs {
@@ -25,7 +25,7 @@ pub struct Blobs {
     classes: Classes,
     /// The standard deviation of a cloud. Default: 1.
     noise: NonNegative,
-    /// Which centers and points are drawn. Default: 0.
+    /// The seed of the centers and points. Default: 0.
     seed: Seed,
 }
 

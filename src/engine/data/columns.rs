@@ -36,7 +36,7 @@ impl Names {
         let mut names: Vec<String> = Vec::new();
         while let Some(name) = list.next_element::<String>()? {
             if names.contains(&name) {
-                return Err(A::Error::custom(format!("the column `{name}` stands here twice")));
+                return Err(A::Error::custom(format!("the column `{name}` is listed twice")));
             }
             names.push(name);
         }
@@ -124,7 +124,7 @@ impl fmt::Display for TablePosition {
 pub enum TableFault {
     #[error("cannot be read: {0}")]
     Unreadable(io::Error),
-    #[error("this is not a file, but the path of a file is expected")]
+    #[error("this path is not a file")]
     NotAFile,
     #[error("{0}")]
     Format(String),
@@ -132,30 +132,31 @@ pub enum TableFault {
     NoHeader,
     #[error("there are no rows")]
     NoRows,
-    #[error(
-        "there are more than {MOST_NUMBERS} numbers in it, which do not fit into memory; use fewer rows or columns"
-    )]
+    #[error("it holds more than {MOST_NUMBERS} numbers, which do not fit into memory; use fewer rows or columns")]
     TooLarge,
     #[error("two columns are called `{name}`")]
     SameName { name: String },
-    #[error("there is no column `{name}`{}; there are {}", meant(name, there), shortened(there))]
+    #[error("there is no column `{name}`{}; the columns are {}", meant(name, there), shortened(there))]
     NoColumn { name: String, there: Vec<String> },
-    #[error("there is no column `{name}`, which the training data `{}` has; there are {}", of.display(), shortened(there))]
+    #[error(
+        "there is no column `{name}`, which the training data `{}` has; the columns are {}",
+        of.display(), shortened(there)
+    )]
     OnlyInTraining { name: String, of: PathBuf, there: Vec<String> },
     #[error(
-        "the training data `{}` has no column `{name}`; leave it out here, too, or list the columns that are used: `features = [{}]`",
+        "the training data `{}` has no column `{name}`; remove it, or list the columns to use: `features = [{}]`",
         of.display(), in_quotes(used)
     )]
     OnlyInTest { name: String, of: PathBuf, used: Vec<String> },
     #[error("the column `{name}` is the target and cannot be a feature, too")]
     TargetAsFeature { name: String },
-    #[error("there is no column left for a feature beside the target")]
+    #[error("the target leaves no column for a feature")]
     NoFeatures,
     #[error("found {}, expected {expected} as in the first line", counted(*.found, "field"))]
     Ragged { found: u64, expected: u64 },
-    #[error("the value is missing; fill it in or leave the row out")]
+    #[error("the value is missing; fill it in or remove the row")]
     Missing,
-    #[error("found `{found}`, expected a number; leave the column out: `features` lists the columns that are used")]
+    #[error("found `{found}`, expected a number; to leave the column out, list the columns to use in `features`")]
     NotANumber { found: String },
     #[error("found {found}, expected a finite number")]
     NotFinite { found: String },
@@ -163,12 +164,10 @@ pub enum TableFault {
     TooLargeNumber { found: String },
     #[error("found {found}, expected a number of at most {}", i64::MAX)]
     TooLargeValue { found: String },
-    #[error(
-        "the compression is {found}, and what is read is uncompressed, or compressed with Snappy, gzip or Zstandard; write the file again"
-    )]
+    #[error("the compression is {found}, expected none, Snappy, gzip or Zstandard; write the file again")]
     Compression { found: &'static str },
     #[error(
-        "found `{found}` among numbers; correct it, or say `task = \"classification\"` where the numbers are names of classes"
+        "found `{found}` among numbers; correct it, or write `task = \"classification\"` if the numbers name classes"
     )]
     MixedTarget { found: String },
     #[error("the column holds {found}, expected {expected}")]

@@ -29,25 +29,24 @@ pub struct Csv {
 #[derive(Deserialize, Serialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 struct CsvKeys {
-    /// The training data. A path is relative to the experiment file; whether a file is gzipped is seen from its
-    /// content.
+    /// The training data. A path is relative to the experiment file; gzipped files are recognized by their content.
     path: PathBuf,
-    /// The test data, with columns of the same names. Default: no test data but what `test_share` sets aside.
+    /// The test data, with columns of the same names. Default: no test data, except what `test_share` sets aside.
     test_path: Option<PathBuf>,
     /// The column to learn, or a list of columns in a regression.
     target: Names,
-    /// The columns to learn from. Default: all of the training data but the target. Each must hold numbers, or true and
-    /// false (1 and 0).
+    /// The columns to learn from. Default: all columns of the training data except the target. Each must hold numbers,
+    /// or true and false (1 and 0).
     features: Option<Names>,
-    /// `"classification"` or `"regression"`. Default: a classification where there is one target of texts,
-    /// of true and false, or of whole numbers; else a regression.
+    /// `"classification"` or `"regression"`. Default: a classification if there is one target, of texts, of true and
+    /// false, or of whole numbers; otherwise a regression.
     task: Option<TaskKind>,
-    /// What stands between two fields. Default: a comma.
+    /// The character between two fields. Default: a comma.
     #[serde(default)]
     delimiter: Delimiter,
 }
 
-/// What stands between two fields.
+/// The character between two fields.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Deserialize, Serialize, JsonSchema)]
 #[serde(try_from = "String", into = "&'static str")]
 #[schemars(extend("enum" = [",", ";", "\t"]))]
@@ -60,7 +59,7 @@ enum Delimiter {
 
 /// An unknown delimiter.
 #[derive(Debug, thiserror::Error)]
-#[error("`{0}` is no delimiter that is read, expected \",\", \";\" or \"\\t\" (a tab)")]
+#[error("`{0}` is not an accepted delimiter, expected \",\", \";\" or \"\\t\" (a tab)")]
 struct UnknownDelimiter(String);
 
 impl TryFrom<String> for Delimiter {
@@ -233,10 +232,10 @@ fn unpacked(bytes: Vec<u8>, most: u64) -> Result<Vec<u8>, TableFault> {
     }
     let mut text = Vec::new();
     let damaged =
-        |cause| TableFault::Format(format!("the gzip stream is damaged ({cause}); fetch or pack the file again"));
+        |cause| TableFault::Format(format!("the gzip stream is damaged ({cause}); fetch or compress the file again"));
     MultiGzDecoder::new(bytes.as_slice()).take(most + 1).read_to_end(&mut text).map_err(damaged)?;
     if text.len() as u64 > most {
-        return Err(TableFault::Format(format!("there are more than {most} bytes packed in it; unpack it yourself")));
+        return Err(TableFault::Format(format!("it unpacks to more than {most} bytes; unpack it yourself")));
     }
     Ok(text)
 }

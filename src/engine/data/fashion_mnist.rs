@@ -23,8 +23,8 @@ use super::{DataSource, Error, Idx, IdxError, Info, Limits};
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Default, Deserialize, Serialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct FashionMnist {
-    /// A folder that holds the four files under the names they were published with. A path is relative to the
-    /// experiment file. Default: the user's folder for caches, where missing files are fetched to.
+    /// A folder with the four files, under their published names. A path is relative to the experiment file. Default:
+    /// the user's cache folder, to which missing files are fetched.
     folder: Option<PathBuf>,
 }
 
@@ -60,13 +60,15 @@ const ADDRESS_VARIABLE: &str = "PARIBUS_FASHION_MNIST_URL";
 /// The files are not available.
 #[derive(Debug, thiserror::Error)]
 pub enum FashionMnistError {
-    #[error("{cause}\nfetch the four files by hand ({ADDRESS}/{} and so on, or data/fashion of https://github.com/zalandoresearch/fashion-mnist), and name their folder: `folder = \"...\"`", FILES[0].name)]
+    #[error(
+        "{cause}\nfetch the four files by hand ({ADDRESS}/{} and so on, or data/fashion of \
+         https://github.com/zalandoresearch/fashion-mnist), and name their folder: `folder = \"...\"`",
+        FILES[0].name
+    )]
     Fetch { cause: FetchError },
     #[error("{cause}; the folder must hold the four files as they were published, gzipped: {}", names())]
     Folder { cause: FetchError },
-    #[error(
-        "the system names no folder for caches; set PARIBUS_CACHE, or fetch the files by hand and name their `folder`"
-    )]
+    #[error("the system has no cache folder; set PARIBUS_CACHE, or fetch the files by hand and name their `folder`")]
     NoCache,
     #[error(transparent)]
     File(#[from] IdxError),
@@ -156,7 +158,7 @@ fn keep(file: &Published, address: &str, folder: &Path) -> Result<(), FashionMni
     match file.read(folder) {
         Ok(_) => return Ok(()),
         Err(FetchError::Unreadable { cause, .. }) if cause.kind() == std::io::ErrorKind::NotFound => {}
-        Err(error) => tracing::warn!("{error}; it is fetched again"),
+        Err(error) => tracing::warn!("{error}; fetching it again"),
     }
     tracing::warn!("fetching {address}/{} ({} bytes) into {}", file.name, file.size, folder.display());
     file.fetch(address, folder).map(drop).map_err(|cause| FashionMnistError::Fetch { cause })
@@ -234,7 +236,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let error = FashionMnist::default().load_from(&files, &base, || Some(folder.path().to_owned())).unwrap_err();
         let error = error.to_string();
-        assert!(error.contains(&format!("what {base}/{} sends is not the published file", files[2].name)), "{error}");
+        assert!(error.contains(&format!("the file from {base}/{} is not the published one", files[2].name)), "{error}");
         assert!(error.contains("name their folder: `folder = \"...\"`"), "{error}");
         // The two files before it are valid and stay; the wrong one leaves nothing behind.
         let mut names: Vec<_> =

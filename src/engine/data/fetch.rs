@@ -29,7 +29,7 @@ pub enum FetchError {
     Status { address: String, status: u16 },
     #[error("the transfer of {address} broke off after {received} bytes of {size}: {cause}")]
     BrokeOff { address: String, received: usize, size: u64, cause: String },
-    #[error("what {address} sends is not the published file: it has {found}, expected {expected}")]
+    #[error("the file from {address} is not the published one: it has {found}, expected {expected}")]
     Wrong { address: String, found: String, expected: String },
     #[error("`{}` is not the published file: it has {found}, expected {expected}", path.display())]
     Damaged { path: PathBuf, found: String, expected: String },
@@ -216,7 +216,7 @@ pub mod tests {
             write!(stream, "HTTP/1.1 200 OK\r\nConnection: close\r\n\r\n")?;
             stream.write_all(&CONTENT[..7])
         });
-        assert!(error.contains("is not the published file: it has 7 bytes"), "{error}");
+        assert!(error.contains("is not the published one: it has 7 bytes"), "{error}");
         let (error, _) = fetch(|stream| stream.write_all(b"HTTP/1.1 200"));
         assert!(error.starts_with("cannot reach BASE/a-file.gz: "), "{error}");
     }
@@ -225,7 +225,7 @@ pub mod tests {
     fn a_wrong_file_is_not_kept() {
         let (error, _) = fetch(|stream| send(stream, "200 OK", 18, b"what was forged!!!"));
         assert!(
-            error.starts_with("what BASE/a-file.gz sends is not the published file: it has 18 bytes with SHA-256 ")
+            error.starts_with("the file from BASE/a-file.gz is not the published one: it has 18 bytes with SHA-256 ")
         );
         assert!(error.ends_with(&format!(", expected 18 bytes with SHA-256 {}", FILE.sha256)), "{error}");
         let endless = |stream: &mut TcpStream| {

@@ -32,11 +32,11 @@ enum Amount {
 #[derive(Deserialize, Serialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct PreparationKeys {
-    /// So many training rows, drawn at random, are not trained on but kept for validation. Default: none.
+    /// How many training rows, drawn at random, are kept for validation and not trained on. Default: none.
     validation_rows: Option<Count>,
-    /// The same as a share of the training rows: at least 0, below 1. Default: none.
+    /// The same, as a share of the training rows: at least 0, below 1. Default: none.
     validation_share: Option<Fraction>,
-    /// Where a source has no test data of its own: this share of its rows, drawn at random, becomes the test data.
+    /// For sources without test data of their own: the share of the rows, drawn at random, that becomes the test data.
     /// Default: none.
     test_share: Option<Fraction>,
     /// How each feature is scaled: `"none"` (the default), `"standard"` or `"min-max"`.
@@ -54,9 +54,7 @@ pub struct Preparation {
 
 /// The validation rows, given in two ways.
 #[derive(Debug, Error)]
-#[error(
-    "`validation_rows` and `validation_share` are both given: one of them says how many rows validation has\nkeep one of the two"
-)]
+#[error("`validation_rows` and `validation_share` both set the number of validation rows\nkeep one of the two")]
 pub struct BothGiven;
 
 impl TryFrom<PreparationKeys> for Preparation {
@@ -89,7 +87,7 @@ pub enum HoldoutError {
         "{} nothing to train on: {}", leave(*.validation, *.test), there_are(*.rows, "row")
     )]
     NothingLeft { key: &'static str, validation: u64, test: u64, rows: u64 },
-    #[error("`{key}` comes to no row at all: {}", there_are(*.rows, "row"))]
+    #[error("`{key}` gives no rows: {}", there_are(*.rows, "row"))]
     NoRows { key: &'static str, rows: u64 },
     #[error("`test_share` is given, but the source has test data of its own: {}", counted(*.rows, "row"))]
     TestDataIsThere { rows: u64 },
@@ -116,10 +114,10 @@ impl HoldoutError {
     /// What to do.
     pub fn help(&self) -> &'static str {
         match self {
-            Self::NothingLeft { .. } => "take fewer rows, a smaller share, or more `train_rows`",
-            Self::NoRows { .. } => "take a larger share, or leave it out",
+            Self::NothingLeft { .. } => "use fewer rows, a smaller share, or more `train_rows`",
+            Self::NoRows { .. } => "use a larger share, or leave it out",
             Self::TestDataIsThere { .. } => {
-                "leave `test_share` out, or take `validation_share`, which sets rows aside beside the test data"
+                "leave `test_share` out, or use `validation_share` to set training rows aside"
             }
         }
     }
@@ -304,7 +302,7 @@ mod tests {
             said("validation_rows = 1", info(1, 0)),
             "1 validation row leaves nothing to train on: there is 1 row"
         );
-        assert_eq!(said("test_share = 0.001", info(100, 0)), "`test_share` comes to no row at all: there are 100 rows");
+        assert_eq!(said("test_share = 0.001", info(100, 0)), "`test_share` gives no rows: there are 100 rows");
         assert!(said("test_share = 0.5", info(100, 7)).contains("has test data of its own: 7 rows"));
         assert!(toml::from_str::<Preparation>("validation_rows = 1\nvalidation_share = 0.5").is_err());
         assert!(toml::from_str::<Preparation>("validation_share = 1.0").is_err());

@@ -33,7 +33,7 @@ pub struct Idx {
 #[serde(deny_unknown_fields)]
 struct IdxKeys {
     /// The training images: an IDX file of unsigned bytes with two dimensions or more, the first of which counts rows.
-    /// A path is relative to the experiment file; whether a file is gzipped is seen from its content.
+    /// A path is relative to the experiment file; gzipped files are recognized by their content.
     train_images: PathBuf,
     /// The training labels: an IDX file of unsigned bytes with one dimension.
     train_labels: PathBuf,
@@ -118,9 +118,9 @@ fn place(offset: Option<u64>, is_gzipped: bool) -> String {
 pub enum IdxFault {
     #[error("cannot be read: {0}")]
     Unreadable(io::Error),
-    #[error("this is not a file, but the path of an IDX file is expected")]
+    #[error("this path is not a file, expected an IDX file")]
     NotAFile,
-    #[error("the gzip stream is damaged ({0}); fetch or pack the file again")]
+    #[error("the gzip stream is damaged ({0}); fetch or compress the file again")]
     Gzip(io::Error),
     #[error("found the bytes {:02x} {:02x}, expected 00 00, with which every IDX file begins", found[0], found[1])]
     Magic { found: [u8; 2] },
@@ -136,11 +136,14 @@ pub enum IdxFault {
     HeaderEnds { expected: u64 },
     #[error("the content ends, expected {expected} bytes: the header declares {} values", shape(sizes))]
     TooShort { expected: u64, sizes: Vec<u32> },
-    #[error("the content goes on, expected it to end: the header declares {} values", shape(sizes))]
+    #[error("found more content, expected the end: the header declares {} values", shape(sizes))]
     TooLong { sizes: Vec<u32> },
     #[error("found label {found}, expected 0 to {}: `classes` is {classes}", classes - 1)]
     Label { found: u8, classes: u16 },
-    #[error("found {} for the {} of `{}`: they do not belong together", counted(*.labels as u64, "label"), counted(*.images as u64, "image"), of.display())]
+    #[error(
+        "found {} for the {} of `{}`: they do not belong together",
+        counted(*.labels as u64, "label"), counted(*.images as u64, "image"), of.display()
+    )]
     Count { labels: usize, images: usize, of: PathBuf },
     #[error("found images of {} values, expected {} as in `{}`", shape(found), shape(expected), of.display())]
     Shape { found: Vec<u32>, expected: Vec<u32>, of: PathBuf },
@@ -347,11 +350,11 @@ fn parse_content(mut content: impl Read, most: usize, role: IdxRole) -> Result<(
     match (role, dimensions) {
         (IdxRole::Images, 2..) | (IdxRole::Labels, 1) => {}
         (IdxRole::Images, found) => {
-            let expected = "2 at least: the images, and what one image is made of";
+            let expected = "at least 2, the first of which counts images";
             return Err((3, IdxFault::Dimensions { found, expected }));
         }
         (IdxRole::Labels, found) => {
-            return Err((3, IdxFault::Dimensions { found, expected: "1: labels are a plain list" }));
+            return Err((3, IdxFault::Dimensions { found, expected: "1, since labels are a plain list" }));
         }
     }
     read_header(&mut content, &mut header, 4 + 4 * usize::from(dimensions))?;

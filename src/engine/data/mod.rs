@@ -65,9 +65,9 @@ one_table! { Data { limits: Limits, preparation: Preparation, source: Source } }
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Default, Deserialize, Serialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Limits {
-    /// Only the first so many training rows. Default: all.
+    /// Use only this many training rows, the first ones. Default: all.
     pub train_rows: Option<Count>,
-    /// Only the first so many test rows. Default: all.
+    /// Use only this many test rows, the first ones. Default: all.
     pub test_rows: Option<Count>,
 }
 
@@ -82,16 +82,16 @@ pub enum Source {
     /// Dataset for Benchmarking Machine Learning Algorithms", arXiv:1708.07747).
     FashionMnist(FashionMnist),
     /// Handwritten digits, built into the program: 1797 images of 8 × 8 pixels, in 10 classes, as scikit-learn's
-    /// `load_digits` has them (Alpaydin & Kaynak 1998, "Optical Recognition of Handwritten Digits"). No test data but
-    /// what `test_share` sets aside.
+    /// `load_digits` has them (Alpaydin & Kaynak 1998, "Optical Recognition of Handwritten Digits"). It has no test
+    /// data of its own.
     Digits,
-    /// Files of your own in the IDX format, that of the MNIST files.
+    /// Your own files in the IDX format, which MNIST uses.
     Idx(Idx),
-    /// CSV files of your own: a line of names, then a line for each row; gzipped or not.
+    /// Your own CSV files: a line of names, then a line for each row; gzipped or not.
     Csv(Csv),
-    /// Parquet files of your own, as pandas, Polars and DuckDB write them.
+    /// Your own Parquet files, as pandas, Polars and DuckDB write them.
     Parquet(Parquet),
-    /// Arrays of your own, as `numpy.save` writes them, one for the inputs and one for the targets.
+    /// Your own arrays, as `numpy.save` writes them, one for the inputs and one for the targets.
     Npy(Npy),
     Normal(Normal),
     Spiral(Spiral),
@@ -295,12 +295,12 @@ impl Error {
     pub fn help(&self) -> Option<&'static str> {
         match self {
             Self::Holdout(error) => Some(error.help()),
-            Self::NoTestData => Some("to set some of the rows aside as test data, take `test_share`"),
-            Self::TooLarge { .. } => Some("take fewer `rows` or `features`"),
-            Self::TooManyCenters { .. } => Some("take fewer `classes` or `features`"),
-            Self::TooFewRows { .. } => Some("take fewer, or leave the line out to have all"),
+            Self::NoTestData => Some("use `test_share` to set some of the rows aside as test data"),
+            Self::TooLarge { .. } => Some("use fewer `rows` or `features`"),
+            Self::TooManyCenters { .. } => Some("use fewer `classes` or `features`"),
+            Self::TooFewRows { .. } => Some("use fewer, or leave the line out to use all"),
             Self::File(_) | Self::Table(_) | Self::Npy(_) if self.is_of_the_file() => {
-                Some("a relative path starts in the folder of the file that says it")
+                Some("a relative path starts in the folder of the file that it is written in")
             }
             _ => None,
         }

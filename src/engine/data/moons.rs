@@ -10,19 +10,19 @@ use crate::number::{Count, NonNegative, in_range};
 use crate::real::sin_cos;
 use crate::seed::{Purpose, Seed};
 
-/// Two half moons that reach into one another: the smallest classification that no straight line solves.
+/// Two interlocking half moons: a small classification that no straight line solves.
 ///
-/// As scikit-learn's `make_moons`: of the points on the upper moon, evenly spaced in the angle θ from 0 to π, each
-/// stands at (cos θ, sin θ); those on the lower moon at (1 − cos θ, ½ − sin θ); Gaussian noise is added to both
-/// coordinates. scikit-learn then shuffles the rows and has no noise by default.
+/// As scikit-learn's `make_moons`: the points are evenly spaced in the angle θ from 0 to π, on the upper moon at (cos
+/// θ, sin θ), on the lower one at (1 − cos θ, ½ − sin θ). Gaussian noise is added to both coordinates. scikit-learn
+/// then shuffles the rows and has no noise by default.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Deserialize, Serialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Moons {
-    /// How many points there are on both moons together; the lower one has the odd one. Default: 200.
+    /// How many points there are on both moons together; the lower one gets an odd point. Default: 200.
     rows: Count,
     /// The standard deviation of the noise. Default: 0.1.
     noise: NonNegative,
-    /// Which noise is drawn. Default: 0.
+    /// The seed of the noise. Default: 0.
     seed: Seed,
 }
 

@@ -9,8 +9,8 @@ use super::synthetic::{Classes, Synthetic, classified};
 use crate::number::{Count, in_range};
 use crate::seed::{Purpose, Seed, numpy};
 
-/// Gaussian noise with classes that have nothing to do with it. There is nothing to learn but by heart: what a network
-/// does on such data says how signals and gradients flow through it, as in the book's histograms of activations.
+/// Gaussian noise with classes that have nothing to do with it, so a network can only memorize them. It shows how
+/// signals and gradients flow through a network, as in the book's histograms of activations.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Deserialize, Serialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Normal {
@@ -21,7 +21,7 @@ pub struct Normal {
     /// Row i is of class i mod `classes`. Default: 10.
     #[serde(default = "ten")]
     classes: Classes,
-    /// Which numbers are drawn. Default: 0.
+    /// The seed of the numbers. Default: 0.
     #[serde(default)]
     seed: Seed,
     /// Of the NumPy script that draws them, instead.

@@ -14,7 +14,7 @@ use crate::real::Real;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Deserialize, Serialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Normalize {
-    /// Not at all.
+    /// Features are not scaled.
     #[default]
     None,
     /// To mean 0 and standard deviation 1 over the training rows, (x − mean) / deviation, with n in the deviation's

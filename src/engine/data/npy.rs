@@ -30,18 +30,18 @@ pub struct Npy {
 #[derive(Deserialize, Serialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 struct NpyKeys {
-    /// The training inputs: an array of numbers, [rows, ...]; what belongs to a row is fed in C order. A path is
+    /// The training inputs: an array of numbers, [rows, ...]; the numbers of a row are fed in C order. A path is
     /// relative to the experiment file.
     features: PathBuf,
     /// The training targets: an array of one dimension, or of two in a regression with several targets.
     targets: PathBuf,
-    /// The test inputs, of the same shape but for the number of rows. Default: no test data but what `test_share` sets
-    /// aside.
+    /// The test inputs, of the same shape except for the number of rows. Default: no test data, except what
+    /// `test_share` sets aside.
     test_features: Option<PathBuf>,
-    /// The test targets. Default: as above.
+    /// The test targets. Default: as for `test_features`.
     test_targets: Option<PathBuf>,
-    /// `"classification"` or `"regression"`. Default: a classification where there is one target of texts,
-    /// of true and false, or of whole numbers; else a regression.
+    /// `"classification"` or `"regression"`. Default: a classification if there is one target, of texts, of true and
+    /// false, or of whole numbers; otherwise a regression.
     task: Option<TaskKind>,
 }
 
@@ -88,9 +88,9 @@ pub struct NpyError {
 pub enum NpyFault {
     #[error(transparent)]
     File(super::columns::TableFault),
-    #[error("this is no .npy file: it does not begin with the bytes 93 4e 55 4d 50 59 (`numpy.save` writes them)")]
+    #[error("this is not a .npy file: it does not begin with the bytes 93 4e 55 4d 50 59 (`numpy.save` writes them)")]
     Magic,
-    #[error("the file is of version {0} of the format, and 1 to 3 are read")]
+    #[error("the format version is {0}, expected 1 to 3")]
     Version(u8),
     #[error("the header cannot be read: {0}")]
     Header(String),
@@ -98,13 +98,18 @@ pub enum NpyFault {
     ValueType(String),
     #[error("found an array of shape {}, expected {expected}", shape(.found))]
     Shape { found: Vec<usize>, expected: String },
-    #[error("some of the values are above {}, and no whole number beyond that is read", i64::MAX)]
+    #[error("some values are above {}, the largest accepted whole number", i64::MAX)]
     Large,
-    #[error("the file has {found} bytes, expected {expected}: {} values behind a header of {header} bytes", shape(.sizes))]
+    #[error(
+        "the file has {found} bytes, expected {expected}: {} values after a header of {header} bytes", shape(.sizes)
+    )]
     Length { found: usize, expected: u128, sizes: Vec<usize>, header: usize },
     #[error("found {found} at {}, expected a finite number", shape(.index))]
     NotFinite { found: String, index: Vec<usize> },
-    #[error("there are targets for {}, and `{}` has {}", counted(*.targets as u64, "row"), of.display(), counted(*.features as u64, "row"))]
+    #[error(
+        "there are targets for {}, but `{}` has {}",
+        counted(*.targets as u64, "row"), of.display(), counted(*.features as u64, "row")
+    )]
     Count { targets: usize, features: usize, of: PathBuf },
     #[error(transparent)]
     Target(#[from] TargetError),

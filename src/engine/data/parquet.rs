@@ -40,15 +40,15 @@ pub struct Parquet {
 struct ParquetKeys {
     /// The training data. A path is relative to the experiment file.
     path: PathBuf,
-    /// The test data, with columns of the same names. Default: no test data but what `test_share` sets aside.
+    /// The test data, with columns of the same names. Default: no test data, except what `test_share` sets aside.
     test_path: Option<PathBuf>,
     /// The column to learn, or a list of columns in a regression.
     target: Names,
-    /// The columns to learn from. Default: all of the training data but the target. Each must hold numbers, or true and
-    /// false (1 and 0).
+    /// The columns to learn from. Default: all columns of the training data except the target. Each must hold numbers,
+    /// or true and false (1 and 0).
     features: Option<Names>,
-    /// `"classification"` or `"regression"`. Default: a classification where there is one target of texts,
-    /// of true and false, or of whole numbers; else a regression.
+    /// `"classification"` or `"regression"`. Default: a classification if there is one target, of texts, of true and
+    /// false, or of whole numbers; otherwise a regression.
     task: Option<TaskKind>,
 }
 
@@ -172,7 +172,7 @@ impl Parquet {
     }
 }
 
-const NUMBERS: &str = "numbers, or true and false; `features` lists the columns that are used";
+const NUMBERS: &str = "numbers, or true and false; list the columns to use in `features`";
 
 /// The file, and the hash of its bytes.
 fn open(path: &Path) -> Result<(File, blake3::Hash), TableFault> {

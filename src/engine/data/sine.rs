@@ -11,7 +11,7 @@ use crate::real::sin_cos;
 use crate::seed::{Purpose, Seed};
 
 /// A sine with noise: the curve that Bishop fits polynomials to ("Pattern Recognition and Machine Learning", 2006,
-/// section 1.1), and the smallest regression.
+/// section 1.1), and a small regression.
 ///
 /// x is evenly spaced from 0 to 1, y = sin 2πx + Gaussian noise. Bishop has 10 points and noise of 0.3.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Deserialize, Serialize, JsonSchema)]
@@ -21,7 +21,7 @@ pub struct Sine {
     rows: Count,
     /// The standard deviation of y. Default: 0.3.
     noise: NonNegative,
-    /// Which noise is drawn. Default: 0.
+    /// The seed of the noise. Default: 0.
     seed: Seed,
 }
 

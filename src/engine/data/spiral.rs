@@ -11,11 +11,11 @@ use crate::number::{Count, NonNegative, in_range};
 use crate::real::sin_cos;
 use crate::seed::{Purpose, Seed};
 
-/// Spirals: the arms wind around one another, so that no straight line tells them apart.
+/// Spirals: the arms wind around one another, so no straight line separates them.
 ///
 /// The data of the second volume of "Deep Learning from Scratch" (Saito 2018, `dataset/spiral.py`): point i of n on arm
-/// j has the radius r = i / n and the angle θ = 4j + 4r + σ·(a standard Gaussian), and stands at (r sin θ, r cos θ).
-/// The book has 3 arms of 100 points and σ = 0.2, as the defaults here, and draws the Gaussians with NumPy.
+/// j has the radius r = i / n and the angle θ = 4j + 4r + σ·(a standard Gaussian), and is at (r sin θ, r cos θ). The
+/// book has 3 arms of 100 points and σ = 0.2, like the defaults here, and draws the Gaussians with NumPy.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Deserialize, Serialize, JsonSchema)]
 #[serde(try_from = "SpiralKeys", into = "SpiralKeys")]
 pub struct Spiral {
@@ -35,7 +35,7 @@ struct SpiralKeys {
     classes: Classes,
     /// The standard deviation of the angle, in radians. Default: 0.2.
     noise: NonNegative,
-    /// Which noise is drawn. Default: 0.
+    /// The seed of the noise. Default: 0.
     seed: Seed,
 }
 
@@ -47,7 +47,7 @@ impl Default for SpiralKeys {
 
 /// Points that cannot be divided evenly among the arms.
 #[derive(Debug, Error)]
-#[error("{rows} points cannot be dealt out to {classes} arms: `rows` must be a multiple of `classes`")]
+#[error("{rows} points cannot be divided among {classes} arms: `rows` must be a multiple of `classes`")]
 struct Uneven {
     rows: u64,
     classes: usize,

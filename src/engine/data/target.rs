@@ -15,9 +15,9 @@ use crate::number::shortest;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Deserialize, Serialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum TaskKind {
-    /// Which class it belongs to: a name, a whole number, true or false.
+    /// The target is a class: a name, a whole number, true or false.
     Classification,
-    /// A number, or several.
+    /// The target is a number, or several.
     Regression,
 }
 
@@ -96,25 +96,27 @@ pub struct Resolved {
 #[derive(Debug, Error, PartialEq)]
 pub enum TargetError {
     #[error(
-        "the target holds {kind}, which a regression cannot learn; `task = \"classification\"` takes them as classes"
+        "the target holds {kind}, which a regression cannot learn; `task = \"classification\"` treats them as classes"
     )]
     NotNumbers { kind: &'static str },
     #[error(
-        "the target holds `{found}`, which names no class; take `task = \"regression\"`, or a target of names or whole numbers"
+        "the target holds `{found}`, which cannot name a class; use `task = \"regression\"`, or a target of names or \
+         whole numbers"
     )]
     NoClasses { found: String },
-    #[error("a classification has one target, and {targets} are named; take one, or `task = \"regression\"`")]
+    #[error("a classification has one target, but {targets} are named; use one, or `task = \"regression\"`")]
     SeveralTargets { targets: usize },
     #[error(
-        "the target holds {train} in the training data and {test} in the test data; where both are numbers, `task` says whether they name classes"
+        "the target holds {train} in the training data, but {test} in the test data; if both are numbers, set `task`"
     )]
     Different { train: &'static str, test: &'static str },
-    #[error("{} in the training data, and {test} in the test data", there_are(*.train as u64, "target"))]
+    #[error("{} in the training data, but {test} in the test data", there_are(*.train as u64, "target"))]
     DifferentNumber { train: usize, test: usize },
-    #[error("the class `{class}` of the test data is none of the training data's")]
+    #[error("the test data has the class `{class}`, which the training data does not have")]
     UnknownClass { class: String },
     #[error(
-        "the target holds {classes} different values, but there are 65536 classes at most; is it a number to be learned (`task = \"regression\"`)?"
+        "the target holds {classes} different values, but at most 65536 classes are accepted; if it is a number to \
+         learn, write `task = \"regression\"`"
     )]
     TooManyClasses { classes: usize },
 }

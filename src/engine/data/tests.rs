@@ -119,11 +119,12 @@ fn rows_that_no_memory_holds_are_refused_before_they_are_made() {
     };
     assert_eq!(
         blobs("rows = 1\nfeatures = 1_000_000\nclasses = 65536"),
-        "features: the centers of 65536 classes, 1000000 numbers each, do not fit into memory; take fewer `classes` or `features`"
+        "features: the centers of 65536 classes, 1000000 numbers each, do not fit into memory; use fewer `classes` or \
+         `features`"
     );
     assert_eq!(
         blobs("features = 10_000_000_000"),
-        "features: 300 rows of 10000000000 numbers do not fit into memory; take fewer `rows` or `features`"
+        "features: 300 rows of 10000000000 numbers do not fit into memory; use fewer `rows` or `features`"
     );
 }
 

@@ -24,7 +24,7 @@ pub enum Activation {
     /// linear units").
     Elu(Elu),
     /// x Φ(x), where Φ is the distribution function of the standard Gaussian (Hendrycks & Gimpel 2016, "Gaussian error
-    /// linear units"). Exact, as PyTorch's default; not the approximation by tanh.
+    /// linear units"). Computed exactly, as in PyTorch by default, not with the tanh approximation.
     Gelu,
     /// ln(1 + e^x), which PyTorch replaces by x from 20 on: 2·10⁻⁹ less.
     Softplus,

@@ -14,9 +14,9 @@ use crate::real::Real;
 #[serde(remote = "Self", deny_unknown_fields, default)]
 #[schemars(transform = or::<Ratio>)]
 pub struct Dropout {
-    /// How probable it is that a unit is silent. At 0, the default, nothing is drawn, as if the layer were not there.
+    /// The probability that a unit is silent. At 0, the default, nothing is drawn, as if the layer were not there.
     pub ratio: Ratio,
-    /// What makes up for the silent units: `"inference"` (the default) or `"inverted"`.
+    /// How silent units are compensated for: `"inference"` (the default) or `"inverted"`.
     pub scaling: DropoutScaling,
 }
 

@@ -14,7 +14,7 @@ use crate::random::{self, Random, ScriptDraws};
 use crate::real::Real;
 use crate::settings::Settings;
 
-/// The `[init]` section. It holds for every layer, the output layer too.
+/// The `[init]` section, for every layer, including the output layer.
 #[derive(Debug, Clone, Copy, PartialEq, Deserialize, Serialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Init {
@@ -24,7 +24,7 @@ pub struct Init {
     ///
     /// PyTorch's default for a linear layer is uniform with bound √(1/inputs).
     pub weights: Weights,
-    /// The value that every bias begins with. Default: 0, as in the book; PyTorch draws biases as it draws weights.
+    /// The initial value of every bias. Default: 0, as in the book; PyTorch draws biases as it draws weights.
     pub bias: Finite,
 }
 
@@ -34,30 +34,31 @@ impl Default for Init {
     }
 }
 
-/// How weights are drawn. All Gaussian kinds scale the same draws, so that runs with one seed differ by a factor alone.
+/// How weights are drawn. All Gaussian kinds scale the same draws, so weights drawn with the same seed differ only by a
+/// factor.
 #[derive(Debug, Clone, Copy, PartialEq, Deserialize, Serialize, JsonSchema)]
 #[serde(remote = "Self", rename_all = "kebab-case")]
 #[schemars(transform = or::<Positive>)]
 pub enum Weights {
     /// Gaussian with standard deviation √(2/inputs), made for ReLU (He et al. 2015, "Delving deep into rectifiers").
     He,
-    /// Gaussian with standard deviation √(1/inputs): the form in which the book gives Xavier's initialization. The same
-    /// numbers as `"lecun"`.
+    /// Gaussian with standard deviation √(1/inputs): Xavier's initialization as the book has it. The same numbers as
+    /// `"lecun"`.
     Xavier,
     /// Gaussian with standard deviation √(2/(inputs + outputs)) (Glorot & Bengio 2010, "Understanding the difficulty of
     /// training deep feedforward neural networks").
     Glorot,
     /// Gaussian with standard deviation √(1/inputs) (LeCun et al. 1998, "Efficient BackProp").
     Lecun,
-    /// A random orthogonal matrix: what goes through it keeps its length, or loses what does not fit into fewer outputs
-    /// (Saxe, McClelland & Ganguli 2014, "Exact solutions to the nonlinear dynamics of learning in deep linear neural
-    /// networks"). Made of the Gaussian draws, so it varies with the seed as they do.
+    /// A random orthogonal matrix: a vector that goes through it keeps its length, unless there are fewer outputs than
+    /// inputs (Saxe, McClelland & Ganguli 2014, "Exact solutions to the nonlinear dynamics of learning in deep linear
+    /// neural networks"). Made from the Gaussian draws, so it varies with the seed.
     Orthogonal,
     /// All weights are zero, so all units of a layer stay equal: the book's example of what not to do.
     Zeros,
     /// Gaussian with a given standard deviation. A plain number means the same.
     Normal(NormalWeights),
-    /// Uniform in [−bound, bound). PyTorch's linear layers begin so, with the bound √(1/inputs).
+    /// Uniform in [−bound, bound). PyTorch's linear layers start like this, with the bound √(1/inputs).
     Uniform(UniformWeights),
 }
 

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use crate::kernel;
 use crate::real::{self, Real};
 
-/// What a training makes small.
+/// What training minimizes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize, Serialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Objective {
@@ -15,7 +15,7 @@ pub enum Objective {
     /// The 1e-7 is the book's guard against ln 0; PyTorch has none. With it, in `f32`, a perfect row's loss is −1.2e-7.
     #[default]
     CrossEntropy,
-    /// The mean of (y − t)² over rows and outputs, as PyTorch's `MSELoss`. Of a class, t is 1 at the label and 0
+    /// The mean of (y − t)² over rows and outputs, as PyTorch's `MSELoss`. For classes, t is 1 at the label and 0
     /// elsewhere.
     ///
     /// The book's `sum_squared_error` is half the sum over all rows and outputs.

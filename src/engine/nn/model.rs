@@ -15,31 +15,31 @@ use crate::forms::or;
 use crate::number::{Count, Ratio, shortest};
 use crate::settings::Settings;
 
-/// The `[network]` section, as it is written: hidden layers that are all alike, or a list of any layers.
+/// The `[network]` section: hidden layers that are all alike, or a list of layers.
 #[derive(Debug, Clone, PartialEq, Default, Deserialize, Serialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct NetworkSection {
-    /// The widths of the hidden layers, from input to output: `[100, 100]`; `[]` is a linear classifier. No
-    /// default: this or `layers` is needed.
+    /// The widths of the hidden layers, from input to output: `[100, 100]`; `[]` is a linear classifier. No default:
+    /// this or `layers` is required.
     pub hidden: Option<Vec<Count>>,
-    /// What follows every hidden layer: `"relu"` (the default), `"sigmoid"`, `"tanh"`, `"leaky-relu"`, `"elu"`,
+    /// The activation after every hidden layer: `"relu"` (the default), `"sigmoid"`, `"tanh"`, `"leaky-relu"`, `"elu"`,
     /// `"gelu"`, `"softplus"` or `"identity"`.
     #[schemars(extend("default" = Activation::default().name()))]
     pub activation: Option<Activation>,
     /// Whether every hidden layer is normalized over the batch, before its activation. Default: false.
     #[schemars(extend("default" = false))]
     pub batch_norm: Option<bool>,
-    /// The share of every hidden layer's units that a step leaves out, after the activation; or
-    /// `{ ratio = 0.2, scaling = "inverted" }`. Default: 0.
+    /// The probability that a hidden unit is silent in a step, after the activation; or `{ ratio = 0.2, scaling =
+    /// "inverted" }`. Default: 0.
     #[schemars(extend("default" = Dropout::default()))]
     pub dropout: Option<Dropout>,
-    /// Whether affine layers add a bias, the output layer too. Default: true.
+    /// Whether affine layers, including the output layer, add a bias. Default: true.
     #[schemars(extend("default" = true))]
     pub bias: Option<bool>,
-    /// What follows the output layer. Default: `"identity"`.
+    /// The activation after the output layer. Default: `"identity"`.
     #[schemars(extend("default" = Activation::Identity.name()))]
     pub output: Option<Activation>,
-    /// All layers, in forward order, in the place of everything above. Default: those of `hidden`.
+    /// All layers, in forward order, in place of every other key. Default: those of `hidden`.
     pub layers: Option<Vec<LayerItem>>,
 }
 
@@ -51,12 +51,12 @@ pub enum LayerItem {
     /// y = xW + b, where W is [inputs, outputs]. PyTorch's `Linear` has W transposed.
     Affine(AffineItem),
     /// Each feature to mean 0 and variance 1 over the batch, then y = γx̂ + β (Ioffe & Szegedy 2015, "Batch
-    /// Normalization: Accelerating Deep Network Training by Reducing Internal Covariate Shift"). Biased variance, ε =
-    /// 1e-6 and running statistics with 0.9 of the old ones in evaluations, as in the book; γ begins with 1, β with 0.
-    /// PyTorch has ε = 1e-5.
+    /// Normalization: Accelerating Deep Network Training by Reducing Internal Covariate Shift"). The variance is
+    /// biased, ε = 1e-6, and evaluations use running statistics that keep 0.9 of their old values, as in the book. γ
+    /// starts at 1, β at 0. PyTorch has ε = 1e-5.
     BatchNorm,
-    /// In training every unit is silent with the probability `ratio`, anew in every step (Srivastava et al. 2014,
-    /// "Dropout: a simple way to prevent neural networks from overfitting").
+    /// In training, every unit is silent with the probability `ratio`, drawn anew in every step (Srivastava et al.
+    /// 2014, "Dropout: a simple way to prevent neural networks from overfitting").
     Dropout(#[serde(with = "DropoutItem")] Dropout),
     /// Any of them, by its own name.
     #[serde(skip)]
@@ -67,7 +67,7 @@ pub enum LayerItem {
 #[derive(Debug, Clone, Copy, PartialEq, Deserialize, Serialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct AffineItem {
-    /// How many outputs the layer has. Default, of the last one alone: as many as the data asks for.
+    /// How many outputs the layer has. Default, for the last affine layer only: as many as the data needs.
     pub width: Option<Count>,
     /// Whether it adds a bias b. Default: true.
     #[serde(default = "yes")]
@@ -82,9 +82,9 @@ fn yes() -> bool {
 #[derive(Deserialize, Serialize, JsonSchema)]
 #[serde(remote = "Dropout", deny_unknown_fields)]
 struct DropoutItem {
-    /// How probable it is that a unit is silent.
+    /// The probability that a unit is silent.
     ratio: Ratio,
-    /// What makes up for the silent units: `"inference"` (the default) or `"inverted"`.
+    /// How silent units are compensated for: `"inference"` (the default) or `"inverted"`.
     #[serde(default)]
     scaling: DropoutScaling,
 }
@@ -132,7 +132,7 @@ impl NetworkSection {
             let Some(hidden) = &self.hidden else {
                 return Err(vec![Mistake {
                     key: None,
-                    message: "[network] does not say which layers there are".to_owned(),
+                    message: "[network] describes no layers".to_owned(),
                     help: "write `hidden = [100, 100]`, the widths of the hidden layers, or `layers = [...]`",
                 }]);
             };
@@ -151,8 +151,8 @@ impl NetworkSection {
             .filter_map(|(key, is_there)| is_there.then_some(key))
             .map(|key| Mistake {
                 key: Some(key),
-                message: format!("`{key}` and `layers` both say what the layers are"),
-                help: "keep one of them; in a list every layer stands for itself",
+                message: format!("`{key}` and `layers` both describe the layers"),
+                help: "keep one of them; a list describes all layers in full",
             })
             .collect();
         mistakes.extend(widths_mistake(layers, outputs));
@@ -202,19 +202,19 @@ fn widths_mistake(layers: &[LayerItem], outputs: Option<usize>) -> Option<Mistak
     let Some((last, hidden)) = widths.split_last() else {
         return mistake(
             "the list has no affine layer, so there is nothing to train".to_owned(),
-            "end it with \"affine\", which has as many outputs as the data asks for",
+            "end it with \"affine\", which has as many outputs as the data needs",
         );
     };
     if let Some(place) = hidden.iter().position(Option::is_none) {
         return mistake(
             format!("affine layer {} of {} has no width", place + 1, widths.len()),
-            "write `{ kind = \"affine\", width = 100 }`; the last affine layer alone can leave `width` out",
+            "write `{ kind = \"affine\", width = 100 }`; only the last affine layer can leave `width` out",
         );
     }
     match (last, outputs) {
         (Some(width), Some(outputs)) if width.as_usize() != outputs => mistake(
-            format!("the last affine layer has {} outputs, and the data asks for {outputs}", width.get()),
-            "leave its `width` out: then it has as many as are needed",
+            format!("the last affine layer has {} outputs, but the data needs {outputs}", width.get()),
+            "leave its `width` out, and it gets as many as needed",
         ),
         _ => None,
     }

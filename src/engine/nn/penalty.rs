@@ -12,20 +12,20 @@ use crate::number::{NonNegative, OutOfRange, Positive, shortest};
 use crate::real::{Real, sign};
 use crate::settings::Settings;
 
-/// The `[regularization]` section. Penalties act on all weights, the output layer's too, and never on biases.
+/// The `[regularization]` section. Penalties act on all weights, including the output layer's, and never on biases.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Deserialize, Serialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Regularization {
     /// The strength λ of weight decay (L2): the loss grows by ½ λ Σ W², the gradient by λW.
     ///
-    /// The default, 0, is off. PyTorch's `weight_decay` of its SGD has the same gradient and shows nothing in the loss.
+    /// The default, 0, is off. `weight_decay` of PyTorch's SGD has the same gradient, but adds nothing to the loss.
     pub weight_decay: NonNegative,
     /// The strength λ of L1: the loss grows by λ Σ |W|, the gradient by λ sign(W), where sign(0) is 0.
     ///
     /// The default, 0, is off.
     pub l1: NonNegative,
-    /// The largest norm of all gradients together, those of biases and of the penalties included: where it is larger,
-    /// all are scaled down to it. Pascanu, Mikolov & Bengio 2013, "On the difficulty of training recurrent neural
+    /// The largest norm of all gradients together, including those of biases and penalties. If the norm is larger, all
+    /// gradients are scaled down to it. Pascanu, Mikolov & Bengio 2013, "On the difficulty of training recurrent neural
     /// networks".
     ///
     /// PyTorch's `torch.nn.utils.clip_grad_norm_`. The default, `inf`, is no limit.

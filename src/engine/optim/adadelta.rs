@@ -11,9 +11,9 @@ use crate::real::Real;
 ///
 /// h ← ρh + (1−ρ)g², d = √(s + ε) / √(h + ε) · g, s ← ρs + (1−ρ)d², then w ← w − ηd.
 ///
-/// Zeiler 2012, "ADADELTA: An Adaptive Learning Rate Method". The root of the mean squared step stands where others
-/// have a learning rate, so that a step has the unit of the parameter; ε, added below both roots, is what the first
-/// step is made of. The rule and its defaults η = 1, which is the paper's rule, ρ = 0.9 and ε = 1e-6 are those of
+/// Zeiler 2012, "ADADELTA: An Adaptive Learning Rate Method". The root of the mean squared step takes the place of the
+/// learning rate, so that a step has the unit of the parameter; ε, added inside both roots, sets the size of the first
+/// step. The rule and its defaults η = 1, which is the paper's rule, ρ = 0.9 and ε = 1e-6 are those of
 /// `torch.optim.Adadelta`, which calls ρ `rho`; the paper's experiments have ρ = 0.95.
 #[derive(Debug, Clone, PartialEq, Deserialize, Serialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]

@@ -12,14 +12,14 @@ use crate::real::Real;
 /// h ← h + g², then w ← w − ηg / (√h + ε).
 ///
 /// Duchi, Hazan & Singer 2011, "Adaptive Subgradient Methods for Online Learning and Stochastic Optimization". A
-/// parameter that has moved much moves less from then on. η = 0.01 and ε = 1e-7 are what "Deep Learning from Scratch"
-/// (chapter 6) has; PyTorch's `torch.optim.Adagrad` is the same rule with η = 0.01 and ε = 1e-10.
+/// parameter that has moved much moves less from then on. η = 0.01 and ε = 1e-7 are those of "Deep Learning from
+/// Scratch" (chapter 6); PyTorch's `torch.optim.Adagrad` is the same rule with η = 0.01 and ε = 1e-10.
 #[derive(Debug, Clone, PartialEq, Deserialize, Serialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct AdaGrad {
     /// Learning rate η, above 0. Default: 0.01.
     pub lr: Positive,
-    /// Added to the root of the summed squares so that nothing is divided by zero, above 0. Default: 1e-7.
+    /// Added to the root of the summed squares to avoid division by zero, above 0. Default: 1e-7.
     pub eps: Positive,
 }
 

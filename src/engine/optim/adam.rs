@@ -27,8 +27,8 @@ pub struct Adam {
     pub beta1: Fraction,
     /// Share β₂ of the mean squared gradient that is kept at each step, from 0 to below 1. Default: 0.999.
     pub beta2: Fraction,
-    /// Added to the root of the mean square, before its bias is corrected, so that nothing is divided by zero; above 0.
-    /// Default: 1e-7.
+    /// Added to the root of the mean square, before its bias is corrected, to avoid division by zero; above 0. Default:
+    /// 1e-7.
     pub eps: Positive,
 }
 

@@ -13,12 +13,12 @@ use crate::real::{Real, power};
 /// t from 1.
 ///
 /// Loshchilov & Hutter 2019, "Decoupled Weight Decay Regularization". Adam divides the gradient of an L2 penalty by √v
-/// like any other, so that weights with large gradients decay less; here all weights decay by the same share, which
-/// shows in no loss. The rule and its defaults η = 0.001, β₁ = 0.9, β₂ = 0.999, ε = 1e-8, λ = 0.01 are those of
-/// `torch.optim.AdamW`, whose `weight_decay` is λ; it decays biases, too, where here weights alone do.
+/// like any other, so that weights with large gradients decay less; here all weights decay by the same share, and the
+/// loss does not include the decay. The rule and its defaults η = 0.001, β₁ = 0.9, β₂ = 0.999, ε = 1e-8, λ = 0.01 are
+/// those of `torch.optim.AdamW`, whose `weight_decay` is λ; PyTorch decays biases, too, but here only weights decay.
 ///
-/// ε is added to the corrected root, as in the paper's algorithm. With λ = 0 this is PyTorch's Adam, from which the one
-/// here, [`"adam"`](super::Adam), differs in what ε is added to.
+/// ε is added to the corrected root, as in the paper's algorithm. With λ = 0 this is PyTorch's Adam;
+/// [`"adam"`](super::Adam) here adds ε to the uncorrected root instead.
 #[derive(Debug, Clone, PartialEq, Deserialize, Serialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct AdamW {
@@ -28,8 +28,8 @@ pub struct AdamW {
     pub beta1: Fraction,
     /// Share β₂ of the mean squared gradient that is kept at each step, from 0 to below 1. Default: 0.999.
     pub beta2: Fraction,
-    /// Added to the root of the mean square, after its bias is corrected, so that nothing is divided by zero; above 0.
-    /// Default: 1e-8.
+    /// Added to the root of the mean square, after its bias is corrected, to avoid division by zero; above 0. Default:
+    /// 1e-8.
     pub eps: Positive,
     /// Strength λ: weights shrink by the share ηλ before each update, 0 or above. Default: 0.01.
     pub decoupled_weight_decay: NonNegative,

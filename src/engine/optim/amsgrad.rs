@@ -13,10 +13,10 @@ use crate::real::{Real, power};
 /// t from 1.
 ///
 /// Reddi, Kale & Kumar 2018, "On the Convergence of Adam and Beyond". Adam forgets large gradients and then takes long
-/// steps, which can keep it from converging; here the largest mean square remains what steps are divided by. The paper
-/// leaves the bias corrections out; this is `torch.optim.Adam(amsgrad=True)`, with its defaults η = 0.001, β₁ = 0.9, β₂
-/// = 0.999 and ε = 1e-8, added to the corrected root. The largest v is taken before the correction, which is that of
-/// the present step.
+/// steps, which can keep it from converging; here steps are divided by the largest mean square so far. The paper leaves
+/// the bias corrections out; this is `torch.optim.Adam(amsgrad=True)`, with its defaults η = 0.001, β₁ = 0.9, β₂ =
+/// 0.999 and ε = 1e-8, added to the corrected root. The largest v is taken before the correction, and the correction is
+/// that of the current step.
 #[derive(Debug, Clone, PartialEq, Deserialize, Serialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct AmsGrad {
@@ -26,8 +26,8 @@ pub struct AmsGrad {
     pub beta1: Fraction,
     /// Share β₂ of the mean squared gradient that is kept at each step, from 0 to below 1. Default: 0.999.
     pub beta2: Fraction,
-    /// Added to the root of the largest mean square, after its bias is corrected, so that nothing is divided by zero;
-    /// above 0. Default: 1e-8.
+    /// Added to the root of the largest mean square, after its bias is corrected, to avoid division by zero; above 0.
+    /// Default: 1e-8.
     pub eps: Positive,
 }
 

@@ -12,16 +12,16 @@ use crate::real::{Real, sign};
 /// w ← (1 − ηλ)w, then w ← w − η sign(β₁m + (1−β₁)g) and m ← β₂m + (1−β₂)g, where sign(0) is 0.
 ///
 /// Chen et al. 2023, "Symbolic Discovery of Optimization Algorithms" (its algorithm 2). Every parameter moves by η,
-/// against a mean of gradients that counts the present one more than the mean that is kept does. The defaults are those
+/// against a mean of gradients that gives the current one more weight than the stored mean does. The defaults are those
 /// of the authors' code, η = 1e-4, β₁ = 0.9, β₂ = 0.99, λ = 0; the paper takes η three to ten times smaller than for
-/// AdamW, and λ that much larger. PyTorch has no Lion; the authors' `lion_pytorch.py` decays biases, too, where here
-/// weights alone do.
+/// AdamW, and λ that much larger. PyTorch has no Lion; the authors' `lion_pytorch.py` decays biases, too, but here only
+/// weights decay.
 #[derive(Debug, Clone, PartialEq, Deserialize, Serialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct Lion {
     /// Learning rate η, above 0: how far every parameter moves. Default: 0.0001.
     pub lr: Positive,
-    /// Share β₁ of the kept mean in the mean whose sign is taken, from 0 to below 1. Default: 0.9.
+    /// Share β₁ of the stored mean in the mean whose sign is taken, from 0 to below 1. Default: 0.9.
     pub beta1: Fraction,
     /// Share β₂ of the mean gradient that is kept at each step, from 0 to below 1. Default: 0.99.
     pub beta2: Fraction,

@@ -14,8 +14,8 @@ use crate::real::Real;
 /// Polyak 1964, "Some methods of speeding up the convergence of iteration methods". This is the form of "Deep Learning
 /// from Scratch" (chapter 6), with the learning rate inside the velocity, and η = 0.01, μ = 0.9 are the book's
 /// defaults. PyTorch's `torch.optim.SGD(momentum=...)` keeps it outside (b ← μb + g, then w ← w − ηb, default μ = 0):
-/// the same path while η stays the same. Where a schedule changes it, the steps taken before keep the η that they were
-/// taken with; in PyTorch all of the velocity takes the new one.
+/// the same path while η stays the same. If a schedule changes η, earlier steps keep their own η in the velocity;
+/// PyTorch applies the new η to the whole velocity.
 #[derive(Debug, Clone, PartialEq, Deserialize, Serialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct Momentum {

@@ -14,8 +14,8 @@ use crate::real::{Real, exp, power};
 ///
 /// Dozat 2016, "Incorporating Nesterov Momentum into Adam": the momentum of the next step is applied in this one, as in
 /// Nesterov's gradient, and grows slowly from β₁/2 to β₁. The rule and its defaults η = 0.002, β₁ = 0.9, β₂ = 0.999 and
-/// ε = 1e-8, added to the corrected root, are those of `torch.optim.NAdam`; what it calls `momentum_decay` is 0.004
-/// here, its default and the paper's.
+/// ε = 1e-8, added to the corrected root, are those of `torch.optim.NAdam`; its `momentum_decay` is fixed here at
+/// 0.004, the default and the paper's value.
 #[derive(Debug, Clone, PartialEq, Deserialize, Serialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct NAdam {
@@ -25,8 +25,8 @@ pub struct NAdam {
     pub beta1: Fraction,
     /// Share β₂ of the mean squared gradient that is kept at each step, from 0 to below 1. Default: 0.999.
     pub beta2: Fraction,
-    /// Added to the root of the mean square, after its bias is corrected, so that nothing is divided by zero; above 0.
-    /// Default: 1e-8.
+    /// Added to the root of the mean square, after its bias is corrected, to avoid division by zero; above 0. Default:
+    /// 1e-8.
     pub eps: Positive,
 }
 

@@ -18,7 +18,7 @@ use crate::real::Real;
 ///   the old velocity, then v ← μv − ηg. PyTorch's `torch.optim.SGD(nesterov=True)` takes the same path while η stays
 ///   the same.
 /// - `form = "memo"`: v ← μv − ηg first, then w ← w + μ²v − (1+μ)ηg with the *new* velocity. Written out, the step is
-///   μ³v − (1+μ+μ²)ηg: that of parameters that have looked two steps ahead, to w + (μ+μ²)v.
+///   μ³v − (1+μ+μ²)ηg, which looks two steps ahead, to w + (μ+μ²)v.
 ///
 /// The defaults η = 0.01 and μ = 0.9 are the book's.
 #[derive(Debug, Clone, PartialEq, Deserialize, Serialize, JsonSchema)]

@@ -11,9 +11,10 @@ use crate::real::Real;
 ///
 /// h ← ρh + (1−ρ)g², then w ← w − ηg / (√h + ε).
 ///
-/// Tieleman & Hinton 2012, "Lecture 6.5: rmsprop: Divide the gradient by a running average of its recent magnitude".
-/// AdaGrad that forgets. η = 0.01, ρ = 0.99 and ε = 1e-7 are what the repository of "Deep Learning from Scratch" has;
-/// the lecture has ρ = 0.9. PyTorch's `torch.optim.RMSprop` is the same rule, calls ρ `alpha` (0.99) and has ε = 1e-8.
+/// Tieleman & Hinton 2012, "Lecture 6.5: rmsprop: Divide the gradient by a running average of its recent magnitude". It
+/// is AdaGrad with a running mean in place of the sum. η = 0.01, ρ = 0.99 and ε = 1e-7 are those of the repository of
+/// "Deep Learning from Scratch"; the lecture has ρ = 0.9. PyTorch's `torch.optim.RMSprop` is the same rule, calls ρ
+/// `alpha` (0.99) and has ε = 1e-8.
 #[derive(Debug, Clone, PartialEq, Deserialize, Serialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct RmsProp {
@@ -21,7 +22,7 @@ pub struct RmsProp {
     pub lr: Positive,
     /// Share ρ of the mean square that is kept at each step, from 0 to below 1. Default: 0.99.
     pub decay: Fraction,
-    /// Added to the root of the mean square so that nothing is divided by zero, above 0. Default: 1e-7.
+    /// Added to the root of the mean square to avoid division by zero, above 0. Default: 1e-7.
     pub eps: Positive,
 }
 

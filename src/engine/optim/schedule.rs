@@ -29,22 +29,22 @@ use crate::settings::Settings;
 #[derive(Debug, Clone, Default, PartialEq, Deserialize, Serialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct LrSchedule {
-    /// What becomes of the learning rate: a name or, with settings, `{ kind = "step", every = 500 }`. Default:
+    /// How the learning rate changes: a name or, with settings, `{ kind = "step", every = 500 }`. Default:
     /// `"constant"`.
     pub schedule: Schedule,
-    /// How many steps the learning rate climbs before the schedule begins: step t has the share (t + 1) / (`warm_up` +
-    /// 1) of the rate that the schedule begins with. Default: 0.
+    /// For how many steps the learning rate climbs before the schedule begins: step t (from 0) has (t + 1) / (`warm_up`
+    /// + 1) of the schedule's first rate. Default: 0.
     pub warm_up: Whole,
 }
 
-/// What becomes of the learning rate after the warm-up.
+/// How the learning rate changes after the warm-up.
 #[derive(Debug, Clone, Default, PartialEq, Deserialize, Serialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Schedule {
     /// η: it stays the same.
     #[default]
     Constant,
-    /// η · factor^⌊t / every⌋: it changes every so many steps. PyTorch's `StepLR`.
+    /// η · factor^⌊t / every⌋: it changes every `every` steps. PyTorch's `StepLR`.
     Step(StepDecay),
     /// η · factorᵗ: it changes at every step. PyTorch's `ExponentialLR`.
     Exponential(Exponential),
@@ -72,8 +72,7 @@ pub struct StepDecay {
 #[derive(Debug, Clone, PartialEq, Deserialize, Serialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Exponential {
-    /// What the learning rate is multiplied by, above 0; above 1 it grows, as in a search for the largest that still
-    /// learns.
+    /// What the learning rate is multiplied by, above 0; above 1 it grows, as in a search for the largest usable rate.
     pub factor: Positive,
 }
 
@@ -82,8 +81,8 @@ pub struct Exponential {
 #[derive(Debug, Clone, Default, PartialEq, Deserialize, Serialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct Cosine {
-    /// Steps after which the learning rate is at its lowest, where it stays. Default: those of the run after the
-    /// warm-up.
+    /// After how many steps the learning rate reaches its lowest value, where it stays. Default: the run's steps after
+    /// the warm-up.
     pub over: Option<Count>,
     /// The lowest learning rate, 0 or above. Default: 0, as in PyTorch, which calls it `eta_min`.
     pub min_lr: NonNegative,
@@ -94,8 +93,8 @@ pub struct Cosine {
 #[derive(Debug, Clone, PartialEq, Deserialize, Serialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct OneCycle {
-    /// Steps of rise and fall together; then the learning rate stays at its lowest. Default: those of the run after the
-    /// warm-up.
+    /// How many steps rise and fall take together; then the learning rate stays at its lowest value. Default: the run's
+    /// steps after the warm-up.
     pub over: Option<Count>,
     /// Share of these steps in which it rises, from 0 to below 1. Default: 0.3.
     pub rise: Fraction,
@@ -118,9 +117,9 @@ fn tenth() -> Positive {
 /// A schedule that does not suit its run.
 #[derive(Debug, Clone, PartialEq, Error)]
 pub enum ScheduleError {
-    #[error("a warm-up of {warm_up} steps leaves none of the run's {steps} for the {schedule} schedule")]
+    #[error("a warm-up of {warm_up} steps leaves none of the run's {steps} steps for the {schedule} schedule")]
     NothingLeft { warm_up: u64, steps: u64, schedule: &'static str },
-    #[error("the schedule falls from the learning rate {lr} to `min_lr` {min_lr}, which is higher")]
+    #[error("`min_lr` {min_lr} is above {lr}, the learning rate from which the schedule falls")]
     Rises { lr: String, min_lr: String },
 }
 
@@ -292,7 +291,7 @@ mod tests {
     fn a_warm_up_leaves_something_of_the_run() {
         let mut whole = lr_schedule(r#"{"schedule": {"cosine": {}}, "warm_up": 50}"#);
         let message = whole.fit(1.0, 50).unwrap_err().to_string();
-        assert_eq!(message, "a warm-up of 50 steps leaves none of the run's 50 for the cosine schedule");
+        assert_eq!(message, "a warm-up of 50 steps leaves none of the run's 50 steps for the cosine schedule");
         assert_eq!(whole.fit(1.0, 51), Ok(()));
         // Schedules with a length of their own, and constant ones, do not depend on the length of the run.
         assert_eq!(lr_schedule(r#"{"schedule": {"cosine": {"over": 7}}, "warm_up": 50}"#).fit(1.0, 50), Ok(()));
@@ -303,7 +302,7 @@ mod tests {
     fn a_cosine_schedule_does_not_rise() {
         let mut rising = lr_schedule(r#"{"schedule": {"cosine": {"min_lr": 0.01}}}"#);
         let message = rising.fit(0.001, 50).unwrap_err().to_string();
-        assert_eq!(message, "the schedule falls from the learning rate 0.001 to `min_lr` 0.01, which is higher");
+        assert_eq!(message, "`min_lr` 0.01 is above 0.001, the learning rate from which the schedule falls");
         assert_eq!(rising.fit(0.01, 50), Ok(()));
     }
 

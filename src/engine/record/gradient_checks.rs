@@ -17,10 +17,10 @@ pub struct GradientChecks {
     pub at: RecordedSteps,
     /// A parameter w is moved to w + h and w − h. Default: 10⁻⁴, as in the book.
     pub h: Positive,
-    /// How many of the first training rows the loss is of. Default: 10, or all where there are fewer.
+    /// How many of the first training rows the loss is computed on. Default: 10, or all if there are fewer.
     pub rows: Option<Count>,
-    /// How many numbers are checked of each layer's weights, and of its biases, evenly spread; all of them where there
-    /// are fewer. Default: 1000.
+    /// How many numbers of each layer's weights, and of its biases, are checked, evenly spread. Default: 1000, or all
+    /// if there are fewer.
     pub parameters: Count,
 }
 

@@ -19,11 +19,11 @@ pub struct Histograms {
     pub at: RecordedSteps,
     /// How many bins there are. Default: 30, as in the book.
     pub bins: Count,
-    /// From where to where they go; what lies outside is not counted. Default: from the smallest value of the layer to
-    /// the largest.
+    /// The lowest and the highest edge; values outside are not counted. Default: the smallest and the largest value of
+    /// the layer.
     pub range: Option<Range>,
-    /// How many of the first training rows go through the network for its activations. Default: 1000, or all where
-    /// there are fewer.
+    /// How many of the first training rows go through the network for its activations. Default: 1000, or all if there
+    /// are fewer.
     pub rows: Option<Count>,
 }
 
@@ -31,11 +31,11 @@ pub struct Histograms {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Deserialize, Serialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Subject {
-    /// What each activation layer gives, in an evaluation of training rows.
+    /// The outputs of each activation layer, in an evaluation of training rows.
     Activations,
     /// The weights of each affine layer.
     Weights,
-    /// The gradients by these weights that the update of the step was made from.
+    /// The gradients of these weights, from which the step's update was made.
     Gradients,
 }
 
@@ -123,7 +123,7 @@ impl TryFrom<Vec<Finite>> for Range {
 
     fn try_from(ends: Vec<Finite>) -> Result<Self, String> {
         let &[low, high] = ends.as_slice() else {
-            return Err(format!("a range has two numbers, and here are {}", ends.len()));
+            return Err(format!("a range has two numbers, found {}", ends.len()));
         };
         let (low, high) = (low.get(), high.get());
         match low < high && (high - low).is_finite() {
@@ -206,12 +206,12 @@ mod tests {
         assert_eq!((book.rows(60_000), book.rows(100), Histograms::default().rows(60_000)), (500, 100, 1000));
         let error = |json| read(json).unwrap_err().to_string();
         assert!(
-            error(r#"{"of": []}"#).starts_with("at least one is needed of \"activations\", \"weights\", \"gradients\"")
+            error(r#"{"of": []}"#).starts_with("expected at least one of \"activations\", \"weights\", \"gradients\"")
         );
-        assert!(error(r#"{"of": ["weights", "weights"]}"#).starts_with("`weights` stands here twice"));
+        assert!(error(r#"{"of": ["weights", "weights"]}"#).starts_with("`weights` is listed twice"));
         assert!(error(r#"{"of": ["weight"]}"#).starts_with("unknown variant `weight`, expected one of"));
         assert!(error(r#"{"range": [1.0, 1.0]}"#).starts_with("a range goes from a number to a larger one"));
-        assert!(error(r#"{"range": [1.0]}"#).starts_with("a range has two numbers, and here are 1"));
+        assert!(error(r#"{"range": [1.0]}"#).starts_with("a range has two numbers, found 1"));
     }
 
     #[test]

@@ -7,7 +7,7 @@ use super::Every;
 use super::words::{Word, Words};
 use crate::settings::Settings;
 
-/// Writes down numbers about layers: `{ what = ["weight-norm", "update-ratio"], every = 10 }`.
+/// Records numbers about layers: `{ what = ["weight-norm", "update-ratio"], every = 10 }`.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct LayerMetrics {
@@ -23,9 +23,10 @@ pub struct LayerMetrics {
 pub enum LayerMetric {
     /// Of an affine layer: the Euclidean norm of its weights after the update.
     WeightNorm,
-    /// The norm of the gradients by them that the update was made from, penalties included.
+    /// Of an affine layer: the norm of the gradients of its weights, from which the update was made, penalties
+    /// included.
     GradientNorm,
-    /// The norm of what the update changed, divided by the norm that the weights had.
+    /// Of an affine layer: the norm of the change of its weights, divided by their norm before the update.
     UpdateRatio,
     /// Of a ReLU layer: the share of units that give 0 for every row of the batch.
     DeadShare,
@@ -75,7 +76,7 @@ mod tests {
         assert!(some.what.has(LayerMetric::DeadShare) && !some.what.has(LayerMetric::UpdateRatio));
         assert_eq!((some.rows(3, 2), LayerMetrics::default().rows(3, 2)), (5, 11));
         let error = |json| read(json).unwrap_err().to_string();
-        assert!(error(r#"{"what": []}"#).starts_with("at least one is needed of \"weight-norm\","));
+        assert!(error(r#"{"what": []}"#).starts_with("expected at least one of \"weight-norm\","));
         assert!(error(r#"{"what": ["norm"]}"#).starts_with("unknown variant `norm`, expected one of"));
 
         let mut settings = Settings::default();

@@ -156,8 +156,8 @@ mod tests {
             all,
             recorded_steps(&[RecordedStep::Start, RecordedStep::After(7), RecordedStep::After(100), RecordedStep::End])
         );
-        assert!(RecordedSteps::try_from(vec![]).unwrap_err().contains("at least one is needed of"));
-        assert_eq!(RecordedSteps::try_from(vec![RecordedStep::End; 2]).unwrap_err(), "`end` stands here twice");
+        assert!(RecordedSteps::try_from(vec![]).unwrap_err().contains("expected at least one of"));
+        assert_eq!(RecordedSteps::try_from(vec![RecordedStep::End; 2]).unwrap_err(), "`end` is listed twice");
     }
 
     #[test]

@@ -69,7 +69,7 @@ impl<W: Word> fmt::Display for Words<W> {
 pub fn once<T: Ord>(mut items: Vec<T>, name: impl Fn(&T) -> String, accepted: &str) -> Result<Vec<T>, String> {
     items.sort_unstable();
     if let Some(pair) = items.windows(2).find(|pair| pair[0] == pair[1]) {
-        return Err(format!("`{}` stands here twice", name(&pair[0])));
+        return Err(format!("`{}` is listed twice", name(&pair[0])));
     }
-    if items.is_empty() { Err(format!("at least one is needed of {accepted}")) } else { Ok(items) }
+    if items.is_empty() { Err(format!("expected at least one of {accepted}")) } else { Ok(items) }
 }

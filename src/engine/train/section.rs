@@ -18,18 +18,18 @@ pub struct TrainSection {
     /// How many rows a step computes its gradients from. Default: 128.
     #[schemars(extend("default" = BATCH_SIZE))]
     pub batch_size: Option<Count>,
-    /// How many updates are made; with 0, the network is only looked at. No default: this or `epochs` is needed.
+    /// How many updates are made; with 0, nothing is trained, only recorded. No default: this or `epochs` is required.
     pub steps: Option<Whole>,
-    /// How often as many rows are drawn as there are for training: `epochs = 3` is ⌈3 · rows / batch_size⌉ steps. No
-    /// default: this or `steps` is needed.
+    /// How many epochs to train, each of as many rows as there are: `epochs = 3` is ⌈3 · rows / batch_size⌉ steps. No
+    /// default: this or `steps` is required.
     pub epochs: Option<Count>,
     /// How batches are drawn: `"with-replacement"` (the default, as the book does it) or `"shuffle"`.
     #[schemars(extend("default" = Sampling::default()))]
     pub sampling: Option<Sampling>,
-    /// What is made small: `"cross-entropy"` (the default) or `"mse"`.
+    /// What training minimizes: `"cross-entropy"` (the default) or `"mse"`.
     #[schemars(extend("default" = Objective::default().name()))]
     pub objective: Option<Objective>,
-    /// The numbers that are computed with: `"f32"` (the default) or `"f64"`.
+    /// The precision of the arithmetic: `"f32"` (the default) or `"f64"`.
     #[serde(default)]
     pub precision: Precision,
 }
@@ -37,11 +37,11 @@ pub struct TrainSection {
 /// A `[train]` section that does not say how long to train.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 pub enum StepsError {
-    #[error("how long to train is missing: say `steps` or `epochs`")]
+    #[error("the length of the training is missing: write `steps` or `epochs`")]
     Neither,
-    #[error("`steps` and `epochs` both say how long to train: keep one of them")]
+    #[error("`steps` and `epochs` both set the length of the training: keep one of them")]
     Both,
-    #[error("{0} epochs of {1} rows are more steps than can be counted: take fewer `epochs`")]
+    #[error("{0} epochs of {1} rows are more steps than can be counted: use fewer `epochs`")]
     TooMany(u64, u64),
 }
 

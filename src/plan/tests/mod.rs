@@ -68,9 +68,8 @@ fn epochs_are_steps_and_limits_are_counts() {
     let steps = ids("data.source = 'mnist'\nnetwork.hidden = []\ntrain.steps = 938\noptimizer = 'sgd'");
     assert_eq!(ids("data.source = 'mnist'\nnetwork.hidden = []\ntrain.epochs = 2\noptimizer = 'sgd'"), steps);
     assert_eq!(
-        ids(
-            "data = { source = 'mnist', train_rows = 60_000 }\nnetwork.hidden = []\ntrain.steps = 938\noptimizer = 'sgd'"
-        ),
+        ids("data = { source = 'mnist', train_rows = 60_000 }\nnetwork.hidden = []\ntrain.steps = 938\n\
+             optimizer = 'sgd'"),
         steps
     );
 }
@@ -164,7 +163,8 @@ proptest! {
         let chained = |count: usize| {
             let (lr, decay) = (listed(lr.iter().copied().take(count).collect()), listed(decay.iter().copied().collect()));
             ids(&with(&format!(
-                "rng = {{ kind = 'numpy', chain = ['lr']{group} }}\noptimizer.sgd.lr = [{lr}]\nregularization.weight_decay = [{decay}]"
+                "rng = {{ kind = 'numpy', chain = ['lr']{group} }}\noptimizer.sgd.lr = [{lr}]\n\
+                 regularization.weight_decay = [{decay}]"
             )))
         };
         let (before, after) = (chained(2), chained(lr.len()));
@@ -176,7 +176,8 @@ proptest! {
     fn a_function_is_planned_as_a_network_is(starts in prop::collection::btree_set((-9_i32..9, -9_i32..9), 2..4), steps in 0_u32..90) {
         let starts: Vec<String> = starts.iter().map(|(x, y)| format!("[{x}, {y}]")).collect();
         let text = |starts: &[String]| {
-            format!("function = {{ kind = 'rosenbrock', start = [{}] }}\ntrain.steps = {steps}\noptimizer = ['sgd', 'adam']\n", starts.join(", "))
+            format!("function = {{ kind = 'rosenbrock', start = [{}] }}\ntrain.steps = {steps}\n\
+                     optimizer = ['sgd', 'adam']\n", starts.join(", "))
         };
         let all = ids(&text(&starts));
         prop_assert_eq!(all.len(), 2 * starts.len());
@@ -198,7 +199,8 @@ proptest! {
     #[test]
     fn comments_blanks_and_spelled_out_defaults_change_no_id(axes in axes()) {
         let text = written(&axes, 1);
-        let dressed = format!("# a comment\n\n{}\ndescription = 'x'\nname = 'y'\ntrain.sampling = 'with-replacement'\ninit.bias = 0\n", text.replace('\n', " # why\n"));
+        let dressed = format!("# a comment\n\n{}\ndescription = 'x'\nname = 'y'\ntrain.sampling = 'with-replacement'\n\
+                               init.bias = 0\n", text.replace('\n', " # why\n"));
         prop_assert_eq!(ids(&text), ids(&dressed));
     }
 

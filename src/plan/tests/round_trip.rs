@@ -48,8 +48,10 @@ fn the_files_of_the_book_survive() {
 #[test]
 fn a_file_says_what_a_run_uses() {
     let plan = plan(
-        "seeds = [3, 5]\nname = 'x'\ndescription = 'y'\ndata.source = 'digits'\ndata.test_share = 0.25\nnetwork.hidden = [[], [7]]\n\
-         train.epochs = 2\n[optimizer.fast]\nkind = 'adam'\nlr = { log_uniform = [1e-3, 1e-1] }\nschedule = 'cosine'\n[sweep]\ntrials = 2",
+        "seeds = [3, 5]\nname = 'x'\ndescription = 'y'\ndata.source = 'digits'\ndata.test_share = 0.25\n\
+         network.hidden = [[], [7]]\n\
+         train.epochs = 2\n[optimizer.fast]\nkind = 'adam'\nlr = { log_uniform = [1e-3, 1e-1] }\nschedule = 'cosine'\n\
+         [sweep]\ntrials = 2",
     );
     let run = plan.run(find(&plan, "hidden=7, trial 001, seed 5").unwrap());
     let name = Name::try_from("single".to_owned()).unwrap();
@@ -59,7 +61,8 @@ fn a_file_says_what_a_run_uses() {
 #[test]
 fn a_run_is_found_by_what_messages_call_it() {
     let plan = plan(
-        "seeds = 2\ndata.source = 'mnist'\nnetwork.hidden = []\ntrain.steps = 5\n[optimizer.sgd]\nlr = [0.1, 0.2]\n[optimizer.adam]",
+        "seeds = 2\ndata.source = 'mnist'\nnetwork.hidden = []\ntrain.steps = 5\n[optimizer.sgd]\nlr = [0.1, 0.2]\n\
+         [optimizer.adam]",
     );
     let run = plan.run(3);
     assert_eq!(run.name(), "sgd, lr=0.2, seed 1");
@@ -93,9 +96,11 @@ pub(super) fn file() -> impl Strategy<Value = String> {
     let network = line(&[
         "hidden = []",
         "hidden = [[], [3, 2]]\nactivation = ['tanh', 'leaky-relu', { kind = 'elu', alpha = 0.3 }]",
-        "hidden = [5]\nbatch_norm = [true, false]\ndropout = [0, 0.25, { ratio = 0.5, scaling = 'inverted' }]\nbias = false",
+        "hidden = [5]\nbatch_norm = [true, false]\ndropout = [0, 0.25, { ratio = 0.5, scaling = 'inverted' }]\n\
+         bias = false",
         "hidden = [5]\noutput = { kind = 'leaky-relu', slope = 0.2 }",
-        "layers = ['batch-norm', { kind = 'affine', width = 3, bias = false }, 'elu', { kind = 'dropout', ratio = 0.1 }, 'affine']",
+        "layers = ['batch-norm', { kind = 'affine', width = 3, bias = false }, 'elu', { kind = 'dropout', ratio = 0.1 \
+         }, 'affine']",
         "layers = [{ kind = 'affine', width = 3 }, 'relu', 'affine']",
     ]);
     let init = line(&[
@@ -118,14 +123,17 @@ pub(super) fn file() -> impl Strategy<Value = String> {
         "",
         "[record]\nloss = 'after-update'\nevaluate = { on = ['train'], every = 3 }",
         "[record]\nloss = { at = 'before-update', every = 4 }\nlayers = { what = ['dead-share'], every = 'epoch' }",
-        "[record]\nhistograms = { of = ['weights', 'activations'], at = ['start'], range = [-1, 0.5], rows = 9 }\nevaluate = {}",
+        "[record]\nhistograms = { of = ['weights', 'activations'], at = ['start'], range = [-1, 0.5], rows = 9 }\n\
+         evaluate = {}",
         "[record]\ngradient_checks = { at = ['start'], h = 1e-3, rows = 5, parameters = 3 }",
     ]);
     let optimizer = line(&[
         "[optimizer.sgd]",
-        "[optimizer]\nlr = [0.1, 1e-5]\n[optimizer.a]\nkind = 'nesterov'\nform = 'memo'\n[optimizer.rmsprop]\nwarm_up = 2",
+        "[optimizer]\nlr = [0.1, 1e-5]\n[optimizer.a]\nkind = 'nesterov'\nform = 'memo'\n[optimizer.rmsprop]\n\
+         warm_up = 2",
         "[optimizer.adamw]\ndecoupled_weight_decay = [0, 0.1]\nschedule = { kind = 'step', every = 10 }",
-        "[optimizer.lion]\nschedule = [{ kind = 'one-cycle', over = 9, rise = 0.4 }, { kind = 'exponential', factor = 0.99 }]",
+        "[optimizer.lion]\nschedule = [{ kind = 'one-cycle', over = 9, rise = 0.4 }, { kind = 'exponential', factor = \
+         0.99 }]",
         "[sweep]\ntrials = 2\n[optimizer.adam]\nlr = { log_uniform = [1e-6, 1e-2] }\nbeta1 = { uniform = [0.5, 0.9] }",
         "[sweep]\ntrials = 2\nsampler = 'sobol'\n[optimizer.rmsprop]\nlr = { uniform = [0.1, 0.2] }",
     ]);
@@ -133,7 +141,8 @@ pub(super) fn file() -> impl Strategy<Value = String> {
     (seeds, data, network, init, regularization, (train, objective), record, optimizer).prop_map(
         |(seeds, data, network, init, regularization, (train, objective), record, optimizer)| {
             format!(
-                "{seeds}\n[data]\n{data}\n[network]\n{network}\n{init}\n{regularization}\n[train]\n{train}\n{objective}\n{record}\n{optimizer}"
+                "{seeds}\n[data]\n{data}\n[network]\n{network}\n{init}\n{regularization}\n[train]\n{train}\n\
+                 {objective}\n{record}\n{optimizer}"
             )
         },
     )
@@ -153,7 +162,14 @@ proptest! {
     }
 
     #[test]
-    fn functions_are_read_again(kind in line(&["kind = 'beale'", "kind = 'rosenbrock'\nb = [3, 0.5]", "kind = 'quadratic'\ncoefficients = [[1, 2], [0.5, 1e-3]]"]), x in -9.0..9.0f64) {
+    fn functions_are_read_again(
+        kind in line(&[
+            "kind = 'beale'",
+            "kind = 'rosenbrock'\nb = [3, 0.5]",
+            "kind = 'quadratic'\ncoefficients = [[1, 2], [0.5, 1e-3]]",
+        ]),
+        x in -9.0..9.0f64,
+    ) {
         check(&plan(&format!("[function]\n{kind}\nstart = [{x:?}, 2]\n[train]\nsteps = 5\n[optimizer.sgd]\n")));
     }
 }

@@ -72,29 +72,37 @@ fn every_experiment_names_the_schema_and_is_accepted() {
 
 /// Files that both accept.
 const ACCEPTED: [&str; 24] = [
-    "sweep.trials = 3\noptimizer = { kind = 'sgd', lr = { choice = [0.1, { log_uniform = [1e-3, 1] }, { geomspace = [0.1, 1, 3] }] } }",
+    "sweep.trials = 3\noptimizer = { kind = 'sgd', lr = { choice = [0.1, { log_uniform = [1e-3, 1] }, { geomspace = \
+     [0.1, 1, 3] }] } }",
     "sweep.trials = 3\noptimizer = { kind = 'sgd', lr = [0.1, { uniform = [0.1, 1] }] }",
     "optimizer = 'sgd'",
     "optimizer = ['sgd', 'adam', { kind = 'nesterov', form = ['memo', 'lookahead'] }]",
     "optimizer = { kind = 'sgd', lr = [0.1, 1] }",
     "optimizer = { values = ['sgd'] }",
     "[optimizer]\nkind = ['sgd', 'adam']\nlr = 0.1",
-    "[optimizer]\nlr = { geomspace = [1, 1e-3, 4] }\n[optimizer.sgd]\n[optimizer.fast]\nkind = 'adam'\nbeta1 = { linspace = [0, 0.9, 3] }",
+    "[optimizer]\nlr = { geomspace = [1, 1e-3, 4] }\n[optimizer.sgd]\n[optimizer.fast]\nkind = 'adam'\n\
+     beta1 = { linspace = [0, 0.9, 3] }",
     "[optimizer]\nschedule = { kind = 'step', every = [10, 20] }\n[optimizer.sgd]\nwarm_up = { values = [1] }",
     "optimizer = 'sgd'\nregularization = { clip_norm = inf, weight_decay = [0, 1e-4] }",
     "optimizer = 'sgd'\nregularization.clip_norm = [inf, 1]",
     "optimizer = 'sgd'\ninit.weights = ['he', 0.1, { kind = 'uniform', bound = [0.1, 0.2] }]\ninit.bias = -1",
-    "optimizer = 'sgd'\n[init]\nweights = { choice = ['he', 0.1] }\nbias = { uniform = [-1, 1] }\n[sweep]\ntrials = 3\nseed = 8",
-    "train.batch_size = [1, 2]\n[optimizer.sgd]\nlr = { log_uniform = [1e-4, 1] }\n[sweep]\ntrials = 3\ndraw = ['batch_size']",
+    "optimizer = 'sgd'\n[init]\nweights = { choice = ['he', 0.1] }\nbias = { uniform = [-1, 1] }\n[sweep]\ntrials = 3\n\
+     seed = 8",
+    "train.batch_size = [1, 2]\n[optimizer.sgd]\nlr = { log_uniform = [1e-4, 1] }\n[sweep]\ntrials = 3\n\
+     draw = ['batch_size']",
     "optimizer = 'sgd'\ntrain.batch_size = { int_uniform = [1, 9] }\nsweep.trials = 4",
     "optimizer = 'sgd'\ninit.weights = [0.1, 0.2]\ninit.bias = [0, 1]\nsweep.zip = ['weights', 'init_bias']",
-    "optimizer = 'sgd'\nseeds = [3, 1]\nname = 'a.b'\nrecord = { loss = 'after-update', evaluate = { on = ['test'], every = 'epoch' } }",
-    "optimizer = 'sgd'\nrecord.loss = { every = 3 }\nrecord.histograms = { of = ['weights'], at = ['start', 1, 'end'], range = [0, 1] }",
+    "optimizer = 'sgd'\nseeds = [3, 1]\nname = 'a.b'\nrecord = { loss = 'after-update', evaluate = { on = ['test'], \
+     every = 'epoch' } }",
+    "optimizer = 'sgd'\nrecord.loss = { every = 3 }\nrecord.histograms = { of = ['weights'], at = ['start', 1, 'end'], \
+     range = [0, 1] }",
     "optimizer = 'sgd'\nrng = { kind = 'numpy', group = ['weights'] }\ninit.weights = ['he', 'xavier']",
     "optimizer = 'sgd'\nrng = 'numpy'",
-    "[optimizer.sgd]\n[variant.plain]\n[variant.wide]\nnetwork.hidden = [[50], [50, 50]]\n[variant.adam.optimizer.adam]\nlr = 0.1",
+    "[optimizer.sgd]\n[variant.plain]\n[variant.wide]\nnetwork.hidden = [[50], [50, 50]]\n\
+     [variant.adam.optimizer.adam]\nlr = 0.1",
     "optimizer = 'sgd'\nvariant.a.data = { source = 'digits', test_share = 0.1 }",
-    "optimizer = 'sgd'\nnetwork.dropout = [0.1, { ratio = 0.2, scaling = 'inverted' }]\nnetwork.activation = ['relu', { kind = 'elu', alpha = [1, 2] }]",
+    "optimizer = 'sgd'\nnetwork.dropout = [0.1, { ratio = 0.2, scaling = 'inverted' }]\n\
+     network.activation = ['relu', { kind = 'elu', alpha = [1, 2] }]",
     "optimizer = 'sgd'\ndata.validation_rows = [10, 20]\ndata.normalize = 'standard'",
 ];
 

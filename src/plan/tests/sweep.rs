@@ -62,8 +62,10 @@ fn spaced_numbers_have_three_digits_in_labels() {
 
 #[test]
 fn a_section_of_one_variant_leaves_that_of_another_alone() {
-    let text = "data.source = 'mnist'\noptimizer = 'sgd'\ntrain.steps = 1\n[network]\nhidden = [12, 9]\n[variant.plain]\n\
-                [variant.drop]\nnetwork.dropout = 0.3\n[variant.other]\nnetwork = { hidden = [7], batch_norm = true }\n";
+    let text = "data.source = 'mnist'\noptimizer = 'sgd'\ntrain.steps = 1\n[network]\nhidden = [12, 9]\n\
+                [variant.plain]\n\
+                [variant.drop]\nnetwork.dropout = 0.3\n[variant.other]\n\
+                network = { hidden = [7], batch_norm = true }\n";
     assert_eq!(values(text, "hidden"), ["12-9", "12-9", "7"]);
     assert_eq!(values(text, "dropout"), ["", "0.3", ""]);
 }
@@ -71,7 +73,8 @@ fn a_section_of_one_variant_leaves_that_of_another_alone() {
 #[test]
 fn zipped_axes_move_together() {
     let text = with(
-        "train = { steps = [1, 2], batch_size = [16, 32] }\n[optimizer.sgd]\nlr = [0.1, 0.2]\n[sweep]\nzip = ['batch_size', 'lr']",
+        "train = { steps = [1, 2], batch_size = [16, 32] }\n[optimizer.sgd]\nlr = [0.1, 0.2]\n[sweep]\n\
+         zip = ['batch_size', 'lr']",
     );
     let expected = ["steps=1, batch_size=16, lr=0.1", "steps=1, batch_size=32, lr=0.2"];
     assert_eq!(labels(&text)[..2], expected);
@@ -81,14 +84,16 @@ fn zipped_axes_move_together() {
 #[test]
 fn an_axis_of_one_optimizer_moves_with_another_where_it_is() {
     let text = with(
-        "train = { steps = 1, batch_size = [16, 32] }\n[optimizer.sgd]\nlr = [0.1, 0.2]\n[optimizer.adam]\n[sweep]\nzip = [['lr', 'batch_size']]",
+        "train = { steps = 1, batch_size = [16, 32] }\n[optimizer.sgd]\nlr = [0.1, 0.2]\n[optimizer.adam]\n[sweep]\n\
+         zip = [['lr', 'batch_size']]",
     );
     assert_eq!(
         labels(&text),
         ["batch_size=16, sgd, lr=0.1", "batch_size=16, adam", "batch_size=32, sgd, lr=0.2", "batch_size=32, adam"]
     );
     let optimizer_first = format!(
-        "optimizer = [{{ kind = 'sgd', lr = [0.1, 0.2] }}, 'adam']\n{LEAST}train = {{ steps = 1, batch_size = [16, 32] }}\nsweep.zip = ['lr', 'batch_size']"
+        "optimizer = [{{ kind = 'sgd', lr = [0.1, 0.2] }}, 'adam']\n\
+         {LEAST}train = {{ steps = 1, batch_size = [16, 32] }}\nsweep.zip = ['lr', 'batch_size']"
     );
     assert_eq!(
         labels(&optimizer_first),
@@ -99,7 +104,8 @@ fn an_axis_of_one_optimizer_moves_with_another_where_it_is() {
 #[test]
 fn optimizers_move_with_what_stands_beside_and_in_them() {
     let text = with(
-        "train = { steps = 1, batch_size = [16, 32] }\n[optimizer]\nlr = [0.1, 0.2]\n[optimizer.sgd]\n[optimizer.adam]\n[sweep]\nzip = ['optimizer', 'lr', 'batch_size']",
+        "train = { steps = 1, batch_size = [16, 32] }\n[optimizer]\nlr = [0.1, 0.2]\n[optimizer.sgd]\n\
+         [optimizer.adam]\n[sweep]\nzip = ['optimizer', 'lr', 'batch_size']",
     );
     assert_eq!(labels(&text), ["batch_size=16, sgd, lr=0.1", "batch_size=32, adam, lr=0.2"]);
 }
@@ -116,7 +122,8 @@ fn variants_are_one_axis_and_the_base_is_none_of_them() {
 #[test]
 fn a_variant_replaces_axes_and_may_have_some() {
     let text = with(
-        "train.steps = 1\n[optimizer]\nkind = 'sgd'\nlr = [0.1, 0.2]\n[variant.one.optimizer]\nlr = 1\n[variant.more]\ntrain.batch_size = [16, 32]\n",
+        "train.steps = 1\n[optimizer]\nkind = 'sgd'\nlr = [0.1, 0.2]\n[variant.one.optimizer]\nlr = 1\n[variant.more]\n\
+         train.batch_size = [16, 32]\n",
     );
     assert_eq!(
         labels(&text),
@@ -133,7 +140,8 @@ fn a_variant_replaces_axes_and_may_have_some() {
 #[test]
 fn variants_stand_in_the_order_of_axes_where_the_file_names_them() {
     let text = with(
-        "[train]\nsteps = [1, 2]\n[variant.a]\nnetwork.bias = false\n[variant.b]\nnetwork.activation = 'tanh'\n[optimizer.sgd]\n[optimizer.adam]",
+        "[train]\nsteps = [1, 2]\n[variant.a]\nnetwork.bias = false\n[variant.b]\nnetwork.activation = 'tanh'\n\
+         [optimizer.sgd]\n[optimizer.adam]",
     );
     assert_eq!(labels(&text)[..4], ["steps=1, a, sgd", "steps=1, a, adam", "steps=1, b, sgd", "steps=1, b, adam"]);
 }
@@ -141,7 +149,8 @@ fn variants_stand_in_the_order_of_axes_where_the_file_names_them() {
 #[test]
 fn a_table_in_braces_is_replaced_as_a_whole_and_sections_key_by_key() {
     let text = with(
-        "train.steps = 1\noptimizer = 'sgd'\ninit.weights = { kind = 'uniform', bound = 0.1 }\n[variant.a]\ninit.weights = { kind = 'normal', std = 0.2 }\n[variant.b.init]\nbias = 0.5",
+        "train.steps = 1\noptimizer = 'sgd'\ninit.weights = { kind = 'uniform', bound = 0.1 }\n[variant.a]\n\
+         init.weights = { kind = 'normal', std = 0.2 }\n[variant.b.init]\nbias = 0.5",
     );
     assert_eq!(values(&text, "weights"), ["normal", "uniform"]);
     assert_eq!(values(&text, "init_bias"), ["0", "0.5"]);
@@ -150,7 +159,8 @@ fn a_table_in_braces_is_replaced_as_a_whole_and_sections_key_by_key() {
 #[test]
 fn optimizers_are_patched_table_by_table() {
     let text = with(
-        "train.steps = 1\n[optimizer.sgd]\nlr = 0.5\n[variant.base]\n[variant.fast.optimizer.sgd]\nlr = 1\n[variant.both]\nnetwork.bias = false\noptimizer.adam.lr = 0.001\n[variant.other]\noptimizer = 'momentum'",
+        "train.steps = 1\n[optimizer.sgd]\nlr = 0.5\n[variant.base]\n[variant.fast.optimizer.sgd]\nlr = 1\n\
+         [variant.both]\nnetwork.bias = false\noptimizer.adam.lr = 0.001\n[variant.other]\noptimizer = 'momentum'",
     );
     assert_eq!(labels(&text), ["base", "fast", "both, sgd", "both, adam", "other"]);
     assert_eq!(values(&text, "lr"), ["0.5", "1", "0.5", "0.001", "0.01"]);
@@ -158,16 +168,20 @@ fn optimizers_are_patched_table_by_table() {
 
 #[test]
 fn variants_may_each_have_a_section_that_the_file_lacks() {
-    let text = "data.source = 'mnist'\ntrain.steps = 1\noptimizer = 'sgd'\n[variant.a]\nnetwork.hidden = []\n[variant.b]\nnetwork = { hidden = [3] }";
+    let text = "data.source = 'mnist'\ntrain.steps = 1\noptimizer = 'sgd'\n[variant.a]\nnetwork.hidden = []\n\
+                [variant.b]\nnetwork = { hidden = [3] }";
     assert_eq!(values(text, "hidden"), ["", "3"]);
-    let text = "train.steps = 1\noptimizer = 'sgd'\n[variant.path]\nfunction = { kind = 'himmelblau', start = [0, 0] }\n[variant.net]\ndata.source = 'mnist'\nnetwork.hidden = []";
+    let text = "train.steps = 1\noptimizer = 'sgd'\n[variant.path]\n\
+                function = { kind = 'himmelblau', start = [0, 0] }\n[variant.net]\ndata.source = 'mnist'\n\
+                network.hidden = []";
     assert_eq!(labels(text), ["path", "net"]);
 }
 
 #[test]
 fn variants_move_with_an_axis_that_they_are_zipped_with() {
     let text = with(
-        "train = { steps = 1, batch_size = [16, 32] }\noptimizer = 'sgd'\n[variant.a]\nnetwork.bias = false\n[variant.b]\n[sweep]\nzip = ['variant', 'batch_size']",
+        "train = { steps = 1, batch_size = [16, 32] }\noptimizer = 'sgd'\n[variant.a]\nnetwork.bias = false\n\
+         [variant.b]\n[sweep]\nzip = ['variant', 'batch_size']",
     );
     assert_eq!(labels(&text), ["a, batch_size=16", "b, batch_size=32"]);
 }
@@ -175,7 +189,8 @@ fn variants_move_with_an_axis_that_they_are_zipped_with() {
 #[test]
 fn trials_are_one_axis_that_multiplies_with_the_others() {
     let text = with(
-        "train.steps = [1, 2]\n[regularization]\nweight_decay = { log_uniform = [1e-8, 1e-4] }\n[optimizer.sgd]\nlr = { uniform = [0.1, 0.2] }\n[sweep]\ntrials = 3",
+        "train.steps = [1, 2]\n[regularization]\nweight_decay = { log_uniform = [1e-8, 1e-4] }\n[optimizer.sgd]\n\
+         lr = { uniform = [0.1, 0.2] }\n[sweep]\ntrials = 3",
     );
     let expected = ["trial 000", "trial 001", "trial 002"].map(|trial| format!("steps=1, {trial}"));
     assert_eq!(labels(&text)[..3], expected);
@@ -190,7 +205,8 @@ fn trials_are_one_axis_that_multiplies_with_the_others() {
 #[test]
 fn whole_numbers_and_choices_are_drawn() {
     let text = with(
-        "optimizer = 'sgd'\ninit.weights = { choice = ['he', 0.1, { kind = 'uniform', bound = { uniform = [1, 2] } }] }\ntrain = { steps = 1, batch_size = { int_uniform = [1, 3] } }\n[sweep]\ntrials = 200",
+        "optimizer = 'sgd'\ninit.weights = { choice = ['he', 0.1, { kind = 'uniform', bound = { uniform = [1, 2] } }] \
+         }\ntrain = { steps = 1, batch_size = { int_uniform = [1, 3] } }\n[sweep]\ntrials = 200",
     );
     let plan = plan(&text);
     let mut counts: BTreeMap<(String, String), usize> = BTreeMap::new();
@@ -208,7 +224,9 @@ fn whole_numbers_and_choices_are_drawn() {
 #[test]
 fn a_drawn_optimizer_brings_its_own_settings_alone() {
     let text = with(
-        "train.steps = 1\n[optimizer.sgd]\nlr = { log_uniform = [1e-3, 1] }\n[optimizer.momentum]\nlr = { log_uniform = [1e-4, 0.1] }\nmomentum = { uniform = [0.5, 0.99] }\n[sweep]\ntrials = 40\ndraw = ['optimizer']",
+        "train.steps = 1\n[optimizer.sgd]\nlr = { log_uniform = [1e-3, 1] }\n[optimizer.momentum]\n\
+         lr = { log_uniform = [1e-4, 0.1] }\nmomentum = { uniform = [0.5, 0.99] }\n[sweep]\ntrials = 40\n\
+         draw = ['optimizer']",
     );
     let plan = plan(&text);
     assert_eq!(plan.len(), 40);
@@ -223,7 +241,8 @@ fn a_drawn_optimizer_brings_its_own_settings_alone() {
 #[test]
 fn a_choice_and_a_drawn_axis_are_the_same() {
     let draw = with(
-        "optimizer = 'sgd'\ntrain = { steps = 1, batch_size = [16, 32, 64] }\nsweep = { trials = 9, draw = ['batch_size'] }",
+        "optimizer = 'sgd'\ntrain = { steps = 1, batch_size = [16, 32, 64] }\n\
+         sweep = { trials = 9, draw = ['batch_size'] }",
     );
     let choice = with(
         "optimizer = 'sgd'\ntrain = { steps = 1, batch_size = { choice = [16, 32, 64] } }\nsweep = { trials = 9 }",
@@ -234,7 +253,8 @@ fn a_choice_and_a_drawn_axis_are_the_same() {
 #[test]
 fn trials_pair_optimizers_and_variants() {
     let text = with(
-        "train.steps = 1\n[optimizer]\nlr = { uniform = [0.1, 1] }\n[optimizer.sgd]\n[optimizer.adam]\n[variant.a]\n[variant.b]\nnetwork.bias = false\noptimizer.adam.lr = { uniform = [0.1, 1] }\n[sweep]\ntrials = 2",
+        "train.steps = 1\n[optimizer]\nlr = { uniform = [0.1, 1] }\n[optimizer.sgd]\n[optimizer.adam]\n[variant.a]\n\
+         [variant.b]\nnetwork.bias = false\noptimizer.adam.lr = { uniform = [0.1, 1] }\n[sweep]\ntrials = 2",
     );
     let found = values(&text, "lr");
     assert_eq!(found.len(), 8);
@@ -244,7 +264,8 @@ fn trials_pair_optimizers_and_variants() {
 #[test]
 fn trials_take_a_variant_each_where_they_draw_it() {
     let text = with(
-        "train.steps = 1\noptimizer = 'sgd'\n[variant.plain]\n[variant.decay]\nregularization.weight_decay = { uniform = [0.1, 0.2] }\n[sweep]\ntrials = 12\ndraw = ['variant']",
+        "train.steps = 1\noptimizer = 'sgd'\n[variant.plain]\n[variant.decay]\n\
+         regularization.weight_decay = { uniform = [0.1, 0.2] }\n[sweep]\ntrials = 12\ndraw = ['variant']",
     );
     let plan = plan(&text);
     let decayed = plan.runs().filter(|run| float(*run, "weight_decay") > 0.0).count();
@@ -264,7 +285,8 @@ fn trials_can_be_asked_for_by_number() {
 #[test]
 fn the_draws_of_seed_0_stay_what_they_are() {
     let text = with(
-        "train.steps = 1\noptimizer = { kind = 'sgd', lr = { log_uniform = [1e-6, 1e-2] } }\nregularization.l1 = { uniform = [0, 1] }\nsweep.trials = 3",
+        "train.steps = 1\noptimizer = { kind = 'sgd', lr = { log_uniform = [1e-6, 1e-2] } }\n\
+         regularization.l1 = { uniform = [0, 1] }\nsweep.trials = 3",
     );
     let drawn: Vec<String> =
         values(&text, "lr").into_iter().zip(values(&text, "l1")).map(|(lr, l1)| format!("{lr} {l1}")).collect();
@@ -287,7 +309,7 @@ fn more_runs_than_can_be_planned_are_refused_with_their_axes() {
     let steps = |count| format!("seeds = 2\n{LEAST}optimizer = 'sgd'\n{}", spaced(&["train.steps"], count));
     assert_eq!(plan(&steps(500)).len(), 1000);
     let said = refused(&format!("{}train.batch_size = {{ linspace = [1, 1001, 1001] }}", steps(500)));
-    assert!(said.contains("the file declares 1001000 runs, more than 1000000"), "{said}");
+    assert!(said.contains("the file declares 1001000 runs; the limit is 1000000"), "{said}");
     assert!(said.contains("they are 500 steps × 1001 batch_size × 2 seeds"), "{said}");
     let keys = [
         "data.train_rows",
@@ -316,7 +338,9 @@ fn everything(variants: &[&str], trials: u32, zipped: usize, extra: &str) -> Str
     ]);
     let patches: String = variants.iter().map(|name| format!("[variant.{name}]\n{}", patches[name])).collect();
     format!(
-        "seeds = 2\ndata.source = 'mnist'\nnetwork.hidden = [[], [7]]\n[train]\nsteps = [{}]\nbatch_size = [{}]\n[optimizer.sgd]\nlr = {{ uniform = [0.1, 0.2] }}\n[optimizer.adam]\nlr = {{ log_uniform = [1e-4, 1e-2] }}\n{extra}\n[sweep]\ntrials = {trials}\nzip = [['steps', 'batch_size']]\n{patches}",
+        "seeds = 2\ndata.source = 'mnist'\nnetwork.hidden = [[], [7]]\n[train]\nsteps = [{}]\nbatch_size = [{}]\n\
+         [optimizer.sgd]\nlr = {{ uniform = [0.1, 0.2] }}\n[optimizer.adam]\nlr = {{ log_uniform = [1e-4, 1e-2] }}\n\
+         {extra}\n[sweep]\ntrials = {trials}\nzip = [['steps', 'batch_size']]\n{patches}",
         listed(1),
         listed(32)
     )
@@ -385,7 +409,8 @@ fn spelled_out_defaults_change_no_id() {
 fn sobol_trials_are_even_and_stay() {
     let text = |trials: u32, seed: u32, rest: &str| {
         with(&format!(
-            "train.steps = 1\n[optimizer.momentum]\nlr = {{ uniform = [0.1, 0.9] }}\n[sweep]\ntrials = {trials}\nseed = {seed}\n\
+            "train.steps = 1\n[optimizer.momentum]\nlr = {{ uniform = [0.1, 0.9] }}\n[sweep]\ntrials = {trials}\n\
+             seed = {seed}\n\
              sampler = 'sobol'\n{rest}"
         ))
     };
@@ -415,7 +440,8 @@ fn the_order_of_drawn_keys_changes_no_id_under_sobol() {
 #[test]
 fn the_sobol_draws_of_seed_0_stay_what_they_are() {
     let text = with(
-        "train.steps = 1\noptimizer = { kind = 'sgd', lr = { log_uniform = [1e-6, 1e-2] } }\nregularization.l1 = { uniform = [0, 1] }\nsweep = { trials = 4, sampler = 'sobol' }",
+        "train.steps = 1\noptimizer = { kind = 'sgd', lr = { log_uniform = [1e-6, 1e-2] } }\n\
+         regularization.l1 = { uniform = [0, 1] }\nsweep = { trials = 4, sampler = 'sobol' }",
     );
     let drawn: Vec<String> =
         values(&text, "lr").into_iter().zip(values(&text, "l1")).map(|(lr, l1)| format!("{lr} {l1}")).collect();
@@ -430,7 +456,9 @@ fn the_sobol_draws_of_seed_0_stay_what_they_are() {
 #[test]
 fn a_sobol_dimension_is_shared_under_optimizers_and_variants() {
     let text = with(
-        "train.steps = 1\n[optimizer]\nlr = { uniform = [0.1, 1] }\n[optimizer.sgd]\n[optimizer.adam]\n[variant.a]\n[variant.b]\nnetwork.bias = false\noptimizer.adam.lr = { uniform = [0.1, 1] }\n[sweep]\ntrials = 2\nsampler = 'sobol'",
+        "train.steps = 1\n[optimizer]\nlr = { uniform = [0.1, 1] }\n[optimizer.sgd]\n[optimizer.adam]\n[variant.a]\n\
+         [variant.b]\nnetwork.bias = false\noptimizer.adam.lr = { uniform = [0.1, 1] }\n[sweep]\ntrials = 2\n\
+         sampler = 'sobol'",
     );
     let found = values(&text, "lr");
     assert_eq!(found.len(), 8);

@@ -99,7 +99,8 @@ fn test_data_has_the_classes_of_the_training_data() {
     let unknown: &[u8] = b"species,sepal,petal\nrosa,1,2\n";
     assert_eq!(
         mistake(settings, &[("iris.csv", IRIS.as_bytes()), ("test.csv", unknown)]),
-        "test_path: `test.csv`, column `species`: the class `rosa` of the test data is none of the training data's"
+        "test_path: `test.csv`, column `species`: the test data has the class `rosa`, which the training data does not \
+         have"
     );
 }
 
@@ -138,12 +139,12 @@ fn a_column_that_only_one_of_the_files_has_is_named() {
         ]
         .join("\n"),
         @r#"
-        test_path: `test.csv`: there is no column `petal`, which the training data `iris.csv` has; there are `sepal` and `species`
-        test_path: `test.csv`: the training data `iris.csv` has no column `petals`; leave it out here, too, or list the columns that are used: `features = ["sepal", "petal"]`
-        test_path: `test.csv`: there is no column `species`, which the training data `iris.csv` has; there are `sepal`, `petal` and `kind`
-        test_path: `test.csv`: there is no column `species`, which the training data `iris.csv` has; there are `sepal` and `petal`
+        test_path: `test.csv`: there is no column `petal`, which the training data `iris.csv` has; the columns are `sepal` and `species`
+        test_path: `test.csv`: the training data `iris.csv` has no column `petals`; remove it, or list the columns to use: `features = ["sepal", "petal"]`
+        test_path: `test.csv`: there is no column `species`, which the training data `iris.csv` has; the columns are `sepal`, `petal` and `kind`
+        test_path: `test.csv`: there is no column `species`, which the training data `iris.csv` has; the columns are `sepal` and `petal`
         test_path: `test.csv`: two columns are called `sepal`
-        test_path: `test.csv`: there is no column `petal`, which the training data `iris.csv` has; there are `sepal` and `species`
+        test_path: `test.csv`: there is no column `petal`, which the training data `iris.csv` has; the columns are `sepal` and `species`
         "#
     );
 }
@@ -183,7 +184,7 @@ fn no_more_is_unpacked_than_memory_holds() {
     assert!(packed.len() < 10_000);
     assert_eq!(unpacked(packed.clone(), 1_000_000).unwrap().len(), 1_000_000);
     let error = unpacked(packed, 999_999).unwrap_err().to_string();
-    assert_eq!(error, "there are more than 999999 bytes packed in it; unpack it yourself");
+    assert_eq!(error, "it unpacks to more than 999999 bytes; unpack it yourself");
 }
 
 #[test]
@@ -213,9 +214,9 @@ fn what_is_wrong_is_said_with_its_line_and_column() {
             in_iris("species\nsetosa\n"),
         ]
         .join("\n"),
-        @r#"
-        path: `iris.csv`, line 3, column `petal`: the value is missing; fill it in or leave the row out
-        path: `iris.csv`, line 3, column `petal`: found `n/a`, expected a number; leave the column out: `features` lists the columns that are used
+        @r"
+        path: `iris.csv`, line 3, column `petal`: the value is missing; fill it in or remove the row
+        path: `iris.csv`, line 3, column `petal`: found `n/a`, expected a number; to leave the column out, list the columns to use in `features`
         path: `iris.csv`, line 3, column `petal`: found NaN, expected a finite number
         path: `iris.csv`, line 3, column `petal`: found -inf, expected a finite number
         path: `iris.csv`, line 3, column `petal`: found `1e400`, expected a number between -1.8e308 and 1.8e308, the range of 64-bit floats
@@ -223,13 +224,13 @@ fn what_is_wrong_is_said_with_its_line_and_column() {
         path: `iris.csv`, line 3: found 2 fields, expected 3 as in the first line
         path: `iris.csv`, line 3: found 4 fields, expected 3 as in the first line
         path: `iris.csv`, line 3: found 1 field, expected 3 as in the first line
-        path: `iris.csv`, line 3, column `species`: the value is missing; fill it in or leave the row out
+        path: `iris.csv`, line 3, column `species`: the value is missing; fill it in or remove the row
         path: `iris.csv`: two columns are called `sepal`
-        target: `iris.csv`: there is no column `species` (did you mean `specie`?); there are `sepal`, `petal` and `specie`
+        target: `iris.csv`: there is no column `species` (did you mean `specie`?); the columns are `sepal`, `petal` and `specie`
         path: `iris.csv`: there are no columns: the file is empty
         path: `iris.csv`: there are no rows
-        target: `iris.csv`: there is no column left for a feature beside the target
-        "#
+        target: `iris.csv`: the target leaves no column for a feature
+        "
     );
 }
 
@@ -254,26 +255,26 @@ fn what_the_settings_ask_for_and_the_file_has_not() {
         ]
         .join("\n"),
         @r#"
-        features: `iris.csv`: there is no column `petals` (did you mean `petal`?); there are `sepal`, `petal` and `species`
+        features: `iris.csv`: there is no column `petals` (did you mean `petal`?); the columns are `sepal`, `petal` and `species`
         features: `iris.csv`: the column `species` is the target and cannot be a feature, too
-        path: `iris.csv`, line 2, column `species`: found `setosa`, expected a number; leave the column out: `features` lists the columns that are used
-        features: `iris.csv`, line 2, column `species`: found `setosa`, expected a number; leave the column out: `features` lists the columns that are used
-        target: `iris.csv`, column `species`: the target holds texts, which a regression cannot learn; `task = "classification"` takes them as classes
-        target: `iris.csv`, column `petal`: the target holds `1.4`, which names no class; take `task = "regression"`, or a target of names or whole numbers
-        target: `iris.csv`, column `species`: the target holds texts, which a regression cannot learn; `task = "classification"` takes them as classes
-        path: `x.csv`, line 4, column `y`: found `unknown` among numbers; correct it, or say `task = "classification"` where the numbers are names of classes
+        path: `iris.csv`, line 2, column `species`: found `setosa`, expected a number; to leave the column out, list the columns to use in `features`
+        features: `iris.csv`, line 2, column `species`: found `setosa`, expected a number; to leave the column out, list the columns to use in `features`
+        target: `iris.csv`, column `species`: the target holds texts, which a regression cannot learn; `task = "classification"` treats them as classes
+        target: `iris.csv`, column `petal`: the target holds `1.4`, which cannot name a class; use `task = "regression"`, or a target of names or whole numbers
+        target: `iris.csv`, column `species`: the target holds texts, which a regression cannot learn; `task = "classification"` treats them as classes
+        path: `x.csv`, line 4, column `y`: found `unknown` among numbers; correct it, or write `task = "classification"` if the numbers name classes
         path: `x.csv`, line 3, column `y`: found inf, expected a finite number
         path: `x.csv`: cannot be read: No such file or directory (os error 2)
-        path: `.`: this is not a file, but the path of a file is expected
+        path: `.`: this path is not a file
         path: `x.csv`, line 2: field 2 is not UTF-8 text; save the file as UTF-8
-        path: `x.csv`: the gzip stream is damaged (incomplete deflate stream); fetch or pack the file again
+        path: `x.csv`: the gzip stream is damaged (incomplete deflate stream); fetch or compress the file again
         "#
     );
     for settings in ["target = []", "target = ['a', 'a']", "target = 1", "target = 'a'\ndelimiter = '|'"] {
         assert!(toml::from_str::<Csv>(&format!("path = 'x.csv'\n{settings}")).is_err(), "{settings}");
     }
     let error = toml::from_str::<Csv>("path = 'x.csv'\ntarget = 'a'\ndelimiter = '|'").unwrap_err().to_string();
-    assert!(error.contains(r#"`|` is no delimiter that is read, expected ",", ";" or "\t" (a tab)"#), "{error}");
+    assert!(error.contains(r#"`|` is not an accepted delimiter, expected ",", ";" or "\t" (a tab)"#), "{error}");
 }
 
 #[test]

@@ -175,7 +175,7 @@ fn what_is_no_file_is_refused() {
     std::fs::create_dir(folder.path().join("folder")).unwrap();
     assert_eq!(
         mistake_in(&folder, "train_images = 'train-images'\ntrain_labels = 'folder'\n"),
-        "train_labels: `folder`: this is not a file, but the path of an IDX file is expected"
+        "train_labels: `folder`: this path is not a file, expected an IDX file"
     );
 }
 
@@ -188,7 +188,7 @@ fn a_header_that_is_not_as_it_should_be_is_refused_at_its_byte() {
         (vec![0, 0, 0x07, 2], "at byte 2: found values of type 0x07, expected 0x08 (unsigned bytes)"),
         (
             idx(&[3], &[0, 1, 2]),
-            "at byte 3: the number of dimensions is 1, expected 2 at least: the images, and what one image is made of",
+            "at byte 3: the number of dimensions is 1, expected at least 2, the first of which counts images",
         ),
         (
             idx(&[3, 2], &[])[..11].to_vec(),
@@ -212,7 +212,7 @@ fn a_header_that_is_not_as_it_should_be_is_refused_at_its_byte() {
     }
     assert_eq!(
         mistake("test-labels", &idx(&[2, 2, 2], &[0; 8])),
-        "test_labels: `test-labels` at byte 3: the number of dimensions is 3, expected 1: labels are a plain list"
+        "test_labels: `test-labels` at byte 3: the number of dimensions is 3, expected 1, since labels are a plain list"
     );
 }
 
@@ -230,13 +230,11 @@ fn content_of_another_length_than_declared_is_refused_where_it_ends() {
     );
     assert_eq!(
         in_images(&long),
-        "at byte 28: the content goes on, expected it to end: the header \
-         declares 3 × 2 × 2 values"
+        "at byte 28: found more content, expected the end: the header declares 3 × 2 × 2 values"
     );
     assert_eq!(
         in_images(&gzip(&long)),
-        "at byte 28 of its unpacked content: the content goes on, expected it to end: the header \
-         declares 3 × 2 × 2 values"
+        "at byte 28 of its unpacked content: found more content, expected the end: the header declares 3 × 2 × 2 values"
     );
     // A header that declares four billion values does not make the reader allocate that much memory.
     assert_eq!(
@@ -259,7 +257,8 @@ fn a_damaged_gzip_stream_is_refused() {
         ([&packed[..], b"no gzip member"].concat(), 28, "invalid gzip header"),
     ] {
         let expected = format!(
-            "at byte {offset} of its unpacked content: the gzip stream is damaged ({cause}); fetch or pack the file again"
+            "at byte {offset} of its unpacked content: the gzip stream is damaged ({cause}); fetch or compress the \
+             file again"
         );
         assert_eq!(in_images(&file), expected);
     }
@@ -273,8 +272,7 @@ fn gzip_files_of_several_members_are_one_content() {
     assert_eq!((sizes, &values[..]), (vec![3, 2, 2], &content[16..]));
     assert_eq!(
         in_images(&[gzip(&content), gzip(b"more")].concat()),
-        "at byte 28 of its unpacked content: the content goes on, expected it to end: the header \
-         declares 3 × 2 × 2 values"
+        "at byte 28 of its unpacked content: found more content, expected the end: the header declares 3 × 2 × 2 values"
     );
 }
 
@@ -293,7 +291,7 @@ fn a_stream_is_never_unpacked_beyond_what_it_declares() {
     let (offset, fault) = parse_content(header.chain(Endless(0)), usize::MAX, IdxRole::Images).unwrap_err();
     assert_eq!(
         (offset, fault.to_string().as_str()),
-        (1012, "the content goes on, expected it to end: the header declares 10 × 100 values")
+        (1012, "found more content, expected the end: the header declares 10 × 100 values")
     );
 }
 

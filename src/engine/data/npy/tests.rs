@@ -121,7 +121,8 @@ fn test_arrays_come_in_pairs_of_the_same_width() {
     assert_eq!((data.test.targets, info.test_rows), (Targets::Classes(vec![0]), 1));
     assert_eq!(
         read(npy("<f8", false, &[1, 1], &floats(&[7.0])), one()).unwrap_err(),
-        "test_features: `tx.npy`: found an array of shape (1, 1), expected (3, 2) as in `x.npy`, whatever the number of rows"
+        "test_features: `tx.npy`: found an array of shape (1, 1), expected (3, 2) as in `x.npy`, whatever the number \
+         of rows"
     );
     // The same number of values, but with a different meaning.
     let folded = read(npy("<f8", false, &[1, 1, 2], &floats(&[7.0, 8.0])), one()).unwrap_err();
@@ -129,17 +130,18 @@ fn test_arrays_come_in_pairs_of_the_same_width() {
     let pairs = read(npy("<f8", false, &[1, 2], &floats(&[7.0, 8.0])), npy("|u1", false, &[1, 2], &[5, 5]));
     assert_eq!(
         pairs.unwrap_err(),
-        "test_targets: `ty.npy`: there is 1 target in the training data, and 2 in the test data"
+        "test_targets: `ty.npy`: there is 1 target in the training data, but 2 in the test data"
     );
     let as_floats = read(npy("<f8", false, &[1, 2], &floats(&[7.0, 8.0])), npy("<f8", false, &[1], &floats(&[5.0])));
     assert_eq!(
         as_floats.unwrap_err(),
-        "test_targets: `ty.npy`: the target holds whole numbers in the training data and whole numbers written as floats in the test data; where both are numbers, `task` says whether they name classes"
+        "test_targets: `ty.npy`: the target holds whole numbers in the training data, but whole numbers written as \
+         floats in the test data; if both are numbers, set `task`"
     );
     let unknown = read(npy("<f8", false, &[1, 2], &floats(&[7.0, 8.0])), npy("|u1", false, &[1], &[6]));
     assert_eq!(
         unknown.unwrap_err(),
-        "test_targets: `ty.npy`: the class `6` of the test data is none of the training data's"
+        "test_targets: `ty.npy`: the test data has the class `6`, which the training data does not have"
     );
     let half = toml::from_str::<Npy>(&format!("{BOTH}\ntest_features = 'tx.npy'")).unwrap_err().to_string();
     assert!(half.contains("`test_features` is given without `test_targets`"), "{half}");
@@ -175,25 +177,25 @@ fn what_is_wrong_is_said() {
             said(x(), npy("<f8", false, &[3], &floats(&[1.0, f64::INFINITY, 0.0]))),
         ]
         .join("\n"),
-        @r#"
-        features: `x.npy`: this is no .npy file: it does not begin with the bytes 93 4e 55 4d 50 59 (`numpy.save` writes them)
-        features: `x.npy`: the file is of version 4 of the format, and 1 to 3 are read
+        @r"
+        features: `x.npy`: this is not a .npy file: it does not begin with the bytes 93 4e 55 4d 50 59 (`numpy.save` writes them)
+        features: `x.npy`: the format version is 4, expected 1 to 3
         features: `x.npy`: the header cannot be read: the file ends within it
         features: `x.npy`: the header cannot be read: `descr` has the value `[('a', '<f8')], 'fortran_order': False, 'shape': (1, 1)}`, which is not understood
         features: `x.npy`: the header cannot be read: it lacks the key `fortran_order`
         features: `x.npy`: the header cannot be read: `fortran_order` has the value `maybe, 'shape': (1, 1)}`, which is not understood
         features: `x.npy`: the values are of type `<f2`, expected whole numbers, floats of 32 or 64 bits, or true and false
         features: `x.npy`: the values are of type `|O`, expected whole numbers, floats of 32 or 64 bits, or true and false
-        features: `x.npy`: some of the values are above 9223372036854775807, and no whole number beyond that is read
-        features: `x.npy`: the file has 168 bytes, expected 176: (3, 2) values behind a header of 128 bytes
-        features: `x.npy`: the file has 232 bytes, expected 340282366920938463463374607431768211455: (18446744073709551615, 18446744073709551615, 18446744073709551615) values behind a header of 192 bytes
+        features: `x.npy`: some values are above 9223372036854775807, the largest accepted whole number
+        features: `x.npy`: the file has 168 bytes, expected 176: (3, 2) values after a header of 128 bytes
+        features: `x.npy`: the file has 232 bytes, expected 340282366920938463463374607431768211455: (18446744073709551615, 18446744073709551615, 18446744073709551615) values after a header of 192 bytes
         features: `x.npy`: found an array of shape (3,), expected two dimensions or more, rows first, and none of size 0
         features: `x.npy`: found an array of shape (0, 18446744073709551615, 4), expected two dimensions or more, rows first, and none of size 0
         features: `x.npy`: found NaN at (1, 1), expected a finite number
-        targets: `y.npy`: there are targets for 2 rows, and `x.npy` has 3 rows
+        targets: `y.npy`: there are targets for 2 rows, but `x.npy` has 3 rows
         targets: `y.npy`: found an array of shape (3, 1, 1), expected one dimension, or two (rows and targets), and none of size 0
         targets: `y.npy`: found inf at (1,), expected a finite number
-        "#
+        "
     );
 }
 

@@ -124,9 +124,9 @@ fn columns_of_the_test_data_are_found_by_name() {
     insta::assert_snapshot!(
         [read(&columns()).unwrap_err(), read(&train[..2]).unwrap_err(), read(&train[1..]).unwrap_err()].join("\n"),
         @r#"
-        test_path: `test.parquet`: the training data `x.parquet` has no column `species`; leave it out here, too, or list the columns that are used: `features = ["sepal", "wild"]`
-        test_path: `test.parquet`: there is no column `petal`, which the training data `x.parquet` has; there are `sepal` and `wild`
-        test_path: `test.parquet`: there is no column `sepal`, which the training data `x.parquet` has; there are `wild`, `petal` and `count`
+        test_path: `test.parquet`: the training data `x.parquet` has no column `species`; remove it, or list the columns to use: `features = ["sepal", "wild"]`
+        test_path: `test.parquet`: there is no column `petal`, which the training data `x.parquet` has; the columns are `sepal` and `wild`
+        test_path: `test.parquet`: there is no column `sepal`, which the training data `x.parquet` has; the columns are `wild`, `petal` and `count`
         "#
     );
 }
@@ -177,18 +177,18 @@ fn what_is_wrong_is_said_with_its_row_and_column() {
             read_columns("target = 'a'", &[("a", empty.clone()), ("b", empty)]).unwrap_err(),
         ]
         .join("\n"),
-        @r#"
+        @r"
         path: `x.parquet`: cannot be read: No such file or directory (os error 2)
         path: `x.parquet`: this is not Parquet: Parquet error: Invalid Parquet file. Corrupt footer
-        path: `x.parquet`, row 2 (counted from 0), column `petal`: the value is missing; fill it in or leave the row out
-        path: `x.parquet`, row 2 (counted from 0), column `petal`: the value is missing; fill it in or leave the row out
+        path: `x.parquet`, row 2 (counted from 0), column `petal`: the value is missing; fill it in or remove the row
+        path: `x.parquet`, row 2 (counted from 0), column `petal`: the value is missing; fill it in or remove the row
         path: `x.parquet`, row 1 (counted from 0), column `petal`: found NaN, expected a finite number
-        path: `x.parquet`, column `petal`: the column holds texts, expected numbers, or true and false; `features` lists the columns that are used
-        features: `x.parquet`, column `petal`: the column holds texts, expected numbers, or true and false; `features` lists the columns that are used
-        path: `x.parquet`, column `species`: the column holds texts, expected numbers, or true and false; `features` lists the columns that are used
-        target: `x.parquet`: there is no column `specis` (did you mean `species`?); there are `sepal`, `wild`, `petal`, `species` and `count`
+        path: `x.parquet`, column `petal`: the column holds texts, expected numbers, or true and false; list the columns to use in `features`
+        features: `x.parquet`, column `petal`: the column holds texts, expected numbers, or true and false; list the columns to use in `features`
+        path: `x.parquet`, column `species`: the column holds texts, expected numbers, or true and false; list the columns to use in `features`
+        target: `x.parquet`: there is no column `specis` (did you mean `species`?); the columns are `sepal`, `wild`, `petal`, `species` and `count`
         path: `x.parquet`, row 1 (counted from 0), column `petal`: found 18446744073709551615, expected a number of at most 9223372036854775807
         path: `x.parquet`: there are no rows
-        "#
+        "
     );
 }

@@ -28,7 +28,8 @@ fn a_stack_stands_for_a_list_of_layers() {
     assert_eq!(layers("hidden = [100, 50]\nactivation = 'tanh'"), [affine(100), tanh, affine(50), tanh, affine(10)]);
     assert_eq!(
         layers(
-            "hidden = [7]\nactivation = 'tanh'\nbatch_norm = true\noutput = 'tanh'\ndropout = { ratio = 0.5, scaling = 'inverted' }"
+            "hidden = [7]\nactivation = 'tanh'\nbatch_norm = true\noutput = 'tanh'\n\
+             dropout = { ratio = 0.5, scaling = 'inverted' }"
         ),
         [affine(7), LayerSpec::BatchNorm, tanh, half, affine(10), tanh]
     );
@@ -60,11 +61,13 @@ fn a_list_that_says_what_a_stack_can_say_is_that_stack() {
             "hidden = [5, 6]\nactivation = 'identity'",
         ),
         (
-            "[{ kind = 'affine', width = 5 }, 'batch-norm', { kind = 'elu', alpha = 2 }, { kind = 'dropout', ratio = 0.5 }, 'affine']",
+            "[{ kind = 'affine', width = 5 }, 'batch-norm', { kind = 'elu', alpha = 2 }, { kind = 'dropout', ratio = \
+             0.5 }, 'affine']",
             "hidden = [5]\nbatch_norm = true\nactivation = { kind = 'elu', alpha = 2 }\ndropout = 0.5",
         ),
         (
-            "[{ kind = 'affine', width = 5 }, 'leaky-relu', { kind = 'affine', width = 5 }, 'leaky-relu', 'affine', 'leaky-relu']",
+            "[{ kind = 'affine', width = 5 }, 'leaky-relu', { kind = 'affine', width = 5 }, 'leaky-relu', 'affine', \
+             'leaky-relu']",
             "hidden = [5, 5]\nactivation = 'leaky-relu'\noutput = 'leaky-relu'",
         ),
     ] {
@@ -81,7 +84,8 @@ fn every_other_list_stays_one() {
         ("['batch-norm', 'affine']", "batch-norm, affine"),
         ("[{ kind = 'dropout', ratio = 0.2, scaling = 'inverted' }, 'affine']", "inverted dropout 0.2, affine"),
         (
-            "[{ kind = 'affine', width = 5 }, 'relu', { kind = 'affine', width = 6 }, 'tanh', { kind = 'affine', width = 10 }]",
+            "[{ kind = 'affine', width = 5 }, 'relu', { kind = 'affine', width = 6 }, 'tanh', { kind = 'affine', width \
+             = 10 }]",
             "affine 5, relu, affine 6, tanh, affine",
         ),
         (
@@ -102,7 +106,8 @@ fn settings_hold_what_is_not_neutral() {
     assert_eq!(written("hidden = [100, 50]"), ["activation=relu", "bias=true", "hidden=100-50"]);
     assert_eq!(
         written(
-            "hidden = []\nactivation = 'elu'\nbias = false\noutput = { kind = 'leaky-relu', slope = 0.5 }\nbatch_norm = true"
+            "hidden = []\nactivation = 'elu'\nbias = false\noutput = { kind = 'leaky-relu', slope = 0.5 }\n\
+             batch_norm = true"
         ),
         ["activation=elu", "alpha=1", "bias=false", "hidden=", "output=leaky-relu", "output_slope=0.5"]
     );
@@ -124,11 +129,11 @@ fn settings_hold_what_is_not_neutral() {
 
 #[test]
 fn a_section_says_its_layers_once() {
-    assert_eq!(mistakes(""), ["[network] does not say which layers there are"]);
-    assert_eq!(mistakes("activation = 'tanh'"), ["[network] does not say which layers there are"]);
+    assert_eq!(mistakes(""), ["[network] describes no layers"]);
+    assert_eq!(mistakes("activation = 'tanh'"), ["[network] describes no layers"]);
     assert_eq!(
         mistakes("hidden = [3]\nbias = true\nlayers = ['affine']"),
-        ["`hidden` and `layers` both say what the layers are", "`bias` and `layers` both say what the layers are"]
+        ["`hidden` and `layers` both describe the layers", "`bias` and `layers` both describe the layers"]
     );
 }
 
@@ -137,7 +142,7 @@ fn the_last_affine_layer_fits_the_data() {
     assert_eq!(mistakes("layers = []"), ["the list has no affine layer, so there is nothing to train"]);
     assert_eq!(mistakes("layers = ['affine', 'relu', 'affine']"), ["affine layer 1 of 2 has no width"]);
     let nine = "layers = [{ kind = 'affine', width = 9 }, 'relu']";
-    assert_eq!(mistakes(nine), ["the last affine layer has 9 outputs, and the data asks for 10"]);
+    assert_eq!(mistakes(nine), ["the last affine layer has 9 outputs, but the data needs 10"]);
     // Without known data, there is no mistake.
     assert_eq!(Model::read(nine).layers(10)[0], affine(10));
 }
