@@ -144,11 +144,6 @@ impl Settings {
         self.0.iter().map(|(name, value)| (*name, value))
     }
 
-    /// The names of all settings, sorted.
-    pub fn names(self) -> impl Iterator<Item = &'static str> {
-        self.0.into_keys()
-    }
-
     /// The id of the run with these settings on data with this fingerprint.
     pub fn run_id(&self, data_fingerprint: &str) -> RunId {
         run_id(self.iter(), data_fingerprint)

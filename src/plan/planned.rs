@@ -3,18 +3,20 @@
 use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, PoisonError};
 
+use rayon::prelude::*;
+
 use super::content::{Cell, Content};
 use super::cost::Cost;
-use super::lower::Known;
+use super::lower::{Known, Lowered};
 use super::odometer::Odometer;
 use super::script::{self, Drawn};
 use super::shapes::Shape;
 use super::space::Space;
 use super::stream::Stream;
 use crate::data::{Data, Info};
-use crate::file::{Experiment, Mistakes, SectionSet};
+use crate::file::{Experiment, Mistakes, SectionSet, Under};
 use crate::seed::Seed;
-use crate::settings::{RunId, Settings};
+use crate::settings::{RunId, Scalar, Settings};
 use crate::spec::RunSpec;
 use crate::value::Choice;
 use crate::value::problem::Problem;
@@ -38,6 +40,19 @@ pub struct PlannedRun<'p> {
     index: usize,
 }
 
+/// One cell of a plan after another. The next one costs only what differs there.
+#[derive(Debug)]
+pub struct PlannedCell<'p> {
+    plan: &'p Plan,
+    /// Its index in the plan.
+    position: usize,
+    pub(super) odometer: Odometer<'p>,
+    under: Under<'p>,
+    lowered: Lowered,
+    /// The settings of its part in a script.
+    of_script: Settings,
+}
+
 /// Two cells with the same settings, by their labels.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Duplicate {
@@ -47,6 +62,9 @@ pub struct Duplicate {
 
 /// How many specifications the cache holds, for the other seeds of their cells.
 const KEPT: usize = 1024;
+
+/// The number of consecutive cells that a thread takes at a time.
+const ROW: usize = 2048;
 
 impl Plan {
     /// Checks `experiment` and lists its runs.
@@ -96,6 +114,22 @@ impl Plan {
     pub fn run(&self, index: usize) -> PlannedRun<'_> {
         assert!(index < self.len(), "the plan has no such run");
         PlannedRun { plan: self, index }
+    }
+
+    /// What `of_cell` says about each cell, in the order of the plan. Threads share the work.
+    pub fn cells<'p, T: Send>(
+        &'p self,
+        of_cell: impl Fn(&mut PlannedCell<'p>) -> T + Sync + Send,
+    ) -> impl ParallelIterator<Item = T> {
+        let count = self.content.cells.len();
+        (0..count).into_par_iter().step_by(ROW).flat_map_iter(move |begin| {
+            let mut cell = PlannedCell::at(self, begin);
+            let of_position = |position| {
+                cell.advance_to(position);
+                of_cell(&mut cell)
+            };
+            (begin..count.min(begin + ROW)).map(of_position).collect::<Vec<T>>()
+        })
     }
 
     /// Warnings: what is legal in the file but probably a mistake.
@@ -168,7 +202,11 @@ impl Plan {
 
     /// Identifies the plan: blake3 of its ids and labels, independent of their order, as 16 hexadecimal digits.
     pub fn hash(&self) -> String {
-        let mut lines: Vec<String> = self.runs().map(|run| format!("{} {}\n", run.id(), run.label())).collect();
+        let lines = |cell: &mut PlannedCell| {
+            let label = cell.label();
+            cell.runs().map(|run| format!("{} {label}\n", run.id())).collect::<Vec<_>>()
+        };
+        let mut lines: Vec<String> = self.cells(lines).flatten_iter().collect();
         lines.sort();
         blake3::hash(lines.concat().as_bytes()).to_hex()[..16].to_owned()
     }
@@ -232,17 +270,12 @@ impl<'p> PlannedRun<'p> {
 
     /// Label and seed, as messages name a run.
     pub fn name(self) -> String {
-        format!("{}, seed {}", self.label(), self.seed().get())
+        name(&self.label(), self.seed())
     }
 
     /// The declared axes, with their values in this run.
     pub fn varies(self) -> Vec<(String, String)> {
         self.address().varies()
-    }
-
-    /// The optimizer's name in the file, or its kind if it has none.
-    pub fn optimizer_name(self) -> String {
-        self.address().optimizer_name()
     }
 
     pub fn cost(self) -> Cost {
@@ -296,6 +329,63 @@ impl<'p> PlannedRun<'p> {
     fn address(self) -> Odometer<'p> {
         self.plan.address(self.cell().index)
     }
+}
+
+impl<'p> PlannedCell<'p> {
+    fn at(plan: &'p Plan, position: usize) -> Self {
+        Self {
+            plan,
+            position,
+            odometer: plan.address(plan.content.cells[position].index),
+            under: Under::new(&plan.experiment),
+            lowered: Lowered::default(),
+            of_script: Settings::default(),
+        }
+    }
+
+    /// Goes to the cell at `position`, which is this one or a later one.
+    fn advance_to(&mut self, position: usize) {
+        let index = |position: usize| self.plan.content.cells[position].index;
+        for _ in index(self.position)..index(position) {
+            self.odometer.advance();
+        }
+        self.position = position;
+    }
+
+    /// Its runs, one for each seed.
+    pub fn runs(&self) -> impl Iterator<Item = PlannedRun<'p>> {
+        let (plan, seeds) = (self.plan, self.plan.seeds().len());
+        (self.position * seeds..(self.position + 1) * seeds).map(|index| plan.run(index))
+    }
+
+    /// The label of its runs.
+    pub fn label(&self) -> String {
+        self.odometer.label()
+    }
+
+    /// The names of its runs.
+    pub fn names(&self) -> Vec<String> {
+        let label = self.label();
+        self.runs().map(|run| name(&label, run.seed())).collect()
+    }
+
+    /// The settings of its runs except the seed, in no particular order.
+    pub fn settings(&mut self) -> impl Iterator<Item = (&'static str, &Scalar)> {
+        let moved = self.odometer.moved();
+        self.under.turn(self.odometer.choice(), moved);
+        let sections = self.under.sections().expect("the cell was read before");
+        self.lowered.update(sections, moved, &self.plan.known);
+        self.of_script = Settings::default();
+        if let Some(script) = self.plan.content.scripts.get(self.position) {
+            script.settings(&mut self.of_script);
+        }
+        self.lowered.settings().chain(self.of_script.iter())
+    }
+}
+
+/// A run's name in messages.
+fn name(label: &str, seed: Seed) -> String {
+    format!("{label}, seed {}", seed.get())
 }
 
 impl std::fmt::Display for Duplicate {

@@ -8,7 +8,7 @@ use super::*;
 use crate::file::Experiment;
 use crate::settings::RunId;
 
-mod round_trip;
+pub(super) mod round_trip;
 mod schema;
 mod stream;
 mod sweep;

@@ -80,7 +80,7 @@ fn line(lines: &'static [&'static str]) -> impl Strategy<Value = &'static str> {
 }
 
 /// A file whose settings mostly go together, some of them axes.
-pub(super) fn file() -> impl Strategy<Value = String> {
+pub(in crate::plan) fn file() -> impl Strategy<Value = String> {
     let data = line(&[
         "source = 'mnist'\ntrain_rows = 500\nvalidation_rows = 100",
         "source = 'mnist'\ntest_rows = [10, 20]\nvalidation_share = 0.1",

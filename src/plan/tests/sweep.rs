@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, HashSet};
 
 use proptest::prelude::*;
+use rayon::iter::ParallelIterator;
 
 use super::{ids, labels, plan};
 use crate::file::Experiment;
@@ -212,10 +213,11 @@ fn a_drawn_optimizer_brings_its_own_settings_alone() {
     );
     let plan = plan(&text);
     assert_eq!(plan.len(), 40);
-    let drawn: HashSet<String> = plan.runs().map(|run| run.optimizer_name()).collect();
+    let drawn: HashSet<String> = plan.cells(|cell| cell.odometer.optimizer_name()).collect();
     assert_eq!(drawn, HashSet::from(["sgd", "momentum"].map(str::to_owned)));
     for run in plan.runs() {
-        assert_eq!(run.settings().get("momentum").is_some(), run.optimizer_name() == "momentum");
+        let settings = run.settings();
+        assert_eq!(settings.get("momentum").is_some(), settings.get("optimizer") == Some(&"momentum".into()));
         assert!(run.label().starts_with("trial ") && !run.label().contains(','), "{}", run.label());
     }
 }
