@@ -1,17 +1,19 @@
 //! `paribus diff A B`: how two runs, results folders or experiment files differ.
 
-use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::borrow::Cow;
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::fmt::Write;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
+use rayon::prelude::*;
 use serde::Serialize;
 
 use super::table::TextTable;
 use super::{Failure, counted, out, results};
 use crate::file::Experiment;
 use crate::plan::Plan;
-use crate::settings::{NUMERICS_VERSION, RunId, Scalar, differences};
+use crate::settings::{Identity, RunId, Scalar};
 use crate::store::{Inventory, Status, StoredRun, Summary, Survey};
 
 #[derive(Debug, clap::Args)]
@@ -78,20 +80,25 @@ struct Side {
 }
 
 enum Runs {
-    One(Box<Member>),
-    Many(Vec<Member>),
+    One(Box<(Member, Identity)>),
+    Many(Members),
 }
 
 /// A planned or stored run.
 struct Member {
     run_id: RunId,
-    trajectory_id: RunId,
     label: String,
     seed: u64,
-    /// Including the data's fingerprint and the numerics version, which are also parts of its id.
-    settings: BTreeMap<String, Scalar>,
     /// `None` if it is only planned.
     summary: Option<Summary>,
+}
+
+/// Several runs.
+#[derive(Default)]
+struct Members {
+    runs: Vec<Member>,
+    /// The values of each setting, `-` where a run lacks it, with their rank in order of appearance.
+    values: BTreeMap<Cow<'static, str>, HashMap<String, usize>>,
 }
 
 impl Side {
@@ -101,7 +108,8 @@ impl Side {
         if Survey::is_of_results(path) {
             let inventory = Inventory::look(path).map_err(Failure::unreadable)?;
             let shown = inventory.runs.keys().copied().collect();
-            return side(typed.to_owned(), Runs::Many(recorded(path, &inventory, &shown)?));
+            let members = recorded(path, &inventory, &shown)?;
+            return side(typed.to_owned(), Runs::Many(Members::of(members)));
         }
         if path.is_file() || path.extension().is_some_and(|extension| extension == "toml") {
             return side(typed.to_owned(), Runs::Many(planned(path)?));
@@ -112,7 +120,8 @@ impl Side {
         let (folder, inventory, asked) = results::runs(typed, results)?;
         let mut members = recorded(&folder, &inventory, &asked)?;
         if members.len() > 1 {
-            let names = members.iter().take(6).map(|run| format!("`{}:{}/{}`", folder.display(), run.label, run.seed));
+            let names =
+                members.iter().take(6).map(|(run, _)| format!("`{}:{}/{}`", folder.display(), run.label, run.seed));
             let names = names.collect::<Vec<_>>().join(", ");
             let more = if members.len() > 6 { ", …" } else { "" };
             return Err(Failure::Input(format!("error: `{typed}` may be one of {names}{more}\n")));
@@ -123,48 +132,83 @@ impl Side {
     }
 }
 
-fn recorded(root: &Path, inventory: &Inventory, asked: &HashSet<RunId>) -> Result<Vec<Member>, Failure> {
-    let identities = inventory.identities(root, |known| asked.contains(&known.run_id)).map_err(Failure::unreadable)?;
+fn recorded(root: &Path, inventory: &Inventory, asked: &HashSet<RunId>) -> Result<Vec<(Member, Identity)>, Failure> {
+    let is_asked = |known: &StoredRun| asked.contains(&known.run_id);
+    let mut identities = inventory.identities(root, is_asked).map_err(Failure::unreadable)?;
     let member = |known: &StoredRun| {
-        let identity = identities.get(&known.run_id)?;
-        let mut settings = identity.settings.clone();
-        add_rest(&mut settings, &identity.data_fingerprint, identity.numerics_version);
-        Some(Member {
-            run_id: known.run_id,
-            trajectory_id: identity.trajectory_id,
-            label: known.label.clone(),
-            seed: known.seed,
-            settings,
-            summary: Some(known.summary.clone()),
-        })
+        let identity = with_rest(identities.remove(&known.run_id)?);
+        let StoredRun { run_id, label, seed, summary, .. } = known.clone();
+        Some((Member { run_id, label, seed, summary: Some(summary) }, identity))
     };
     let known = inventory.runs.values().chain(inventory.archived.values());
-    let mut members: Vec<Member> = known.filter_map(member).collect();
-    members.sort_by(|a, b| (&a.label, a.seed).cmp(&(&b.label, b.seed)));
+    let mut members: Vec<(Member, Identity)> = known.filter_map(member).collect();
+    members.sort_by(|(a, _), (b, _)| (&a.label, a.seed).cmp(&(&b.label, b.seed)));
     Ok(members)
 }
 
-fn planned(path: &Path) -> Result<Vec<Member>, Failure> {
+fn planned(path: &Path) -> Result<Members, Failure> {
     let plan = Experiment::read(path).and_then(Plan::new)?;
-    let members = plan.runs().map(|run| {
-        let mut settings = run.settings().iter().map(|(name, value)| (name.to_owned(), value.clone())).collect();
-        add_rest(&mut settings, &run.fingerprint(), NUMERICS_VERSION);
-        Member {
-            run_id: run.id(),
-            trajectory_id: run.trajectory_id(),
-            label: run.label(),
-            seed: run.seed().get(),
-            settings,
-            summary: None,
-        }
-    });
-    Ok(members.collect())
+    let member = |index| {
+        let run = plan.run(index);
+        let member = Member { run_id: run.id(), label: run.label(), seed: run.seed().get(), summary: None };
+        (member, with_rest(run.identity()))
+    };
+    Ok(Members::of((0..plan.len()).into_par_iter().map(member)))
 }
 
 /// Adds the parts of an id that are not settings.
-fn add_rest(settings: &mut BTreeMap<String, Scalar>, data_fingerprint: &str, numerics_version: u32) {
-    settings.insert("data fingerprint".to_owned(), data_fingerprint.into());
-    settings.insert("numerics version".to_owned(), u64::from(numerics_version).into());
+fn with_rest(mut identity: Identity) -> Identity {
+    let Identity { settings, data_fingerprint, numerics_version, .. } = &mut identity;
+    settings.insert("data fingerprint".into(), data_fingerprint.as_str().into());
+    settings.insert("numerics version".into(), u64::from(*numerics_version).into());
+    identity
+}
+
+impl Members {
+    fn of(members: impl IntoParallelIterator<Item = (Member, Identity)>) -> Self {
+        let one = |(member, identity): (Member, Identity)| {
+            let values = identity.settings.into_iter();
+            let values = values.map(|(name, value)| (name, HashMap::from([(shown(Some(&value)), 0)])));
+            Self { runs: vec![member], values: values.collect() }
+        };
+        members.into_par_iter().map(one).reduce_with(Self::and).unwrap_or_default()
+    }
+
+    /// These runs and then `others`; neither are none.
+    fn and(mut self, others: Self) -> Self {
+        self.runs.extend(others.runs);
+        for (name, values) in &mut self.values {
+            if !others.values.contains_key(name) {
+                add(values, shown(None));
+            }
+        }
+        for (name, others) in others.values {
+            let values = self.values.entry(name).or_insert_with(|| HashMap::from([(shown(None), 0)]));
+            in_order(others).into_iter().for_each(|value| add(values, value));
+        }
+        self
+    }
+
+    /// The values of the setting `name`, in their order of appearance.
+    fn values_of(&self, name: &str) -> Vec<String> {
+        match self.values.get(name) {
+            Some(values) => in_order(values.clone()),
+            None if self.runs.is_empty() => Vec::new(),
+            None => vec![shown(None)],
+        }
+    }
+}
+
+/// Adds a value, if it is new, as the last one.
+fn add(values: &mut HashMap<String, usize>, value: String) {
+    let rank = values.len();
+    values.entry(value).or_insert(rank);
+}
+
+fn in_order(values: HashMap<String, usize>) -> Vec<String> {
+    let mut values: Vec<(String, usize)> = values.into_iter().collect();
+    values.sort_unstable_by_key(|(_, rank)| *rank);
+    values.into_iter().map(|(value, _)| value).collect()
 }
 
 impl Member {
@@ -179,13 +223,8 @@ impl Member {
     }
 }
 
-/// The names whose values differ, with both values; `-` for a missing one.
-pub fn changes(a: &BTreeMap<String, Scalar>, b: &BTreeMap<String, Scalar>) -> Vec<(String, [String; 2])> {
-    let [a, b] = [a, b].map(|settings| settings.iter().map(|(name, value)| (name.as_str(), value)));
-    differences(a, b).into_iter().map(|(name, values)| (name.to_owned(), values.map(shown))).collect()
-}
-
-fn shown(value: Option<&Scalar>) -> String {
+/// A value in a table; `-` for a missing one.
+pub fn shown(value: Option<&Scalar>) -> String {
     match value {
         None => "-".to_owned(),
         Some(Scalar::Text(text)) if text.is_empty() => "\"\"".to_owned(),
@@ -225,16 +264,19 @@ struct Changed {
 }
 
 impl OfRuns {
-    fn new([(name_a, a), (name_b, b)]: [(&String, &Member); 2]) -> Self {
+    fn new([(name_a, (a, identity_a)), (name_b, (b, identity_b))]: [(&String, &(Member, Identity)); 2]) -> Self {
         let named = |of: &str, run: &Member| ComparedRun {
             of: of.to_owned(),
             run_id: run.run_id.to_string(),
             label: run.label.clone(),
             seed: run.seed,
         };
-        let value = |run: &Member, name: &str| run.settings.get(name).cloned();
-        let changes = changes(&a.settings, &b.settings).into_iter();
-        let settings = changes.map(|(name, _)| Changed { a: value(a, &name), b: value(b, &name), name });
+        let changed = |(name, [a, b]): (&str, [Option<&Scalar>; 2])| Changed {
+            name: name.to_owned(),
+            a: a.cloned(),
+            b: b.cloned(),
+        };
+        let settings = identity_a.differences(identity_b).into_iter().map(changed);
         let results = |run: &Member| run.summary.as_ref().map(results).into_iter().flatten();
         let results = results(a).zip(results(b)).map(|((name, a), (_, b))| Changed { name: name.to_owned(), a, b });
         let steps = |run: &Member| run.summary.as_ref().and_then(|summary| summary.steps_done);
@@ -244,7 +286,7 @@ impl OfRuns {
             settings: settings.collect(),
             results: results.filter(|result| result.a != result.b).collect(),
             same_bits: a.digest().zip(b.digest()).map(|(a, b)| a == b),
-            same_trajectory: a.trajectory_id == b.trajectory_id,
+            same_trajectory: identity_a.trajectory_id == identity_b.trajectory_id,
             common_steps: steps(a).zip(steps(b)).map(|(a, b)| a.min(b)),
         }
     }
@@ -353,24 +395,25 @@ struct SettingValues {
 const MOST: usize = 20;
 
 impl OfMany {
-    fn new([(name_a, a), (name_b, b)]: [(&String, &Vec<Member>); 2]) -> Self {
-        let [in_a, in_b] = [a, b].map(|runs| runs.iter().map(|run| (run.run_id, run)).collect::<BTreeMap<_, _>>());
-        let only = |members: &[Member], others: &BTreeMap<RunId, &Member>| -> Vec<String> {
-            members.iter().filter(|run| !others.contains_key(&run.run_id)).map(Member::name).collect()
+    fn new([(name_a, a), (name_b, b)]: [(&String, &Members); 2]) -> Self {
+        let [in_a, in_b] =
+            [a, b].map(|members| members.runs.iter().map(|run| (run.run_id, run)).collect::<BTreeMap<_, _>>());
+        let only = |members: &Members, others: &BTreeMap<RunId, &Member>| -> Vec<String> {
+            members.runs.iter().filter(|run| !others.contains_key(&run.run_id)).map(Member::name).collect()
         };
-        let other_bits = a.iter().filter(|run| {
+        let other_bits = a.runs.iter().filter(|run| {
             let other = in_b.get(&run.run_id).and_then(|other| other.digest());
             run.digest().zip(other).is_some_and(|(a, b)| a != b)
         });
-        let names: BTreeSet<&String> = a.iter().chain(b).flat_map(|run| run.settings.keys()).collect();
+        let names: BTreeSet<&Cow<str>> = a.values.keys().chain(b.values.keys()).collect();
         let settings = names.into_iter().filter_map(|name| {
-            let (a, b) = (values(a, name), values(b, name));
+            let [a, b] = [a, b].map(|members| members.values_of(name));
             let is_same = a.iter().collect::<HashSet<_>>() == b.iter().collect::<HashSet<_>>();
-            (!is_same).then(|| SettingValues { name: name.clone(), a, b })
+            (!is_same).then(|| SettingValues { name: name.to_string(), a, b })
         });
         Self {
-            a: Counted { name: name_a.clone(), runs: a.len() },
-            b: Counted { name: name_b.clone(), runs: b.len() },
+            a: Counted { name: name_a.clone(), runs: a.runs.len() },
+            b: Counted { name: name_b.clone(), runs: b.runs.len() },
             in_both: in_a.keys().filter(|run_id| in_b.contains_key(run_id)).count(),
             only_in_a: only(a, &in_b),
             only_in_b: only(b, &in_a),
@@ -415,17 +458,32 @@ impl OfMany {
     }
 }
 
-/// The values of a setting in all runs, in their order of appearance.
-fn values(members: &[Member], name: &str) -> Vec<String> {
-    let mut seen = HashSet::new();
-    let values = members.iter().map(|run| shown(run.settings.get(name)));
-    values.filter(|value| seen.insert(value.clone())).collect()
-}
-
 /// The values, or the first few of many.
 fn listed(values: &[String]) -> String {
     match values.len() {
         ..=6 => values.join(", "),
         count => format!("{}, … ({count} values)", values[..5].join(", ")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::settings::Settings;
+
+    #[test]
+    fn values_are_listed_as_they_appear() {
+        let member = |(name, value): (&'static str, u64)| {
+            let mut settings = Settings::default();
+            settings.set(name, value);
+            let identity = settings.into_identity("");
+            (Member { run_id: identity.trajectory_id, label: String::new(), seed: 0, summary: None }, identity)
+        };
+        let members = Members::of(Vec::from([("a", 3), ("b", 2), ("a", 3), ("a", 1)].map(member)));
+        assert_eq!(members.runs.len(), 4);
+        assert_eq!(members.values_of("a"), ["3", "-", "1"]);
+        assert_eq!(members.values_of("b"), ["-", "2"]);
+        assert_eq!(members.values_of("c"), ["-"]);
+        assert_eq!(Members::default().values_of("a"), [] as [String; 0]);
     }
 }

@@ -202,24 +202,21 @@ fn explain(plan: &Plan, run: &RecordedRun) -> String {
     let Some(identity) = &run.identity else {
         return format!("{gone}; or its data is other data by now");
     };
-    let is_same_but = |planned: &PlannedRun| {
-        let settings = planned.settings();
-        settings.iter().count() == identity.settings.len()
-            && settings.iter().all(|(name, value)| identity.settings.get(name) == Some(value))
-    };
+    let is_same_but = |planned: &PlannedRun| planned.identity().settings == identity.settings;
     if let Some(planned) = plan.runs().find(is_same_but) {
-        return format!(
-            "its data changed: the fingerprint was {}, and is {}",
-            identity.data_fingerprint,
-            planned.fingerprint()
-        );
+        let (then, now) = (&identity.data_fingerprint, planned.identity().data_fingerprint);
+        return format!("its data changed: the fingerprint was {then}, and is {now}");
     }
     let planned = plan.runs().find(|planned| planned.seed().get() == run.seed && planned.label() == run.label);
     let Some(planned) = planned else { return gone.to_owned() };
-    let now = planned.settings().iter().map(|(name, value)| (name.to_owned(), value.clone())).collect();
-    let changes: Vec<String> = super::diff::changes(&identity.settings, &now)
+    let now = planned.identity();
+    let changes: Vec<String> = identity
+        .differences(&now)
         .into_iter()
-        .map(|(name, [then, now])| format!("{name} {then} → {now}"))
+        .map(|(name, values)| {
+            let [then, now] = values.map(super::diff::shown);
+            format!("{name} {then} → {now}")
+        })
         .collect();
     format!("{gone}: {}", changes.join(", "))
 }

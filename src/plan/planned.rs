@@ -16,7 +16,7 @@ use super::stream::Stream;
 use crate::data::{Data, Info};
 use crate::file::{Experiment, Mistakes, SectionSet, Under};
 use crate::seed::Seed;
-use crate::settings::{RunId, Scalar, Settings};
+use crate::settings::{Identity, RunId, Scalar, Settings};
 use crate::spec::RunSpec;
 use crate::value::Choice;
 use crate::value::problem::Problem;
@@ -236,7 +236,7 @@ impl Plan {
             run.script = Some(script.clone());
         }
         let spec = Arc::new(spec);
-        // With a single seed, each cell is needed only once.
+        // With a single seed, the next run is in another cell.
         if self.seeds().len() > 1 {
             let mut known = known();
             if known.len() >= KEPT {
@@ -292,20 +292,10 @@ impl<'p> PlannedRun<'p> {
         self.plan.spec(self.position()).with_seed(self.seed())
     }
 
-    /// The run's identity: a map from names to scalars.
-    pub fn settings(self) -> Settings {
-        self.plan.spec(self.position()).settings_with(self.seed())
-    }
-
-    /// The same for runs that differ only in their length or in what is recorded.
-    pub fn trajectory_id(self) -> RunId {
+    /// Everything that its id is a hash of.
+    pub fn identity(self) -> Identity {
         let spec = self.plan.spec(self.position());
-        spec.settings_with(self.seed()).trajectory_id(spec.fingerprint())
-    }
-
-    /// The fingerprint of the data; empty if there is none.
-    pub fn fingerprint(self) -> String {
-        self.plan.spec(self.position()).fingerprint().to_owned()
+        spec.settings_with(self.seed()).into_identity(spec.fingerprint())
     }
 
     /// The data that the run is trained on, and what is known about it.

@@ -263,7 +263,7 @@ mod tests {
 
     /// The values of the run by key, found from the run alone.
     fn values(run: PlannedRun) -> Vec<(String, String)> {
-        let settings = run.settings();
+        let settings = run.identity().settings;
         let settings = settings.iter().map(|(name, value)| (name.to_string(), value.to_string()));
         let in_label = run.label();
         let in_label = in_label.split(", ").filter_map(|part| part.split_once('='));

@@ -13,18 +13,7 @@ use super::file;
 use super::inventory::{Area, Inventory, RowCells, StoredRun};
 use super::schema::Table;
 use super::upgrade;
-use crate::settings::{InvalidRunId, RunId, Scalar};
-
-/// What identifies a run: everything that its id is a hash of.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Identity {
-    /// The same for runs that differ only in length or in what they record.
-    pub trajectory_id: RunId,
-    /// By name, including `seed`, and including settings that this version of the program does not know.
-    pub settings: BTreeMap<String, Scalar>,
-    pub data_fingerprint: String,
-    pub numerics_version: u32,
-}
+use crate::settings::{Identity, InvalidRunId, RunId};
 
 impl Inventory {
     /// The identities of the runs that `is_asked` picks, in both areas of the results folder at `root`, which the

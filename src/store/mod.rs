@@ -60,7 +60,6 @@ pub use buffer::{CELLS_BYTES, FlushTimer};
 pub use context::{Context, Provenance};
 pub use error::Error;
 pub use file::FORMAT_VERSION;
-pub use identity::Identity;
 pub use inventory::{Inventory, StoredRun};
 pub use lock::{Holder, Use};
 pub use recorded::{Difference, DifferenceKind, Recorded, RecordedRun};

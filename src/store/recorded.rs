@@ -16,11 +16,11 @@ use super::buffer::Buffer;
 use super::context::{Context, Provenance};
 use super::error::Error;
 use super::file::{self, Footer};
-use super::identity::{self, Identity};
+use super::identity;
 use super::inventory::{Inventory, RowCells, StoredRun};
 use super::row::RunRow;
 use super::schema::Table;
-use crate::settings::{RunId, Scalar};
+use crate::settings::{Identity, RunId, Scalar};
 
 /// The runs of one batch, with their rows in all available tables.
 #[derive(Debug)]

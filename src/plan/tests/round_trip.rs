@@ -23,8 +23,8 @@ fn check(plan: &Plan) {
         let name = Name::try_from("single".to_owned()).unwrap();
         let written = single(&run.spec(), name, &plan.experiment, &plan.choice(run), Path::new("")).unwrap();
         let again = super::plan(&written);
-        let found: Vec<_> = again.runs().map(|run| (run.id(), run.trajectory_id(), run.settings())).collect();
-        assert_eq!(found, [(run.id(), run.trajectory_id(), run.settings())], "{written}");
+        let found: Vec<_> = again.runs().map(|run| (run.id(), run.identity())).collect();
+        assert_eq!(found, [(run.id(), run.identity())], "{written}");
         assert_eq!(again.space.size(), Some(1), "{written}");
     }
 }
