@@ -1,5 +1,6 @@
 //! `paribus reproduce FILE.parquet|RUN`: trains recorded runs again, and compares the bits.
 
+use std::cell::OnceCell;
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::fmt::Write;
 use std::path::{Path, PathBuf};
@@ -138,6 +139,8 @@ struct Replanned {
     /// The index in the plan of each run, by id.
     places: HashMap<RunId, usize>,
     chosen: HashSet<usize>,
+    /// The index of each run, by label and seed: computed if a run is not in the plan.
+    places_of_names: OnceCell<HashMap<(String, u64), usize>>,
 }
 
 impl Plans {
@@ -170,7 +173,7 @@ impl Plans {
                 HashSet::new()
             });
             let places = plan.runs().map(|run| (run.id(), run.index())).collect();
-            all.push(Replanned { plan, places, chosen });
+            all.push(Replanned { plan, places, chosen, places_of_names: OnceCell::new() });
         }
         match refused {
             Some(failure) if all.iter().all(|plan| plan.chosen.is_empty()) => Err(failure),
@@ -182,8 +185,32 @@ impl Plans {
 impl Replanned {
     /// The run, ready to be trained; `None` if `--only` does not select it.
     fn find(&self, run_id: RunId, run: &RecordedRun) -> Result<Option<PlannedRun<'_>>, String> {
-        let place = self.places.get(&run_id).ok_or_else(|| explain(&self.plan, run))?;
+        let place = self.places.get(&run_id).ok_or_else(|| self.explain(run))?;
         Ok(self.chosen.contains(place).then(|| self.plan.run(*place)))
+    }
+
+    /// Why a run is not in the plan of the text that it was recorded from.
+    fn explain(&self, run: &RecordedRun) -> String {
+        let gone = "the experiment's text, as this version reads it, does not declare this run";
+        let Some(then) = &run.identity else {
+            return format!("{gone}; or its data is other data by now");
+        };
+        let places = self.places_of_names.get_or_init(|| {
+            let names = self.plan.runs().map(|run| ((run.label(), run.seed().get()), run.index()));
+            // Of equal names, the first one counts.
+            names.rev().collect()
+        });
+        let Some(place) = places.get(&(run.label.clone(), run.seed)) else { return gone.to_owned() };
+        let now = self.plan.run(*place).identity();
+        if then.settings == now.settings {
+            let (then, now) = (&then.data_fingerprint, now.data_fingerprint);
+            return format!("its data changed: the fingerprint was {then}, and is {now}");
+        }
+        let changes = then.differences(&now).into_iter().map(|(name, values)| {
+            let [then, now] = values.map(super::diff::shown);
+            format!("{name} {then} → {now}")
+        });
+        format!("{gone}: {}", changes.collect::<Vec<_>>().join(", "))
     }
 }
 
@@ -194,31 +221,6 @@ fn other_numerics(origin: &Provenance) -> String {
         "it was recorded with numerics version {recorded}, and this program has {NUMERICS_VERSION}: other arithmetic, other bits; \
          paribus {version} reproduces it"
     )
-}
-
-/// Why a run is not in the plan of the text that it was recorded from.
-fn explain(plan: &Plan, run: &RecordedRun) -> String {
-    let gone = "the experiment's text, as this version reads it, does not declare this run";
-    let Some(identity) = &run.identity else {
-        return format!("{gone}; or its data is other data by now");
-    };
-    let is_same_but = |planned: &PlannedRun| planned.identity().settings == identity.settings;
-    if let Some(planned) = plan.runs().find(is_same_but) {
-        let (then, now) = (&identity.data_fingerprint, planned.identity().data_fingerprint);
-        return format!("its data changed: the fingerprint was {then}, and is {now}");
-    }
-    let planned = plan.runs().find(|planned| planned.seed().get() == run.seed && planned.label() == run.label);
-    let Some(planned) = planned else { return gone.to_owned() };
-    let now = planned.identity();
-    let changes: Vec<String> = identity
-        .differences(&now)
-        .into_iter()
-        .map(|(name, values)| {
-            let [then, now] = values.map(super::diff::shown);
-            format!("{name} {then} → {now}")
-        })
-        .collect();
-    format!("{gone}: {}", changes.join(", "))
 }
 
 /// A run to be trained again.
