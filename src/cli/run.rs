@@ -101,7 +101,9 @@ pub fn run(arguments: &Arguments, bars: &MultiProgress) -> Result<ExitCode, Fail
     if let Some(sentence) = moved(reconciled) {
         say(sentence);
     }
-    super::merged(&plan).into_iter().for_each(say);
+    if !arguments.quiet {
+        super::merged(&plan).iter().for_each(|line| note(line));
+    }
 
     let mut trained = Ok(());
     let mut session = Session {
