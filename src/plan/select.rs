@@ -16,7 +16,7 @@ pub struct Selection(BTreeMap<String, Vec<String>>);
 
 /// One `KEY=VALUE`.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Condition {
+pub struct SelectionCondition {
     key: String,
     value: String,
 }
@@ -34,7 +34,7 @@ pub enum SelectionError {
     Nothing,
 }
 
-impl FromStr for Condition {
+impl FromStr for SelectionCondition {
     type Err = SelectionError;
 
     fn from_str(text: &str) -> Result<Self, SelectionError> {
@@ -47,8 +47,8 @@ impl FromStr for Condition {
     }
 }
 
-impl FromIterator<Condition> for Selection {
-    fn from_iter<I: IntoIterator<Item = Condition>>(conditions: I) -> Self {
+impl FromIterator<SelectionCondition> for Selection {
+    fn from_iter<I: IntoIterator<Item = SelectionCondition>>(conditions: I) -> Self {
         let mut selection = Self::default();
         for condition in conditions {
             selection.0.entry(condition.key).or_default().push(condition.value);
@@ -279,7 +279,7 @@ mod tests {
         let different: BTreeSet<&(String, String)> = all.iter().flatten().collect();
         for pair in different {
             let (key, value) = pair.clone();
-            let selection = Selection::from_iter([Condition { key, value }]);
+            let selection = Selection::from_iter([SelectionCondition { key, value }]);
             let expected: Vec<usize> = (0..plan.len()).filter(|&index| all[index].contains(pair)).collect();
             assert_eq!(selection.of(plan).as_ref(), Ok(&expected), "{pair:?}");
         }
