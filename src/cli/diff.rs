@@ -61,8 +61,8 @@ pub fn diff(arguments: &Arguments) -> Result<ExitCode, Failure> {
         }
         _ => {
             let (one, many) = if matches!(a.runs, Runs::One(_)) { (&a, &b) } else { (&b, &a) };
-            return Err(Failure::Input(format!(
-                "error: `{}` is a run and `{}` holds many\nhelp: `{}:RUN` names one of the runs of a results folder\n",
+            return Err(Failure::input(format!(
+                "`{}` is a run and `{}` holds many\nhelp: `{}:RUN` names one of the runs of a results folder",
                 one.typed, many.typed, many.typed
             )));
         }
@@ -106,7 +106,7 @@ impl Side {
         let path = Path::new(typed);
         let side = |name: String, runs| Ok(Self { typed: typed.to_owned(), name, runs });
         if Survey::is_of_results(path) {
-            let inventory = Inventory::look(path).map_err(Failure::unreadable)?;
+            let inventory = Inventory::look(path).map_err(Failure::input)?;
             let shown = inventory.runs.keys().copied().collect();
             let members = recorded(path, &inventory, &shown)?;
             return side(typed.to_owned(), Runs::Many(Members::of(members)));
@@ -124,17 +124,16 @@ impl Side {
                 members.iter().take(6).map(|(run, _)| format!("`{}:{}/{}`", folder.display(), run.label, run.seed));
             let names = names.collect::<Vec<_>>().join(", ");
             let more = if members.len() > 6 { ", …" } else { "" };
-            return Err(Failure::Input(format!("error: `{typed}` may be one of {names}{more}\n")));
+            return Err(Failure::input(format!("`{typed}` may be one of {names}{more}")));
         }
-        let only =
-            members.pop().ok_or_else(|| Failure::Input(format!("error: `{typed}` is being moved; try again\n")))?;
+        let only = members.pop().ok_or_else(|| Failure::input(format!("`{typed}` is being moved; try again")))?;
         side(folder.display().to_string(), Runs::One(Box::new(only)))
     }
 }
 
 fn recorded(root: &Path, inventory: &Inventory, asked: &HashSet<RunId>) -> Result<Vec<(Member, Identity)>, Failure> {
     let is_asked = |known: &StoredRun| asked.contains(&known.run_id);
-    let mut identities = inventory.identities(root, is_asked).map_err(Failure::unreadable)?;
+    let mut identities = inventory.identities(root, is_asked).map_err(Failure::input)?;
     let member = |known: &StoredRun| {
         let identity = with_rest(identities.remove(&known.run_id)?);
         let StoredRun { run_id, label, seed, summary, .. } = known.clone();

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use super::table::TextTable;
 use super::{Failure, out};
 use crate::file::format::{ShapeKind, TableKey, TaggedUnion, ValueShape, Variant, format};
-use crate::value::problem::did_you_mean;
+use crate::value::problem::suggestion;
 
 #[derive(Debug, clap::Args)]
 #[command(after_long_help = HELP)]
@@ -68,11 +68,8 @@ pub fn list(arguments: &Arguments) -> Result<ExitCode, Failure> {
 
 fn unknown(what: &str) -> Failure {
     let names = TOPICS.map(|(name, ..)| name);
-    let help = match did_you_mean(what, names) {
-        Some(meant) => format!("did you mean `{meant}`?"),
-        None => format!("there are {}", names.join(", ")),
-    };
-    Failure::Input(format!("error: `{what}` cannot be listed; {help}\n"))
+    let help = suggestion(what, names).unwrap_or_else(|| format!("there are {}", names.join(", ")));
+    Failure::input(format!("`{what}` cannot be listed; {help}"))
 }
 
 /// What can be listed.

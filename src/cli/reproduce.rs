@@ -11,8 +11,8 @@ use indicatif::MultiProgress;
 use serde::Serialize;
 
 use super::progress::Reporter;
-use super::training::{self, Datasets, default_jobs, items};
-use super::units::duration;
+use super::training::{self, Datasets, items};
+use super::units::{counts, duration};
 use super::{Failure, counted, note, out, results, run, select};
 use crate::plan::{Plan, PlannedRun};
 use crate::runner::{self, Event, Progress};
@@ -85,7 +85,7 @@ pub fn reproduce(arguments: &Arguments, bars: &MultiProgress) -> Result<ExitCode
     report.train(&jobs, arguments, bars, &stop)?;
     if report.runs.is_empty() && !stop.load(Ordering::Relaxed) {
         let why = if arguments.only.is_empty() { "there is no run in it" } else { "--only matches no run in it" };
-        return Err(Failure::Input(format!("error: `{}`: {why}\n", arguments.what)));
+        return Err(Failure::input(format!("`{}`: {why}", arguments.what)));
     }
     out(&if arguments.json { super::as_json(&report) } else { report.in_words(&recorded) });
     let interrupted = jobs.len() + report.impossible > report.runs.len();
@@ -105,26 +105,26 @@ fn recorded(arguments: &Arguments) -> Result<Vec<Recorded>, Failure> {
     let path = Path::new(&arguments.what);
     let is_parquet = path.extension().is_some_and(|extension| extension == "parquet");
     if path.is_file() && !is_parquet {
-        return Err(Failure::Input(format!(
-            "error: `{}` is no Parquet file\nhelp: what is recorded can be trained again: a .parquet file, a run, a results folder\n",
+        return Err(Failure::input(format!(
+            "`{}` is no Parquet file\nhelp: what is recorded can be trained again: a .parquet file, a run, a results folder",
             path.display()
         )));
     }
     if path.is_file() {
-        return Ok(vec![Recorded::of_file(path).map_err(Failure::unreadable)?]);
+        return Ok(vec![Recorded::of_file(path).map_err(Failure::input)?]);
     }
     let is_folder = Survey::is_of_results(path);
     if !is_folder && is_parquet {
-        return Err(Failure::Input(format!("error: there is no file `{}`\n", path.display())));
+        return Err(Failure::input(format!("there is no file `{}`", path.display())));
     }
     let (root, inventory, asked) = if is_folder {
-        let inventory = Inventory::look(path).map_err(Failure::unreadable)?;
+        let inventory = Inventory::look(path).map_err(Failure::input)?;
         let asked: HashSet<RunId> = inventory.runs.keys().copied().collect();
         (path.to_owned(), inventory, asked)
     } else {
         results::runs(&arguments.what, arguments.results.as_deref())?
     };
-    inventory.recorded(&root, |known| asked.contains(&known.run_id)).map_err(Failure::unreadable)
+    inventory.recorded(&root, |known| asked.contains(&known.run_id)).map_err(Failure::input)
 }
 
 /// The plans of the recorded runs' experiments, each made once.
@@ -334,9 +334,8 @@ impl ReproductionReport {
     ) -> Result<(), Failure> {
         let runs: Vec<PlannedRun> = jobs.iter().map(|job| job.planned).collect();
         let mut data = Datasets::default();
-        data.load(runs.iter().filter_map(|run| run.data()))
-            .map_err(|error| Failure::Input(format!("error: {error}\n")))?;
-        let threads = arguments.jobs.map_or_else(default_jobs, |jobs| jobs as usize).min(jobs.len()).max(1);
+        data.load(runs.iter().filter_map(|run| run.data())).map_err(Failure::input)?;
+        let threads = training::jobs(arguments.jobs).min(jobs.len()).max(1);
         let costs: Vec<f64> = runs.iter().map(|run| run.cost().operations).collect();
         let progress = Progress::new(runs.len());
         let mut reporter = Reporter::new(bars, arguments.quiet, items(&runs));
@@ -377,15 +376,13 @@ impl ReproductionReport {
             let ReproducedRun { run_id, label, seed, verdict } = line;
             let _ = writeln!(text, "{label}, seed {seed} ({run_id}): {}", verdict.in_words());
         }
-        let counts = [
+        let counts = counts(&[
             (self.same, "the same to the last bit"),
             (self.different, "different"),
             (self.failed, "failed"),
             (self.impossible, "cannot be trained again"),
-        ];
-        let counts: Vec<String> =
-            counts.iter().filter(|(count, _)| *count > 0).map(|(count, what)| format!("{count} {what}")).collect();
-        let _ = writeln!(text, "\n{}: {}", counted(self.runs.len(), "run"), counts.join(", "));
+        ]);
+        let _ = writeln!(text, "\n{}: {counts}", counted(self.runs.len(), "run"));
         if self.different > 0 {
             let here = Context::here("", "", "");
             let mut origins: Vec<String> = recorded.iter().map(|recorded| program(&recorded.origin.context)).collect();
@@ -398,8 +395,7 @@ impl ReproductionReport {
 }
 
 fn program(context: &Context) -> String {
-    let commit = context.commit.as_deref().map(|commit| format!(" ({})", commit.get(..10).unwrap_or(commit)));
-    format!("paribus {}{} on {}", context.version, commit.unwrap_or_default(), context.cpu)
+    format!("{} on {}", super::program(&context.version, context.commit.as_deref()), context.cpu)
 }
 
 impl Verdict {

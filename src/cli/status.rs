@@ -9,7 +9,7 @@ use serde::Serialize;
 
 use super::run::summary;
 use super::table::TextTable;
-use super::units::{duration, size};
+use super::units::{counts, duration, size};
 use super::{Failure, counted, out, results};
 use crate::settings::{NUMERICS_VERSION, RunId};
 use crate::store::{Context, Holder, Inventory, Provenance, Status, StoredRun, Survey, Use};
@@ -39,9 +39,9 @@ Exit codes: 0 all well, 2 no results folder, or one that cannot be read.";
 /// Reports the contents of a results folder. Another process may be writing to it.
 pub fn status(arguments: &Arguments) -> Result<ExitCode, Failure> {
     let root = results::folder(&arguments.results)?;
-    let inventory = Inventory::look(root).map_err(Failure::unreadable)?;
-    Inventory::check_files(root).map_err(Failure::unreadable)?;
-    let survey = Survey::of(root).map_err(Failure::unreadable)?;
+    let inventory = Inventory::look(root).map_err(Failure::input)?;
+    Inventory::check_files(root).map_err(Failure::input)?;
+    let survey = Survey::of(root).map_err(Failure::input)?;
     let report = StatusReport::new(root, &inventory, &survey);
     out(&if arguments.json { super::as_json(&report) } else { report.in_words(&inventory) });
     Ok(ExitCode::SUCCESS)
@@ -186,10 +186,9 @@ impl<'a> StatusReport<'a> {
 
         let mut facts = TextTable::new([("", false), ("", false)]);
         let mut fact = |name: &str, value: String| facts.row([name.to_owned(), value]);
-        let parts = [(finished, "finished"), (diverged, "diverged"), (failed, "failed"), (archived, "archived")];
-        let parts: Vec<String> =
-            parts.iter().filter(|(count, _)| *count > 0).map(|(count, what)| format!("{count} {what}")).collect();
-        fact("runs", if parts.is_empty() { "none yet".to_owned() } else { parts.join(", ") });
+        let runs =
+            counts(&[(finished, "finished"), (diverged, "diverged"), (failed, "failed"), (archived, "archived")]);
+        fact("runs", if runs.is_empty() { "none yet".to_owned() } else { runs });
         match (self.plan, &self.plan_problem) {
             (Some(asked), _) => fact("missing", asked.in_words()),
             (None, Some(problem)) => fact("missing", format!("cannot be told: {problem}")),
@@ -271,11 +270,7 @@ impl Program {
     }
 
     fn in_words(&self) -> String {
-        let mut text = format!("paribus {}", self.version);
-        if let Some(commit) = &self.commit {
-            text += &format!(" ({})", commit.get(..10).unwrap_or(commit));
-        }
-        text += &format!(" on {}", self.host);
+        let mut text = format!("{} on {}", super::program(&self.version, self.commit.as_deref()), self.host);
         if let Some(version) = self.numerics_version {
             text += &format!(", numerics version {version}");
             if version != NUMERICS_VERSION {

@@ -8,7 +8,7 @@ use rayon::prelude::*;
 
 use super::planned::{Plan, PlannedCell, PlannedRun};
 use crate::settings::{Scalar, Settings};
-use crate::value::problem::{did_you_mean, one_of};
+use crate::value::problem::{did_you_mean, one_of, suggestion};
 
 /// The conditions of `--only`: the values of one key are alternatives; all keys must match.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -161,17 +161,12 @@ fn unknown(plan: &Plan, text: &str) -> NotFound {
     };
     let ids = |cell: &PlannedCell| cell.runs().map(|run| run.id().to_string()).collect();
     let near = [nearest(|cell| vec![cell.label()]), nearest(|cell| cell.names()), nearest(ids)].concat();
-    let help = match did_you_mean(text, near.iter().map(String::as_str)) {
-        Some(meant) => format!("did you mean `{meant}`?"),
-        None => {
-            let mut labels: Vec<String> = plan.cells(|cell| format!("`{}`", cell.label())).collect();
-            labels.dedup();
-            format!(
-                "a run is named by its id, the first digits of it (4 at least) or its label: {}",
-                first_of(labels.into_iter(), ", ")
-            )
-        }
-    };
+    let help = suggestion(text, near.iter().map(String::as_str)).unwrap_or_else(|| {
+        let mut labels: Vec<String> = plan.cells(|cell| format!("`{}`", cell.label())).collect();
+        labels.dedup();
+        let labels = first_of(labels.into_iter(), ", ");
+        format!("a run is named by its id, the first digits of it (4 at least) or its label: {labels}")
+    });
     NotFound::Unknown { text: text.to_owned(), help }
 }
 
@@ -243,10 +238,8 @@ fn explain(plan: &Plan, key: &str, value: &str) -> SelectionError {
         let names = |cell: &mut PlannedCell| cell.settings().map(|(name, _)| name).collect::<BTreeSet<_>>();
         let mut keys = plan.cells(names).reduce(BTreeSet::new, |some, others| &some | &others);
         keys.extend(["label", "run_id", Settings::SEED]);
-        let help = match did_you_mean(&key, keys.iter().copied()) {
-            Some(meant) => format!("did you mean `{meant}`?"),
-            None => format!("known are {}", keys.into_iter().collect::<Vec<_>>().join(", ")),
-        };
+        let help = suggestion(&key, keys.iter().copied());
+        let help = help.unwrap_or_else(|| format!("known are {}", keys.into_iter().collect::<Vec<_>>().join(", ")));
         return SelectionError::UnknownKey { key, value, help };
     }
     let more = if found.len() > MOST { " …" } else { "" };

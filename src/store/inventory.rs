@@ -4,14 +4,14 @@ use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, LazyLock};
+use std::sync::Arc;
 use std::time::SystemTime;
 
 use arrow_array::ArrowPrimitiveType;
 use arrow_array::cast::AsArray;
 use arrow_array::types::{Float64Type, Int32Type, Int64Type};
 use arrow_array::{Array, ArrayAccessor, ArrayRef, RecordBatch, StringArray};
-use arrow_schema::{Schema, SchemaRef};
+use arrow_schema::Schema;
 
 use super::batch::{self, BatchName};
 use super::error::Error;
@@ -188,23 +188,25 @@ const COLUMNS: [&str; 22] = [
     "seconds",
 ];
 
-static SCHEMA: LazyLock<SchemaRef> = LazyLock::new(|| {
-    let all = Table::Runs.schema();
-    let fields = all.fields().iter().filter(|field| COLUMNS.contains(&field.name().as_str())).cloned();
-    Arc::new(Schema::new(fields.collect::<Vec<_>>()))
-});
-
 /// The runs of a batch, in row order.
 pub fn read_batch(area: &Path, name: &BatchName) -> Result<Vec<StoredRun>, Error> {
-    let path = name.path(area, Table::Runs);
-    let (_, rows) = file::read(&path, Some(&COLUMNS))?;
-    let rows = rows.iter().map(|rows| upgrade::conform(rows, &SCHEMA)).collect::<Result<Vec<_>, _>>();
-    let rows = rows.map_err(|problem| Error::damaged(&path, problem))?;
+    read_rows(&name.path(area, Table::Runs), &COLUMNS, |cells| known(&cells, name.clone()))
+}
+
+/// What `of_row` makes of the named columns of each row, in a file of `runs` of any version.
+pub(super) fn read_rows<T>(
+    path: &Path,
+    columns: &[&str],
+    of_row: impl Fn(RowCells) -> Result<T, String>,
+) -> Result<Vec<T>, Error> {
+    let all = Table::Runs.schema();
+    let fields = all.fields().iter().filter(|field| columns.contains(&field.name().as_str())).cloned();
+    let schema = Arc::new(Schema::new(fields.collect::<Vec<_>>()));
+    let (_, rows) = file::read(path, Some(columns))?;
+    let rows = rows.iter().map(|rows| upgrade::conform(rows, &schema)).collect::<Result<Vec<_>, _>>();
+    let rows = rows.map_err(|problem| Error::damaged(path, problem))?;
     let cells = rows.iter().flat_map(|rows| (0..rows.num_rows()).map(move |row| RowCells { rows, row }));
-    cells
-        .map(|cells| known(&cells, name.clone()))
-        .collect::<Result<_, _>>()
-        .map_err(|problem| Error::damaged(&path, problem))
+    cells.map(of_row).collect::<Result<_, _>>().map_err(|problem| Error::damaged(path, problem))
 }
 
 fn known(cells: &RowCells, batch: BatchName) -> Result<StoredRun, String> {
@@ -230,7 +232,7 @@ fn known(cells: &RowCells, batch: BatchName) -> Result<StoredRun, String> {
         seconds: required("seconds", cells.maybe_float("seconds")?)?,
     };
     Ok(StoredRun {
-        run_id: cells.text("run_id")?.parse().map_err(|problem: InvalidRunId| problem.to_string())?,
+        run_id: cells.id("run_id")?,
         label: cells.text("label")?.to_owned(),
         seed: cells.count("seed")?,
         summary,
@@ -247,6 +249,10 @@ pub(super) struct RowCells<'a> {
 impl<'a> RowCells<'a> {
     pub fn text(&self, name: &str) -> Result<&'a str, String> {
         required(name, self.maybe_text(name)?)
+    }
+
+    pub fn id(&self, name: &str) -> Result<RunId, String> {
+        self.text(name)?.parse().map_err(|problem: InvalidRunId| problem.to_string())
     }
 
     /// Text without repetitions.

@@ -128,7 +128,7 @@ impl Recorded {
             let keys = keys.filter(|_| run_ids.null_count() == 0).ok_or("a row has no `run_id`")?;
             let mut begin = 0;
             for of_one_run in keys.chunk_by(|a, b| a == b) {
-                let run_id = identity::id(&RowCells { rows: &rows, row: begin }, "run_id")?;
+                let run_id = RowCells { rows: &rows, row: begin }.id("run_id")?;
                 parts.entry(run_id).or_default().push(rows.slice(begin, of_one_run.len()));
                 begin += of_one_run.len();
             }

@@ -167,6 +167,11 @@ pub fn did_you_mean<'a>(typed: &str, candidates: impl IntoIterator<Item = &'a st
         .map(|(_, candidate)| candidate)
 }
 
+/// As [`did_you_mean`], as a question.
+pub fn suggestion<'a>(typed: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<String> {
+    did_you_mean(typed, candidates).map(|meant| format!("did you mean `{meant}`?"))
+}
+
 /// The candidates in backticks, listed as in a sentence, with "or".
 pub fn one_of<'a>(candidates: impl IntoIterator<Item = &'a str>) -> String {
     listed(candidates, " or")
