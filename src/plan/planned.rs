@@ -1,7 +1,6 @@
 //! A plan and its runs. A run is a cell with a seed; only its id is kept.
 
-use std::collections::{HashMap, HashSet};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::collections::HashSet;
 
 use rayon::prelude::*;
 
@@ -29,8 +28,6 @@ pub struct Plan {
     content: Content,
     sections_of_axes: Vec<SectionSet>,
     known: Known,
-    /// A cache of specifications, by cell.
-    specs: Mutex<HashMap<u32, Arc<RunSpec>>>,
 }
 
 /// One run of a plan, before it is trained: a cell with a seed.
@@ -60,9 +57,6 @@ pub struct Duplicate {
     pub same_as: String,
 }
 
-/// How many specifications the cache holds, for the other seeds of their cells.
-const KEPT: usize = 1024;
-
 /// The number of consecutive cells that a thread takes at a time.
 const ROW: usize = 2048;
 
@@ -86,7 +80,7 @@ impl Plan {
         match planned {
             Ok((space, content)) if experiment.is_sound() => {
                 let sections_of_axes = experiment.sections_of_axes();
-                Ok(Self { experiment, space, content, sections_of_axes, known, specs: Mutex::default() })
+                Ok(Self { experiment, space, content, sections_of_axes, known })
             }
             Ok(_) => Err(experiment.into_mistakes(Vec::new())),
             Err(problems) => Err(experiment.into_mistakes(problems)),
@@ -225,24 +219,11 @@ impl Plan {
     }
 
     /// The specification of a cell's runs, with the first seed.
-    fn spec(&self, position: usize) -> Arc<RunSpec> {
+    fn spec(&self, position: usize) -> RunSpec {
         let index = self.content.cells[position].index;
-        let known = || self.specs.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(spec) = known().get(&index) {
-            return Arc::clone(spec);
-        }
         let mut spec = self.stream().cell(&self.sections_of_axes, index).expect("the cell was lowered before");
         if let (RunSpec::Network(run), Some(script)) = (&mut spec, self.content.scripts.get(position)) {
             run.script = Some(script.clone());
-        }
-        let spec = Arc::new(spec);
-        // With a single seed, the next run is in another cell.
-        if self.seeds().len() > 1 {
-            let mut known = known();
-            if known.len() >= KEPT {
-                known.clear();
-            }
-            known.insert(index, Arc::clone(&spec));
         }
         spec
     }
