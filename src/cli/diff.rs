@@ -6,7 +6,6 @@ use std::fmt::Write;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use rayon::prelude::*;
 use serde::Serialize;
 
 use super::table::TextTable;
@@ -14,7 +13,7 @@ use super::{Failure, counted, out, results};
 use crate::file::Experiment;
 use crate::plan::Plan;
 use crate::settings::{Identity, RunId, Scalar};
-use crate::store::{Inventory, Status, StoredRun, Summary, Survey};
+use crate::store::{Inventory, RESULT_COLUMNS, Status, StoredRun, Summary, Survey};
 
 #[derive(Debug, clap::Args)]
 #[command(after_long_help = HELP)]
@@ -108,8 +107,9 @@ impl Side {
         if Survey::is_of_results(path) {
             let inventory = Inventory::look(path).map_err(Failure::input)?;
             let shown = inventory.runs.keys().copied().collect();
-            let members = recorded(path, &inventory, &shown)?;
-            return side(typed.to_owned(), Runs::Many(Members::of(members)));
+            let mut members = Members::default();
+            recorded(path, &inventory, &shown)?.into_iter().for_each(|(run, identity)| members.add(run, identity));
+            return side(typed.to_owned(), Runs::Many(members));
         }
         if path.is_file() || path.extension().is_some_and(|extension| extension == "toml") {
             return side(typed.to_owned(), Runs::Many(planned(path)?));
@@ -147,12 +147,12 @@ fn recorded(root: &Path, inventory: &Inventory, asked: &HashSet<RunId>) -> Resul
 
 fn planned(path: &Path) -> Result<Members, Failure> {
     let plan = Experiment::read(path).and_then(Plan::new)?;
-    let member = |index| {
-        let run = plan.run(index);
+    let mut members = Members::default();
+    for run in plan.runs() {
         let member = Member { run_id: run.id(), label: run.label(), seed: run.seed().get(), summary: None };
-        (member, with_rest(run.identity()))
-    };
-    Ok(Members::of((0..plan.len()).into_par_iter().map(member)))
+        members.add(member, with_rest(run.identity()));
+    }
+    Ok(members)
 }
 
 /// Adds the parts of an id that are not settings.
@@ -164,37 +164,30 @@ fn with_rest(mut identity: Identity) -> Identity {
 }
 
 impl Members {
-    fn of(members: impl IntoParallelIterator<Item = (Member, Identity)>) -> Self {
-        let one = |(member, identity): (Member, Identity)| {
-            let values = identity.settings.into_iter();
-            let values = values.map(|(name, value)| (name, HashMap::from([(shown(Some(&value)), 0)])));
-            Self { runs: vec![member], values: values.collect() }
-        };
-        members.into_par_iter().map(one).reduce_with(Self::and).unwrap_or_default()
-    }
-
-    /// These runs and then `others`; neither are none.
-    fn and(mut self, others: Self) -> Self {
-        self.runs.extend(others.runs);
+    fn add(&mut self, member: Member, identity: Identity) {
         for (name, values) in &mut self.values {
-            if !others.values.contains_key(name) {
+            if !identity.settings.contains_key(name) {
                 add(values, shown(None));
             }
         }
-        for (name, others) in others.values {
-            let values = self.values.entry(name).or_insert_with(|| HashMap::from([(shown(None), 0)]));
-            in_order(others).into_iter().for_each(|value| add(values, value));
+        for (name, value) in identity.settings {
+            let values = self.values.entry(name).or_default();
+            if values.is_empty() && !self.runs.is_empty() {
+                add(values, shown(None));
+            }
+            add(values, shown(Some(&value)));
         }
-        self
+        self.runs.push(member);
     }
 
     /// The values of the setting `name`, in their order of appearance.
     fn values_of(&self, name: &str) -> Vec<String> {
-        match self.values.get(name) {
-            Some(values) => in_order(values.clone()),
-            None if self.runs.is_empty() => Vec::new(),
-            None => vec![shown(None)],
-        }
+        let Some(values) = self.values.get(name) else {
+            return if self.runs.is_empty() { Vec::new() } else { vec![shown(None)] };
+        };
+        let mut values: Vec<(&String, &usize)> = values.iter().collect();
+        values.sort_unstable_by_key(|(_, rank)| *rank);
+        values.into_iter().map(|(value, _)| value.clone()).collect()
     }
 }
 
@@ -202,12 +195,6 @@ impl Members {
 fn add(values: &mut HashMap<String, usize>, value: String) {
     let rank = values.len();
     values.entry(value).or_insert(rank);
-}
-
-fn in_order(values: HashMap<String, usize>) -> Vec<String> {
-    let mut values: Vec<(String, usize)> = values.into_iter().collect();
-    values.sort_unstable_by_key(|(_, rank)| *rank);
-    values.into_iter().map(|(value, _)| value).collect()
 }
 
 impl Member {
@@ -338,29 +325,10 @@ fn is_number(value: Option<&Scalar>) -> bool {
 }
 
 /// The results of a run that depend only on its settings, in the order of the table `runs`.
-fn results(summary: &Summary) -> [(&'static str, Option<Scalar>); 17] {
-    let float = |value: Option<f64>| value.map(Scalar::from);
-    let count = |value: Option<u64>| value.map(Scalar::from);
-    let text = |value: &Option<String>| value.clone().map(Scalar::from);
-    [
-        ("status", Some(summary.status.name().into())),
-        ("final_loss", float(summary.final_loss)),
-        ("best_loss", float(summary.best_loss)),
-        ("best_step", count(summary.best_step)),
-        ("final_train_loss", float(summary.final_train_loss)),
-        ("train_accuracy", float(summary.train_accuracy)),
-        ("train_rmse", float(summary.train_rmse)),
-        ("final_validation_loss", float(summary.final_validation_loss)),
-        ("validation_accuracy", float(summary.validation_accuracy)),
-        ("validation_rmse", float(summary.validation_rmse)),
-        ("final_test_loss", float(summary.final_test_loss)),
-        ("test_accuracy", float(summary.test_accuracy)),
-        ("test_rmse", float(summary.test_rmse)),
-        ("steps_done", count(summary.steps_done)),
-        ("diverged_step", count(summary.diverged_step)),
-        ("diverged_layer", text(&summary.diverged_layer)),
-        ("error", text(&summary.error)),
-    ]
+fn results(summary: &Summary) -> Vec<(&'static str, Option<Scalar>)> {
+    let mut results = vec![("status", Some(summary.status.name().into()))];
+    results.extend(RESULT_COLUMNS.iter().map(|(name, _, value)| (*name, value(summary))));
+    results
 }
 
 /// How two sets of runs differ.
@@ -478,7 +446,10 @@ mod tests {
             let identity = settings.into_identity("");
             (Member { run_id: identity.trajectory_id, label: String::new(), seed: 0, summary: None }, identity)
         };
-        let members = Members::of(Vec::from([("a", 3), ("b", 2), ("a", 3), ("a", 1)].map(member)));
+        let mut members = Members::default();
+        for (run, identity) in [("a", 3), ("b", 2), ("a", 3), ("a", 1)].map(member) {
+            members.add(run, identity);
+        }
         assert_eq!(members.runs.len(), 4);
         assert_eq!(members.values_of("a"), ["3", "-", "1"]);
         assert_eq!(members.values_of("b"), ["-", "2"]);

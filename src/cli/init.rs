@@ -85,8 +85,8 @@ pub fn init(arguments: &Arguments) -> Result<ExitCode, Failure> {
     match written {
         Ok(()) => {}
         Err(error) if error.kind() == ErrorKind::AlreadyExists => {
-            return Err(Failure::Input(format!(
-                "error: `{shown}` is there already and stays as it is\nhelp: take another name, or move the file away\n"
+            return Err(Failure::input(format!(
+                "`{shown}` is there already and stays as it is\nhelp: take another name, or move the file away"
             )));
         }
         Err(error) => return Err(Failure::Operation(format!("cannot write `{shown}`: {error}"))),

@@ -17,9 +17,7 @@ use super::{Failure, counted, note, out, results, run, select};
 use crate::plan::{Plan, PlannedRun};
 use crate::runner::{self, Event, Progress};
 use crate::settings::{NUMERICS_VERSION, RunId, Scalar};
-use crate::store::{
-    Context, Difference, DifferenceKind, Inventory, Provenance, Recorded, RecordedRun, RunResult, Survey,
-};
+use crate::store::{Context, Difference, Inventory, Provenance, Recorded, RecordedRun, RunResult, Survey};
 
 #[derive(Debug, clap::Args)]
 #[command(after_long_help = HELP)]
@@ -257,7 +255,7 @@ enum Verdict {
         rows: BTreeMap<&'static str, usize>,
     },
     Different {
-        differences: Vec<TableDifference>,
+        differences: Vec<Difference>,
     },
     Failed {
         error: String,
@@ -267,45 +265,14 @@ enum Verdict {
     },
 }
 
-/// The first difference in a table.
-#[derive(Debug, Serialize)]
-struct TableDifference {
-    table: &'static str,
-    step: Option<i64>,
-    column: Option<String>,
-    recorded: Option<Scalar>,
-    again: Option<Scalar>,
-}
-
-impl From<Difference> for TableDifference {
-    fn from(Difference { table, kind }: Difference) -> Self {
-        let table = table.name();
-        match kind {
-            DifferenceKind::Value { step, column, recorded, again } => {
-                Self { table, step, column: Some(column), recorded, again }
-            }
-            DifferenceKind::Rows { recorded, again } => Self {
-                table,
-                step: None,
-                column: None,
-                recorded: Some((recorded as u64).into()),
-                again: Some((again as u64).into()),
-            },
-        }
-    }
-}
-
-impl TableDifference {
-    fn in_words(&self) -> String {
-        let value = |value: &Option<Scalar>| value.as_ref().map_or("nothing".to_owned(), Scalar::to_string);
-        let (recorded, again) = (value(&self.recorded), value(&self.again));
-        match (&self.column, self.step) {
-            (None, _) => format!("{}: {recorded} rows recorded, {again} now", self.table),
-            (Some(column), Some(step)) => {
-                format!("{} at step {step}, {column}: {recorded} recorded, {again} now", self.table)
-            }
-            (Some(column), None) => format!("{}, {column}: {recorded} recorded, {again} now", self.table),
-        }
+fn difference_in_words(Difference { table, step, column, recorded, again }: &Difference) -> String {
+    let [recorded, again] =
+        [recorded, again].map(|value| value.as_ref().map_or("nothing".to_owned(), Scalar::to_string));
+    let table = table.name();
+    match (column, step) {
+        (None, _) => format!("{table}: {recorded} rows recorded, {again} now"),
+        (Some(column), Some(step)) => format!("{table} at step {step}, {column}: {recorded} recorded, {again} now"),
+        (Some(column), None) => format!("{table}, {column}: {recorded} recorded, {again} now"),
     }
 }
 
@@ -353,9 +320,7 @@ impl ReproductionReport {
                             let counts = recorded.counts(planned.id()).into_iter();
                             Verdict::Same { rows: counts.map(|(table, rows)| (table.name(), rows)).collect() }
                         }
-                        (RunResult::Trained(_), differences) => Verdict::Different {
-                            differences: differences.into_iter().map(TableDifference::from).collect(),
-                        },
+                        (RunResult::Trained(_), differences) => Verdict::Different { differences },
                     };
                     reporter.ended(job, || format!("{}, {}", verdict.in_short(), duration(row.seconds)));
                     self.add(planned.id(), &recorded.runs[&planned.id()], verdict);
@@ -415,7 +380,7 @@ impl Verdict {
                 format!("every recorded bit is the same (rows: {})", rows.join(", "))
             }
             Self::Different { differences } => {
-                let parts: Vec<String> = differences.iter().map(TableDifference::in_words).collect();
+                let parts: Vec<String> = differences.iter().map(difference_in_words).collect();
                 format!("differs\n  {}", parts.join("\n  "))
             }
             Self::Failed { error } => format!("failed: {error}"),

@@ -12,7 +12,7 @@ use super::table::TextTable;
 use super::units::{counts, duration, size};
 use super::{Failure, counted, out, results};
 use crate::settings::{NUMERICS_VERSION, RunId};
-use crate::store::{Context, Holder, Inventory, Provenance, Status, StoredRun, Survey, Use};
+use crate::store::{Context, Holder, Inventory, Provenance, Status, StoredRun, Survey, TableSize, Use};
 
 #[derive(Debug, clap::Args)]
 #[command(after_long_help = HELP)]
@@ -62,7 +62,7 @@ struct StatusReport<'a> {
     last_batch: Option<Age>,
     /// In ascending order of the mean final loss.
     best: Vec<summary::Best<'a>>,
-    tables: Vec<TableFiles>,
+    tables: &'a [TableSize],
     written_by: Vec<Program>,
     next: String,
 }
@@ -100,14 +100,6 @@ struct Age {
     seconds_ago: f64,
 }
 
-#[derive(Debug, Serialize)]
-struct TableFiles {
-    table: &'static str,
-    archived: bool,
-    files: u64,
-    bytes: u64,
-}
-
 #[derive(Debug, Serialize, PartialEq, Eq, PartialOrd, Ord)]
 struct Program {
     version: String,
@@ -122,7 +114,7 @@ struct Program {
 const BEST: usize = 5;
 
 impl<'a> StatusReport<'a> {
-    fn new(root: &Path, inventory: &'a Inventory, survey: &Survey) -> Self {
+    fn new(root: &Path, inventory: &'a Inventory, survey: &'a Survey) -> Self {
         let text = std::fs::read_to_string(root.join("experiment.toml")).unwrap_or_default();
         let latest = latest(survey, &text);
         let experiment = latest.map(|origin| origin.context.experiment.clone());
@@ -160,16 +152,7 @@ impl<'a> StatusReport<'a> {
             writer,
             last_batch: survey.batches.last().map(|batch| Age::of(batch.written)),
             best: summary::best(inventory.runs.values().map(|run| (run.label.as_str(), &run.summary))),
-            tables: survey
-                .sizes
-                .iter()
-                .map(|size| TableFiles {
-                    table: size.table.name(),
-                    archived: size.is_archived,
-                    files: size.files,
-                    bytes: size.bytes,
-                })
-                .collect(),
+            tables: &survey.sizes,
             written_by,
             next,
         }
@@ -222,8 +205,8 @@ impl<'a> StatusReport<'a> {
         let mut by_table: BTreeMap<usize, (&str, [u64; 2], u64)> = BTreeMap::new();
         for (index, of) in self.tables.iter().enumerate() {
             let place = self.tables.iter().position(|other| other.table == of.table).unwrap_or(index);
-            let (_, bytes, files) = by_table.entry(place).or_insert((of.table, [0; 2], 0));
-            bytes[usize::from(of.archived)] += of.bytes;
+            let (_, bytes, files) = by_table.entry(place).or_insert((of.table.name(), [0; 2], 0));
+            bytes[usize::from(of.is_archived)] += of.bytes;
             *files += of.files;
         }
         let mut table = TextTable::new([("table", false), ("files", true), ("size", true), ("in the archive", true)]);

@@ -17,7 +17,7 @@ use super::batch::{self, BatchName};
 use super::error::Error;
 use super::file::{self, Footer};
 use super::row::{Status, Summary};
-use super::schema::Table;
+use super::schema::{RESULT_COLUMNS, Table};
 use super::upgrade;
 use crate::settings::{InvalidRunId, RunId};
 
@@ -162,35 +162,11 @@ fn read_area(root: &Path, area: Area) -> Result<BTreeMap<RunId, StoredRun>, Erro
     Ok(runs)
 }
 
-/// The columns that [`read_batch`] needs.
-const COLUMNS: [&str; 22] = [
-    "run_id",
-    "label",
-    "seed",
-    "status",
-    "final_loss",
-    "best_loss",
-    "best_step",
-    "final_train_loss",
-    "train_accuracy",
-    "train_rmse",
-    "final_validation_loss",
-    "validation_accuracy",
-    "validation_rmse",
-    "final_test_loss",
-    "test_accuracy",
-    "test_rmse",
-    "steps_done",
-    "diverged_step",
-    "diverged_layer",
-    "error",
-    "digest",
-    "seconds",
-];
-
 /// The runs of a batch, in row order.
 pub fn read_batch(area: &Path, name: &BatchName) -> Result<Vec<StoredRun>, Error> {
-    read_rows(&name.path(area, Table::Runs), &COLUMNS, |cells| known(&cells, name.clone()))
+    let mut columns = vec!["run_id", "label", "seed", "status", "digest", "seconds"];
+    columns.extend(RESULT_COLUMNS.iter().map(|(column, ..)| *column));
+    read_rows(&name.path(area, Table::Runs), &columns, |cells| known(&cells, name.clone()))
 }
 
 /// What `of_row` makes of the named columns of each row, in a file of `runs` of any version.
