@@ -1,6 +1,7 @@
 //! `paribus diff A B`: how two runs, results folders or experiment files differ.
 
-use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::borrow::Cow;
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::fmt::Write;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -11,8 +12,8 @@ use super::table::TextTable;
 use super::{Failure, counted, out, results};
 use crate::file::Experiment;
 use crate::plan::Plan;
-use crate::settings::{NUMERICS_VERSION, RunId, Scalar, differences};
-use crate::store::{Inventory, Status, StoredRun, Summary, Survey};
+use crate::settings::{Identity, RunId, Scalar};
+use crate::store::{Inventory, RESULT_COLUMNS, Status, StoredRun, Summary, Survey};
 
 #[derive(Debug, clap::Args)]
 #[command(after_long_help = HELP)]
@@ -59,8 +60,8 @@ pub fn diff(arguments: &Arguments) -> Result<ExitCode, Failure> {
         }
         _ => {
             let (one, many) = if matches!(a.runs, Runs::One(_)) { (&a, &b) } else { (&b, &a) };
-            return Err(Failure::Input(format!(
-                "error: `{}` is one run, but `{}` holds many\nhelp: `{}:RUN` names one run of a results folder\n",
+            return Err(Failure::input(format!(
+                "`{}` is one run, but `{}` holds many\nhelp: `{}:RUN` names one run of a results folder",
                 one.typed, many.typed, many.typed
             )));
         }
@@ -78,20 +79,25 @@ struct Side {
 }
 
 enum Runs {
-    One(Box<Member>),
-    Many(Vec<Member>),
+    One(Box<(Member, Identity)>),
+    Many(Members),
 }
 
 /// A planned or stored run.
 struct Member {
     run_id: RunId,
-    trajectory_id: RunId,
     label: String,
     seed: u64,
-    /// Including the data's fingerprint and the numerics version, which are also parts of its id.
-    settings: BTreeMap<String, Scalar>,
     /// `None` if it is only planned.
     summary: Option<Summary>,
+}
+
+/// Several runs.
+#[derive(Default)]
+struct Members {
+    runs: Vec<Member>,
+    /// The values of each setting, `-` where a run lacks it, with their rank in order of appearance.
+    values: BTreeMap<Cow<'static, str>, HashMap<String, usize>>,
 }
 
 impl Side {
@@ -99,9 +105,11 @@ impl Side {
         let path = Path::new(typed);
         let side = |name: String, runs| Ok(Self { typed: typed.to_owned(), name, runs });
         if Survey::is_of_results(path) {
-            let inventory = Inventory::look(path).map_err(Failure::unreadable)?;
+            let inventory = Inventory::look(path).map_err(Failure::input)?;
             let shown = inventory.runs.keys().copied().collect();
-            return side(typed.to_owned(), Runs::Many(recorded(path, &inventory, &shown)?));
+            let mut members = Members::default();
+            recorded(path, &inventory, &shown)?.into_iter().for_each(|(run, identity)| members.add(run, identity));
+            return side(typed.to_owned(), Runs::Many(members));
         }
         if path.is_file() || path.extension().is_some_and(|extension| extension == "toml") {
             return side(typed.to_owned(), Runs::Many(planned(path)?));
@@ -112,60 +120,82 @@ impl Side {
         let (folder, inventory, asked) = results::runs(typed, results)?;
         let mut members = recorded(&folder, &inventory, &asked)?;
         if members.len() > 1 {
-            let names = members.iter().take(6).map(|run| format!("`{}:{}/{}`", folder.display(), run.label, run.seed));
+            let names =
+                members.iter().take(6).map(|(run, _)| format!("`{}:{}/{}`", folder.display(), run.label, run.seed));
             let names = names.collect::<Vec<_>>().join(", ");
             let more = if members.len() > 6 { ", …" } else { "" };
-            return Err(Failure::Input(format!("error: `{typed}` could be any of {names}{more}\n")));
+            return Err(Failure::input(format!("`{typed}` could be any of {names}{more}")));
         }
-        let only = members
-            .pop()
-            .ok_or_else(|| Failure::Input(format!("error: another process is moving `{typed}`; try again\n")))?;
+        let only =
+            members.pop().ok_or_else(|| Failure::input(format!("another process is moving `{typed}`; try again")))?;
         side(folder.display().to_string(), Runs::One(Box::new(only)))
     }
 }
 
-fn recorded(root: &Path, inventory: &Inventory, asked: &HashSet<RunId>) -> Result<Vec<Member>, Failure> {
-    let identities = inventory.identities(root, |known| asked.contains(&known.run_id)).map_err(Failure::unreadable)?;
+fn recorded(root: &Path, inventory: &Inventory, asked: &HashSet<RunId>) -> Result<Vec<(Member, Identity)>, Failure> {
+    let is_asked = |known: &StoredRun| asked.contains(&known.run_id);
+    let mut identities = inventory.identities(root, is_asked).map_err(Failure::input)?;
     let member = |known: &StoredRun| {
-        let identity = identities.get(&known.run_id)?;
-        let mut settings = identity.settings.clone();
-        add_rest(&mut settings, &identity.data_fingerprint, identity.numerics_version);
-        Some(Member {
-            run_id: known.run_id,
-            trajectory_id: identity.trajectory_id,
-            label: known.label.clone(),
-            seed: known.seed,
-            settings,
-            summary: Some(known.summary.clone()),
-        })
+        let identity = with_rest(identities.remove(&known.run_id)?);
+        let StoredRun { run_id, label, seed, summary, .. } = known.clone();
+        Some((Member { run_id, label, seed, summary: Some(summary) }, identity))
     };
     let known = inventory.runs.values().chain(inventory.archived.values());
-    let mut members: Vec<Member> = known.filter_map(member).collect();
-    members.sort_by(|a, b| (&a.label, a.seed).cmp(&(&b.label, b.seed)));
+    let mut members: Vec<(Member, Identity)> = known.filter_map(member).collect();
+    members.sort_by(|(a, _), (b, _)| (&a.label, a.seed).cmp(&(&b.label, b.seed)));
     Ok(members)
 }
 
-fn planned(path: &Path) -> Result<Vec<Member>, Failure> {
+fn planned(path: &Path) -> Result<Members, Failure> {
     let plan = Experiment::read(path).and_then(Plan::new)?;
-    let members = plan.runs().map(|run| {
-        let mut settings = run.settings().iter().map(|(name, value)| (name.to_owned(), value.clone())).collect();
-        add_rest(&mut settings, &run.fingerprint(), NUMERICS_VERSION);
-        Member {
-            run_id: run.id(),
-            trajectory_id: run.trajectory_id(),
-            label: run.label(),
-            seed: run.seed().get(),
-            settings,
-            summary: None,
-        }
-    });
-    Ok(members.collect())
+    let mut members = Members::default();
+    for run in plan.runs() {
+        let member = Member { run_id: run.id(), label: run.label(), seed: run.seed().get(), summary: None };
+        members.add(member, with_rest(run.identity()));
+    }
+    Ok(members)
 }
 
 /// Adds the parts of an id that are not settings.
-fn add_rest(settings: &mut BTreeMap<String, Scalar>, data_fingerprint: &str, numerics_version: u32) {
-    settings.insert("data fingerprint".to_owned(), data_fingerprint.into());
-    settings.insert("numerics version".to_owned(), u64::from(numerics_version).into());
+fn with_rest(mut identity: Identity) -> Identity {
+    let Identity { settings, data_fingerprint, numerics_version, .. } = &mut identity;
+    settings.insert("data fingerprint".into(), data_fingerprint.as_str().into());
+    settings.insert("numerics version".into(), u64::from(*numerics_version).into());
+    identity
+}
+
+impl Members {
+    fn add(&mut self, member: Member, identity: Identity) {
+        for (name, values) in &mut self.values {
+            if !identity.settings.contains_key(name) {
+                add(values, shown(None));
+            }
+        }
+        for (name, value) in identity.settings {
+            let values = self.values.entry(name).or_default();
+            if values.is_empty() && !self.runs.is_empty() {
+                add(values, shown(None));
+            }
+            add(values, shown(Some(&value)));
+        }
+        self.runs.push(member);
+    }
+
+    /// The values of the setting `name`, in their order of appearance.
+    fn values_of(&self, name: &str) -> Vec<String> {
+        let Some(values) = self.values.get(name) else {
+            return if self.runs.is_empty() { Vec::new() } else { vec![shown(None)] };
+        };
+        let mut values: Vec<(&String, &usize)> = values.iter().collect();
+        values.sort_unstable_by_key(|(_, rank)| *rank);
+        values.into_iter().map(|(value, _)| value.clone()).collect()
+    }
+}
+
+/// Adds a value, if it is new, as the last one.
+fn add(values: &mut HashMap<String, usize>, value: String) {
+    let rank = values.len();
+    values.entry(value).or_insert(rank);
 }
 
 impl Member {
@@ -180,13 +210,8 @@ impl Member {
     }
 }
 
-/// The names whose values differ, with both values; `-` for a missing one.
-pub fn changes(a: &BTreeMap<String, Scalar>, b: &BTreeMap<String, Scalar>) -> Vec<(String, [String; 2])> {
-    let [a, b] = [a, b].map(|settings| settings.iter().map(|(name, value)| (name.as_str(), value)));
-    differences(a, b).into_iter().map(|(name, values)| (name.to_owned(), values.map(shown))).collect()
-}
-
-fn shown(value: Option<&Scalar>) -> String {
+/// A value in a table; `-` for a missing one.
+pub fn shown(value: Option<&Scalar>) -> String {
     match value {
         None => "-".to_owned(),
         Some(Scalar::Text(text)) if text.is_empty() => "\"\"".to_owned(),
@@ -226,16 +251,19 @@ struct Changed {
 }
 
 impl OfRuns {
-    fn new([(name_a, a), (name_b, b)]: [(&String, &Member); 2]) -> Self {
+    fn new([(name_a, (a, identity_a)), (name_b, (b, identity_b))]: [(&String, &(Member, Identity)); 2]) -> Self {
         let named = |of: &str, run: &Member| ComparedRun {
             of: of.to_owned(),
             run_id: run.run_id.to_string(),
             label: run.label.clone(),
             seed: run.seed,
         };
-        let value = |run: &Member, name: &str| run.settings.get(name).cloned();
-        let changes = changes(&a.settings, &b.settings).into_iter();
-        let settings = changes.map(|(name, _)| Changed { a: value(a, &name), b: value(b, &name), name });
+        let changed = |(name, [a, b]): (&str, [Option<&Scalar>; 2])| Changed {
+            name: name.to_owned(),
+            a: a.cloned(),
+            b: b.cloned(),
+        };
+        let settings = identity_a.differences(identity_b).into_iter().map(changed);
         let results = |run: &Member| run.summary.as_ref().map(results).into_iter().flatten();
         let results = results(a).zip(results(b)).map(|((name, a), (_, b))| Changed { name: name.to_owned(), a, b });
         let steps = |run: &Member| run.summary.as_ref().and_then(|summary| summary.steps_done);
@@ -245,7 +273,7 @@ impl OfRuns {
             settings: settings.collect(),
             results: results.filter(|result| result.a != result.b).collect(),
             same_bits: a.digest().zip(b.digest()).map(|(a, b)| a == b),
-            same_trajectory: a.trajectory_id == b.trajectory_id,
+            same_trajectory: identity_a.trajectory_id == identity_b.trajectory_id,
             common_steps: steps(a).zip(steps(b)).map(|(a, b)| a.min(b)),
         }
     }
@@ -294,29 +322,10 @@ fn is_number(value: Option<&Scalar>) -> bool {
 }
 
 /// The results of a run that depend only on its settings, in the order of the table `runs`.
-fn results(summary: &Summary) -> [(&'static str, Option<Scalar>); 17] {
-    let float = |value: Option<f64>| value.map(Scalar::from);
-    let count = |value: Option<u64>| value.map(Scalar::from);
-    let text = |value: &Option<String>| value.clone().map(Scalar::from);
-    [
-        ("status", Some(summary.status.name().into())),
-        ("final_loss", float(summary.final_loss)),
-        ("best_loss", float(summary.best_loss)),
-        ("best_step", count(summary.best_step)),
-        ("final_train_loss", float(summary.final_train_loss)),
-        ("train_accuracy", float(summary.train_accuracy)),
-        ("train_rmse", float(summary.train_rmse)),
-        ("final_validation_loss", float(summary.final_validation_loss)),
-        ("validation_accuracy", float(summary.validation_accuracy)),
-        ("validation_rmse", float(summary.validation_rmse)),
-        ("final_test_loss", float(summary.final_test_loss)),
-        ("test_accuracy", float(summary.test_accuracy)),
-        ("test_rmse", float(summary.test_rmse)),
-        ("steps_done", count(summary.steps_done)),
-        ("diverged_step", count(summary.diverged_step)),
-        ("diverged_layer", text(&summary.diverged_layer)),
-        ("error", text(&summary.error)),
-    ]
+fn results(summary: &Summary) -> Vec<(&'static str, Option<Scalar>)> {
+    let mut results = vec![("status", Some(summary.status.name().into()))];
+    results.extend(RESULT_COLUMNS.iter().map(|(name, _, value)| (*name, value(summary))));
+    results
 }
 
 /// How two sets of runs differ.
@@ -350,24 +359,25 @@ struct SettingValues {
 const MOST: usize = 20;
 
 impl OfMany {
-    fn new([(name_a, a), (name_b, b)]: [(&String, &Vec<Member>); 2]) -> Self {
-        let [in_a, in_b] = [a, b].map(|runs| runs.iter().map(|run| (run.run_id, run)).collect::<BTreeMap<_, _>>());
-        let only = |members: &[Member], others: &BTreeMap<RunId, &Member>| -> Vec<String> {
-            members.iter().filter(|run| !others.contains_key(&run.run_id)).map(Member::name).collect()
+    fn new([(name_a, a), (name_b, b)]: [(&String, &Members); 2]) -> Self {
+        let [in_a, in_b] =
+            [a, b].map(|members| members.runs.iter().map(|run| (run.run_id, run)).collect::<BTreeMap<_, _>>());
+        let only = |members: &Members, others: &BTreeMap<RunId, &Member>| -> Vec<String> {
+            members.runs.iter().filter(|run| !others.contains_key(&run.run_id)).map(Member::name).collect()
         };
-        let other_bits = a.iter().filter(|run| {
+        let other_bits = a.runs.iter().filter(|run| {
             let other = in_b.get(&run.run_id).and_then(|other| other.digest());
             run.digest().zip(other).is_some_and(|(a, b)| a != b)
         });
-        let names: BTreeSet<&String> = a.iter().chain(b).flat_map(|run| run.settings.keys()).collect();
+        let names: BTreeSet<&Cow<str>> = a.values.keys().chain(b.values.keys()).collect();
         let settings = names.into_iter().filter_map(|name| {
-            let (a, b) = (values(a, name), values(b, name));
+            let [a, b] = [a, b].map(|members| members.values_of(name));
             let is_same = a.iter().collect::<HashSet<_>>() == b.iter().collect::<HashSet<_>>();
-            (!is_same).then(|| SettingValues { name: name.clone(), a, b })
+            (!is_same).then(|| SettingValues { name: name.to_string(), a, b })
         });
         Self {
-            a: Counted { name: name_a.clone(), runs: a.len() },
-            b: Counted { name: name_b.clone(), runs: b.len() },
+            a: Counted { name: name_a.clone(), runs: a.runs.len() },
+            b: Counted { name: name_b.clone(), runs: b.runs.len() },
             in_both: in_a.keys().filter(|run_id| in_b.contains_key(run_id)).count(),
             only_in_a: only(a, &in_b),
             only_in_b: only(b, &in_a),
@@ -412,17 +422,35 @@ impl OfMany {
     }
 }
 
-/// The values of a setting in all runs, in their order of appearance.
-fn values(members: &[Member], name: &str) -> Vec<String> {
-    let mut seen = HashSet::new();
-    let values = members.iter().map(|run| shown(run.settings.get(name)));
-    values.filter(|value| seen.insert(value.clone())).collect()
-}
-
 /// The values, or the first few of many.
 fn listed(values: &[String]) -> String {
     match values.len() {
         ..=6 => values.join(", "),
         count => format!("{}, … ({count} values)", values[..5].join(", ")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::settings::Settings;
+
+    #[test]
+    fn values_are_listed_as_they_appear() {
+        let member = |(name, value): (&'static str, u64)| {
+            let mut settings = Settings::default();
+            settings.set(name, value);
+            let identity = settings.into_identity("");
+            (Member { run_id: identity.trajectory_id, label: String::new(), seed: 0, summary: None }, identity)
+        };
+        let mut members = Members::default();
+        for (run, identity) in [("a", 3), ("b", 2), ("a", 3), ("a", 1)].map(member) {
+            members.add(run, identity);
+        }
+        assert_eq!(members.runs.len(), 4);
+        assert_eq!(members.values_of("a"), ["3", "-", "1"]);
+        assert_eq!(members.values_of("b"), ["-", "2"]);
+        assert_eq!(members.values_of("c"), ["-"]);
+        assert_eq!(Members::default().values_of("a"), [] as [String; 0]);
     }
 }

@@ -76,7 +76,7 @@ pub fn init(arguments: &Arguments) -> Result<ExitCode, Failure> {
     let path = with_ending(path);
     let shown = path.display();
     let stem = path.file_stem().unwrap_or_default().to_string_lossy().into_owned();
-    let name = Name::try_from(stem).map_err(|message| Failure::Input(format!("error: {message}\n")))?;
+    let name = Name::try_from(stem).map_err(Failure::input)?;
     let written = OpenOptions::new()
         .write(true)
         .create_new(true)
@@ -85,8 +85,8 @@ pub fn init(arguments: &Arguments) -> Result<ExitCode, Failure> {
     match written {
         Ok(()) => {}
         Err(error) if error.kind() == ErrorKind::AlreadyExists => {
-            return Err(Failure::Input(format!(
-                "error: `{shown}` already exists\nhelp: choose another name, or move the file away\n"
+            return Err(Failure::input(format!(
+                "`{shown}` already exists\nhelp: choose another name, or move the file away"
             )));
         }
         Err(error) => return Err(Failure::Operation(format!("cannot write `{shown}`: {error}"))),

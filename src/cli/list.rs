@@ -7,8 +7,8 @@ use serde_json::{Value, json};
 
 use super::table::TextTable;
 use super::{Failure, out};
-use crate::file::format::{Choice, Key, Shape, ShapeKind, Variant, format};
-use crate::value::problem::did_you_mean;
+use crate::file::format::{ShapeKind, TableKey, TaggedUnion, ValueShape, Variant, format};
+use crate::value::problem::suggestion;
 
 #[derive(Debug, clap::Args)]
 #[command(after_long_help = HELP)]
@@ -68,15 +68,12 @@ pub fn list(arguments: &Arguments) -> Result<ExitCode, Failure> {
 
 fn unknown(what: &str) -> Failure {
     let names = TOPICS.map(|(name, ..)| name);
-    let help = match did_you_mean(what, names) {
-        Some(meant) => format!("did you mean `{meant}`?"),
-        None => format!("choose from {}", names.join(", ")),
-    };
-    Failure::Input(format!("error: `{what}` cannot be listed; {help}\n"))
+    let help = suggestion(what, names).unwrap_or_else(|| format!("choose from {}", names.join(", ")));
+    Failure::input(format!("`{what}` cannot be listed; {help}"))
 }
 
 /// What can be listed.
-fn topics(keys: &[Key]) -> String {
+fn topics(keys: &[TableKey]) -> String {
     let mut table = TextTable::new([("", false), ("", true), ("", false)]);
     for (name, _, meaning) in TOPICS {
         let count = variants(keys, name).map_or(0, |variants| variants.len());
@@ -86,7 +83,7 @@ fn topics(keys: &[Key]) -> String {
 }
 
 /// All variants of this topic, in the order of the types. The topic's plural `s` may be omitted.
-fn variants(keys: &[Key], topic: &str) -> Option<Vec<Variant>> {
+fn variants(keys: &[TableKey], topic: &str) -> Option<Vec<Variant>> {
     let is_meant = |name: &str| name == topic || name.strip_suffix('s') == Some(topic);
     let (_, path, _) = TOPICS.iter().find(|(name, ..)| is_meant(name))?;
     let [section, rest @ ..] = *path else { return None };
@@ -98,7 +95,7 @@ fn variants(keys: &[Key], topic: &str) -> Option<Vec<Variant>> {
 }
 
 /// The choice of the shape, or of its items if it is a list.
-fn choice(shape: &Shape) -> Option<&Choice> {
+fn choice(shape: &ValueShape) -> Option<&TaggedUnion> {
     match &shape.kind {
         ShapeKind::List(items, _) => choice(items),
         _ => shape.table()?.choice.as_ref(),
@@ -123,7 +120,7 @@ fn described(variant: &Variant) -> String {
 }
 
 /// `lr = 0.01`, or only the key if it has no default.
-fn key_and_default(key: &Key) -> String {
+fn key_and_default(key: &TableKey) -> String {
     match &key.default {
         Some(default) => format!("{} = {default}", key.name),
         None if key.is_required => format!("{} (required)", key.name),
@@ -162,7 +159,6 @@ fn wrapped(text: &str, indent: usize, hanging: usize) -> String {
 }
 
 fn as_json(variant: &Variant) -> Value {
-    let key = |key: &Key| json!({ "name": key.name, "description": key.doc, "default": key.default, "required": key.is_required });
-    let keys: Vec<Value> = variant.keys.iter().map(key).collect();
-    json!({ "name": variant.name, "description": variant.doc, "keys": keys })
+    let key = |key: &TableKey| json!({ "name": key.name, "description": key.doc, "default": key.default, "required": key.is_required });
+    json!({ "name": variant.name, "description": variant.doc, "keys": variant.keys.iter().map(key).collect::<Vec<_>>() })
 }

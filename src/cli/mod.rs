@@ -22,7 +22,7 @@ mod units;
 
 use std::fmt;
 use std::io::{IsTerminal, Write};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::{CommandFactory, Parser, Subcommand};
@@ -107,7 +107,7 @@ pub fn main() -> ExitCode {
         tracing::error!("{panic}\nthis is a bug in paribus");
         tracing::debug!("{}", std::backtrace::Backtrace::force_capture());
     }));
-    let instructions = Instructions::asked_for().map_err(|error| Failure::Input(format!("error: {error}\n")));
+    let instructions = Instructions::asked_for().map_err(Failure::input);
     let done = instructions.and_then(|_| match arguments.command {
         Command::Init(arguments) => init::init(&arguments),
         Command::Check(arguments) => check::check(&arguments),
@@ -146,8 +146,8 @@ enum Failure {
 }
 
 impl Failure {
-    /// For commands that only read: unreadable results are wrong input.
-    fn unreadable(error: crate::store::Error) -> Self {
+    /// Wrong input. Unreadable results are, too, for commands that only read.
+    fn input(error: impl fmt::Display) -> Self {
         Self::Input(format!("error: {error}\n"))
     }
 
@@ -214,11 +214,17 @@ fn as_json(value: &impl serde::Serialize) -> String {
     serde_json::to_string_pretty(value).expect("maps have texts as keys") + "\n"
 }
 
+/// A version of this program, with the first digits of its commit.
+fn program(version: &str, commit: Option<&str>) -> String {
+    let commit = commit.map(|commit| format!(" ({})", commit.get(..10).unwrap_or(commit)));
+    format!("paribus {version}{}", commit.unwrap_or_default())
+}
+
 /// The indices of the runs that `--only` selects.
 fn select(plan: &Plan, only: &[String]) -> Result<Vec<usize>, Failure> {
     let conditions = only.iter().map(|text| text.parse()).collect::<Result<Selection, _>>();
     let chosen = conditions.and_then(|selection| selection.of(plan));
-    chosen.map_err(|error| Failure::Input(format!("error: {error}\n")))
+    chosen.map_err(Failure::input)
 }
 
 /// A line for each of the first cells that were merged with others.
@@ -235,7 +241,7 @@ fn merged(plan: &Plan) -> Vec<String> {
 
 /// The results folder of an experiment: `asked`, or the default.
 fn results_folder(experiment: &Experiment, asked: Option<PathBuf>) -> PathBuf {
-    asked.unwrap_or_else(|| PathBuf::from("results").join(experiment.folder_name()))
+    asked.unwrap_or_else(|| Path::new(results::RESULTS).join(experiment.folder_name()))
 }
 
 #[cfg(test)]

@@ -9,7 +9,7 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use super::experiment::ExperimentArguments;
-use super::training::default_jobs;
+use super::training::jobs;
 use super::{Failure, out, results_folder, select, warn};
 use crate::plan::{Change, Estimate, Outlook, Plan, PlannedRun, State, estimate};
 use crate::store::{Inventory, StoredRun};
@@ -86,7 +86,7 @@ pub fn plan(arguments: &Arguments) -> Result<ExitCode, Failure> {
     let results = results_folder(&plan.experiment, arguments.results.clone());
     let inventory = Inventory::look(&results)?;
     Inventory::check_files(&results)?;
-    let jobs = arguments.jobs.map_or_else(default_jobs, |jobs| jobs as usize);
+    let jobs = jobs(arguments.jobs);
     let runs: Vec<PlannedRun> = select(&plan, &arguments.only)?.into_iter().map(|index| plan.run(index)).collect();
     let Outlook { runs: states, relabelled, leaving } =
         Outlook::of(&runs, plan.runs(), arguments.only.is_empty(), &inventory, &results)?;

@@ -1,5 +1,6 @@
 //! `paribus reproduce FILE.parquet|RUN`: trains recorded runs again, and compares the bits.
 
+use std::cell::OnceCell;
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::fmt::Write;
 use std::path::{Path, PathBuf};
@@ -10,15 +11,13 @@ use indicatif::MultiProgress;
 use serde::Serialize;
 
 use super::progress::Reporter;
-use super::training::{self, Datasets, default_jobs, items};
-use super::units::duration;
+use super::training::{self, Datasets, items};
+use super::units::{counts, duration};
 use super::{Failure, counted, note, out, results, run, select};
 use crate::plan::{Plan, PlannedRun};
 use crate::runner::{self, Event, Progress};
 use crate::settings::{NUMERICS_VERSION, RunId, Scalar};
-use crate::store::{
-    Context, Difference, DifferenceKind, Inventory, Provenance, Recorded, RecordedRun, RunResult, Survey,
-};
+use crate::store::{Context, Difference, Inventory, Provenance, Recorded, RecordedRun, RunResult, Survey};
 
 #[derive(Debug, clap::Args)]
 #[command(after_long_help = HELP)]
@@ -85,7 +84,7 @@ pub fn reproduce(arguments: &Arguments, bars: &MultiProgress) -> Result<ExitCode
     report.train(&jobs, arguments, bars, &stop)?;
     if report.runs.is_empty() && !stop.load(Ordering::Relaxed) {
         let why = if arguments.only.is_empty() { "it holds no runs" } else { "--only matches no run in it" };
-        return Err(Failure::Input(format!("error: `{}`: {why}\n", arguments.what)));
+        return Err(Failure::input(format!("`{}`: {why}", arguments.what)));
     }
     out(&if arguments.json { super::as_json(&report) } else { report.in_words(&recorded) });
     let interrupted = jobs.len() + report.impossible > report.runs.len();
@@ -105,26 +104,26 @@ fn recorded(arguments: &Arguments) -> Result<Vec<Recorded>, Failure> {
     let path = Path::new(&arguments.what);
     let is_parquet = path.extension().is_some_and(|extension| extension == "parquet");
     if path.is_file() && !is_parquet {
-        return Err(Failure::Input(format!(
-            "error: `{}` is not a Parquet file\nhelp: name a .parquet file, a run or a results folder\n",
+        return Err(Failure::input(format!(
+            "`{}` is not a Parquet file\nhelp: name a .parquet file, a run or a results folder",
             path.display()
         )));
     }
     if path.is_file() {
-        return Ok(vec![Recorded::of_file(path).map_err(Failure::unreadable)?]);
+        return Ok(vec![Recorded::of_file(path).map_err(Failure::input)?]);
     }
     let is_folder = Survey::is_of_results(path);
     if !is_folder && is_parquet {
-        return Err(Failure::Input(format!("error: there is no file `{}`\n", path.display())));
+        return Err(Failure::input(format!("there is no file `{}`", path.display())));
     }
     let (root, inventory, asked) = if is_folder {
-        let inventory = Inventory::look(path).map_err(Failure::unreadable)?;
+        let inventory = Inventory::look(path).map_err(Failure::input)?;
         let asked: HashSet<RunId> = inventory.runs.keys().copied().collect();
         (path.to_owned(), inventory, asked)
     } else {
         results::runs(&arguments.what, arguments.results.as_deref())?
     };
-    inventory.recorded(&root, |known| asked.contains(&known.run_id)).map_err(Failure::unreadable)
+    inventory.recorded(&root, |known| asked.contains(&known.run_id)).map_err(Failure::input)
 }
 
 /// The plans of the recorded runs' experiments, each made once.
@@ -139,6 +138,8 @@ struct Replanned {
     /// The index in the plan of each run, by id.
     places: HashMap<RunId, usize>,
     chosen: HashSet<usize>,
+    /// The index of each run, by label and seed: computed if a run is not in the plan.
+    places_of_names: OnceCell<HashMap<(String, u64), usize>>,
 }
 
 impl Plans {
@@ -171,7 +172,7 @@ impl Plans {
                 HashSet::new()
             });
             let places = plan.runs().map(|run| (run.id(), run.index())).collect();
-            all.push(Replanned { plan, places, chosen });
+            all.push(Replanned { plan, places, chosen, places_of_names: OnceCell::new() });
         }
         match refused {
             Some(failure) if all.iter().all(|plan| plan.chosen.is_empty()) => Err(failure),
@@ -183,8 +184,32 @@ impl Plans {
 impl Replanned {
     /// The run, ready to be trained; `None` if `--only` does not select it.
     fn find(&self, run_id: RunId, run: &RecordedRun) -> Result<Option<PlannedRun<'_>>, String> {
-        let place = self.places.get(&run_id).ok_or_else(|| explain(&self.plan, run))?;
+        let place = self.places.get(&run_id).ok_or_else(|| self.explain(run))?;
         Ok(self.chosen.contains(place).then(|| self.plan.run(*place)))
+    }
+
+    /// Why a run is not in the plan of the text that it was recorded from.
+    fn explain(&self, run: &RecordedRun) -> String {
+        let gone = "the experiment's text, as this version reads it, does not declare this run";
+        let Some(then) = &run.identity else {
+            return format!("{gone}; or its data is other data by now");
+        };
+        let places = self.places_of_names.get_or_init(|| {
+            let names = self.plan.runs().map(|run| ((run.label(), run.seed().get()), run.index()));
+            // Of equal names, the first one counts.
+            names.rev().collect()
+        });
+        let Some(place) = places.get(&(run.label.clone(), run.seed)) else { return gone.to_owned() };
+        let now = self.plan.run(*place).identity();
+        if then.settings == now.settings {
+            let (then, now) = (&then.data_fingerprint, now.data_fingerprint);
+            return format!("its data changed: the fingerprint was {then}, and is {now}");
+        }
+        let changes = then.differences(&now).into_iter().map(|(name, values)| {
+            let [then, now] = values.map(super::diff::shown);
+            format!("{name} {then} → {now}")
+        });
+        format!("{gone}: {}", changes.collect::<Vec<_>>().join(", "))
     }
 }
 
@@ -195,34 +220,6 @@ fn other_numerics(origin: &Provenance) -> String {
         "it was recorded with numerics version {recorded}, but this program has {NUMERICS_VERSION}, which gives other \
          bits; use paribus {version}"
     )
-}
-
-/// Why a run is not in the plan of the text that it was recorded from.
-fn explain(plan: &Plan, run: &RecordedRun) -> String {
-    let gone = "the experiment's text, as this version reads it, does not declare this run";
-    let Some(identity) = &run.identity else {
-        return format!("{gone}, or its data has changed");
-    };
-    let is_same_but = |planned: &PlannedRun| {
-        let settings = planned.settings();
-        settings.iter().count() == identity.settings.len()
-            && settings.iter().all(|(name, value)| identity.settings.get(name) == Some(value))
-    };
-    if let Some(planned) = plan.runs().find(is_same_but) {
-        return format!(
-            "its data changed: the fingerprint was {}, and is now {}",
-            identity.data_fingerprint,
-            planned.fingerprint()
-        );
-    }
-    let planned = plan.runs().find(|planned| planned.seed().get() == run.seed && planned.label() == run.label);
-    let Some(planned) = planned else { return gone.to_owned() };
-    let now = planned.settings().iter().map(|(name, value)| (name.to_owned(), value.clone())).collect();
-    let changes: Vec<String> = super::diff::changes(&identity.settings, &now)
-        .into_iter()
-        .map(|(name, [then, now])| format!("{name} {then} → {now}"))
-        .collect();
-    format!("{gone}: {}", changes.join(", "))
 }
 
 /// A run to be trained again.
@@ -259,7 +256,7 @@ enum Verdict {
         rows: BTreeMap<&'static str, usize>,
     },
     Different {
-        differences: Vec<TableDifference>,
+        differences: Vec<Difference>,
     },
     Failed {
         error: String,
@@ -269,45 +266,14 @@ enum Verdict {
     },
 }
 
-/// The first difference in a table.
-#[derive(Debug, Serialize)]
-struct TableDifference {
-    table: &'static str,
-    step: Option<i64>,
-    column: Option<String>,
-    recorded: Option<Scalar>,
-    again: Option<Scalar>,
-}
-
-impl From<Difference> for TableDifference {
-    fn from(Difference { table, kind }: Difference) -> Self {
-        let table = table.name();
-        match kind {
-            DifferenceKind::Value { step, column, recorded, again } => {
-                Self { table, step, column: Some(column), recorded, again }
-            }
-            DifferenceKind::Rows { recorded, again } => Self {
-                table,
-                step: None,
-                column: None,
-                recorded: Some((recorded as u64).into()),
-                again: Some((again as u64).into()),
-            },
-        }
-    }
-}
-
-impl TableDifference {
-    fn in_words(&self) -> String {
-        let value = |value: &Option<Scalar>| value.as_ref().map_or("nothing".to_owned(), Scalar::to_string);
-        let (recorded, again) = (value(&self.recorded), value(&self.again));
-        match (&self.column, self.step) {
-            (None, _) => format!("{}: {recorded} rows recorded, {again} now", self.table),
-            (Some(column), Some(step)) => {
-                format!("{} at step {step}, {column}: {recorded} recorded, {again} now", self.table)
-            }
-            (Some(column), None) => format!("{}, {column}: {recorded} recorded, {again} now", self.table),
-        }
+fn difference_in_words(Difference { table, step, column, recorded, again }: &Difference) -> String {
+    let [recorded, again] =
+        [recorded, again].map(|value| value.as_ref().map_or("nothing".to_owned(), Scalar::to_string));
+    let table = table.name();
+    match (column, step) {
+        (None, _) => format!("{table}: {recorded} rows recorded, {again} now"),
+        (Some(column), Some(step)) => format!("{table} at step {step}, {column}: {recorded} recorded, {again} now"),
+        (Some(column), None) => format!("{table}, {column}: {recorded} recorded, {again} now"),
     }
 }
 
@@ -336,9 +302,8 @@ impl ReproductionReport {
     ) -> Result<(), Failure> {
         let runs: Vec<PlannedRun> = jobs.iter().map(|job| job.planned).collect();
         let mut data = Datasets::default();
-        data.load(runs.iter().filter_map(|run| run.data()))
-            .map_err(|error| Failure::Input(format!("error: {error}\n")))?;
-        let threads = arguments.jobs.map_or_else(default_jobs, |jobs| jobs as usize).min(jobs.len()).max(1);
+        data.load(runs.iter().filter_map(|run| run.data())).map_err(Failure::input)?;
+        let threads = training::jobs(arguments.jobs).min(jobs.len()).max(1);
         let costs: Vec<f64> = runs.iter().map(|run| run.cost().operations).collect();
         let progress = Progress::new(runs.len());
         let mut reporter = Reporter::new(bars, arguments.quiet, items(&runs));
@@ -356,9 +321,7 @@ impl ReproductionReport {
                             let counts = recorded.counts(planned.id()).into_iter();
                             Verdict::Same { rows: counts.map(|(table, rows)| (table.name(), rows)).collect() }
                         }
-                        (RunResult::Trained(_), differences) => Verdict::Different {
-                            differences: differences.into_iter().map(TableDifference::from).collect(),
-                        },
+                        (RunResult::Trained(_), differences) => Verdict::Different { differences },
                     };
                     reporter.ended(job, || format!("{}, {}", verdict.in_short(), duration(row.seconds)));
                     self.add(planned.id(), &recorded.runs[&planned.id()], verdict);
@@ -379,15 +342,13 @@ impl ReproductionReport {
             let ReproducedRun { run_id, label, seed, verdict } = line;
             let _ = writeln!(text, "{label}, seed {seed} ({run_id}): {}", verdict.in_words());
         }
-        let counts = [
+        let counts = counts(&[
             (self.same, "the same to the last bit"),
             (self.different, "different"),
             (self.failed, "failed"),
             (self.impossible, "cannot be trained again"),
-        ];
-        let counts: Vec<String> =
-            counts.iter().filter(|(count, _)| *count > 0).map(|(count, what)| format!("{count} {what}")).collect();
-        let _ = writeln!(text, "\n{}: {}", counted(self.runs.len(), "run"), counts.join(", "));
+        ]);
+        let _ = writeln!(text, "\n{}: {counts}", counted(self.runs.len(), "run"));
         if self.different > 0 {
             let here = Context::here("", "", "");
             let mut origins: Vec<String> = recorded.iter().map(|recorded| program(&recorded.origin.context)).collect();
@@ -400,8 +361,7 @@ impl ReproductionReport {
 }
 
 fn program(context: &Context) -> String {
-    let commit = context.commit.as_deref().map(|commit| format!(" ({})", commit.get(..10).unwrap_or(commit)));
-    format!("paribus {}{} on {}", context.version, commit.unwrap_or_default(), context.cpu)
+    format!("{} on {}", super::program(&context.version, context.commit.as_deref()), context.cpu)
 }
 
 impl Verdict {
@@ -421,7 +381,7 @@ impl Verdict {
                 format!("every recorded bit is the same (rows: {})", rows.join(", "))
             }
             Self::Different { differences } => {
-                let parts: Vec<String> = differences.iter().map(TableDifference::in_words).collect();
+                let parts: Vec<String> = differences.iter().map(difference_in_words).collect();
                 format!("differs\n  {}", parts.join("\n  "))
             }
             Self::Failed { error } => format!("failed: {error}"),

@@ -8,7 +8,7 @@ use crate::file::{Experiment, Mistakes};
 use crate::plan::Plan;
 use crate::settings::RunId;
 use crate::store::{Context, Inventory, StoredRun, Survey};
-use crate::value::problem::did_you_mean;
+use crate::value::problem::{did_you_mean, suggestion};
 
 /// Where `run` puts results folders.
 pub const RESULTS: &str = "results";
@@ -40,7 +40,7 @@ pub fn folder(path: &Path) -> Result<&Path, Failure> {
             found => format!("the folders here are {}", found.join(", ")),
         },
     };
-    Err(Failure::Input(format!("error: `{shown}` is not a results folder: {what}\nhelp: {help}\n")))
+    Err(Failure::input(format!("`{shown}` is not a results folder: {what}\nhelp: {help}")))
 }
 
 /// The runs of one results folder that `typed` names, with the folder and its inventory.
@@ -56,14 +56,14 @@ pub fn runs(typed: &str, results: Option<&Path>) -> Result<(PathBuf, Inventory, 
         (None, Some((folder, run))) => (vec![folder], run),
         (Some(results), _) => (vec![folder(results)?.to_owned()], typed),
         (None, None) => {
-            let names = Survey::results_in(Path::new(RESULTS)).map_err(Failure::unreadable)?;
+            let names = Survey::results_in(Path::new(RESULTS)).map_err(Failure::input)?;
             (names.iter().map(|name| Path::new(RESULTS).join(name)).collect(), typed)
         }
     };
     let mut found: Vec<(PathBuf, Inventory, HashSet<RunId>)> = Vec::new();
     let mut labels: BTreeSet<String> = BTreeSet::new();
     for folder in &folders {
-        let inventory = Inventory::look(folder).map_err(Failure::unreadable)?;
+        let inventory = Inventory::look(folder).map_err(Failure::input)?;
         let runs = named(&inventory, run);
         if runs.is_empty() {
             labels.extend(inventory.runs.values().chain(inventory.archived.values()).map(|run| run.label.clone()));
@@ -73,7 +73,7 @@ pub fn runs(typed: &str, results: Option<&Path>) -> Result<(PathBuf, Inventory, 
     }
     if let [_, _, ..] = found.as_slice() {
         let folders: Vec<String> = found.iter().map(|(folder, ..)| format!("`{}:{run}`", folder.display())).collect();
-        return Err(Failure::Input(format!("error: `{run}` could be any of {}\n", folders.join(", "))));
+        return Err(Failure::input(format!("`{run}` could be any of {}", folders.join(", "))));
     }
     found.pop().ok_or_else(|| {
         let places = match folders.as_slice() {
@@ -82,15 +82,12 @@ pub fn runs(typed: &str, results: Option<&Path>) -> Result<(PathBuf, Inventory, 
             _ => format!("no folder in `{RESULTS}` has a run `{run}`"),
         };
         let label = with_seed(run).map_or(run, |(label, _)| label);
-        let help = match did_you_mean(label, labels.iter().map(String::as_str)) {
-            Some(meant) => format!("did you mean `{meant}`?"),
-            None => {
-                "name a run by its label, by LABEL/SEED, or by the first digits of its id; `FOLDER:RUN` also names its \
-                 results folder"
-                    .to_owned()
-            }
-        };
-        Failure::Input(format!("error: {places}\nhelp: {help}\n"))
+        let help = suggestion(label, labels.iter().map(String::as_str));
+        let help = help.as_deref().unwrap_or(
+            "name a run by its label, by LABEL/SEED, or by the first digits of its id; `FOLDER:RUN` also names its results \
+             folder",
+        );
+        Failure::input(format!("{places}\nhelp: {help}"))
     })
 }
 

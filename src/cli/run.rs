@@ -15,7 +15,7 @@ use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 
 use super::experiment::ExperimentArguments;
 use super::progress::Reporter;
-use super::training::{self, Datasets, TrainedRun, default_jobs, items};
+use super::training::{self, Datasets, TrainedRun, items};
 use super::units::duration;
 use super::{Failure, counted, note, out, results_folder, select, warn};
 use crate::kernel::Instructions;
@@ -103,7 +103,9 @@ pub fn run(arguments: &Arguments, bars: &MultiProgress) -> Result<ExitCode, Fail
     if let Some(sentence) = moved(reconciled) {
         say(sentence);
     }
-    super::merged(&plan).into_iter().for_each(say);
+    if !arguments.quiet {
+        super::merged(&plan).iter().for_each(|line| note(line));
+    }
 
     let mut trained = Ok(());
     let mut session = Session {
@@ -130,7 +132,7 @@ pub fn run(arguments: &Arguments, bars: &MultiProgress) -> Result<ExitCode, Fail
     if missing.is_empty() {
         say(format!("{} already; nothing to train", have_results(kept.len())));
     } else {
-        let jobs = arguments.jobs.map_or_else(default_jobs, |jobs| jobs as usize).min(missing.len());
+        let jobs = training::jobs(arguments.jobs).min(missing.len());
         say(format!(
             "{}: training {}, {}, {} at a time{}",
             plan.experiment.name.as_str(),

@@ -39,7 +39,7 @@ pub fn show(arguments: &Arguments) -> Result<ExitCode, Failure> {
         None => return Err(experiment.into_mistakes(Vec::new()).into()),
         Some(run) => {
             let plan = Plan::new(experiment)?;
-            let found = plan::find(&plan, run).map_err(|error| Failure::Input(format!("error: {error}\n")))?;
+            let found = plan::find(&plan, run).map_err(Failure::input)?;
             run_text(&plan, plan.run(found), &arguments.experiment.to_string())?
         }
     };

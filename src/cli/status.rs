@@ -9,10 +9,10 @@ use serde::Serialize;
 
 use super::run::summary;
 use super::table::TextTable;
-use super::units::{duration, size};
+use super::units::{counts, duration, size};
 use super::{Failure, counted, out, results};
 use crate::settings::{NUMERICS_VERSION, RunId};
-use crate::store::{Context, Holder, Inventory, Provenance, Status, StoredRun, Survey, Use};
+use crate::store::{Context, Holder, Inventory, Provenance, Status, StoredRun, Survey, TableSize, Use};
 
 #[derive(Debug, clap::Args)]
 #[command(after_long_help = HELP)]
@@ -39,9 +39,9 @@ Exit codes: 0 success, 2 not a results folder, or it cannot be read.";
 /// Reports the contents of a results folder. Another process may be writing to it.
 pub fn status(arguments: &Arguments) -> Result<ExitCode, Failure> {
     let root = results::folder(&arguments.results)?;
-    let inventory = Inventory::look(root).map_err(Failure::unreadable)?;
-    Inventory::check_files(root).map_err(Failure::unreadable)?;
-    let survey = Survey::of(root).map_err(Failure::unreadable)?;
+    let inventory = Inventory::look(root).map_err(Failure::input)?;
+    Inventory::check_files(root).map_err(Failure::input)?;
+    let survey = Survey::of(root).map_err(Failure::input)?;
     let report = StatusReport::new(root, &inventory, &survey);
     out(&if arguments.json { super::as_json(&report) } else { report.in_words(&inventory) });
     Ok(ExitCode::SUCCESS)
@@ -62,7 +62,7 @@ struct StatusReport<'a> {
     last_batch: Option<Age>,
     /// In ascending order of the mean final loss.
     best: Vec<summary::Best<'a>>,
-    tables: Vec<TableFiles>,
+    tables: &'a [TableSize],
     written_by: Vec<Program>,
     next: String,
 }
@@ -100,14 +100,6 @@ struct Age {
     seconds_ago: f64,
 }
 
-#[derive(Debug, Serialize)]
-struct TableFiles {
-    table: &'static str,
-    archived: bool,
-    files: u64,
-    bytes: u64,
-}
-
 #[derive(Debug, Serialize, PartialEq, Eq, PartialOrd, Ord)]
 struct Program {
     version: String,
@@ -122,7 +114,7 @@ struct Program {
 const BEST: usize = 5;
 
 impl<'a> StatusReport<'a> {
-    fn new(root: &Path, inventory: &'a Inventory, survey: &Survey) -> Self {
+    fn new(root: &Path, inventory: &'a Inventory, survey: &'a Survey) -> Self {
         let text = std::fs::read_to_string(root.join("experiment.toml")).unwrap_or_default();
         let latest = latest(survey, &text);
         let experiment = latest.map(|origin| origin.context.experiment.clone());
@@ -160,16 +152,7 @@ impl<'a> StatusReport<'a> {
             writer,
             last_batch: survey.batches.last().map(|batch| Age::of(batch.written)),
             best: summary::best(inventory.runs.values().map(|run| (run.label.as_str(), &run.summary))),
-            tables: survey
-                .sizes
-                .iter()
-                .map(|size| TableFiles {
-                    table: size.table.name(),
-                    archived: size.is_archived,
-                    files: size.files,
-                    bytes: size.bytes,
-                })
-                .collect(),
+            tables: &survey.sizes,
             written_by,
             next,
         }
@@ -186,10 +169,9 @@ impl<'a> StatusReport<'a> {
 
         let mut facts = TextTable::new([("", false), ("", false)]);
         let mut fact = |name: &str, value: String| facts.row([name.to_owned(), value]);
-        let parts = [(finished, "finished"), (diverged, "diverged"), (failed, "failed"), (archived, "archived")];
-        let parts: Vec<String> =
-            parts.iter().filter(|(count, _)| *count > 0).map(|(count, what)| format!("{count} {what}")).collect();
-        fact("runs", if parts.is_empty() { "none yet".to_owned() } else { parts.join(", ") });
+        let runs =
+            counts(&[(finished, "finished"), (diverged, "diverged"), (failed, "failed"), (archived, "archived")]);
+        fact("runs", if runs.is_empty() { "none yet".to_owned() } else { runs });
         match (self.plan, &self.plan_problem) {
             (Some(asked), _) => fact("missing", asked.in_words()),
             (None, Some(problem)) => fact("missing", format!("unknown: {problem}")),
@@ -223,8 +205,8 @@ impl<'a> StatusReport<'a> {
         let mut by_table: BTreeMap<usize, (&str, [u64; 2], u64)> = BTreeMap::new();
         for (index, of) in self.tables.iter().enumerate() {
             let place = self.tables.iter().position(|other| other.table == of.table).unwrap_or(index);
-            let (_, bytes, files) = by_table.entry(place).or_insert((of.table, [0; 2], 0));
-            bytes[usize::from(of.archived)] += of.bytes;
+            let (_, bytes, files) = by_table.entry(place).or_insert((of.table.name(), [0; 2], 0));
+            bytes[usize::from(of.is_archived)] += of.bytes;
             *files += of.files;
         }
         let mut table = TextTable::new([("table", false), ("files", true), ("size", true), ("in the archive", true)]);
@@ -271,11 +253,7 @@ impl Program {
     }
 
     fn in_words(&self) -> String {
-        let mut text = format!("paribus {}", self.version);
-        if let Some(commit) = &self.commit {
-            text += &format!(" ({})", commit.get(..10).unwrap_or(commit));
-        }
-        text += &format!(" on {}", self.host);
+        let mut text = format!("{} on {}", super::program(&self.version, self.commit.as_deref()), self.host);
         if let Some(version) = self.numerics_version {
             text += &format!(", numerics version {version}");
             if version != NUMERICS_VERSION {

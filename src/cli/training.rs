@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
+use std::num::NonZero;
 use std::ops::ControlFlow;
 use std::time::Instant;
 
@@ -96,7 +97,7 @@ pub fn items(runs: &[PlannedRun]) -> Vec<ProgressItem> {
     runs.iter().map(|run| ProgressItem { name: run.name(), steps: run.steps(), cost: run.cost().operations }).collect()
 }
 
-/// One job for each core.
-pub fn default_jobs() -> usize {
-    std::thread::available_parallelism().map_or(1, std::num::NonZero::get)
+/// The number of jobs that is asked for, or one for each core.
+pub fn jobs(asked: Option<u32>) -> usize {
+    asked.map_or_else(|| std::thread::available_parallelism().map_or(1, NonZero::get), |jobs| jobs as usize)
 }

@@ -19,6 +19,12 @@ pub fn counted(number: impl TryInto<u128>, noun: &str) -> String {
     format!("{} {noun}{}", grouped(number), if number == 1 { "" } else { "s" })
 }
 
+/// The counts that are not 0: `2 finished, 1 failed`.
+pub fn counts(all: &[(usize, &str)]) -> String {
+    let told = all.iter().filter(|(count, _)| *count > 0).map(|(count, what)| format!("{count} {what}"));
+    told.collect::<Vec<_>>().join(", ")
+}
+
 /// Seconds in a readable unit.
 pub fn duration(seconds: f64) -> String {
     match seconds {

@@ -8,10 +8,17 @@ pub fn did_you_mean<'a>(typed: &str, candidates: impl IntoIterator<Item = &'a st
     let allowed = |candidate: &str| if length <= 2 { 0 } else { 1 + length.min(candidate.chars().count()) / 4 };
     candidates
         .into_iter()
+        // The distance is at least the difference of the lengths, which is quick to tell.
+        .filter(|candidate| length.abs_diff(candidate.chars().count()) <= allowed(candidate))
         .map(|candidate| (strsim::damerau_levenshtein(&typed, &candidate.to_lowercase().replace('-', "_")), candidate))
         .filter(|(distance, candidate)| *distance <= allowed(candidate))
         .min_by_key(|(distance, _)| *distance)
         .map(|(_, candidate)| candidate)
+}
+
+/// As [`did_you_mean`], as a question.
+pub fn suggestion<'a>(typed: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<String> {
+    did_you_mean(typed, candidates).map(|meant| format!("did you mean `{meant}`?"))
 }
 
 /// The candidates in backticks, listed as in a sentence, with "or".

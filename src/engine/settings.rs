@@ -5,6 +5,7 @@
 
 mod fields;
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
@@ -144,11 +145,6 @@ impl Settings {
         self.0.iter().map(|(name, value)| (*name, value))
     }
 
-    /// The names of all settings, sorted.
-    pub fn names(self) -> impl Iterator<Item = &'static str> {
-        self.0.into_keys()
-    }
-
     /// The id of the run with these settings on data with this fingerprint.
     pub fn run_id(&self, data_fingerprint: &str) -> RunId {
         run_id(self.iter(), data_fingerprint)
@@ -158,6 +154,36 @@ impl Settings {
     pub fn trajectory_id(&self, data_fingerprint: &str) -> RunId {
         let settings = self.iter().filter(|(name, _)| NOT_IN_TRAJECTORY.binary_search(name).is_err());
         id("paribus trajectory", settings, data_fingerprint)
+    }
+
+    /// The identity of the run with these settings on data with this fingerprint.
+    pub fn into_identity(self, data_fingerprint: &str) -> Identity {
+        Identity {
+            trajectory_id: self.trajectory_id(data_fingerprint),
+            settings: self.0.into_iter().map(|(name, value)| (name.into(), value)).collect(),
+            data_fingerprint: data_fingerprint.to_owned(),
+            numerics_version: NUMERICS_VERSION,
+        }
+    }
+}
+
+/// What identifies a planned or stored run: everything that its id is a hash of.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Identity {
+    /// The same for runs that differ only in length or in what they record.
+    pub trajectory_id: RunId,
+    /// By name, including `seed`. A stored run may have settings that this version of the program does not know.
+    pub settings: BTreeMap<Cow<'static, str>, Scalar>,
+    pub data_fingerprint: String,
+    pub numerics_version: u32,
+}
+
+impl Identity {
+    /// The names of the settings that differ, sorted, with the value in each of the two.
+    pub fn differences<'s>(&'s self, other: &'s Self) -> Vec<(&'s str, [Option<&'s Scalar>; 2])> {
+        let names: BTreeSet<&str> = self.settings.keys().chain(other.settings.keys()).map(Cow::as_ref).collect();
+        let both = names.into_iter().map(|name| (name, [self, other].map(|identity| identity.settings.get(name))));
+        both.filter(|(_, [a, b])| a != b).collect()
     }
 }
 
@@ -199,17 +225,6 @@ fn id<'n, 's>(what: &str, settings: impl Iterator<Item = (&'n str, &'s Scalar)>,
     let mut id = [0; 8];
     id.copy_from_slice(&blake3::hash(&bytes).as_bytes()[..8]);
     RunId(id)
-}
-
-/// The names of the settings in which two runs differ, sorted, with the value of each run.
-pub fn differences<'s>(
-    a: impl IntoIterator<Item = (&'s str, &'s Scalar)>,
-    b: impl IntoIterator<Item = (&'s str, &'s Scalar)>,
-) -> Vec<(&'s str, [Option<&'s Scalar>; 2])> {
-    let [a, b]: [BTreeMap<&str, &Scalar>; 2] = [a.into_iter().collect(), b.into_iter().collect()];
-    let names: BTreeSet<&str> = a.keys().chain(b.keys()).copied().collect();
-    let both = names.into_iter().map(|name| (name, [a.get(name).copied(), b.get(name).copied()]));
-    both.filter(|(_, [a, b])| a != b).collect()
 }
 
 /// Identifies a run: the first 16 hexadecimal digits of the hash of its settings.

@@ -13,7 +13,7 @@ use crate::value::deserialize::tag_of;
 
 /// What a value can be.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Shape {
+pub struct ValueShape {
     /// The type's name, where it has one.
     pub name: Option<String>,
     pub doc: String,
@@ -25,31 +25,31 @@ pub enum ShapeKind {
     /// A number, a text or a boolean, with its keywords of JSON Schema.
     Plain(Map<String, Value>),
     /// A list, with the keywords of JSON Schema for its length.
-    List(Box<Shape>, Map<String, Value>),
+    List(Box<ValueShape>, Map<String, Value>),
     Table(TableShape),
-    Either(Vec<Shape>),
+    Either(Vec<ValueShape>),
 }
 
 /// A table: its keys, and perhaps a key that decides which further keys there are.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct TableShape {
-    pub keys: Vec<Key>,
-    pub choice: Option<Choice>,
+    pub keys: Vec<TableKey>,
+    pub choice: Option<TaggedUnion>,
 }
 
 /// A key of a table.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Key {
+pub struct TableKey {
     pub name: String,
     pub doc: String,
     pub default: Option<Value>,
     pub is_required: bool,
-    pub shape: Shape,
+    pub shape: ValueShape,
 }
 
 /// The key `tag`, and its possible values. A value without further keys can replace the table.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Choice {
+pub struct TaggedUnion {
     pub tag: String,
     pub variants: Vec<Variant>,
 }
@@ -59,11 +59,11 @@ pub struct Choice {
 pub struct Variant {
     pub name: String,
     pub doc: String,
-    pub keys: Vec<Key>,
+    pub keys: Vec<TableKey>,
 }
 
 /// The keys at the top of the file, except `variant`.
-pub fn format() -> Vec<Key> {
+pub fn format() -> Vec<TableKey> {
     let schema = SchemaSettings::draft2020_12().into_generator().into_root_schema_for::<File>();
     let schema = Value::from(schema);
     let definitions = schema["$defs"].as_object().cloned().unwrap_or_default();
@@ -73,9 +73,9 @@ pub fn format() -> Vec<Key> {
     }
 }
 
-impl Shape {
+impl ValueShape {
     /// The first result of `find`, for this shape or its alternatives.
-    fn first<'s, T>(&'s self, find: &impl Fn(&'s Shape) -> Option<T>) -> Option<T> {
+    fn first<'s, T>(&'s self, find: &impl Fn(&'s ValueShape) -> Option<T>) -> Option<T> {
         find(self).or_else(|| match &self.kind {
             ShapeKind::Either(shapes) => shapes.iter().find_map(|shape| shape.first(find)),
             _ => None,
@@ -119,8 +119,8 @@ impl TableShape {
 }
 
 /// These keys and all keys below them, each with its path: keys and names of variants, joined by dots.
-pub fn every_key<'k>(keys: &'k [Key], above: &str) -> Vec<(String, &'k Key)> {
-    let below = |(path, key): (String, &'k Key)| {
+pub fn every_key<'k>(keys: &'k [TableKey], above: &str) -> Vec<(String, &'k TableKey)> {
+    let below = |(path, key): (String, &'k TableKey)| {
         let mut found = vec![(path.clone(), key)];
         for table in key.shape.tables() {
             found.extend(every_key(&table.keys, &format!("{path}.")));
@@ -139,7 +139,7 @@ struct SchemaReader<'d> {
 
 impl SchemaReader<'_> {
     /// The shape that `schema` describes; `name` is the name of its definition.
-    fn shape(&self, schema: &Value, name: Option<&str>) -> Shape {
+    fn shape(&self, schema: &Value, name: Option<&str>) -> ValueShape {
         if let Some(name) = schema["$ref"].as_str().and_then(|path| path.strip_prefix("#/$defs/")) {
             return self.shape(&self.definitions[name], Some(name));
         }
@@ -152,7 +152,7 @@ impl SchemaReader<'_> {
             return self.shape(one, name);
         }
         let kind = self.kind(schema, name);
-        Shape { name: name.map(str::to_owned), doc, kind }
+        ValueShape { name: name.map(str::to_owned), doc, kind }
     }
 
     fn kind(&self, schema: &Value, name: Option<&str>) -> ShapeKind {
@@ -166,15 +166,15 @@ impl SchemaReader<'_> {
             let variants = variants.iter().flat_map(|variant| self.variants(variant)).collect();
             return ShapeKind::Table(TableShape {
                 keys: Vec::new(),
-                choice: Some(Choice { tag: tag(name), variants }),
+                choice: Some(TaggedUnion { tag: tag(name), variants }),
             });
         }
         if list("enum").is_some() {
-            let choice = Choice { tag: tag(name), variants: self.variants(schema) };
+            let choice = TaggedUnion { tag: tag(name), variants: self.variants(schema) };
             return ShapeKind::Table(TableShape { keys: Vec::new(), choice: Some(choice) });
         }
         if let Some(alternatives) = list("anyOf") {
-            let mut shapes: Vec<Shape> = alternatives.iter().map(|schema| self.shape(schema, None)).collect();
+            let mut shapes: Vec<ValueShape> = alternatives.iter().map(|schema| self.shape(schema, None)).collect();
             if let [first, .., last] = shapes.as_mut_slice()
                 && let (ShapeKind::Table(into), ShapeKind::Table(from)) = (&mut first.kind, &mut last.kind)
                 && let (Some(into), Some(from)) = (&mut into.choice, &mut from.choice)
@@ -183,7 +183,7 @@ impl SchemaReader<'_> {
                 into.variants.append(&mut from.variants);
                 shapes.truncate(1);
             }
-            return match <[Shape; 1]>::try_from(shapes) {
+            return match <[ValueShape; 1]>::try_from(shapes) {
                 Ok([only]) => only.kind,
                 Err(shapes) => ShapeKind::Either(shapes),
             };
@@ -215,12 +215,12 @@ impl SchemaReader<'_> {
         }
     }
 
-    fn keys(&self, schema: &Value) -> Vec<Key> {
+    fn keys(&self, schema: &Value) -> Vec<TableKey> {
         let required = schema["required"].as_array().cloned().unwrap_or_default();
         let key = |(name, schema): (&String, &Value)| {
             let shape = self.shape(schema, None);
             let own = schema["description"].as_str().map(plain_text);
-            Key {
+            TableKey {
                 name: name.clone(),
                 doc: own.unwrap_or_else(|| shape.doc.clone()),
                 default: schema.get("default").filter(|default| !default.is_null()).cloned(),

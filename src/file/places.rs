@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 
-use super::format::{Key, TableShape, Variant, format};
+use super::format::{TableKey, TableShape, Variant, format};
 use super::{sections, vocabulary};
 use crate::value::problem::{Cause, Problem, did_you_mean, listed};
 use crate::value::{Entry, Node, Origin, Tree};
@@ -152,7 +152,7 @@ impl Home {
 }
 
 /// Where `key`, which is in the section `around`, belongs according to the format.
-fn home(format: &[Key], key: &str, around: Option<&str>) -> Option<Home> {
+fn home(format: &[TableKey], key: &str, around: Option<&str>) -> Option<Home> {
     if let Some(found) = sections::key(key) {
         return Some(if found.is_section { Home::TopSection } else { Home::Top });
     }
@@ -164,7 +164,7 @@ fn home(format: &[Key], key: &str, around: Option<&str>) -> Option<Home> {
 }
 
 fn home_in(section: &'static str, table: &TableShape, key: &str, around: Option<&str>) -> Option<Home> {
-    let has = |keys: &[Key]| keys.iter().any(|known| known.name == key);
+    let has = |keys: &[TableKey]| keys.iter().any(|known| known.name == key);
     let Some(choice) = &table.choice else { return has(&table.keys).then_some(Home::Section(section)) };
     let with_it: Vec<&Variant> = choice.variants.iter().filter(|kind| has(&kind.keys)).collect();
     // `kind` is not specific to a section.

@@ -12,7 +12,7 @@ use std::collections::HashMap;
 
 use serde_json::{Map, Value, json};
 
-use super::format::{Choice, Key, Shape, ShapeKind, TableShape, Variant, format};
+use super::format::{ShapeKind, TableKey, TableShape, TaggedUnion, ValueShape, Variant, format};
 use super::sections::{self, VARIANT};
 use crate::train;
 
@@ -69,7 +69,7 @@ const LISTS: [(&str, &str); 2] =
     [("values", "An axis of these values."), ("choice", "Drawn by each trial: one of these values.")];
 
 /// The requirements for a file that no other file completes.
-fn whole(keys: &[Key]) -> Value {
+fn whole(keys: &[TableKey]) -> Value {
     let required_in = |section: &str| {
         let table = keys.iter().find(|key| key.name == section).and_then(|key| key.shape.table());
         table.and_then(Chain::of).map_or_else(|| json!({}), |chain| chain.required())
@@ -129,7 +129,7 @@ struct Emitter {
 
 impl Emitter {
     /// A key at the top of the file.
-    fn top(&mut self, key: &Key) -> Value {
+    fn top(&mut self, key: &TableKey) -> Value {
         if is_fixed(&key.name) {
             return self.property(key, false);
         }
@@ -144,7 +144,7 @@ impl Emitter {
     }
 
     /// `[optimizer]`: names, or a table with a `kind`, or named tables with shared keys.
-    fn optimizers(&mut self, table: &TableShape, shape: &Shape, label: &str) -> Value {
+    fn optimizers(&mut self, table: &TableShape, shape: &ValueShape, label: &str) -> Value {
         let Some(choice) = &table.choice else { return self.table(table, label, true, false) };
         let mut section = self.table(table, label, true, false);
         for Variant { name, doc, keys } in &choice.variants {
@@ -191,7 +191,7 @@ impl Emitter {
     }
 
     /// A key and its value, or, with `axes`, several values.
-    fn property(&mut self, key: &Key, axes: bool) -> Value {
+    fn property(&mut self, key: &TableKey, axes: bool) -> Value {
         // The list of layers can be an axis but contains none.
         let inner = axes && key.name != "layers";
         let mut schemas = vec![self.value(&key.shape, inner)];
@@ -215,7 +215,7 @@ impl Emitter {
     }
 
     /// One value of this shape. With `axes`, tables in it can have axes of their own.
-    fn value(&mut self, shape: &Shape, axes: bool) -> Value {
+    fn value(&mut self, shape: &ValueShape, axes: bool) -> Value {
         let Some(name) = &shape.name else { return self.bare(shape, &name_of(shape), axes) };
         let name = if axes || !has_settings(shape) { name.clone() } else { format!("{name}WithoutAxes") };
         if self.definitions.contains_key(&name) {
@@ -226,7 +226,7 @@ impl Emitter {
     }
 
     /// The schema itself; its parts are named after `label`.
-    fn bare(&mut self, shape: &Shape, label: &str, axes: bool) -> Value {
+    fn bare(&mut self, shape: &ValueShape, label: &str, axes: bool) -> Value {
         match &shape.kind {
             ShapeKind::Plain(words) => Value::Object(words.clone()),
             ShapeKind::List(items, limits) => {
@@ -235,7 +235,7 @@ impl Emitter {
                 list
             }
             ShapeKind::Either(shapes) => {
-                let alternative = |shape: &Shape| match &shape.name {
+                let alternative = |shape: &ValueShape| match &shape.name {
                     Some(_) => self.value(shape, axes),
                     None => self.bare(shape, label, axes),
                 };
@@ -253,7 +253,7 @@ impl Emitter {
     }
 
     /// The names that can replace a table without further keys.
-    fn names(&mut self, choice: &Choice, shared: &[Key], label: &str) -> Value {
+    fn names(&mut self, choice: &TaggedUnion, shared: &[TableKey], label: &str) -> Value {
         let alone = |variant: &&Variant| !shared.iter().chain(&variant.keys).any(|key| key.is_required);
         let alone: Vec<&Variant> = choice.variants.iter().filter(alone).collect();
         match alone.len() == choice.variants.len() {
@@ -263,7 +263,7 @@ impl Emitter {
     }
 
     /// The names of all kinds.
-    fn kinds(&mut self, choice: &Choice, label: &str) -> Value {
+    fn kinds(&mut self, choice: &TaggedUnion, label: &str) -> Value {
         self.define(format!("{label}Kind"), named(&choice.variants.iter().collect::<Vec<_>>()))
     }
 
@@ -287,7 +287,7 @@ impl Emitter {
     }
 
     /// A table of these keys and no others.
-    fn object<'k>(&mut self, keys: impl IntoIterator<Item = &'k Key>, axes: bool) -> Value {
+    fn object<'k>(&mut self, keys: impl IntoIterator<Item = &'k TableKey>, axes: bool) -> Value {
         let mut properties = Map::new();
         for key in keys {
             let schema = self.property(key, axes);
@@ -297,7 +297,7 @@ impl Emitter {
     }
 
     /// Several values of this shape: a list, or a table that generates them.
-    fn axis(&mut self, shape: &Shape) -> Value {
+    fn axis(&mut self, shape: &ValueShape) -> Value {
         let name = name_of(shape);
         if self.definitions.contains_key(&axis_name(&name)) {
             return reference(&axis_name(&name));
@@ -330,7 +330,7 @@ fn reference(name: &str) -> Value {
 /// What depends on the choice of a table, as a chain of conditions.
 struct Chain<'t> {
     table: &'t TableShape,
-    choice: &'t Choice,
+    choice: &'t TaggedUnion,
 }
 
 impl<'t> Chain<'t> {
@@ -357,10 +357,10 @@ impl<'t> Chain<'t> {
         let all = all_keys(self.table);
         let mut shapes: HashMap<&str, Value> = HashMap::new();
         for Variant { name, keys, .. } in &self.choice.variants {
-            let differs = |key: &&Key| all.iter().any(|known| known.name == key.name && known.shape != key.shape);
+            let differs = |key: &&TableKey| all.iter().any(|known| known.name == key.name && known.shape != key.shape);
             // The docs of the keys are where all keys are listed.
-            let keys: Vec<Key> =
-                keys.iter().filter(differs).map(|key| Key { doc: String::new(), ..key.clone() }).collect();
+            let keys: Vec<TableKey> =
+                keys.iter().filter(differs).map(|key| TableKey { doc: String::new(), ..key.clone() }).collect();
             if !keys.is_empty() {
                 shapes.insert(name, emitter.object(&keys, axes)["properties"].take());
             }
@@ -378,7 +378,7 @@ impl<'t> Chain<'t> {
         })
     }
 
-    fn keys(&self, variant: &'t Variant) -> impl Iterator<Item = &'t Key> {
+    fn keys(&self, variant: &'t Variant) -> impl Iterator<Item = &'t TableKey> {
         self.table.keys.iter().chain(&variant.keys)
     }
 
@@ -414,8 +414,8 @@ impl<'t> Chain<'t> {
 }
 
 /// The keys of a table under any choice; a key of several variants is described once, for all of them.
-fn all_keys(table: &TableShape) -> Vec<Key> {
-    let mut keys: Vec<Key> = table.keys.clone();
+fn all_keys(table: &TableShape) -> Vec<TableKey> {
+    let mut keys: Vec<TableKey> = table.keys.clone();
     let mut owners: Vec<(String, Vec<(String, String)>)> = Vec::new();
     for variant in table.variants() {
         for key in &variant.keys {
@@ -425,20 +425,20 @@ fn all_keys(table: &TableShape) -> Vec<Key> {
                 None => owners.push((key.name.clone(), vec![own])),
             }
             match keys.iter_mut().find(|known| known.name == key.name) {
-                None => keys.push(Key { is_required: false, ..key.clone() }),
+                None => keys.push(TableKey { is_required: false, ..key.clone() }),
                 Some(known) => {
                     if known.default != key.default {
                         known.default = None;
                     }
                     if known.shape != key.shape {
                         let mut shapes = match &known.shape {
-                            Shape { name: None, kind: ShapeKind::Either(shapes), .. } => shapes.clone(),
+                            ValueShape { name: None, kind: ShapeKind::Either(shapes), .. } => shapes.clone(),
                             shape => vec![shape.clone()],
                         };
                         if !shapes.contains(&key.shape) {
                             shapes.push(key.shape.clone());
                         }
-                        known.shape = Shape { name: None, doc: String::new(), kind: ShapeKind::Either(shapes) };
+                        known.shape = ValueShape { name: None, doc: String::new(), kind: ShapeKind::Either(shapes) };
                     }
                 }
             }
@@ -525,13 +525,13 @@ fn word(word: &str, doc: &str, value: Value) -> Value {
 }
 
 /// Whether it contains tables with keys.
-fn has_settings(shape: &Shape) -> bool {
+fn has_settings(shape: &ValueShape) -> bool {
     let has = |table: &&TableShape| !table.keys.is_empty() || table.variants().iter().any(|kind| !kind.keys.is_empty());
     shape.tables().iter().any(has)
 }
 
 /// The type's name, or the names of its parts.
-fn name_of(shape: &Shape) -> String {
+fn name_of(shape: &ValueShape) -> String {
     match (&shape.name, &shape.kind) {
         (Some(name), _) => name.clone(),
         (None, ShapeKind::Plain(words)) => words.get("type").and_then(Value::as_str).unwrap_or("value").to_owned(),

@@ -6,7 +6,7 @@ pub const VARIANT: &str = "variant";
 
 /// A key at the top of the file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Key {
+pub struct TopKey {
     pub name: &'static str,
     /// Whether it has keys of its own, below a header.
     pub is_section: bool,
@@ -28,7 +28,7 @@ pub struct Key {
     pub has_names: bool,
 }
 
-const SINGLE: Key = Key {
+const SINGLE: TopKey = TopKey {
     name: "",
     is_section: false,
     fixed: None,
@@ -41,41 +41,41 @@ const SINGLE: Key = Key {
     has_names: false,
 };
 
-const fn single(name: &'static str) -> Key {
-    Key { name, ..SINGLE }
+const fn single(name: &'static str) -> TopKey {
+    TopKey { name, ..SINGLE }
 }
 
-const fn section(name: &'static str) -> Key {
-    Key { name, is_section: true, ..SINGLE }
+const fn section(name: &'static str) -> TopKey {
+    TopKey { name, is_section: true, ..SINGLE }
 }
 
 /// Every key, sections last.
-pub static KEYS: [Key; 16] = [
-    Key { fixed: Some("it names the whole file"), is_of_no_run: true, is_own: true, ..single("name") },
-    Key { fixed: Some("it describes the whole file"), is_of_no_run: true, is_own: true, ..single("description") },
-    Key { fixed: Some("it says which files the whole file extends"), completes: true, ..single("extends") },
-    Key { fixed: Some("it applies to the whole file"), is_of_no_run: true, ..single("allow_warnings") },
-    Key { fixed: Some("every combination is trained with the same seeds"), ..single("seeds") },
-    Key { fixed: Some("it applies to the whole file"), ..single("rng") },
-    Key { least: Some("[data]\nsource = \"mnist\""), belongs_to_network: true, ..section("data") },
-    Key { least: Some("[network]\nhidden = [100, 100]"), belongs_to_network: true, ..section("network") },
+pub static KEYS: [TopKey; 16] = [
+    TopKey { fixed: Some("it names the whole file"), is_of_no_run: true, is_own: true, ..single("name") },
+    TopKey { fixed: Some("it describes the whole file"), is_of_no_run: true, is_own: true, ..single("description") },
+    TopKey { fixed: Some("it says which files the whole file extends"), completes: true, ..single("extends") },
+    TopKey { fixed: Some("it applies to the whole file"), is_of_no_run: true, ..single("allow_warnings") },
+    TopKey { fixed: Some("every combination is trained with the same seeds"), ..single("seeds") },
+    TopKey { fixed: Some("it applies to the whole file"), ..single("rng") },
+    TopKey { least: Some("[data]\nsource = \"mnist\""), belongs_to_network: true, ..section("data") },
+    TopKey { least: Some("[network]\nhidden = [100, 100]"), belongs_to_network: true, ..section("network") },
     section("function"),
-    Key { belongs_to_network: true, ..section("init") },
-    Key { belongs_to_network: true, ..section("regularization") },
-    Key { least: Some("[optimizer]\nkind = \"sgd\""), has_names: true, ..section("optimizer") },
-    Key { least: Some("[train]\nsteps = 2000"), ..section("train") },
-    Key {
+    TopKey { belongs_to_network: true, ..section("init") },
+    TopKey { belongs_to_network: true, ..section("regularization") },
+    TopKey { least: Some("[optimizer]\nkind = \"sgd\""), has_names: true, ..section("optimizer") },
+    TopKey { least: Some("[train]\nsteps = 2000"), ..section("train") },
+    TopKey {
         fixed: Some("all runs of a file record the same"),
         without_axes: Some("all runs of a file record the same"),
         belongs_to_network: true,
         ..section("record")
     },
-    Key {
+    TopKey {
         fixed: Some("it says how the axes of the whole file combine"),
         without_axes: Some("it says how axes combine"),
         ..section("sweep")
     },
-    Key {
+    TopKey {
         fixed: Some("write each combination as a variant of its own"),
         completes: true,
         has_names: true,
@@ -84,12 +84,12 @@ pub static KEYS: [Key; 16] = [
 ];
 
 /// The key with this name.
-pub fn key(name: &str) -> Option<&'static Key> {
+pub fn key(name: &str) -> Option<&'static TopKey> {
     KEYS.iter().find(|key| key.name == name)
 }
 
 /// The section with this name.
-pub fn get(name: &str) -> Option<&'static Key> {
+pub fn get(name: &str) -> Option<&'static TopKey> {
     key(name).filter(|key| key.is_section)
 }
 
@@ -99,7 +99,7 @@ pub fn all() -> impl Iterator<Item = &'static str> {
 }
 
 /// The names of the keys for which `holds` is true.
-pub fn names(holds: impl Fn(&Key) -> bool) -> impl Iterator<Item = &'static str> {
+pub fn names(holds: impl Fn(&TopKey) -> bool) -> impl Iterator<Item = &'static str> {
     KEYS.iter().filter(move |key| holds(key)).map(|key| key.name)
 }
 

@@ -15,7 +15,7 @@ use crate::value::{Entry, Kind, Node, NodeId, Origin, SourceId, Sources, Tree, p
 #[derive(Debug)]
 pub struct Assignment {
     /// The keys that lead to the value: at least one.
-    keys: Vec<Key>,
+    keys: Vec<WrittenKey>,
     value: Node,
     /// Whether it may add a new key.
     adds: bool,
@@ -24,7 +24,7 @@ pub struct Assignment {
 }
 
 #[derive(Debug)]
-struct Key {
+struct WrittenKey {
     name: String,
     origin: Origin,
 }
@@ -243,7 +243,7 @@ fn equals_sign(text: &str) -> Option<usize> {
 }
 
 /// The keys in `text`, from `start` to its `equals` sign.
-fn keys(source: SourceId, text: &str, start: usize, equals: usize) -> Result<Vec<Key>, Problem> {
+fn keys(source: SourceId, text: &str, start: usize, equals: usize) -> Result<Vec<WrittenKey>, Problem> {
     let no_key = || {
         let all = Origin { source, span: start..equals.max(start) };
         let problem = Problem::new("the text before `=` is not a key").at(all);
@@ -261,7 +261,7 @@ fn keys(source: SourceId, text: &str, start: usize, equals: usize) -> Result<Vec
     let (mut keys, mut node) = (Vec::new(), tree.root);
     while let Kind::Table(mut entries) = node.kind {
         let Some(Entry { key: name, key_origin: origin, value }) = entries.pop() else { return Err(no_key()) };
-        keys.push(Key { name, origin });
+        keys.push(WrittenKey { name, origin });
         node = value;
     }
     Ok(keys)
@@ -377,11 +377,11 @@ fn one_or_more_texts(node: &Node) -> Option<Vec<(&str, &Node)>> {
     Some(texts)
 }
 
-fn is_name(keys: &[Key]) -> bool {
+fn is_name(keys: &[WrittenKey]) -> bool {
     matches!(keys, [only] if only.name == "name")
 }
 
-fn path(keys: &[Key]) -> String {
+fn path(keys: &[WrittenKey]) -> String {
     write::path(keys.iter().map(|key| key.name.as_str()))
 }
 

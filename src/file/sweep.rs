@@ -98,36 +98,36 @@ impl<'de> Deserialize<'de> for Zip {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         /// A name, or a group of names.
         #[derive(Debug)]
-        enum Item {
+        enum ZipEntry {
             Name(String),
             Group(Vec<String>),
         }
 
-        struct ItemVisitor;
+        struct ZipEntryVisitor;
 
-        impl<'de> Visitor<'de> for ItemVisitor {
-            type Value = Item;
+        impl<'de> Visitor<'de> for ZipEntryVisitor {
+            type Value = ZipEntry;
 
             fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
                 f.write_str("the name of an axis or a list of names")
             }
 
-            fn visit_str<E>(self, name: &str) -> Result<Item, E> {
-                Ok(Item::Name(name.to_owned()))
+            fn visit_str<E>(self, name: &str) -> Result<ZipEntry, E> {
+                Ok(ZipEntry::Name(name.to_owned()))
             }
 
-            fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Item, A::Error> {
+            fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<ZipEntry, A::Error> {
                 let mut names = Vec::new();
                 while let Some(name) = list.next_element()? {
                     names.push(name);
                 }
-                Ok(Item::Group(names))
+                Ok(ZipEntry::Group(names))
             }
         }
 
-        impl<'de> Deserialize<'de> for Item {
+        impl<'de> Deserialize<'de> for ZipEntry {
             fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-                deserializer.deserialize_any(ItemVisitor)
+                deserializer.deserialize_any(ZipEntryVisitor)
             }
         }
 
@@ -144,8 +144,8 @@ impl<'de> Deserialize<'de> for Zip {
                 let (mut names, mut groups) = (Vec::new(), Vec::new());
                 while let Some(item) = list.next_element()? {
                     match item {
-                        Item::Name(name) => names.push(name),
-                        Item::Group(group) => groups.push(group),
+                        ZipEntry::Name(name) => names.push(name),
+                        ZipEntry::Group(group) => groups.push(group),
                     }
                 }
                 match (names.is_empty(), groups.is_empty()) {

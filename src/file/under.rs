@@ -206,7 +206,7 @@ mod tests {
     #[test]
     fn every_section_is_known_here_but_those_that_hold_for_the_whole_file() {
         let here: Vec<&str> = Section::ALL.map(Section::key).to_vec();
-        let of_runs = |key: &sections::Key| key.is_section && (key.fixed.is_none() || key.belongs_to_network);
+        let of_runs = |key: &sections::TopKey| key.is_section && (key.fixed.is_none() || key.belongs_to_network);
         assert_eq!(here, sections::names(of_runs).collect::<Vec<_>>());
     }
 }

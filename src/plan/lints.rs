@@ -67,7 +67,7 @@ impl<'e> Warnings<'e> {
 
     /// All warnings about a file with this number of distinct cells.
     pub fn into_problems(mut self, space: &Space, cells: u64) -> Vec<Problem> {
-        let file = Whole {
+        let file = WholeFile {
             experiment: self.experiment,
             cells,
             has_trials: has_trials(space),
@@ -93,8 +93,8 @@ impl<'e> Warnings<'e> {
     }
 }
 
-type LookAtCell = fn(&NetworkRun) -> Option<Found>;
-type LookAtFile = fn(&Whole) -> Vec<Problem>;
+type LookAtCell = fn(&NetworkRun) -> Option<Doubt>;
+type LookAtFile = fn(&WholeFile) -> Vec<Problem>;
 
 /// The lints that look at a single cell.
 const OF_A_CELL: [(Lint, LookAtCell); 10] = [
@@ -115,13 +115,13 @@ const OF_THE_FILE: [(Lint, LookAtFile); 3] =
     [(Lint::OneSeed, one_seed), (Lint::TestSelection, test_selection), (Lint::OneValueAxis, one_value_axis)];
 
 /// A warning about a cell.
-struct Found {
+struct Doubt {
     what: Contradiction,
     /// The path of a setting: if it is an axis, its values are intended, and there is no warning.
     compared: Vec<&'static str>,
 }
 
-impl Found {
+impl Doubt {
     fn new(what: Contradiction) -> Self {
         Self { what, compared: Vec::new() }
     }
@@ -204,7 +204,7 @@ fn growth(run: &NetworkRun, std: f64) -> f64 {
     growth
 }
 
-fn weight_scale(run: &NetworkRun) -> Option<Found> {
+fn weight_scale(run: &NetworkRun) -> Option<Doubt> {
     /// A signal that grows by more than `MOST` from the first hidden layer to the last saturates the outputs; one that
     /// shrinks below `LEAST` is lost.
     const MOST: f64 = 100.0;
@@ -219,20 +219,20 @@ fn weight_scale(run: &NetworkRun) -> Option<Found> {
     let message = format!("with weights of standard deviation {}, a signal {what} in the hidden layers", rounded(std));
     let help =
         "use \"he\" for ReLU or \"xavier\" for sigmoid and tanh, which depend on the width; or set `batch_norm = true`";
-    Some(Found::new(Contradiction::new(["init", "weights"], message).help(help)).unless_compared(&["init", "weights"]))
+    Some(Doubt::new(Contradiction::new(["init", "weights"], message).help(help)).unless_compared(&["init", "weights"]))
 }
 
-fn zero_weights(run: &NetworkRun) -> Option<Found> {
+fn zero_weights(run: &NetworkRun) -> Option<Doubt> {
     let affine = run.layer_counts().affine;
     if run.init.weights != Weights::Zeros || affine < 2 || run.steps == 0 {
         return None;
     }
     let message = "with all weights zero, the units of a layer stay equal, and only the outputs' biases are learned";
     let help = "use \"he\" or \"xavier\"; zeros are fine without hidden layers";
-    Some(Found::new(Contradiction::new(["init", "weights"], message).help(help)).unless_compared(&["init", "weights"]))
+    Some(Doubt::new(Contradiction::new(["init", "weights"], message).help(help)).unless_compared(&["init", "weights"]))
 }
 
-fn less_than_an_epoch(run: &NetworkRun) -> Option<Found> {
+fn less_than_an_epoch(run: &NetworkRun) -> Option<Doubt> {
     let evaluates = run
         .record
         .evaluate
@@ -255,10 +255,10 @@ fn less_than_an_epoch(run: &NetworkRun) -> Option<Found> {
         run.batch_size.get()
     );
     let help = "write `every = 10`, a number of steps, or train for more `steps` or `epochs`";
-    Some(Found::new(Contradiction::new(["record", key], message).help(help)))
+    Some(Doubt::new(Contradiction::new(["record", key], message).help(help)))
 }
 
-fn lr_range(run: &NetworkRun) -> Option<Found> {
+fn lr_range(run: &NetworkRun) -> Option<Doubt> {
     let (lr, [low, high]) = (run.optimizer.base_lr(), run.optimizer.usual_lr());
     if run.steps == 0 || (low..=high).contains(&lr) {
         return None;
@@ -267,10 +267,10 @@ fn lr_range(run: &NetworkRun) -> Option<Found> {
     let kind = run.optimizer.kind();
     let message = format!("with a learning rate of {}, `{kind}` {what}", shortest(lr));
     let help = format!("{kind} learns with rates from about {} to {}", shortest(low), shortest(high));
-    Some(Found::new(Contradiction::of_setting("lr", message).help(help)).unless_compared(&["optimizer", "lr"]))
+    Some(Doubt::new(Contradiction::of_setting("lr", message).help(help)).unless_compared(&["optimizer", "lr"]))
 }
 
-fn batch_beyond_rows(run: &NetworkRun) -> Option<Found> {
+fn batch_beyond_rows(run: &NetworkRun) -> Option<Doubt> {
     let (batch_size, rows) = (run.batch_size.get(), run.info.train_rows);
     if run.steps == 0 || batch_size <= rows {
         return None;
@@ -279,10 +279,10 @@ fn batch_beyond_rows(run: &NetworkRun) -> Option<Found> {
         format!("a batch of {batch_size} rows is drawn from {rows} training rows: it has most of them several times");
     let help =
         format!("use a `batch_size` of at most {rows}; with `sampling = \"shuffle\"`, such a batch has every row once");
-    Some(Found::new(Contradiction::new(["train", "batch_size"], message).help(help)))
+    Some(Doubt::new(Contradiction::new(["train", "batch_size"], message).help(help)))
 }
 
-fn unused_validation(run: &NetworkRun) -> Option<Found> {
+fn unused_validation(run: &NetworkRun) -> Option<Doubt> {
     let rows = run.info.validation_rows;
     if rows == 0 || run.steps == 0 || run.record.has_split(Split::Validation) {
         return None;
@@ -290,10 +290,10 @@ fn unused_validation(run: &NetworkRun) -> Option<Found> {
     let key = run.data.preparation.holdout.key(rows, 0)?;
     let message = format!("{rows} rows are kept for validation, but nothing is evaluated on them");
     let help = "write `evaluate = { on = [\"train\", \"validation\"] }` in [record], or train on these rows, too";
-    Some(Found::new(Contradiction::new(["data", key], message).help(help)))
+    Some(Doubt::new(Contradiction::new(["data", key], message).help(help)))
 }
 
-fn long_memory(run: &NetworkRun) -> Option<Found> {
+fn long_memory(run: &NetworkRun) -> Option<Doubt> {
     let momentum = match &run.optimizer.algorithm {
         Algorithm::Momentum(rule) => rule.momentum.get(),
         Algorithm::Nesterov(rule) => rule.momentum.get(),
@@ -311,11 +311,11 @@ fn long_memory(run: &NetworkRun) -> Option<Found> {
         run.steps
     );
     let help = "use a smaller `momentum`, such as 0.9, or more `steps`";
-    let found = Found::new(Contradiction::of_setting("momentum", message).help(help));
+    let found = Doubt::new(Contradiction::of_setting("momentum", message).help(help));
     Some(found.unless_compared(&["optimizer", "momentum"]))
 }
 
-fn two_decays(run: &NetworkRun) -> Option<Found> {
+fn two_decays(run: &NetworkRun) -> Option<Doubt> {
     let (penalty, decoupled) = (run.regularization.weight_decay.get(), run.optimizer.decoupled_decay_strength());
     if penalty == 0.0 || decoupled == 0.0 || run.steps == 0 {
         return None;
@@ -327,10 +327,10 @@ fn two_decays(run: &NetworkRun) -> Option<Found> {
         shortest(decoupled)
     );
     let help = format!("leave `weight_decay` out, or write `decoupled_weight_decay = 0` for the optimizer `{kind}`");
-    Some(Found::new(Contradiction::new(["regularization", "weight_decay"], message).help(help)))
+    Some(Doubt::new(Contradiction::new(["regularization", "weight_decay"], message).help(help)))
 }
 
-fn narrow_dropout(run: &NetworkRun) -> Option<Found> {
+fn narrow_dropout(run: &NetworkRun) -> Option<Doubt> {
     let mut width = run.info.features;
     for layer in run.layers() {
         match layer {
@@ -344,7 +344,7 @@ fn narrow_dropout(run: &NetworkRun) -> Option<Found> {
                         rounded(left)
                     );
                     let help = "use wider layers, or less dropout";
-                    return Some(Found::new(Contradiction::of_setting("dropout", message).help(help)));
+                    return Some(Doubt::new(Contradiction::of_setting("dropout", message).help(help)));
                 }
             }
             _ => {}
@@ -353,7 +353,7 @@ fn narrow_dropout(run: &NetworkRun) -> Option<Found> {
     None
 }
 
-fn costly_evaluation(run: &NetworkRun) -> Option<Found> {
+fn costly_evaluation(run: &NetworkRun) -> Option<Doubt> {
     /// The limit of the evaluations' cost, relative to the training's. The book's overfitting experiments reach 11.
     const MOST: f64 = 30.0;
     /// Forward, and both gradients.
@@ -375,11 +375,11 @@ fn costly_evaluation(run: &NetworkRun) -> Option<Found> {
         rounded(evaluated / trained)
     );
     let help = "evaluate less often, `every = 100` or \"epoch\", or on fewer rows: `test_rows = 1000` in [data]";
-    Some(Found::new(Contradiction::new(["record", "evaluate"], message).help(help)))
+    Some(Doubt::new(Contradiction::new(["record", "evaluate"], message).help(help)))
 }
 
 /// The file as a whole, and facts about its cells.
-struct Whole<'e> {
+struct WholeFile<'e> {
     experiment: &'e Experiment,
     /// The number of distinct cells.
     cells: u64,
@@ -390,7 +390,7 @@ struct Whole<'e> {
     is_judged_by_test: bool,
 }
 
-impl Whole<'_> {
+impl WholeFile<'_> {
     fn origin(&self, path: [&str; 2]) -> Option<Origin> {
         let section = self.experiment.tree.root.entry(path[0])?;
         Some(section.value.entry(path[1]).map_or(&section.key_origin, |entry| &entry.key_origin).clone())
@@ -405,7 +405,7 @@ fn has_trials(space: &Space) -> bool {
     })
 }
 
-fn one_seed(file: &Whole) -> Vec<Problem> {
+fn one_seed(file: &WholeFile) -> Vec<Problem> {
     // Trials already are many random draws.
     if file.experiment.seeds.get().len() > 1 || file.cells < 2 || file.has_trials || !file.is_random {
         return Vec::new();
@@ -416,7 +416,7 @@ fn one_seed(file: &Whole) -> Vec<Problem> {
     vec![Problem { origin, ..Problem::new(message) }.help("write `seeds = 3` or more at the top of the file")]
 }
 
-fn test_selection(file: &Whole) -> Vec<Problem> {
+fn test_selection(file: &WholeFile) -> Vec<Problem> {
     /// With this many settings, the experiment is a search for the best one.
     const MANY: u64 = 20;
     if !file.is_judged_by_test || file.cells < 2 || !(file.has_trials || file.cells >= MANY) {
@@ -433,7 +433,7 @@ fn test_selection(file: &Whole) -> Vec<Problem> {
     )]
 }
 
-fn one_value_axis(file: &Whole) -> Vec<Problem> {
+fn one_value_axis(file: &WholeFile) -> Vec<Problem> {
     let mut problems = Vec::new();
     for place in file.experiment.tree.root.walk() {
         let Some(axis) = place.axis() else { continue };

@@ -36,7 +36,7 @@ mod tests;
 pub use cost::Cost;
 pub use estimate::{Estimate, estimate};
 pub use outlook::{Change, Outlook, State};
-pub use planned::{Duplicate, Plan, PlannedRun};
+pub use planned::{Duplicate, Plan, PlannedCell, PlannedRun};
 pub use select::{NotFound, Selection, SelectionError, find};
 pub use shapes::Shape;
 pub use site::Site;

@@ -5,8 +5,8 @@ use std::fmt;
 use std::path::Path;
 
 use super::planned::PlannedRun;
-use crate::settings::{NUMERICS_VERSION, RunId, Scalar, differences};
-use crate::store::{Error, Identity, Inventory, Status, StoredRun};
+use crate::settings::{Identity, NUMERICS_VERSION, RunId, Scalar};
+use crate::store::{Error, Inventory, Status, StoredRun};
 
 /// The state of a planned run before the next `run`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -141,7 +141,8 @@ impl<'i> Outlook<'i> {
             if identities.is_empty() {
                 return Vec::new();
             }
-            let of = |id: &RunId| identities.get(id).map(|identity| changes(identity, run));
+            let now = run.identity();
+            let of = |id: &RunId| identities.get(id).map(|before| changes(before, &now));
             in_its_place(run).iter().filter_map(of).min_by_key(Vec::len).unwrap_or_default()
         };
         let is_relabelled = |run: &&PlannedRun| {
@@ -160,18 +161,15 @@ impl<'i> Outlook<'i> {
 }
 
 /// The differences between a stored run and a planned one.
-fn changes(before: &Identity, run: &PlannedRun) -> Vec<Change> {
-    let (now, fingerprint) = (run.settings(), run.fingerprint());
-    let settings = before.settings.iter().map(|(name, value)| (name.as_str(), value));
-    let differing = differences(settings, now.iter().map(|(name, value)| (name as &str, value)));
+fn changes(before: &Identity, now: &Identity) -> Vec<Change> {
     let setting = |(name, [from, to]): (&str, [Option<&Scalar>; 2])| Change::Setting {
         name: name.to_owned(),
         from: from.cloned(),
         to: to.cloned(),
     };
-    let mut changes: Vec<Change> = differing.into_iter().map(setting).collect();
+    let mut changes: Vec<Change> = before.differences(now).into_iter().map(setting).collect();
     // Changes that no file shows come first.
-    if before.data_fingerprint != fingerprint {
+    if before.data_fingerprint != now.data_fingerprint {
         changes.insert(0, Change::Data);
     }
     if before.numerics_version != NUMERICS_VERSION {
@@ -188,20 +186,14 @@ mod tests {
     #[test]
     fn what_changed_is_told_setting_by_setting() {
         let plan = plan("data.source = 'mnist'\nnetwork.hidden = [5]\ntrain.steps = 5\noptimizer = 'adam'");
-        let run = &plan.run(0);
-        let settings = run.settings().iter().map(|(name, value)| (name.to_owned(), value.clone())).collect();
-        let same = Identity {
-            trajectory_id: run.trajectory_id(),
-            settings,
-            data_fingerprint: run.fingerprint(),
-            numerics_version: NUMERICS_VERSION,
-        };
-        let told = |before: Identity| changes(&before, run).iter().map(Change::to_string).collect::<Vec<_>>();
+        let same = plan.run(0).identity();
+        let now = same.clone();
+        let told = |before: Identity| changes(&before, &now).iter().map(Change::to_string).collect::<Vec<_>>();
         assert!(told(same.clone()).is_empty());
         assert_eq!(told(Identity { numerics_version: 0, ..same.clone() }), ["numerics version 0 → 1"]);
         let mut other = Identity { data_fingerprint: "other".to_owned(), ..same };
-        other.settings.insert("steps".to_owned(), Scalar::Int(3));
-        other.settings.insert("momentum".to_owned(), Scalar::Float(0.9));
+        other.settings.insert("steps".into(), Scalar::Int(3));
+        other.settings.insert("momentum".into(), Scalar::Float(0.9));
         other.settings.remove("beta1");
         assert_eq!(told(other), ["data changed", "beta1 none → 0.9", "momentum 0.9 → none", "steps 3 → 5"]);
     }

@@ -1,20 +1,21 @@
 //! A plan and its runs. A run is a cell with a seed; only its id is kept.
 
-use std::collections::{HashMap, HashSet};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::collections::HashSet;
+
+use rayon::prelude::*;
 
 use super::content::{Cell, Content};
 use super::cost::Cost;
-use super::lower::Known;
+use super::lower::{Known, Lowered};
 use super::odometer::Odometer;
 use super::script::{self, Drawn};
 use super::shapes::Shape;
 use super::space::Space;
 use super::stream::Stream;
 use crate::data::{Data, Info};
-use crate::file::{Experiment, Mistakes, SectionSet};
+use crate::file::{Experiment, Mistakes, SectionSet, Under};
 use crate::seed::Seed;
-use crate::settings::{RunId, Settings};
+use crate::settings::{Identity, RunId, Scalar, Settings};
 use crate::spec::RunSpec;
 use crate::value::Choice;
 use crate::value::problem::Problem;
@@ -27,8 +28,6 @@ pub struct Plan {
     content: Content,
     sections_of_axes: Vec<SectionSet>,
     known: Known,
-    /// A cache of specifications, by cell.
-    specs: Mutex<HashMap<u32, Arc<RunSpec>>>,
 }
 
 /// One run of a plan, before it is trained: a cell with a seed.
@@ -38,6 +37,19 @@ pub struct PlannedRun<'p> {
     index: usize,
 }
 
+/// One cell of a plan after another. The next one costs only what differs there.
+#[derive(Debug)]
+pub struct PlannedCell<'p> {
+    plan: &'p Plan,
+    /// Its index in the plan.
+    position: usize,
+    pub(super) odometer: Odometer<'p>,
+    under: Under<'p>,
+    lowered: Lowered,
+    /// The settings of its part in a script.
+    of_script: Settings,
+}
+
 /// Two cells with the same settings, by their labels.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Duplicate {
@@ -45,8 +57,8 @@ pub struct Duplicate {
     pub same_as: String,
 }
 
-/// How many specifications the cache holds, for the other seeds of their cells.
-const KEPT: usize = 1024;
+/// The number of consecutive cells that a thread takes at a time.
+const ROW: usize = 2048;
 
 impl Plan {
     /// Checks `experiment` and lists its runs.
@@ -68,7 +80,7 @@ impl Plan {
         match planned {
             Ok((space, content)) if experiment.is_sound() => {
                 let sections_of_axes = experiment.sections_of_axes();
-                Ok(Self { experiment, space, content, sections_of_axes, known, specs: Mutex::default() })
+                Ok(Self { experiment, space, content, sections_of_axes, known })
             }
             Ok(_) => Err(experiment.into_mistakes(Vec::new())),
             Err(problems) => Err(experiment.into_mistakes(problems)),
@@ -96,6 +108,22 @@ impl Plan {
     pub fn run(&self, index: usize) -> PlannedRun<'_> {
         assert!(index < self.len(), "the plan has no such run");
         PlannedRun { plan: self, index }
+    }
+
+    /// What `of_cell` says about each cell, in the order of the plan. Threads share the work.
+    pub fn cells<'p, T: Send>(
+        &'p self,
+        of_cell: impl Fn(&mut PlannedCell<'p>) -> T + Sync + Send,
+    ) -> impl ParallelIterator<Item = T> {
+        let count = self.content.cells.len();
+        (0..count).into_par_iter().step_by(ROW).flat_map_iter(move |begin| {
+            let mut cell = PlannedCell::at(self, begin);
+            let of_position = |position| {
+                cell.advance_to(position);
+                of_cell(&mut cell)
+            };
+            (begin..count.min(begin + ROW)).map(of_position).collect::<Vec<T>>()
+        })
     }
 
     /// Warnings: what is legal in the file but probably a mistake.
@@ -168,7 +196,11 @@ impl Plan {
 
     /// Identifies the plan: blake3 of its ids and labels, independent of their order, as 16 hexadecimal digits.
     pub fn hash(&self) -> String {
-        let mut lines: Vec<String> = self.runs().map(|run| format!("{} {}\n", run.id(), run.label())).collect();
+        let lines = |cell: &mut PlannedCell| {
+            let label = cell.label();
+            cell.runs().map(|run| format!("{} {label}\n", run.id())).collect::<Vec<_>>()
+        };
+        let mut lines: Vec<String> = self.cells(lines).flatten_iter().collect();
         lines.sort();
         blake3::hash(lines.concat().as_bytes()).to_hex()[..16].to_owned()
     }
@@ -187,24 +219,11 @@ impl Plan {
     }
 
     /// The specification of a cell's runs, with the first seed.
-    fn spec(&self, position: usize) -> Arc<RunSpec> {
+    fn spec(&self, position: usize) -> RunSpec {
         let index = self.content.cells[position].index;
-        let known = || self.specs.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(spec) = known().get(&index) {
-            return Arc::clone(spec);
-        }
         let mut spec = self.stream().cell(&self.sections_of_axes, index).expect("the cell was lowered before");
         if let (RunSpec::Network(run), Some(script)) = (&mut spec, self.content.scripts.get(position)) {
             run.script = Some(script.clone());
-        }
-        let spec = Arc::new(spec);
-        // With a single seed, each cell is needed only once.
-        if self.seeds().len() > 1 {
-            let mut known = known();
-            if known.len() >= KEPT {
-                known.clear();
-            }
-            known.insert(index, Arc::clone(&spec));
         }
         spec
     }
@@ -232,17 +251,12 @@ impl<'p> PlannedRun<'p> {
 
     /// Label and seed, as messages name a run.
     pub fn name(self) -> String {
-        format!("{}, seed {}", self.label(), self.seed().get())
+        name(&self.label(), self.seed())
     }
 
     /// The declared axes, with their values in this run.
     pub fn varies(self) -> Vec<(String, String)> {
         self.address().varies()
-    }
-
-    /// The optimizer's name in the file, or its kind if it has none.
-    pub fn optimizer_name(self) -> String {
-        self.address().optimizer_name()
     }
 
     pub fn cost(self) -> Cost {
@@ -259,20 +273,10 @@ impl<'p> PlannedRun<'p> {
         self.plan.spec(self.position()).with_seed(self.seed())
     }
 
-    /// The run's identity: a map from names to scalars.
-    pub fn settings(self) -> Settings {
-        self.plan.spec(self.position()).settings_with(self.seed())
-    }
-
-    /// The same for runs that differ only in their length or in what is recorded.
-    pub fn trajectory_id(self) -> RunId {
+    /// Everything that its id is a hash of.
+    pub fn identity(self) -> Identity {
         let spec = self.plan.spec(self.position());
-        spec.settings_with(self.seed()).trajectory_id(spec.fingerprint())
-    }
-
-    /// The fingerprint of the data; empty if there is none.
-    pub fn fingerprint(self) -> String {
-        self.plan.spec(self.position()).fingerprint().to_owned()
+        spec.settings_with(self.seed()).into_identity(spec.fingerprint())
     }
 
     /// The data that the run is trained on, and what is known about it.
@@ -296,6 +300,63 @@ impl<'p> PlannedRun<'p> {
     fn address(self) -> Odometer<'p> {
         self.plan.address(self.cell().index)
     }
+}
+
+impl<'p> PlannedCell<'p> {
+    fn at(plan: &'p Plan, position: usize) -> Self {
+        Self {
+            plan,
+            position,
+            odometer: plan.address(plan.content.cells[position].index),
+            under: Under::new(&plan.experiment),
+            lowered: Lowered::default(),
+            of_script: Settings::default(),
+        }
+    }
+
+    /// Goes to the cell at `position`, which is this one or a later one.
+    fn advance_to(&mut self, position: usize) {
+        let index = |position: usize| self.plan.content.cells[position].index;
+        for _ in index(self.position)..index(position) {
+            self.odometer.advance();
+        }
+        self.position = position;
+    }
+
+    /// Its runs, one for each seed.
+    pub fn runs(&self) -> impl Iterator<Item = PlannedRun<'p>> {
+        let (plan, seeds) = (self.plan, self.plan.seeds().len());
+        (self.position * seeds..(self.position + 1) * seeds).map(|index| plan.run(index))
+    }
+
+    /// The label of its runs.
+    pub fn label(&self) -> String {
+        self.odometer.label()
+    }
+
+    /// The names of its runs.
+    pub fn names(&self) -> Vec<String> {
+        let label = self.label();
+        self.runs().map(|run| name(&label, run.seed())).collect()
+    }
+
+    /// The settings of its runs except the seed, in no particular order.
+    pub fn settings(&mut self) -> impl Iterator<Item = (&'static str, &Scalar)> {
+        let moved = self.odometer.moved();
+        self.under.turn(self.odometer.choice(), moved);
+        let sections = self.under.sections().expect("the cell was read before");
+        self.lowered.update(sections, moved, &self.plan.known);
+        self.of_script = Settings::default();
+        if let Some(script) = self.plan.content.scripts.get(self.position) {
+            script.settings(&mut self.of_script);
+        }
+        self.lowered.settings().chain(self.of_script.iter())
+    }
+}
+
+/// A run's name in messages.
+fn name(label: &str, seed: Seed) -> String {
+    format!("{label}, seed {}", seed.get())
 }
 
 impl std::fmt::Display for Duplicate {

@@ -3,28 +3,12 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
-use std::sync::{Arc, LazyLock};
-
-use arrow_schema::{Schema, SchemaRef};
 
 use super::batch::BatchName;
 use super::error::Error;
-use super::file;
-use super::inventory::{Area, Inventory, RowCells, StoredRun};
+use super::inventory::{self, Area, Inventory, RowCells, StoredRun};
 use super::schema::Table;
-use super::upgrade;
-use crate::settings::{InvalidRunId, RunId, Scalar};
-
-/// What identifies a run: everything that its id is a hash of.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Identity {
-    /// The same for runs that differ only in length or in what they record.
-    pub trajectory_id: RunId,
-    /// By name, including `seed`, and including settings that this version of the program does not know.
-    pub settings: BTreeMap<String, Scalar>,
-    pub data_fingerprint: String,
-    pub numerics_version: u32,
-}
+use crate::settings::{Identity, RunId};
 
 impl Inventory {
     /// The identities of the runs that `is_asked` picks, in both areas of the results folder at `root`, which the
@@ -66,41 +50,20 @@ impl Inventory {
 
 const COLUMNS: [&str; 5] = ["run_id", "trajectory_id", "settings", "data_fingerprint", "numerics_version"];
 
-static SCHEMA: LazyLock<SchemaRef> = LazyLock::new(|| {
-    let all = Table::Runs.schema();
-    let fields = all.fields().iter().filter(|field| COLUMNS.contains(&field.name().as_str())).cloned();
-    Arc::new(Schema::new(fields.collect::<Vec<_>>()))
-});
-
 fn read(area: &Path, batch: &BatchName, runs: &BTreeSet<RunId>) -> Result<Vec<(RunId, Identity)>, Error> {
-    let path = batch.path(area, Table::Runs);
-    let (_, rows) = file::read(&path, Some(&COLUMNS))?;
-    let mut identities = Vec::new();
-    let damaged = |problem: String| Error::damaged(&path, problem);
-    for rows in rows {
-        let rows = upgrade::conform(&rows, &SCHEMA).map_err(|problem| damaged(problem.to_string()))?;
-        for row in 0..rows.num_rows() {
-            let cells = RowCells { rows: &rows, row };
-            let run_id = id(&cells, "run_id").map_err(damaged)?;
-            if runs.contains(&run_id) {
-                identities.push((run_id, identity(&cells).map_err(damaged)?));
-            }
-        }
-    }
-    Ok(identities)
+    let identities = inventory::read_rows(&batch.path(area, Table::Runs), &COLUMNS, |cells| {
+        let run_id = cells.id("run_id")?;
+        Ok(if runs.contains(&run_id) { Some((run_id, identity(&cells)?)) } else { None })
+    })?;
+    Ok(identities.into_iter().flatten().collect())
 }
 
 pub(super) fn identity(cells: &RowCells) -> Result<Identity, String> {
     let settings = cells.document("settings")?;
     Ok(Identity {
-        trajectory_id: id(cells, "trajectory_id")?,
+        trajectory_id: cells.id("trajectory_id")?,
         settings: serde_json::from_str(settings).map_err(|problem| format!("column `settings`: {problem}"))?,
         data_fingerprint: cells.text("data_fingerprint")?.to_owned(),
         numerics_version: cells.count("numerics_version")?.try_into().unwrap_or(u32::MAX),
     })
-}
-
-/// The run id in a column.
-pub(super) fn id(cells: &RowCells, column: &str) -> Result<RunId, String> {
-    cells.text(column)?.parse().map_err(|problem: InvalidRunId| problem.to_string())
 }

@@ -4,20 +4,20 @@ use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, LazyLock};
+use std::sync::Arc;
 use std::time::SystemTime;
 
 use arrow_array::ArrowPrimitiveType;
 use arrow_array::cast::AsArray;
 use arrow_array::types::{Float64Type, Int32Type, Int64Type};
 use arrow_array::{Array, ArrayAccessor, ArrayRef, RecordBatch, StringArray};
-use arrow_schema::{Schema, SchemaRef};
+use arrow_schema::Schema;
 
 use super::batch::{self, BatchName};
 use super::error::Error;
 use super::file::{self, Footer};
 use super::row::{Status, Summary};
-use super::schema::Table;
+use super::schema::{RESULT_COLUMNS, Table};
 use super::upgrade;
 use crate::settings::{InvalidRunId, RunId};
 
@@ -162,49 +162,27 @@ fn read_area(root: &Path, area: Area) -> Result<BTreeMap<RunId, StoredRun>, Erro
     Ok(runs)
 }
 
-/// The columns that [`read_batch`] needs.
-const COLUMNS: [&str; 22] = [
-    "run_id",
-    "label",
-    "seed",
-    "status",
-    "final_loss",
-    "best_loss",
-    "best_step",
-    "final_train_loss",
-    "train_accuracy",
-    "train_rmse",
-    "final_validation_loss",
-    "validation_accuracy",
-    "validation_rmse",
-    "final_test_loss",
-    "test_accuracy",
-    "test_rmse",
-    "steps_done",
-    "diverged_step",
-    "diverged_layer",
-    "error",
-    "digest",
-    "seconds",
-];
-
-static SCHEMA: LazyLock<SchemaRef> = LazyLock::new(|| {
-    let all = Table::Runs.schema();
-    let fields = all.fields().iter().filter(|field| COLUMNS.contains(&field.name().as_str())).cloned();
-    Arc::new(Schema::new(fields.collect::<Vec<_>>()))
-});
-
 /// The runs of a batch, in row order.
 pub fn read_batch(area: &Path, name: &BatchName) -> Result<Vec<StoredRun>, Error> {
-    let path = name.path(area, Table::Runs);
-    let (_, rows) = file::read(&path, Some(&COLUMNS))?;
-    let rows = rows.iter().map(|rows| upgrade::conform(rows, &SCHEMA)).collect::<Result<Vec<_>, _>>();
-    let rows = rows.map_err(|problem| Error::damaged(&path, problem))?;
+    let mut columns = vec!["run_id", "label", "seed", "status", "digest", "seconds"];
+    columns.extend(RESULT_COLUMNS.iter().map(|(column, ..)| *column));
+    read_rows(&name.path(area, Table::Runs), &columns, |cells| known(&cells, name.clone()))
+}
+
+/// What `of_row` makes of the named columns of each row, in a file of `runs` of any version.
+pub(super) fn read_rows<T>(
+    path: &Path,
+    columns: &[&str],
+    of_row: impl Fn(RowCells) -> Result<T, String>,
+) -> Result<Vec<T>, Error> {
+    let all = Table::Runs.schema();
+    let fields = all.fields().iter().filter(|field| columns.contains(&field.name().as_str())).cloned();
+    let schema = Arc::new(Schema::new(fields.collect::<Vec<_>>()));
+    let (_, rows) = file::read(path, Some(columns))?;
+    let rows = rows.iter().map(|rows| upgrade::conform(rows, &schema)).collect::<Result<Vec<_>, _>>();
+    let rows = rows.map_err(|problem| Error::damaged(path, problem))?;
     let cells = rows.iter().flat_map(|rows| (0..rows.num_rows()).map(move |row| RowCells { rows, row }));
-    cells
-        .map(|cells| known(&cells, name.clone()))
-        .collect::<Result<_, _>>()
-        .map_err(|problem| Error::damaged(&path, problem))
+    cells.map(of_row).collect::<Result<_, _>>().map_err(|problem| Error::damaged(path, problem))
 }
 
 fn known(cells: &RowCells, batch: BatchName) -> Result<StoredRun, String> {
@@ -230,7 +208,7 @@ fn known(cells: &RowCells, batch: BatchName) -> Result<StoredRun, String> {
         seconds: required("seconds", cells.maybe_float("seconds")?)?,
     };
     Ok(StoredRun {
-        run_id: cells.text("run_id")?.parse().map_err(|problem: InvalidRunId| problem.to_string())?,
+        run_id: cells.id("run_id")?,
         label: cells.text("label")?.to_owned(),
         seed: cells.count("seed")?,
         summary,
@@ -247,6 +225,10 @@ pub(super) struct RowCells<'a> {
 impl<'a> RowCells<'a> {
     pub fn text(&self, name: &str) -> Result<&'a str, String> {
         required(name, self.maybe_text(name)?)
+    }
+
+    pub fn id(&self, name: &str) -> Result<RunId, String> {
+        self.text(name)?.parse().map_err(|problem: InvalidRunId| problem.to_string())
     }
 
     /// Text without repetitions.

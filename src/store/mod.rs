@@ -60,12 +60,11 @@ pub use buffer::{CELLS_BYTES, FlushTimer};
 pub use context::{Context, Provenance};
 pub use error::Error;
 pub use file::FORMAT_VERSION;
-pub use identity::Identity;
 pub use inventory::{Inventory, StoredRun};
 pub use lock::{Holder, Use};
-pub use recorded::{Difference, DifferenceKind, Recorded, RecordedRun};
+pub use recorded::{Difference, Recorded, RecordedRun};
 pub use row::{RunResult, RunRow, Status, Summary};
-pub use schema::{ColumnKind, SETTING_COLUMNS, Table};
+pub use schema::{ColumnKind, RESULT_COLUMNS, SETTING_COLUMNS, Table};
 pub use survey::{Batch, Survey, TableSize};
 
 use std::collections::BTreeMap;

@@ -10,17 +10,18 @@ use arrow_cast::cast;
 use arrow_schema::ArrowError;
 use arrow_schema::{DataType, Schema};
 use arrow_select::concat::concat_batches;
+use serde::Serialize;
 
 use super::batch::BatchName;
 use super::buffer::Buffer;
 use super::context::{Context, Provenance};
 use super::error::Error;
 use super::file::{self, Footer};
-use super::identity::{self, Identity};
+use super::identity;
 use super::inventory::{Inventory, RowCells, StoredRun};
 use super::row::RunRow;
 use super::schema::Table;
-use crate::settings::{RunId, Scalar};
+use crate::settings::{Identity, RunId, Scalar};
 
 /// The runs of one batch, with their rows in all available tables.
 #[derive(Debug)]
@@ -42,25 +43,24 @@ pub struct RecordedRun {
     rows: BTreeMap<Table, RecordBatch>,
 }
 
-/// A difference between what is recorded and what training again gives.
-#[derive(Debug, Clone, PartialEq)]
+/// The first difference in a table between what is recorded and what training again gives.
+#[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Difference {
     pub table: Table,
-    pub kind: DifferenceKind,
+    /// `None` in the table of runs.
+    pub step: Option<i64>,
+    /// `None` if only the numbers of rows differ.
+    pub column: Option<String>,
+    /// The value, or the number of rows.
+    pub recorded: Option<Scalar>,
+    pub again: Option<Scalar>,
 }
 
-#[derive(Debug, Clone, PartialEq)]
-pub enum DifferenceKind {
-    /// The first value that differs, by row and then by column.
-    Value {
-        /// `None` in the table of runs.
-        step: Option<i64>,
-        column: String,
-        recorded: Option<Scalar>,
-        again: Option<Scalar>,
-    },
-    /// The numbers of rows differ; the rows that both have are equal.
-    Rows { recorded: usize, again: usize },
+impl Difference {
+    fn of_counts(table: Table, recorded: usize, again: usize) -> Self {
+        let [recorded, again] = [recorded, again].map(|count| Some((count as u64).into()));
+        Self { table, step: None, column: None, recorded, again }
+    }
 }
 
 /// The columns whose values need not be reproducible.
@@ -128,7 +128,7 @@ impl Recorded {
             let keys = keys.filter(|_| run_ids.null_count() == 0).ok_or("a row has no `run_id`")?;
             let mut begin = 0;
             for of_one_run in keys.chunk_by(|a, b| a == b) {
-                let run_id = identity::id(&RowCells { rows: &rows, row: begin }, "run_id")?;
+                let run_id = RowCells { rows: &rows, row: begin }.id("run_id")?;
                 parts.entry(run_id).or_default().push(rows.slice(begin, of_one_run.len()));
                 begin += of_one_run.len();
             }
@@ -169,23 +169,20 @@ impl Recorded {
         for &table in &self.tables {
             let recorded = recorded.and_then(|rows| rows.get(&table));
             let again = contents.tables.get(&table).and_then(|rows| rows.first());
-            let kind = match (recorded, again) {
+            let difference = match (recorded, again) {
                 (None, None) => None,
                 (Some(recorded), Some(again)) => {
-                    first_difference(recorded, again).map_err(|problem| Error::encoding(table, problem))?
+                    first_difference(table, recorded, again).map_err(|problem| Error::encoding(table, problem))?
                 }
                 (recorded, again) => {
                     let count = |rows: Option<&RecordBatch>| rows.map_or(0, RecordBatch::num_rows);
-                    Some(DifferenceKind::Rows { recorded: count(recorded), again: count(again) })
+                    Some(Difference::of_counts(table, count(recorded), count(again)))
                 }
             };
-            differences.extend(kind.map(|kind| Difference { table, kind }));
+            differences.extend(difference);
         }
         // The final results of a run follow from its steps, so they come last.
-        differences.sort_by_key(|difference| match &difference.kind {
-            DifferenceKind::Value { step: Some(step), .. } => *step,
-            _ => i64::MAX,
-        });
+        differences.sort_by_key(|difference| difference.step.unwrap_or(i64::MAX));
         Ok(differences)
     }
 }
@@ -230,7 +227,11 @@ fn typed(rows: &RecordBatch, table: Table) -> Result<RecordBatch, ArrowError> {
     RecordBatch::try_new(Schema::new(fields).into(), columns)
 }
 
-fn first_difference(recorded: &RecordBatch, again: &RecordBatch) -> Result<Option<DifferenceKind>, ArrowError> {
+fn first_difference(
+    table: Table,
+    recorded: &RecordBatch,
+    again: &RecordBatch,
+) -> Result<Option<Difference>, ArrowError> {
     let count = recorded.num_rows().min(again.num_rows());
     let mut first: Option<(usize, String)> = None;
     for (field, column) in recorded.schema().fields().iter().zip(recorded.columns()) {
@@ -251,7 +252,7 @@ fn first_difference(recorded: &RecordBatch, again: &RecordBatch) -> Result<Optio
     }
     let Some((row, column)) = first else {
         let (recorded, again) = (recorded.num_rows(), again.num_rows());
-        return Ok((recorded != again).then_some(DifferenceKind::Rows { recorded, again }));
+        return Ok((recorded != again).then(|| Difference::of_counts(table, recorded, again)));
     };
     // If the steps differ, the new training's are the right ones.
     let step = again.column_by_name("step").and_then(|steps| match scalar(steps, row) {
@@ -260,7 +261,7 @@ fn first_difference(recorded: &RecordBatch, again: &RecordBatch) -> Result<Optio
     });
     let value = |rows| Ok::<_, ArrowError>(scalar(column_of(rows, &column)?, row));
     let (recorded, again) = (value(recorded)?, value(again)?);
-    Ok(Some(DifferenceKind::Value { step, recorded, again, column }))
+    Ok(Some(Difference { table, step, column: Some(column), recorded, again }))
 }
 
 fn column_of<'a>(rows: &'a RecordBatch, name: &str) -> Result<&'a ArrayRef, ArrowError> {

@@ -37,9 +37,10 @@ pub enum RunResult {
 }
 
 /// How a run ended.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Status {
     /// All steps are done.
+    #[default]
     Finished,
     /// A value was not finite; this is a result like any other.
     Diverged,
@@ -78,7 +79,7 @@ impl FromStr for Status {
 }
 
 /// A run's results in a few numbers. Each field is the column of the same name in the table `runs`.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, Default, PartialEq)]
 pub struct Summary {
     pub status: Status,
     /// The mean of the last `FINAL_LOSSES` recorded losses, or the value of a function at the end; +∞ for a diverged
@@ -160,27 +161,7 @@ impl Summary {
     }
 
     fn empty(status: Status, seconds: f64) -> Self {
-        Self {
-            status,
-            final_loss: None,
-            best_loss: None,
-            best_step: None,
-            final_train_loss: None,
-            train_accuracy: None,
-            train_rmse: None,
-            final_validation_loss: None,
-            validation_accuracy: None,
-            validation_rmse: None,
-            final_test_loss: None,
-            test_accuracy: None,
-            test_rmse: None,
-            steps_done: None,
-            diverged_step: None,
-            diverged_layer: None,
-            error: None,
-            digest: short_hash(&blake3::Hasher::new()),
-            seconds,
-        }
+        Self { status, digest: short_hash(&blake3::Hasher::new()), seconds, ..Self::default() }
     }
 }
 

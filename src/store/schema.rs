@@ -13,6 +13,7 @@ use arrow_array::{
     TimestampMicrosecondArray,
 };
 use arrow_schema::{DataType, Field, Schema, SchemaRef, TimeUnit};
+use serde::Serialize;
 
 use super::context::Context;
 use super::error::Error;
@@ -21,7 +22,8 @@ use super::tables;
 use crate::settings::{NUMERICS_VERSION, Scalar};
 
 /// A table: a folder of Parquet files with one schema.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Table {
     /// A row per run.
     Runs,
@@ -134,7 +136,8 @@ impl ColumnKind {
     }
 }
 
-/// A column of `runs` that is not a setting. The settings come between [`IDENTITY`] and [`RESULT`].
+/// A column of `runs` that is neither a setting nor a result: [`IDENTITY`] comes before the settings, [`ORIGIN`] between
+/// settings and results, [`REST`] last.
 struct RunsColumn {
     name: &'static str,
     kind: ColumnKind,
@@ -248,7 +251,7 @@ pub const SETTING_COLUMNS: &[(&str, ColumnKind)] = &[
     ("gradient_checks_parameters", ColumnKind::Int),
 ];
 
-const RESULT: [RunsColumn; 25] = [
+const ORIGIN: [RunsColumn; 5] = [
     always("settings", ColumnKind::Document, |source| Some(settings_as_json(source.run).into())),
     always("data_fingerprint", ColumnKind::Text, |source| Some(source.run.data_fingerprint.as_str().into())),
     always("numerics_version", ColumnKind::Int, |_| Some(u64::from(NUMERICS_VERSION).into())),
@@ -257,22 +260,32 @@ const RESULT: [RunsColumn; 25] = [
         RunResult::Trained(outcome) => Some(outcome.parameters_hash.as_str().into()),
         RunResult::Failed { .. } => None,
     }),
-    maybe("final_loss", ColumnKind::Float, |source| source.summary.final_loss.map(Scalar::from)),
-    maybe("best_loss", ColumnKind::Float, |source| source.summary.best_loss.map(Scalar::from)),
-    maybe("best_step", ColumnKind::Int, |source| source.summary.best_step.map(Scalar::from)),
-    maybe("final_train_loss", ColumnKind::Float, |source| source.summary.final_train_loss.map(Scalar::from)),
-    maybe("train_accuracy", ColumnKind::Float, |source| source.summary.train_accuracy.map(Scalar::from)),
-    maybe("train_rmse", ColumnKind::Float, |source| source.summary.train_rmse.map(Scalar::from)),
-    maybe("final_validation_loss", ColumnKind::Float, |source| source.summary.final_validation_loss.map(Scalar::from)),
-    maybe("validation_accuracy", ColumnKind::Float, |source| source.summary.validation_accuracy.map(Scalar::from)),
-    maybe("validation_rmse", ColumnKind::Float, |source| source.summary.validation_rmse.map(Scalar::from)),
-    maybe("final_test_loss", ColumnKind::Float, |source| source.summary.final_test_loss.map(Scalar::from)),
-    maybe("test_accuracy", ColumnKind::Float, |source| source.summary.test_accuracy.map(Scalar::from)),
-    maybe("test_rmse", ColumnKind::Float, |source| source.summary.test_rmse.map(Scalar::from)),
-    maybe("steps_done", ColumnKind::Int, |source| source.summary.steps_done.map(Scalar::from)),
-    maybe("diverged_step", ColumnKind::Int, |source| source.summary.diverged_step.map(Scalar::from)),
-    maybe("diverged_layer", ColumnKind::Text, |source| source.summary.diverged_layer.clone().map(Scalar::from)),
-    maybe("error", ColumnKind::Text, |source| source.summary.error.clone().map(Scalar::from)),
+];
+
+/// A result; `None` if the run has none.
+pub type ResultValue = fn(&Summary) -> Option<Scalar>;
+
+/// The columns of `runs` with results, all nullable. As the status, they depend only on the settings.
+pub const RESULT_COLUMNS: &[(&str, ColumnKind, ResultValue)] = &[
+    ("final_loss", ColumnKind::Float, |summary| summary.final_loss.map(Scalar::from)),
+    ("best_loss", ColumnKind::Float, |summary| summary.best_loss.map(Scalar::from)),
+    ("best_step", ColumnKind::Int, |summary| summary.best_step.map(Scalar::from)),
+    ("final_train_loss", ColumnKind::Float, |summary| summary.final_train_loss.map(Scalar::from)),
+    ("train_accuracy", ColumnKind::Float, |summary| summary.train_accuracy.map(Scalar::from)),
+    ("train_rmse", ColumnKind::Float, |summary| summary.train_rmse.map(Scalar::from)),
+    ("final_validation_loss", ColumnKind::Float, |summary| summary.final_validation_loss.map(Scalar::from)),
+    ("validation_accuracy", ColumnKind::Float, |summary| summary.validation_accuracy.map(Scalar::from)),
+    ("validation_rmse", ColumnKind::Float, |summary| summary.validation_rmse.map(Scalar::from)),
+    ("final_test_loss", ColumnKind::Float, |summary| summary.final_test_loss.map(Scalar::from)),
+    ("test_accuracy", ColumnKind::Float, |summary| summary.test_accuracy.map(Scalar::from)),
+    ("test_rmse", ColumnKind::Float, |summary| summary.test_rmse.map(Scalar::from)),
+    ("steps_done", ColumnKind::Int, |summary| summary.steps_done.map(Scalar::from)),
+    ("diverged_step", ColumnKind::Int, |summary| summary.diverged_step.map(Scalar::from)),
+    ("diverged_layer", ColumnKind::Text, |summary| summary.diverged_layer.clone().map(Scalar::from)),
+    ("error", ColumnKind::Text, |summary| summary.error.clone().map(Scalar::from)),
+];
+
+const REST: [RunsColumn; 4] = [
     always("digest", ColumnKind::Text, |source| Some(source.summary.digest.as_str().into())),
     always("seconds", ColumnKind::Float, |source| Some(source.summary.seconds.into())),
     always("finished_at", ColumnKind::Time, |source| Some(Scalar::Int(microseconds(source.run)))),
@@ -283,7 +296,9 @@ const RESULT: [RunsColumn; 25] = [
 fn run_columns() -> impl Iterator<Item = (&'static str, ColumnKind, bool)> {
     let fixed = |column: &'static RunsColumn| (column.name, column.kind, column.is_nullable);
     let settings = SETTING_COLUMNS.iter().map(|&(name, kind)| (name, kind, true));
-    IDENTITY.iter().map(fixed).chain(settings).chain(RESULT.iter().map(fixed))
+    let results = RESULT_COLUMNS.iter().map(|&(name, kind, _)| (name, kind, true));
+    let [identity, origin, rest] = [&IDENTITY[..], &ORIGIN, &REST].map(|columns| columns.iter().map(fixed));
+    identity.chain(settings).chain(origin).chain(results).chain(rest)
 }
 
 fn settings_as_json(run: &RunRow) -> String {
@@ -307,7 +322,7 @@ pub fn cells(run: &RunRow, summary: &Summary, context: &Context) -> Result<RunCe
         LazyLock::new(|| SETTING_COLUMNS.iter().enumerate().map(|(place, (name, _))| (*name, place)).collect());
     let source = RowSource { run, summary, context };
     let fixed = |column: &RunsColumn| (column.value)(&source);
-    let mut cells = Vec::with_capacity(IDENTITY.len() + SETTING_COLUMNS.len() + RESULT.len());
+    let mut cells = Vec::with_capacity(run_columns().count());
     cells.extend(IDENTITY.iter().map(fixed));
     cells.resize(IDENTITY.len() + SETTING_COLUMNS.len(), None);
     for (name, value) in run.settings.iter().filter(|(name, _)| *name != "seed") {
@@ -315,7 +330,9 @@ pub fn cells(run: &RunRow, summary: &Summary, context: &Context) -> Result<RunCe
         let place = place.ok_or_else(|| Error::NoColumn { run_id: run.run_id, name: name.to_owned() })?;
         cells[IDENTITY.len() + place] = Some(value.clone());
     }
-    cells.extend(RESULT.iter().map(fixed));
+    cells.extend(ORIGIN.iter().map(fixed));
+    cells.extend(RESULT_COLUMNS.iter().map(|(.., value)| value(summary)));
+    cells.extend(REST.iter().map(fixed));
     for ((column, ..), cell) in run_columns().zip(&cells) {
         match cell {
             // The only infinity in all tables: it makes a diverged run rank last in every reader.

@@ -4,6 +4,8 @@ use std::fs;
 use std::path::Path;
 use std::time::SystemTime;
 
+use serde::Serialize;
+
 use super::batch;
 use super::context::Provenance;
 use super::disk;
@@ -33,9 +35,10 @@ pub struct Batch {
 }
 
 /// How much disk space the files of a table take.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 pub struct TableSize {
     pub table: Table,
+    #[serde(rename = "archived")]
     pub is_archived: bool,
     pub files: u64,
     pub bytes: u64,

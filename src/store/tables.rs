@@ -95,33 +95,19 @@ impl TableRow for GradientCheckRow {
 
 /// Evaluates `$result` with `$rows` bound to the rows of `$outcome` in `$table`; empty if that is not a data table.
 macro_rules! with_rows {
+    ($all:expr, $rows:ident => $result:expr) => {{
+        let $rows = $all.as_slice();
+        Some($result)
+    }};
     ($table:expr, $outcome:expr, $rows:ident => $result:expr) => {
         match $table {
             Table::Runs => None,
-            Table::History => Some({
-                let $rows = $outcome.history.as_slice();
-                $result
-            }),
-            Table::Evaluations => Some({
-                let $rows = $outcome.evaluations.as_slice();
-                $result
-            }),
-            Table::Layers => Some({
-                let $rows = $outcome.layers.as_slice();
-                $result
-            }),
-            Table::Histograms => Some({
-                let $rows = $outcome.histograms.as_slice();
-                $result
-            }),
-            Table::Trajectories => Some({
-                let $rows = $outcome.trajectory.as_slice();
-                $result
-            }),
-            Table::GradientChecks => Some({
-                let $rows = $outcome.gradient_checks.as_slice();
-                $result
-            }),
+            Table::History => with_rows!($outcome.history, $rows => $result),
+            Table::Evaluations => with_rows!($outcome.evaluations, $rows => $result),
+            Table::Layers => with_rows!($outcome.layers, $rows => $result),
+            Table::Histograms => with_rows!($outcome.histograms, $rows => $result),
+            Table::Trajectories => with_rows!($outcome.trajectory, $rows => $result),
+            Table::GradientChecks => with_rows!($outcome.gradient_checks, $rows => $result),
         }
     };
 }

@@ -18,6 +18,7 @@ use tempfile::tempdir;
 use super::row::tests::{bin, evaluation, failed, layer, run, run_with};
 use super::*;
 use crate::record::{EvaluationRow, GradientCheckRow, HistogramRow, LossRow, Split, TrajectoryRow};
+use crate::settings::Identity;
 use crate::train::Ending;
 
 fn open(root: &Path) -> Results {
@@ -117,11 +118,8 @@ fn what_the_stored_runs_are_is_told_where_it_is_asked_for() {
     assert_eq!(all.len(), 3, "those in the archive, too");
     for run in &runs {
         let identity = &all[&run.run_id];
-        let settings = run.settings.iter().map(|(name, value)| (name.to_owned(), value.clone())).collect();
-        assert_eq!(identity.settings, settings);
-        assert_eq!(identity.trajectory_id, run.trajectory_id);
-        assert_eq!(identity.data_fingerprint, run.data_fingerprint);
-        assert_eq!(identity.numerics_version, crate::settings::NUMERICS_VERSION);
+        let trajectory_id = run.trajectory_id;
+        assert_eq!(*identity, Identity { trajectory_id, ..run.settings.clone().into_identity(&run.data_fingerprint) });
     }
     let asked = inventory.identities(root, |known| known.seed == 2).unwrap();
     assert_eq!(asked.into_keys().collect::<Vec<_>>(), [runs[1].run_id]);

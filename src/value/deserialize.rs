@@ -19,7 +19,7 @@ use serde::de::{
 };
 use serde::forward_to_deserialize_any;
 
-use super::fault::{Fault, Wanted};
+use super::fault::{ExpectedType, Fault};
 use super::problem::did_you_mean;
 use super::{Choice, Entry, Kind, Node, NodeId, Number};
 
@@ -118,7 +118,7 @@ impl<'a> Reader<'a> {
 macro_rules! read_as {
     ($($wanted:ident: $($method:ident)+,)+) => { $($(
         fn $method<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Fault> {
-            self.deserialize_any(visitor).map_err(|fault| fault.wanting(Wanted::$wanted, self.node))
+            self.deserialize_any(visitor).map_err(|fault| fault.wanting(ExpectedType::$wanted, self.node))
         }
     )+)+ };
 }
@@ -145,7 +145,7 @@ impl<'de> Deserializer<'de> for Reader<'_> {
     fn deserialize_f64<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Fault> {
         match self.drawn.map(Kind::from).as_ref().unwrap_or(&self.node.kind) {
             Kind::Int(value) => visitor.visit_f64(*value as f64).map_err(|fault: Fault| fault.at(self.node)),
-            _ => self.deserialize_any(visitor).map_err(|fault| fault.wanting(Wanted::Number, self.node)),
+            _ => self.deserialize_any(visitor).map_err(|fault| fault.wanting(ExpectedType::Number, self.node)),
         }
     }
 
@@ -194,7 +194,7 @@ impl<'de> Deserializer<'de> for Reader<'_> {
             lacks_tag: Cell::new(false),
             left: Cell::new(parts),
         };
-        let value = visitor.visit_seq(Parts { reader: self, shared: &shared }).map_err(|fault| fault.at(self.node));
+        let value = visitor.visit_seq(PartSeq { reader: self, shared: &shared }).map_err(|fault| fault.at(self.node));
         if self.node.entries().is_none() && !shared.has_tag.get() {
             return self.wrong_type(&"a table");
         }
@@ -230,12 +230,12 @@ impl<'de> Deserializer<'de> for Reader<'_> {
             Kind::Float(value) => visitor.visit_f64(*value).map_err(accepting),
             Kind::Text(name) => {
                 let tag_key = tag_of(enum_name);
-                visitor.visit_enum(Variant { tag: self.node, tag_key, key: None, name, content: Content::None })
+                visitor.visit_enum(Tagged { tag: self.node, tag_key, key: None, name, content: Payload::None })
             }
             Kind::Table(_) => {
                 let tag = tag_of(enum_name);
                 let content = Reader { tag: Some(tag), ..self };
-                visitor.visit_enum(tagged(self, tag, Content::Table(content)).map_err(accepting)?)
+                visitor.visit_enum(tagged(self, tag, Payload::Table(content)).map_err(accepting)?)
             }
             _ => self.wrong_type(&visitor).map_err(accepting),
         }
@@ -264,13 +264,13 @@ pub(crate) fn tag_of(name: &str) -> &str {
 }
 
 /// The variant named by the entry `tag` of a table.
-fn tagged<'a>(reader: Reader<'a>, tag: &'static str, content: Content<'a>) -> Result<Variant<'a>, Fault> {
+fn tagged<'a>(reader: Reader<'a>, tag: &'static str, content: Payload<'a>) -> Result<Tagged<'a>, Fault> {
     let entry = reader.node.entry(tag).filter(|entry| reader.view.shows(&entry.value));
     let Some(entry) = entry else { return Err(Fault::missing_field(tag).at(reader.node)) };
     let tag_key = tag;
     let tag = reader.of(&entry.value);
     match &tag.node.kind {
-        Kind::Text(name) => Ok(Variant { tag: tag.node, tag_key, key: Some(entry), name, content }),
+        Kind::Text(name) => Ok(Tagged { tag: tag.node, tag_key, key: Some(entry), name, content }),
         _ => tag.wrong_type(&"a name in quotes").map_err(|fault| fault.of_key(entry)),
     }
 }
@@ -316,23 +316,23 @@ impl<'de> MapAccess<'de> for Fields<'_> {
 }
 
 /// An enum's variant: its name, the node of the name, and the content.
-struct Variant<'a> {
+struct Tagged<'a> {
     tag: &'a Node,
     /// The key that holds the name in a table.
     tag_key: &'a str,
     /// The entry whose value is the name, if the variant is a table.
     key: Option<&'a Entry>,
     name: &'a str,
-    content: Content<'a>,
+    content: Payload<'a>,
 }
 
-enum Content<'a> {
+enum Payload<'a> {
     None,
     Table(Reader<'a>),
     Part(SharedPart<'a>),
 }
 
-impl<'de, 'a> EnumAccess<'de> for Variant<'a> {
+impl<'de, 'a> EnumAccess<'de> for Tagged<'a> {
     type Error = Fault;
     type Variant = Self;
 
@@ -348,11 +348,11 @@ impl<'de, 'a> EnumAccess<'de> for Variant<'a> {
     }
 }
 
-impl<'de> VariantAccess<'de> for Variant<'_> {
+impl<'de> VariantAccess<'de> for Tagged<'_> {
     type Error = Fault;
 
     fn unit_variant(self) -> Result<(), Fault> {
-        let Content::Table(reader) = self.content else { return Ok(()) };
+        let Payload::Table(reader) = self.content else { return Ok(()) };
         match reader.settings().next() {
             Some(entry) => Err(Fault::unknown_key(entry, reader.view.choice, [])),
             None => Ok(()),
@@ -361,7 +361,7 @@ impl<'de> VariantAccess<'de> for Variant<'_> {
 
     fn newtype_variant_seed<T: DeserializeSeed<'de>>(self, seed: T) -> Result<T::Value, Fault> {
         match self.content {
-            Content::None => {
+            Payload::None => {
                 let nothing = serde::de::value::MapDeserializer::new(std::iter::empty::<(&str, &str)>());
                 seed.deserialize(MapAccessDeserializer::new(nothing)).map_err(|fault: Fault| {
                     let is_missing = fault.is_missing();
@@ -370,8 +370,8 @@ impl<'de> VariantAccess<'de> for Variant<'_> {
                     if is_missing { fault.help(help) } else { fault }
                 })
             }
-            Content::Table(reader) => seed.deserialize(reader),
-            Content::Part(part) => seed.deserialize(part),
+            Payload::Table(reader) => seed.deserialize(reader),
+            Payload::Part(part) => seed.deserialize(part),
         }
     }
 
@@ -380,14 +380,14 @@ impl<'de> VariantAccess<'de> for Variant<'_> {
     }
 
     fn struct_variant<V: Visitor<'de>>(self, _: &'static [&'static str], visitor: V) -> Result<V::Value, Fault> {
-        struct Seed<V>(V);
-        impl<'de, V: Visitor<'de>> DeserializeSeed<'de> for Seed<V> {
+        struct StructSeed<V>(V);
+        impl<'de, V: Visitor<'de>> DeserializeSeed<'de> for StructSeed<V> {
             type Value = V::Value;
             fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<V::Value, D::Error> {
                 deserializer.deserialize_struct("", &[], self.0)
             }
         }
-        self.newtype_variant_seed(Seed(visitor))
+        self.newtype_variant_seed(StructSeed(visitor))
     }
 }
 
@@ -404,12 +404,12 @@ struct Shared {
 }
 
 /// The parts of a tuple struct.
-struct Parts<'a> {
+struct PartSeq<'a> {
     reader: Reader<'a>,
     shared: &'a Shared,
 }
 
-impl<'de> SeqAccess<'de> for Parts<'_> {
+impl<'de> SeqAccess<'de> for PartSeq<'_> {
     type Error = Fault;
 
     fn next_element_seed<T: DeserializeSeed<'de>>(&mut self, seed: T) -> Result<Option<T::Value>, Fault> {
@@ -460,7 +460,7 @@ impl<'de> Deserializer<'de> for SharedPart<'_> {
         }
         let tag = tag_of(name);
         self.shared.known.borrow_mut().push(tag);
-        let tagged = tagged(self.reader, tag, Content::Part(self)).map_err(|fault| {
+        let tagged = tagged(self.reader, tag, Payload::Part(self)).map_err(|fault| {
             // A rejected name would have determined the keys.
             self.shared.lacks_tag.set(self.reader.node.entry(tag).is_some());
             fault.accepting(variants)

@@ -13,7 +13,7 @@ pub struct Fault(Box<Rejection>);
 
 #[derive(Debug)]
 struct Rejection {
-    what: What,
+    what: FaultKind,
     key: Option<String>,
     place: Option<Spot>,
     /// The names accepted instead of a value of the wrong type, or for a missing name.
@@ -30,7 +30,7 @@ struct Spot {
 }
 
 #[derive(Debug)]
-enum What {
+enum FaultKind {
     UnknownKey {
         key: String,
         expected: Vec<&'static str>,
@@ -62,17 +62,17 @@ impl Fault {
 
     /// Whether a list was found where none is expected: the sign of an axis.
     pub fn is_unwanted_list(&self) -> bool {
-        matches!(self.0.what, What::WrongType { is_list: true, .. })
+        matches!(self.0.what, FaultKind::WrongType { is_list: true, .. })
     }
 
     /// Whether the value has the wrong type.
     pub fn is_wrong_type(&self) -> bool {
-        matches!(self.0.what, What::WrongType { .. })
+        matches!(self.0.what, FaultKind::WrongType { .. })
     }
 
     /// Whether something required is missing.
     pub fn is_missing(&self) -> bool {
-        matches!(self.0.what, What::Missing { .. })
+        matches!(self.0.what, FaultKind::Missing { .. })
     }
 
     /// The fault as a message for people.
@@ -85,8 +85,8 @@ impl Fault {
             None => problem,
         };
         let mut problem = match what {
-            What::UnknownKey { key, expected } => unknown_key(key, expected),
-            What::UnknownName { found, expected, is_of_own } => {
+            FaultKind::UnknownKey { key, expected } => unknown_key(key, expected),
+            FaultKind::UnknownName { found, expected, is_of_own } => {
                 let known = || expected.iter().copied();
                 let mut problem = Problem::new(format!("{of_key}`{found}` is not one of the accepted names"));
                 problem = match did_you_mean(&found, known()) {
@@ -99,7 +99,7 @@ impl Fault {
                 problem = problem.help(format!("accepted: {}", one_of(known())));
                 problem.cause(Cause::UnknownName { name: found, accepted: expected })
             }
-            What::WrongType { found, is_list, expected, instead } => {
+            FaultKind::WrongType { found, is_list, expected, instead } => {
                 let says_enough = is_list || instead.is_some();
                 let mut problem = Problem::new(format!("{of_key}expected {expected}, found {found}"));
                 problem.help.extend(instead);
@@ -107,12 +107,12 @@ impl Fault {
                 problem.help.extend(one_of_accepted.filter(|_| !says_all));
                 unfit(problem.label(format!("expected {expected}")), key.filter(|_| !says_enough))
             }
-            What::Missing { key } => {
+            FaultKind::Missing { key } => {
                 let mut problem = Problem::new(format!("`{key}` is missing")).label(format!("`{key}` belongs here"));
                 problem.help.extend(one_of_accepted);
                 unfit(problem, Some(key).filter(|_| accepted.is_empty()))
             }
-            What::Rejected(message) => {
+            FaultKind::Rejected(message) => {
                 let mut lines = message.lines().map(str::to_owned);
                 let mut problem = Problem::new(format!("{of_key}{}", lines.next().unwrap_or_default()));
                 problem.help.extend(lines);
@@ -126,7 +126,7 @@ impl Fault {
         }
     }
 
-    fn new(what: What) -> Self {
+    fn new(what: FaultKind) -> Self {
         Self(Box::new(Rejection { what, key: None, place: None, accepted: &[], help: Vec::new() }))
     }
 
@@ -145,8 +145,8 @@ impl Fault {
     }
 
     /// The same fault of `node`, which was read as `wanted`.
-    pub(super) fn wanting(mut self, wanted: Wanted, node: &Node) -> Self {
-        if let (What::WrongType { instead, .. }, Some(place)) = (&mut self.0.what, &self.0.place)
+    pub(super) fn wanting(mut self, wanted: ExpectedType, node: &Node) -> Self {
+        if let (FaultKind::WrongType { instead, .. }, Some(place)) = (&mut self.0.what, &self.0.place)
             && place.node == node.id
         {
             *instead = wanted.instead_of(&node.kind);
@@ -162,7 +162,7 @@ impl Fault {
 
     /// The same fault; the name is a table's name, which is free if the table has a `kind`.
     pub(super) fn of_own_name(mut self) -> Self {
-        if let What::UnknownName { is_of_own, .. } = &mut self.0.what {
+        if let FaultKind::UnknownName { is_of_own, .. } = &mut self.0.what {
             *is_of_own = true;
         }
         self
@@ -175,7 +175,7 @@ impl Fault {
         expected: impl IntoIterator<Item = &'static str>,
     ) -> Self {
         let expected = expected.into_iter().collect();
-        Self::new(What::UnknownKey { key: entry.key.clone(), expected }).at_key(entry, choice)
+        Self::new(FaultKind::UnknownKey { key: entry.key.clone(), expected }).at_key(entry, choice)
     }
 
     /// The same fault, of a key: the key is underlined, and its value under `choice` is left out.
@@ -202,7 +202,7 @@ impl std::error::Error for Fault {}
 
 impl Error for Fault {
     fn custom<T: fmt::Display>(message: T) -> Self {
-        Self::new(What::Rejected(message.to_string()))
+        Self::new(FaultKind::Rejected(message.to_string()))
     }
 
     fn invalid_type(found: Unexpected<'_>, expected: &dyn Expected) -> Self {
@@ -222,7 +222,7 @@ impl Error for Fault {
             Unexpected::Other(value) => value.to_owned(),
             other => other.to_string(),
         };
-        Self::new(What::WrongType { found, is_list, expected, instead: None })
+        Self::new(FaultKind::WrongType { found, is_list, expected, instead: None })
     }
 
     fn invalid_value(found: Unexpected<'_>, expected: &dyn Expected) -> Self {
@@ -230,15 +230,15 @@ impl Error for Fault {
     }
 
     fn unknown_variant(found: &str, expected: &'static [&'static str]) -> Self {
-        Self::new(What::UnknownName { found: found.to_owned(), expected: expected.to_vec(), is_of_own: false })
+        Self::new(FaultKind::UnknownName { found: found.to_owned(), expected: expected.to_vec(), is_of_own: false })
     }
 
     fn unknown_field(key: &str, expected: &'static [&'static str]) -> Self {
-        Self::new(What::UnknownKey { key: key.to_owned(), expected: expected.to_vec() })
+        Self::new(FaultKind::UnknownKey { key: key.to_owned(), expected: expected.to_vec() })
     }
 
     fn missing_field(key: &'static str) -> Self {
-        Self::new(What::Missing { key: key.to_owned() })
+        Self::new(FaultKind::Missing { key: key.to_owned() })
     }
 }
 
@@ -259,14 +259,14 @@ fn unknown_key(key: String, accepted: Vec<&'static str>) -> Problem {
 
 /// The expected type of a value, for hints about values of other types.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Wanted {
+pub(super) enum ExpectedType {
     Number,
     Whole,
     Flag,
     List,
 }
 
-impl Wanted {
+impl ExpectedType {
     /// How to write `found` as the expected type, if that is clear.
     fn instead_of(self, found: &Kind) -> Option<String> {
         let is_number = matches!(self, Self::Number | Self::Whole);

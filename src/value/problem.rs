@@ -3,7 +3,7 @@
 use annotate_snippets::{AnnotationKind, Level, Renderer, Snippet};
 
 use super::{Origin, Sources};
-pub use engine::names::{did_you_mean, listed, one_of};
+pub use engine::names::{did_you_mean, listed, one_of, suggestion};
 
 /// One mistake, or one warning.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]

@@ -68,7 +68,7 @@ fn name_of((tag, name): (&'static str, &'static str)) -> Entry {
 
 /// Writes one value; `None` becomes nothing, which a table leaves out.
 #[derive(Clone, Copy)]
-struct Writer;
+struct ValueWriter;
 
 type Written = Result<Option<Value>, Error>;
 
@@ -78,7 +78,7 @@ fn plain(kind: Kind) -> Written {
 
 /// `value`, which must not be `None`.
 fn written<T: Serialize + ?Sized>(value: &T) -> Result<Value, Error> {
-    value.serialize(Writer)?.map_or_else(|| impossible("nothing"), Ok)
+    value.serialize(ValueWriter)?.map_or_else(|| impossible("nothing"), Ok)
 }
 
 fn impossible<T>(what: impl fmt::Display) -> Result<T, Error> {
@@ -94,12 +94,12 @@ macro_rules! write_as {
     )+)+ };
 }
 
-impl Serializer for Writer {
+impl Serializer for ValueWriter {
     type Ok = Option<Value>;
     type Error = Error;
     type SerializeSeq = List;
     type SerializeTuple = List;
-    type SerializeTupleStruct = Shared;
+    type SerializeTupleStruct = SharedTable;
     type SerializeTupleVariant = Impossible<Option<Value>, Error>;
     type SerializeMap = TableWriter;
     type SerializeStruct = TableWriter;
@@ -184,8 +184,8 @@ impl Serializer for Writer {
         self.serialize_seq(Some(length))
     }
 
-    fn serialize_tuple_struct(self, _: &'static str, _: usize) -> Result<Shared, Error> {
-        Ok(Shared(Vec::new()))
+    fn serialize_tuple_struct(self, _: &'static str, _: usize) -> Result<SharedTable, Error> {
+        Ok(SharedTable(Vec::new()))
     }
 
     fn serialize_tuple_variant(
@@ -241,9 +241,9 @@ macro_rules! items {
 items! { SerializeSeq SerializeTuple }
 
 /// The entries of the parts of a tuple struct.
-struct Shared(Vec<Entry>);
+struct SharedTable(Vec<Entry>);
 
-impl SerializeTupleStruct for Shared {
+impl SerializeTupleStruct for SharedTable {
     type Ok = Option<Value>;
     type Error = Error;
 
@@ -273,7 +273,7 @@ struct TableWriter {
 
 impl TableWriter {
     fn add<T: Serialize + ?Sized>(&mut self, key: &str, value: &T) -> Result<(), Error> {
-        let value = value.serialize(Writer)?;
+        let value = value.serialize(ValueWriter)?;
         self.entries.extend(value.map(|value| Entry::of(key, Node::of(value.kind))));
         Ok(())
     }

@@ -11,7 +11,7 @@ pub type Located = (Range<usize>, Problem);
 /// The parser's complaint, as far as it matters here. The parser's errors have no kinds, only messages.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct Complaint {
-    kind: Kind,
+    kind: ComplaintKind,
     /// Whether it is about something in brackets or braces.
     is_in_brackets: bool,
     /// Whether it is about a key.
@@ -19,7 +19,7 @@ struct Complaint {
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Kind {
+enum ComplaintKind {
     Duplicate,
     /// Something that is not a value, where a value belongs.
     NoValue,
@@ -40,15 +40,15 @@ impl Complaint {
         let holds = |parts: &[&str]| parts.iter().any(|part| words.contains(part));
         let no_value = ["string values must be quoted", "invalid boolean", "invalid float", "invalid mantissa"];
         let kind = match words {
-            _ if holds(&["duplicate"]) => Kind::Duplicate,
-            _ if begins(&no_value) => Kind::NoValue,
-            _ if begins(&["unexpected key or value"]) => Kind::BehindValue,
-            _ if begins(&["key with no value"]) => Kind::KeyAlone,
-            _ if begins(&["unclosed table"]) => Kind::OpenHeader,
-            _ if holds(&["expected `\"`", "expected `'`"]) => Kind::OpenText,
-            _ if begins(&["missing comma"]) => Kind::NoComma,
-            _ if holds(&["unicode", "escape"]) => Kind::Escape,
-            _ => Kind::Other,
+            _ if holds(&["duplicate"]) => ComplaintKind::Duplicate,
+            _ if begins(&no_value) => ComplaintKind::NoValue,
+            _ if begins(&["unexpected key or value"]) => ComplaintKind::BehindValue,
+            _ if begins(&["key with no value"]) => ComplaintKind::KeyAlone,
+            _ if begins(&["unclosed table"]) => ComplaintKind::OpenHeader,
+            _ if holds(&["expected `\"`", "expected `'`"]) => ComplaintKind::OpenText,
+            _ if begins(&["missing comma"]) => ComplaintKind::NoComma,
+            _ if holds(&["unicode", "escape"]) => ComplaintKind::Escape,
+            _ => ComplaintKind::Other,
         };
         Self { kind, is_in_brackets: holds(&["array", "inline"]), is_of_key: holds(&["key"]) }
     }
@@ -85,7 +85,7 @@ pub fn explain(text: &str, mut found: Vec<(Range<usize>, String)>) -> Vec<Locate
             // Everything after the bracket was read as if it were inside.
             break;
         }
-        if complaint.kind == Kind::Duplicate {
+        if complaint.kind == ComplaintKind::Duplicate {
             if is_in_second_section && !line.is_header() && !newer_header(text, &errors, span.start) {
                 continue;
             }
@@ -160,15 +160,15 @@ fn error(text: &str, line: &Line<'_>, span: Range<usize>, complaint: Complaint, 
         let is_instead_of_equals = line.text.contains(':') && !line.text.contains('=') && complaint.is_of_key;
         found.contains(':') || is_instead_of_equals
     };
-    if complaint.kind == Kind::Duplicate {
+    if complaint.kind == ComplaintKind::Duplicate {
         return duplicate(line, span, found);
     }
     if let Some(found) = look_alike(text, span.start) {
         return found;
     }
     let (span, message, help) = match complaint.kind {
-        Kind::NoValue => return value(line, span),
-        Kind::BehindValue => {
+        ComplaintKind::NoValue => return value(line, span),
+        ComplaintKind::BehindValue => {
             let span = whole_characters(text, span.start..span.end.max(span.start + 1));
             return behind_a_value(line, span);
         }
@@ -177,25 +177,27 @@ fn error(text: &str, line: &Line<'_>, span: Range<usize>, complaint: Complaint, 
             let (key, value) = line.text.split_once(':').unwrap_or((line.text, ""));
             (colon, "found a colon in place of `=`", format!("write `{} = {}`", key.trim(), value.trim()))
         }
-        Kind::KeyAlone => (
+        ComplaintKind::KeyAlone => (
             line.start..line.start + line.text.len(),
             "this line is not a setting, a header or a comment",
             "a setting looks like `steps = 2000`, a header like `[train]`; a comment begins with `#`".to_owned(),
         ),
-        Kind::OpenHeader => (span, "this header is not closed", format!("write `{}]`", line.text.trim())),
-        Kind::OpenText => {
+        ComplaintKind::OpenHeader => (span, "this header is not closed", format!("write `{}]`", line.text.trim())),
+        ComplaintKind::OpenText => {
             let help = "a text begins and ends with the same quote, on one line";
             (span, "this text is not closed", help.to_owned())
         }
-        Kind::NoComma => {
+        ComplaintKind::NoComma => {
             let help = "commas separate the values of a list, and the settings of a table in braces";
             (span, "a comma is missing before this", help.to_owned())
         }
-        Kind::Escape => {
+        ComplaintKind::Escape => {
             let message = "a backslash in a text begins a special character, and this is not one";
             (span, message, "write paths with `/`, or in single quotes: 'C:\\data\\iris.csv'".to_owned())
         }
-        Kind::Duplicate | Kind::Other => return (span, Problem::new(format!("this is not TOML: {words}"))),
+        ComplaintKind::Duplicate | ComplaintKind::Other => {
+            return (span, Problem::new(format!("this is not TOML: {words}")));
+        }
     };
     (span, Problem::new(message).help(help))
 }
@@ -353,15 +355,15 @@ mod tests {
             Complaint::of(errors.first().unwrap_or_else(|| panic!("{text} is TOML")).message())
         };
         for (kind, texts) in [
-            (Kind::Duplicate, &["a = 1\na = 2", "[a]\n[a]"][..]),
-            (Kind::NoValue, &["a = x", "a = True", "a = nax", "a = .5"]),
-            (Kind::BehindValue, &["a = 1, 2"]),
-            (Kind::KeyAlone, &["a"]),
-            (Kind::OpenHeader, &["[a"]),
-            (Kind::OpenText, &["a = \"x", "a = '''x"]),
-            (Kind::NoComma, &["a = [\n1\nb = 2"]),
-            (Kind::Escape, &["a = \"\\q\"", "a = \"\\u12\"", "a = \"\\ud800\""]),
-            (Kind::Other, &["a = 01"]),
+            (ComplaintKind::Duplicate, &["a = 1\na = 2", "[a]\n[a]"][..]),
+            (ComplaintKind::NoValue, &["a = x", "a = True", "a = nax", "a = .5"]),
+            (ComplaintKind::BehindValue, &["a = 1, 2"]),
+            (ComplaintKind::KeyAlone, &["a"]),
+            (ComplaintKind::OpenHeader, &["[a"]),
+            (ComplaintKind::OpenText, &["a = \"x", "a = '''x"]),
+            (ComplaintKind::NoComma, &["a = [\n1\nb = 2"]),
+            (ComplaintKind::Escape, &["a = \"\\q\"", "a = \"\\u12\"", "a = \"\\ud800\""]),
+            (ComplaintKind::Other, &["a = 01"]),
         ] {
             texts.iter().for_each(|text| assert_eq!(complaint(text).kind, kind, "{text}"));
         }

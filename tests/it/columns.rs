@@ -132,7 +132,7 @@ fn every_setting_has_a_column_of_its_type_and_every_column_a_setting() {
                 let experiment = Experiment::read(&scratch.path().join("experiment.toml"));
                 experiment.and_then(Plan::new).unwrap_or_else(|mistakes| panic!("{}", mistakes.render(false)))
             })
-            .map(|plan| plan.runs().map(|run| run.settings()).collect::<Vec<Settings>>())
+            .map(|plan| plan.runs().map(|run| run.spec().settings()).collect::<Vec<Settings>>())
             .concat();
     for (name, value) in settings.iter().flat_map(|settings| settings.iter()) {
         let kind = match value {

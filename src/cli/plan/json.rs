@@ -42,16 +42,17 @@ pub fn json(report: &PlanReport) -> String {
     });
     if let Some(list) = &report.list {
         let runs = list.iter().map(|(run, state, changes)| {
+            let identity = run.identity();
             json!({
                 "run_id": run.id().to_string(),
-                "trajectory_id": run.trajectory_id().to_string(),
+                "trajectory_id": identity.trajectory_id.to_string(),
                 "label": run.label(),
                 "seed": run.seed().get(),
                 "state": state.name(),
                 "action": state.action(),
                 "changes": changes.iter().map(change).collect::<Vec<_>>(),
                 "varies": run.varies().into_iter().collect::<std::collections::BTreeMap<_, _>>(),
-                "settings": run.settings(),
+                "settings": identity.settings,
             })
         });
         let leaving = report

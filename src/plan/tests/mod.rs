@@ -8,7 +8,7 @@ use super::*;
 use crate::file::Experiment;
 use crate::settings::RunId;
 
-mod round_trip;
+pub(super) mod round_trip;
 mod schema;
 mod stream;
 mod sweep;
@@ -38,7 +38,7 @@ fn with(rest: &str) -> String {
 fn the_ids_of_the_reference_experiment_stay_what_they_are() {
     let text = include_str!("../../../experiments/ch6.toml");
     let runs: Vec<String> =
-        plan(text).runs().map(|run| format!("{} {} {}", run.id(), run.trajectory_id(), run.label())).collect();
+        plan(text).runs().map(|run| format!("{} {} {}", run.id(), run.identity().trajectory_id, run.label())).collect();
     insta::assert_snapshot!(runs.join("\n"));
 }
 
@@ -213,7 +213,7 @@ proptest! {
         for run in before.runs() {
             let same = after.runs().find(|other| other.id() == run.id());
             prop_assert_eq!(same.map(|same| same.label()), Some(run.label()));
-            prop_assert_eq!(same.map(|same| same.trajectory_id()), Some(run.trajectory_id()));
+            prop_assert_eq!(same.map(|same| same.identity().trajectory_id), Some(run.identity().trajectory_id));
         }
     }
 }

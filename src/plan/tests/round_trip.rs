@@ -23,8 +23,8 @@ fn check(plan: &Plan) {
         let name = Name::try_from("single".to_owned()).unwrap();
         let written = single(&run.spec(), name, &plan.experiment, &plan.choice(run), Path::new("")).unwrap();
         let again = super::plan(&written);
-        let found: Vec<_> = again.runs().map(|run| (run.id(), run.trajectory_id(), run.settings())).collect();
-        assert_eq!(found, [(run.id(), run.trajectory_id(), run.settings())], "{written}");
+        let found: Vec<_> = again.runs().map(|run| (run.id(), run.identity())).collect();
+        assert_eq!(found, [(run.id(), run.identity())], "{written}");
         assert_eq!(again.space.size(), Some(1), "{written}");
     }
 }
@@ -83,7 +83,7 @@ fn line(lines: &'static [&'static str]) -> impl Strategy<Value = &'static str> {
 }
 
 /// A file whose settings mostly go together, some of them axes.
-pub(super) fn file() -> impl Strategy<Value = String> {
+pub(in crate::plan) fn file() -> impl Strategy<Value = String> {
     let data = line(&[
         "source = 'mnist'\ntrain_rows = 500\nvalidation_rows = 100",
         "source = 'mnist'\ntest_rows = [10, 20]\nvalidation_share = 0.1",

@@ -88,7 +88,8 @@ fn agrees(plan: &Plan) {
             assert_eq!(run.id(), spec.settings().run_id(spec.fingerprint()));
             assert_eq!(run.spec(), spec);
         } else {
-            assert_eq!(run.id(), run.settings().run_id(&run.fingerprint()));
+            let spec = run.spec();
+            assert_eq!(run.id(), spec.settings().run_id(spec.fingerprint()));
         }
     }
     let counted: u64 = plan.shapes(plan.runs()).iter().map(|shape| shape.cells).sum();

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, HashSet};
 
 use proptest::prelude::*;
+use rayon::iter::ParallelIterator;
 
 use super::{ids, labels, plan};
 use crate::file::Experiment;
@@ -16,7 +17,7 @@ fn with(rest: &str) -> String {
 }
 
 fn float(run: PlannedRun, name: &str) -> f64 {
-    match run.settings().get(name) {
+    match run.identity().settings.get(name) {
         Some(Scalar::Float(value)) => *value,
         other => panic!("{name} is {other:?}"),
     }
@@ -24,7 +25,7 @@ fn float(run: PlannedRun, name: &str) -> f64 {
 
 /// The values of a setting, run by run.
 fn values(text: &str, name: &str) -> Vec<String> {
-    let value = |run: PlannedRun| run.settings().get(name).map_or_else(String::new, Scalar::to_string);
+    let value = |run: PlannedRun| run.identity().settings.get(name).map_or_else(String::new, Scalar::to_string);
     plan(text).runs().map(value).collect()
 }
 
@@ -211,7 +212,7 @@ fn whole_numbers_and_choices_are_drawn() {
     let plan = plan(&text);
     let mut counts: BTreeMap<(String, String), usize> = BTreeMap::new();
     for run in plan.runs() {
-        let text = |name| run.settings().get(name).map_or_else(String::new, Scalar::to_string);
+        let text = |name| run.identity().settings.get(name).map_or_else(String::new, Scalar::to_string);
         *counts.entry((text("weights"), text("batch_size"))).or_default() += 1;
         assert_eq!(text("weights") == "uniform", !text("weight_bound").is_empty());
     }
@@ -230,10 +231,11 @@ fn a_drawn_optimizer_brings_its_own_settings_alone() {
     );
     let plan = plan(&text);
     assert_eq!(plan.len(), 40);
-    let drawn: HashSet<String> = plan.runs().map(|run| run.optimizer_name()).collect();
+    let drawn: HashSet<String> = plan.cells(|cell| cell.odometer.optimizer_name()).collect();
     assert_eq!(drawn, HashSet::from(["sgd", "momentum"].map(str::to_owned)));
     for run in plan.runs() {
-        assert_eq!(run.settings().get("momentum").is_some(), run.optimizer_name() == "momentum");
+        let settings = run.identity().settings;
+        assert_eq!(settings.contains_key("momentum"), settings["optimizer"] == "momentum".into());
         assert!(run.label().starts_with("trial ") && !run.label().contains(','), "{}", run.label());
     }
 }
