@@ -5,7 +5,6 @@
 //! before it ended. The cells of a block are trained side by side, on the same batches.
 
 use std::collections::{HashMap, HashSet};
-use std::sync::Arc;
 
 use super::lower::Known;
 use super::space::{Item, Space, TRIAL};
@@ -13,7 +12,7 @@ use super::stream::Stream;
 use crate::batches::Sampling;
 use crate::file::Experiment;
 use crate::nn::LayerSpec;
-use crate::random::{Arrangement, Earlier, Rng, Script, ScriptDraws};
+use crate::random::{Arrangement, Chain, Others, Rng, ScriptDraws};
 use crate::seed::numpy::{self, NumpyGenerator};
 use crate::spec::{NetworkRun, RunSpec};
 use crate::value::Origin;
@@ -178,31 +177,47 @@ pub fn assign(
                 "leave the network's shape, its dropout and the batch size out of the distributions, or `\"trial\"` out of `chain`",
             );
         }
-        let blocks: Arc<[ScriptDraws]> = blocks.into_iter().map(|block| values.clone().then(block)).collect();
-        for (earlier, block) in script.iter().enumerate() {
-            let parts: Vec<(ScriptDraws, ScriptDraws)> = block
-                .iter()
-                .filter_map(|&cell| cells[cell].network())
-                .map(|run| (weight_draws(run), mask_draws(run)))
-                .collect();
-            let all = |parts: &[(ScriptDraws, ScriptDraws)], part: fn(&(ScriptDraws, ScriptDraws)) -> &ScriptDraws| {
-                parts.iter().map(part).fold(ScriptDraws::default(), |all, draws| all.then(draws.clone()))
-            };
-            for (place, &cell) in block.iter().enumerate() {
-                let (before, after) = (&parts[..place], &parts[place + 1..]);
-                let RunSpec::Network(run) = &mut *cells[cell].spec else { continue };
-                run.script = Some(Script {
-                    data: data_draws(run),
-                    earlier: Earlier::of(&blocks, earlier),
-                    before_weights: values.clone().then(all(before, |part| &part.0)),
-                    after_weights: all(after, |part| &part.0),
-                    before_masks: all(before, |part| &part.1),
-                    after_masks: all(after, |part| &part.1),
-                });
+        let blocks = blocks.into_iter().map(|block| values.clone().then(block)).collect();
+        let first = script.iter().flatten().find_map(|&cell| cells[cell].network());
+        let mut chain = Chain::new(first.map(data_draws).unwrap_or_default(), blocks);
+        for block in &script {
+            let runs = || block.iter().filter_map(|&cell| cells[cell].network());
+            let (weights, masks) = (beside(runs().map(weight_draws)), beside(runs().map(mask_draws)));
+            let others = weights.into_iter().zip(masks).map(|(weights, masks)| Others {
+                before_weights: values.clone().then(weights.before),
+                after_weights: weights.after,
+                before_masks: masks.before,
+                after_masks: masks.after,
+            });
+            for (&cell, others) in block.iter().zip(others) {
+                if let RunSpec::Network(run) = &mut *cells[cell].spec {
+                    run.script = Some(chain.script(others));
+                }
             }
+            chain.advance();
         }
     }
     Ok(())
+}
+
+/// The draws before and after those of one run in a block.
+#[derive(Debug, Clone, Default)]
+struct Beside {
+    before: ScriptDraws,
+    after: ScriptDraws,
+}
+
+/// What is drawn beside each of these draws.
+fn beside(draws: impl Iterator<Item = ScriptDraws>) -> Vec<Beside> {
+    let draws: Vec<ScriptDraws> = draws.collect();
+    let mut all = vec![Beside::default(); draws.len()];
+    for next in 1..draws.len() {
+        all[next].before = all[next - 1].before.clone().then(draws[next - 1].clone());
+    }
+    for next in (1..draws.len()).rev() {
+        all[next - 1].after = draws[next].clone().then(all[next].after.clone());
+    }
+    all
 }
 
 /// The cells of each script, block by block, as indices, in the order of the plan.
