@@ -16,7 +16,7 @@ use crate::value::fault::Fault;
 use crate::value::problem::Problem;
 
 /// A section of the file that may contain axes, or belongs to a run.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Section {
     Data,
     Network,
@@ -149,10 +149,11 @@ impl<'e> Under<'e> {
     /// The sections under the choice.
     ///
     /// # Errors
-    /// The first contradiction between values that are each accepted alone.
-    pub fn sections(&self) -> Result<&Sections, &Problem> {
-        match self.problems.iter().flatten().next() {
-            Some(problem) => Err(problem),
+    /// The first section with values that are each accepted alone but not together, and the problem.
+    pub fn sections(&self) -> Result<&Sections, (Section, &Problem)> {
+        let mut problems = Section::ALL.into_iter().zip(&self.problems);
+        match problems.find_map(|(section, problem)| Some((section, problem.as_ref()?))) {
+            Some(found) => Err(found),
             None => Ok(&self.sections),
         }
     }

@@ -3,7 +3,7 @@
 use std::panic::Location;
 
 use crate::data;
-use crate::file::{Experiment, short_name};
+use crate::file::{Experiment, Section, short_name};
 use crate::optim::ScheduleError;
 use crate::value::problem::Problem;
 use crate::value::{Choice, Node, Origin};
@@ -12,7 +12,7 @@ use crate::value::{Choice, Node, Origin};
 #[derive(Debug, Clone, PartialEq)]
 pub struct Contradiction {
     /// The rule that found it: its location in this program.
-    rule: Rule,
+    rule: &'static Location<'static>,
     blamed: Blamed,
     message: String,
     help: Option<String>,
@@ -21,7 +21,13 @@ pub struct Contradiction {
 }
 
 /// Identifies a rule independently of the numbers in its message.
-pub type Rule = &'static Location<'static>;
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Rule {
+    /// A rule about several sections.
+    Between(&'static Location<'static>),
+    /// What the type of a section demands of its values together.
+    Within(Section),
+}
 
 /// The setting to change first.
 #[derive(Debug, Clone, PartialEq)]
@@ -50,7 +56,7 @@ impl Contradiction {
 
     /// The rule that found it.
     pub fn rule(&self) -> Rule {
-        self.rule
+        Rule::Between(self.rule)
     }
 
     /// Sets the paths of the settings that it depends on, besides the one at its own place.

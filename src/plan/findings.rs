@@ -4,7 +4,6 @@ use std::collections::HashMap;
 
 use super::contradiction::Rule;
 use super::odometer::Taken;
-use super::space::TRIAL;
 use crate::file::VARIANT;
 use crate::value::problem::{Problem, listed};
 use crate::value::{Choice, Origin};
@@ -21,8 +20,8 @@ pub struct Findings {
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 enum What {
     Message(String),
-    /// The rule. Trials that break one rule break it with different numbers, so their messages differ.
-    InTrials(Rule),
+    /// The rule. Numbers that no one has written break one rule with different messages.
+    OfGenerated(Rule),
 }
 
 #[derive(Debug)]
@@ -35,15 +34,14 @@ struct Found {
 impl Findings {
     /// The findings in the cell with these alternatives.
     pub fn cell<'p>(&mut self, taken: impl Iterator<Item = Taken<'p>>, choice: &Choice) -> CellFindings<'_> {
-        let (mut variant, mut is_trial) = (None, false);
+        let (mut variant, mut is_generated) = (None, false);
         for taken in taken {
-            match taken.name() {
-                VARIANT => variant = Some(taken.value(choice)),
-                TRIAL => is_trial = true,
-                _ => {}
+            is_generated |= taken.is_generated();
+            if taken.name() == VARIANT {
+                variant = Some(taken.value(choice));
             }
         }
-        CellFindings { is_trial, variant, findings: self }
+        CellFindings { is_generated, variant, findings: self }
     }
 
     /// Whether nothing was found.
@@ -87,16 +85,17 @@ impl Findings {
 /// The findings in one cell.
 pub struct CellFindings<'a> {
     findings: &'a mut Findings,
-    is_trial: bool,
+    /// Whether some of its numbers are computed or drawn.
+    is_generated: bool,
     variant: Option<String>,
 }
 
 impl CellFindings<'_> {
-    /// Adds a problem, with the rule that found it, if any.
-    pub fn report(&mut self, problem: Problem, rule: Option<Rule>) {
-        let what = match rule.filter(|_| self.is_trial) {
-            Some(rule) => What::InTrials(rule),
-            None => What::Message(problem.message.clone()),
+    /// Adds a problem, with the rule that found it.
+    pub fn report(&mut self, problem: Problem, rule: Rule) {
+        let what = match self.is_generated {
+            true => What::OfGenerated(rule),
+            false => What::Message(problem.message.clone()),
         };
         let Findings { problems, known, .. } = &mut *self.findings;
         let index = *known.entry((problem.origin.clone(), what)).or_insert_with(|| {

@@ -4,7 +4,7 @@
 use super::site::Site;
 use super::space::{Item, Space, Wheel};
 use crate::file::{Experiment, SectionSet};
-use crate::value::{Choice, Kind};
+use crate::value::{Choice, Form, Kind};
 
 /// One cell of a space, and the way to the next.
 #[derive(Debug, Clone)]
@@ -201,6 +201,15 @@ impl Taken<'_> {
             Self::Turned(wheel) => wheel.is_declared(),
             Self::Given(site) => site.is_declared(),
         }
+    }
+
+    /// Whether its numbers are computed or drawn.
+    pub fn is_generated(&self) -> bool {
+        let site: &Site = match self {
+            Self::Turned(wheel) => &wheel.site,
+            Self::Given(site) => site,
+        };
+        matches!(site.axis.form, Form::Spaced(_) | Form::Trial(_))
     }
 
     /// The value as listings write it: `he`, `0.01`. `choice` is the cell's.

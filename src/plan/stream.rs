@@ -5,6 +5,7 @@
 
 use rayon::prelude::*;
 
+use super::contradiction::Rule;
 use super::exclude::{Exclusion, Marks};
 use super::findings::Findings;
 use super::lints::Warnings;
@@ -149,10 +150,11 @@ impl<'p> Stream<'p> {
             under.turn(odometer.choice(), changed);
             let sections = match under.sections() {
                 Ok(sections) => sections,
-                Err(problem) => {
+                Err((section, problem)) => {
                     // In a file with mistakes, this may be caused by a value that was dropped.
                     if experiment.is_sound() {
-                        row.findings.cell(odometer.taken(), odometer.choice()).report(problem.clone(), None);
+                        let mut findings = row.findings.cell(odometer.taken(), odometer.choice());
+                        findings.report(problem.clone(), Rule::Within(section));
                     }
                     (lowered, unread) = (Lowered::default(), SectionSet::ALL);
                     continue;
@@ -171,7 +173,7 @@ impl<'p> Stream<'p> {
                 for found in contradictions {
                     let rule = found.rule();
                     if let Some(problem) = found.into_problem(experiment, odometer.choice()) {
-                        findings.report(problem, Some(rule));
+                        findings.report(problem, rule);
                     }
                 }
             }

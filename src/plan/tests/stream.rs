@@ -251,6 +251,21 @@ fn optimizers_with_values_of_their_own_are_told_apart() {
     assert_eq!(plan(drawn).duplicates(), 0);
 }
 
+#[test]
+fn generated_numbers_that_break_one_rule_are_told_once() {
+    let data = |rest: &str| format!("network.hidden = []\ntrain.steps = 5\noptimizer = 'sgd'\n{rest}");
+    let told = |text: &str| mistakes(&data(text)).matches("error:").count();
+    let shuffled = "data = { source = 'normal', rows = 30, features = 4, classes = 2 }\ntrain.sampling = 'shuffle'\n";
+    let with_batch_size = |size: &str| told(&format!("{shuffled}train.batch_size = {size}"));
+    assert_eq!(with_batch_size("{ linspace = [31, 80, 50] }"), 1);
+    assert_eq!(with_batch_size("{ int_uniform = [31, 80] }\nsweep.trials = 50"), 1);
+    assert_eq!(with_batch_size("[31, 32]"), 2);
+    // The rows of a spiral are a multiple of its arms.
+    let with_rows = |rows: &str| told(&format!("data = {{ source = 'spiral', rows = {rows} }}"));
+    assert_eq!(with_rows("{ linspace = [300, 351, 52] }"), 1);
+    assert_eq!(with_rows("{ int_uniform = [300, 351] }\nsweep.trials = 50"), 1);
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(24))]
 
