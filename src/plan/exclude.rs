@@ -34,8 +34,8 @@ pub struct Exclusion<'e> {
     settings: Vec<(&'e str, &'e Wanted, Marks)>,
     /// The marks that each condition needs.
     conditions: Vec<Marks>,
-    /// The number of cells that each condition has matched.
-    held: Vec<u64>,
+    /// Whether each condition has matched a cell.
+    matched: Vec<bool>,
     /// The union of the marks of all cells.
     met: Marks,
     /// Some values that these settings have in cells, for messages.
@@ -69,8 +69,8 @@ impl<'e> Exclusion<'e> {
             }
             conditions.push(all);
         }
-        let held = vec![0; conditions.len()];
-        Ok(Self { settings, conditions, held, met: Marks::NONE, values: BTreeMap::new(), names: BTreeSet::new() })
+        let matched = vec![false; conditions.len()];
+        Ok(Self { settings, conditions, matched, met: Marks::NONE, values: BTreeMap::new(), names: BTreeSet::new() })
     }
 
     /// Whether the file excludes nothing.
@@ -124,23 +124,27 @@ impl<'e> Exclusion<'e> {
         }
     }
 
-    /// Whether a cell with these marks is excluded; updates the counts.
+    /// Whether a cell with these marks is excluded; notes which conditions match it.
     pub fn leaves_out(&mut self, marks: Marks) -> bool {
         self.met = self.met.and(marks);
         let mut is_out = false;
-        for (needed, held) in self.conditions.iter().zip(&mut self.held) {
-            if marks.has(*needed) {
-                *held += 1;
-                is_out = true;
-            }
+        for (needed, matched) in self.conditions.iter().zip(&mut self.matched) {
+            let matches = marks.has(*needed);
+            *matched |= matches;
+            is_out |= matches;
         }
         is_out
+    }
+
+    /// Whether each condition has matched a cell.
+    pub fn have_all_matched(&self) -> bool {
+        self.matched.iter().all(|matched| *matched)
     }
 
     /// Adds what another copy has matched in other cells.
     pub fn merge(&mut self, other: Self) {
         self.met = self.met.and(other.met);
-        self.held.iter_mut().zip(other.held).for_each(|(held, more)| *held += more);
+        self.matched.iter_mut().zip(other.matched).for_each(|(matched, more)| *matched |= more);
         self.names.extend(other.names);
         for (name, values) in other.values {
             let known = self.values.entry(name).or_default();
@@ -152,11 +156,11 @@ impl<'e> Exclusion<'e> {
         }
     }
 
-    /// The conditions that excluded nothing, once all cells are known.
+    /// The conditions that matched nothing, once all cells are known.
     pub fn problems(&self, experiment: &Experiment) -> Vec<Problem> {
         let nodes = nodes(experiment);
-        let conditions = experiment.sweep.exclude.conditions().iter().zip(&self.held).enumerate();
-        let idle = conditions.filter(|(_, (_, held))| **held == 0);
+        let conditions = experiment.sweep.exclude.conditions().iter().zip(&self.matched).enumerate();
+        let idle = conditions.filter(|(_, (_, matched))| !**matched);
         idle.map(|(index, (condition, _))| {
             let node = nodes.get(index);
             let entry = |name: &str| node.and_then(|node| node.entry(name));

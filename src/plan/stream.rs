@@ -31,7 +31,7 @@ pub struct Streamed<'e> {
     pub warnings: Warnings<'e>,
     /// Mistakes.
     pub problems: Vec<Problem>,
-    /// Conditions of `exclude` that excluded nothing, which is a mistake in a whole plan.
+    /// Conditions of `exclude` that match nothing, which is a mistake in a whole plan.
     pub idle_conditions: Vec<Problem>,
 }
 
@@ -140,10 +140,12 @@ impl<'p> Stream<'p> {
                 odometer.advance();
             }
             unread = unread.or(odometer.moved());
-            // First, since a cell that is excluded by its axes may be one that cannot be lowered.
+            // First, since a cell that is excluded by its axes may be one that cannot be lowered. It is only lowered to
+            // find out whether its settings match another condition.
             let marks = row.marks_of_axes(&odometer);
-            if row.exclusion.leaves_out(marks) {
-                row.excluded += 1;
+            let is_out = row.exclusion.leaves_out(marks);
+            row.excluded += u64::from(is_out);
+            if is_out && row.exclusion.have_all_matched() {
                 continue;
             }
             let changed = std::mem::replace(&mut unread, SectionSet::NONE);
@@ -152,7 +154,7 @@ impl<'p> Stream<'p> {
                 Ok(sections) => sections,
                 Err((section, problem)) => {
                     // In a file with mistakes, this may be caused by a value that was dropped.
-                    if experiment.is_sound() {
+                    if experiment.is_sound() && !is_out {
                         let mut findings = row.findings.cell(odometer.taken(), odometer.choice());
                         findings.report(problem.clone(), Rule::Within(section));
                     }
@@ -163,7 +165,7 @@ impl<'p> Stream<'p> {
             lowered.update(sections, changed, known);
             let marks = marks.and(row.marks_of_settings(&lowered));
             if row.exclusion.leaves_out(marks) {
-                row.excluded += 1;
+                row.excluded += u64::from(!is_out);
                 continue;
             }
             let contradictions = lowered.contradictions(sections);

@@ -122,6 +122,12 @@ fn what_a_condition_holds_for_is_left_out() {
     assert_eq!(excluding("[{ optimizer = 'adam' }]"), all[..3]);
     assert_eq!(excluding("[{ beta1 = 0.9 }]"), all[..3]);
     assert_eq!(excluding("[{ optimizer = 'sgd' }, { lr = { below = 0.05 } }]"), ["fast, lr=0.1"]);
+    // A condition on settings matches cells that another one excludes by their axes.
+    assert_eq!(excluding("[{ optimizer = 'fast' }, { beta1 = 0.9 }]"), all[..3]);
+    assert_eq!(
+        excluding("[{ lr = [0.1, 0.01] }, { optimizer = 'fast', lr = 0.1, beta1 = 0.9 }]"),
+        [&all[2], &all[5]].map(String::clone)
+    );
 }
 
 #[test]
