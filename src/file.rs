@@ -374,9 +374,7 @@ impl Experiment {
     pub fn into_mistakes(self, more: Vec<Problem>) -> Mistakes {
         let mut problems = self.problems;
         problems.extend(more);
-        for problem in &mut problems {
-            compose::explain_contradiction(problem, &self.sources, &self.tree.root);
-        }
+        compose::explain_merged_keys(&mut problems, &self.sources, &self.tree.root);
         Mistakes { sources: self.sources, problems }
     }
 

@@ -273,7 +273,7 @@ fn model(network: &nn::NetworkSection, info: &Info, contradictions: &mut Vec<Con
     network.model(outputs).unwrap_or_else(|mistakes| {
         contradictions.extend(mistakes.into_iter().map(|mistake| {
             let path: Vec<_> = std::iter::once("network").chain(mistake.key).collect();
-            Contradiction::new(path, mistake.message).help(mistake.help)
+            Contradiction::new(path, mistake.message).help(mistake.help).same_as(mistake.same_as)
         }));
         Model::linear()
     })
@@ -283,7 +283,7 @@ fn steps(train: &train::TrainSection, rows: u64, contradictions: &mut Vec<Contra
     train.steps(rows).unwrap_or_else(|error| {
         contradictions.push(match error {
             StepsError::Neither => Contradiction::new(TRAIN, error.to_string()),
-            StepsError::Both => Contradiction::new(["train", "epochs"], error.to_string()),
+            StepsError::Both => Contradiction::new(["train", "epochs"], error.to_string()).same_as(Some("steps")),
             StepsError::TooMany(..) => Contradiction::new(["train", "epochs"], error.to_string()).reads(&[DATA]),
         });
         1

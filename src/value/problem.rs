@@ -34,6 +34,8 @@ pub enum Cause {
     HeaderTwice { header: String, name: String },
     /// A missing section.
     MissingSection(&'static str),
+    /// It and this key of the same section say the same in two ways.
+    SaidTwice(&'static str),
     /// Not a mistake but a warning, with the name that silences it.
     Warning(&'static str),
 }
@@ -77,11 +79,6 @@ impl Problem {
     /// The same mistake, with a label that asks whether `meant` was meant.
     pub fn meaning(self, meant: impl std::fmt::Display) -> Self {
         self.label(format!("did you mean `{meant}`?"))
-    }
-
-    /// Whether the message names this key.
-    pub fn names(&self, key: &str) -> bool {
-        self.message.contains(&format!("`{key}`"))
     }
 
     /// The same mistake, with another hint.
