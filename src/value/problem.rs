@@ -88,20 +88,22 @@ impl Problem {
     }
 }
 
-/// All mistakes as text for people, in the order of the file, with a last line that counts them.
+/// More problems than this are only counted.
+const MOST_SHOWN: usize = 100;
+
+/// The mistakes as text for people, in the order of the file, with a last line that counts them.
 ///
 /// `color` adds terminal colors.
 pub fn render(sources: &Sources, problems: &[Problem], color: bool) -> String {
-    let mut text = pictures(sources, problems, color);
-    match problems.len() {
-        1 => text.push_str("1 mistake; nothing was trained and nothing was written\n"),
-        count => text.push_str(&format!("{count} mistakes; nothing was trained and nothing was written\n")),
-    }
-    text
+    let count = counted(problems.len(), "mistake");
+    format!("{}{count}; nothing was trained and nothing was written\n", pictures(sources, problems, color))
 }
 
-/// All warnings, as [`render`] shows mistakes; empty if there are none.
+/// The warnings, as [`render`] shows mistakes; empty if there are none.
 pub fn render_warnings(sources: &Sources, warnings: &[Problem], color: bool) -> String {
+    if warnings.is_empty() {
+        return String::new();
+    }
     let mut names: Vec<String> = Vec::new();
     for problem in warnings {
         if let Some(name) = problem.warning_name() {
@@ -110,22 +112,27 @@ pub fn render_warnings(sources: &Sources, warnings: &[Problem], color: bool) -> 
     }
     names.sort();
     names.dedup();
-    let count = match warnings.len() {
-        0 => return String::new(),
-        1 => "1 warning".to_owned(),
-        count => format!("{count} warnings"),
-    };
+    let count = counted(warnings.len(), "warning");
     let silence = format!("`allow_warnings = [{}]` at the top of the file, where it is meant", names.join(", "));
     format!("{}{count}; to silence: {silence}\n", pictures(sources, warnings, color))
 }
 
-/// Each problem as a picture of its place, in the order of the text.
+/// `1 mistake`, `2 mistakes`, `200 mistakes, of which the first 100 are shown`.
+fn counted(count: usize, noun: &str) -> String {
+    match count {
+        1 => format!("1 {noun}"),
+        _ if count > MOST_SHOWN => format!("{count} {noun}s, of which the first {MOST_SHOWN} are shown"),
+        _ => format!("{count} {noun}s"),
+    }
+}
+
+/// The first problems, each as a picture of its place, in the order of the text.
 fn pictures(sources: &Sources, problems: &[Problem], color: bool) -> String {
     let mut problems: Vec<&Problem> = problems.iter().collect();
     problems.sort_by_key(|problem| problem.origin.as_ref().map(|origin| (origin.source, origin.span.start)));
     let renderer = if color { Renderer::styled() } else { Renderer::plain() };
     let mut text = String::new();
-    for problem in &problems {
+    for problem in problems.into_iter().take(MOST_SHOWN) {
         let title = match problem.warning_name() {
             None => Level::ERROR.primary_title(&problem.message),
             Some(name) => Level::WARNING.primary_title(&problem.message).id(name),
