@@ -18,7 +18,6 @@ use crate::record::Record;
 use crate::seed::Seed;
 use crate::train;
 use crate::value::deserialize::deserialize;
-use crate::value::fault::Fault;
 use crate::value::problem::Problem;
 use crate::value::schema::or;
 use crate::value::{self, AxisId, Entry, Form, Kind, Node, NodeId, Rejected, Sources, Tree};
@@ -212,6 +211,8 @@ pub struct Experiment {
     pub readings: Vec<Reading>,
     /// The draws of the trials, if there are any.
     pub draws: Option<Draws>,
+    /// The sections that contain each axis, by its index.
+    sections_of_axes: Vec<SectionSet>,
     /// Rejected nodes. They are read as if they were absent, so that further mistakes are found, too.
     dropped: HashSet<NodeId>,
     /// Sections with a key that is misplaced elsewhere in the file.
@@ -302,6 +303,7 @@ impl Experiment {
             folder,
             readings,
             draws,
+            sections_of_axes: Vec::new(),
             dropped,
             incomplete,
             problems,
@@ -310,6 +312,7 @@ impl Experiment {
             Ok(file) => file,
             Err(problems) => return Err(experiment.into_mistakes(problems)),
         };
+        experiment.sections_of_axes = under::sections_of_axes(&experiment.tree);
         experiment.description = file.description;
         experiment.seeds = file.seeds;
         experiment.rng = file.rng;
@@ -404,17 +407,9 @@ impl Experiment {
         }
     }
 
-    /// The file under `choice`, with paths resolved.
-    ///
-    /// # Errors
-    /// If values that are each accepted alone are not accepted together.
-    pub fn file_under(&self, choice: &value::Choice) -> Result<File, Problem> {
-        let file: Result<File, Fault> = deserialize(&self.tree.root, choice, &self.dropped);
-        let mut file = file.map_err(vocabulary::problem)?;
-        if let Some(data) = &mut file.data {
-            data.resolve(&self.folder);
-        }
-        Ok(file)
+    /// The sections that contain an axis.
+    pub fn sections_of(&self, axis: AxisId) -> SectionSet {
+        self.sections_of_axes[axis.index()]
     }
 }
 

@@ -10,10 +10,10 @@ use crate::nn::{self, Init, Regularization};
 use crate::optim::Optimizer;
 use crate::record::Record;
 use crate::train;
-use crate::value::Choice;
 use crate::value::deserialize::deserialize_entry;
 use crate::value::fault::Fault;
 use crate::value::problem::Problem;
+use crate::value::{Choice, Tree};
 
 /// A section of the file that may contain axes, or belongs to a run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -184,19 +184,17 @@ fn read<T: DeserializeOwned>(experiment: &Experiment, section: Section, choice: 
     }
 }
 
-impl Experiment {
-    /// The sections that contain each axis, by its index.
-    pub fn sections_of_axes(&self) -> Vec<SectionSet> {
-        let mut of_axes = vec![SectionSet::NONE; self.tree.axes()];
-        for section in Section::ALL {
-            let entry = self.tree.root.entry(section.key());
-            for axis in entry.iter().flat_map(|entry| entry.value.walk()).filter_map(|place| place.axis()) {
-                let of_axis: &mut SectionSet = &mut of_axes[axis.id.index()];
-                *of_axis = of_axis.or(SectionSet::of(&[section]));
-            }
+/// The sections that contain each axis of a tree, by the axis's index.
+pub fn sections_of_axes(tree: &Tree) -> Vec<SectionSet> {
+    let mut of_axes = vec![SectionSet::NONE; tree.axes()];
+    for section in Section::ALL {
+        let entry = tree.root.entry(section.key());
+        for axis in entry.iter().flat_map(|entry| entry.value.walk()).filter_map(|place| place.axis()) {
+            let of_axis: &mut SectionSet = &mut of_axes[axis.id.index()];
+            *of_axis = of_axis.or(SectionSet::of(&[section]));
         }
-        of_axes
     }
+    of_axes
 }
 
 #[cfg(test)]

@@ -10,8 +10,6 @@ use crate::value::{Choice, Form, Kind};
 #[derive(Debug, Clone)]
 pub struct Odometer<'p> {
     experiment: &'p Experiment,
-    /// The sections that hold each axis, by its index.
-    sections_of_axes: &'p [SectionSet],
     choice: Choice,
     turns: Vec<Turn<'p>>,
     /// Lists of items that follow other items.
@@ -52,10 +50,9 @@ impl<'p> Odometer<'p> {
     ///
     /// # Panics
     /// If `index` is not below the size of the space.
-    pub fn at(experiment: &'p Experiment, sections_of_axes: &'p [SectionSet], space: &'p Space, index: u128) -> Self {
+    pub fn at(experiment: &'p Experiment, space: &'p Space, index: u128) -> Self {
         let mut odometer = Self {
             experiment,
-            sections_of_axes,
             choice: experiment.first_choice(),
             turns: Vec::new(),
             rests: Vec::new(),
@@ -137,7 +134,7 @@ impl<'p> Odometer<'p> {
     fn turn(&mut self, wheel: &'p Wheel, position: usize, rest: Option<usize>) {
         let id = wheel.site.axis.id;
         self.experiment.choose(&mut self.choice, id, position);
-        self.moved = self.moved.or(self.sections_of_axes[id.index()]);
+        self.moved = self.moved.or(self.experiment.sections_of(id));
         self.turns.push(Turn { wheel, position, rest, before: [self.rests.len(), self.taken.len()] });
         self.taken.push(Taken::Turned(wheel));
     }

@@ -12,7 +12,7 @@ use super::shapes::Shape;
 use super::space::Space;
 use super::stream::Stream;
 use crate::data::{Data, Info};
-use crate::file::{Experiment, Mistakes, SectionSet};
+use crate::file::{Experiment, Mistakes};
 use crate::seed::Seed;
 use crate::settings::{RunId, Settings};
 use crate::spec::RunSpec;
@@ -25,7 +25,6 @@ pub struct Plan {
     pub experiment: Experiment,
     pub space: Space,
     content: Content,
-    sections_of_axes: Vec<SectionSet>,
     known: Known,
     /// A cache of specifications, by cell.
     specs: Mutex<HashMap<u32, Arc<RunSpec>>>,
@@ -67,8 +66,7 @@ impl Plan {
         });
         match planned {
             Ok((space, content)) if experiment.is_sound() => {
-                let sections_of_axes = experiment.sections_of_axes();
-                Ok(Self { experiment, space, content, sections_of_axes, known, specs: Mutex::default() })
+                Ok(Self { experiment, space, content, known, specs: Mutex::default() })
             }
             Ok(_) => Err(experiment.into_mistakes(Vec::new())),
             Err(problems) => Err(experiment.into_mistakes(problems)),
@@ -159,7 +157,7 @@ impl Plan {
 
     /// The specification of one run of this shape, without its part in a script.
     pub fn spec_of(&self, shape: &Shape) -> Option<RunSpec> {
-        self.stream().cell(&self.sections_of_axes, shape.cell)
+        self.stream().cell(shape.cell)
     }
 
     fn stream(&self) -> Stream<'_> {
@@ -183,7 +181,7 @@ impl Plan {
     }
 
     fn address(&self, index: u32) -> Odometer<'_> {
-        Odometer::at(&self.experiment, &self.sections_of_axes, &self.space, index.into())
+        Odometer::at(&self.experiment, &self.space, index.into())
     }
 
     /// The specification of a cell's runs, with the first seed.
@@ -193,7 +191,7 @@ impl Plan {
         if let Some(spec) = known().get(&index) {
             return Arc::clone(spec);
         }
-        let mut spec = self.stream().cell(&self.sections_of_axes, index).expect("the cell was lowered before");
+        let mut spec = self.stream().cell(index).expect("the cell was lowered before");
         if let (RunSpec::Network(run), Some(script)) = (&mut spec, self.content.scripts.get(position)) {
             run.script = Some(script.clone());
         }

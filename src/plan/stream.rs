@@ -98,11 +98,10 @@ impl<'p> Stream<'p> {
                 return all;
             }
         };
-        let sections_of_axes = experiment.sections_of_axes();
         let (fresh, mut findings) = (exclusion.clone(), Findings::default());
         let rows: Vec<u64> = (0..size.div_ceil(ROW)).collect();
         for rows in rows.chunks(TOGETHER) {
-            let one = |row: &u64| self.row(row * ROW..size.min((row + 1) * ROW), fresh.clone(), &sections_of_axes);
+            let one = |row: &u64| self.row(row * ROW..size.min((row + 1) * ROW), fresh.clone());
             let rows: Vec<Row> = rows.par_iter().map(one).collect();
             for row in rows {
                 let names = all.shapes.merge(row.shapes);
@@ -121,7 +120,7 @@ impl<'p> Stream<'p> {
         all
     }
 
-    fn row(self, indices: std::ops::Range<u64>, exclusion: Exclusion<'p>, sections_of_axes: &[SectionSet]) -> Row<'p> {
+    fn row(self, indices: std::ops::Range<u64>, exclusion: Exclusion<'p>) -> Row<'p> {
         let Self { experiment, space, known, keeps_specs } = self;
         let mut row = Row {
             cells: Vec::new(),
@@ -132,7 +131,7 @@ impl<'p> Stream<'p> {
             findings: Findings::default(),
             exclusion,
         };
-        let mut odometer = Odometer::at(experiment, sections_of_axes, space, indices.start.into());
+        let mut odometer = Odometer::at(experiment, space, indices.start.into());
         let mut under = Under::new(experiment);
         let (mut lowered, mut unread) = (Lowered::default(), SectionSet::ALL);
         for index in indices.clone() {
@@ -194,8 +193,8 @@ impl<'p> Stream<'p> {
     }
 
     /// The run with the first seed of the cell `index`.
-    pub fn cell(self, sections_of_axes: &[SectionSet], index: u32) -> Option<RunSpec> {
-        let odometer = Odometer::at(self.experiment, sections_of_axes, self.space, index.into());
+    pub fn cell(self, index: u32) -> Option<RunSpec> {
+        let odometer = Odometer::at(self.experiment, self.space, index.into());
         let (mut under, mut lowered) = (Under::new(self.experiment), Lowered::default());
         under.turn(odometer.choice(), SectionSet::ALL);
         lowered.update(under.sections().ok()?, SectionSet::ALL, self.known);

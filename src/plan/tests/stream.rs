@@ -34,12 +34,11 @@ struct Alone {
 /// The cells that are not excluded, in the order of the file, each read as a whole and lowered from scratch.
 fn one_by_one(experiment: &Experiment) -> Vec<Alone> {
     let space = Space::of(experiment).unwrap();
-    let sections_of_axes = experiment.sections_of_axes();
     let mut exclusion = Exclusion::of(experiment).unwrap();
     let mut all = Vec::new();
     for index in 0..space.size().unwrap() {
-        let odometer = Odometer::at(experiment, &sections_of_axes, &space, index);
-        let file = experiment.file_under(odometer.choice()).unwrap();
+        let odometer = Odometer::at(experiment, &space, index);
+        let file = super::file_under(experiment, odometer.choice());
         let sections = Sections {
             data: file.data,
             network: file.network,
@@ -297,15 +296,15 @@ proptest! {
     #[test]
     fn sections_are_read_again_where_they_change(text in super::round_trip::file()) {
         let experiment = Experiment::parse("test.toml", text.clone(), "test", std::path::PathBuf::new()).unwrap();
-        let (space, sections_of_axes) = (Space::of(&experiment).unwrap(), experiment.sections_of_axes());
-        let mut odometer = Odometer::at(&experiment, &sections_of_axes, &space, 0);
+        let space = Space::of(&experiment).unwrap();
+        let mut odometer = Odometer::at(&experiment, &space, 0);
         let mut under = Under::new(&experiment);
         let (mut index, mut read) = (0, 0);
         loop {
             let moved = odometer.moved();
             read += Section::ALL.into_iter().filter(|section| moved.has(*section)).count();
             under.turn(odometer.choice(), moved);
-            let (again, mut whole) = (Odometer::at(&experiment, &sections_of_axes, &space, index), Under::new(&experiment));
+            let (again, mut whole) = (Odometer::at(&experiment, &space, index), Under::new(&experiment));
             prop_assert_eq!(again.choice(), odometer.choice());
             whole.turn(again.choice(), SectionSet::ALL);
             prop_assert_eq!(under.sections(), whole.sections(), "cell {} of {}", index, text);
