@@ -331,7 +331,7 @@ fn named<'d, 't>(node: &Node, declared: &'d [Declared<'t>]) -> Result<Vec<&'d De
     // The listing of a plan shows the whole path of a setting.
     let last = name.rsplit('.').next().unwrap_or(name);
     Err(match did_you_mean(last, names.iter().copied()) {
-        Some(meant) => problem.label(format!("did you mean `{meant}`?")),
+        Some(meant) => problem.meaning(meant),
         None if names.is_empty() => problem.help("no setting of this file has several values"),
         None => problem
             .help(format!("an axis is a setting with several values, such as `{last} = [..., ...]`"))

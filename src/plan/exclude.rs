@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::odometer::Taken;
+use super::odometer::{Odometer, Taken};
 use super::site::LISTS;
 use crate::file::vocabulary;
 use crate::file::{Experiment, Wanted};
@@ -73,20 +73,30 @@ impl<'e> Exclusion<'e> {
         Ok(Self { settings, conditions, matched, met: Marks::NONE, values: BTreeMap::new(), names: BTreeSet::new() })
     }
 
-    /// Whether the file excludes nothing.
-    pub fn is_empty(&self) -> bool {
-        self.conditions.is_empty()
-    }
-
-    /// The marks of settings with these names and values.
-    pub fn of_settings<'n, 's>(&self, settings: impl IntoIterator<Item = (&'n str, &'s Scalar)>) -> Marks {
-        let own = settings.into_iter().map(|(name, value)| self.marks(name, |wanted| wanted.is(value)));
-        own.fold(Marks::NONE, Marks::and)
+    /// The marks of a cell's settings.
+    pub fn of_settings<'n, 's>(&mut self, settings: impl IntoIterator<Item = (&'n str, &'s Scalar)>) -> Marks {
+        let mut all = Marks::NONE;
+        if self.conditions.is_empty() {
+            return all;
+        }
+        for (name, value) in settings {
+            self.note(name, || value.to_string());
+            all = all.and(self.marks(name, |wanted| wanted.is(value)));
+        }
+        all
     }
 
     /// The marks of a cell's alternatives.
-    pub fn of_axes<'p>(&self, taken: impl Iterator<Item = Taken<'p>>, choice: &Choice) -> Marks {
-        taken.map(|taken| self.of_axis(taken, choice)).fold(Marks::NONE, Marks::and)
+    pub fn of_axes(&mut self, odometer: &Odometer) -> Marks {
+        let (mut all, choice) = (Marks::NONE, odometer.choice());
+        if self.conditions.is_empty() {
+            return all;
+        }
+        for taken in odometer.taken() {
+            self.note(taken.name(), || taken.value(choice));
+            all = all.and(self.of_axis(taken, choice));
+        }
+        all
     }
 
     fn of_axis(&self, taken: Taken, choice: &Choice) -> Marks {
@@ -107,10 +117,7 @@ impl<'e> Exclusion<'e> {
     }
 
     /// Notes that some run has this setting, for messages about conditions that match nothing.
-    pub fn note(&mut self, name: &str, value: impl Fn() -> String) {
-        if self.is_empty() {
-            return;
-        }
+    fn note(&mut self, name: &str, value: impl Fn() -> String) {
         if !self.names.contains(name) {
             self.names.insert(name.to_owned());
         }
@@ -197,7 +204,7 @@ impl<'e> Exclusion<'e> {
                 let is_number = word.parse::<f64>().is_ok();
                 let meant = did_you_mean(word, values.iter().map(String::as_str)).filter(|_| !is_number);
                 let problem = match meant {
-                    Some(meant) => problem.label(format!("did you mean `{meant}`?")),
+                    Some(meant) => problem.meaning(meant),
                     None => problem.label("matches nothing"),
                 };
                 let problem = problem.help(format!("`{name}` is {found}"));
@@ -214,7 +221,7 @@ impl<'e> Exclusion<'e> {
                 let synonym = vocabulary::keys(last).iter().copied().chain([last]);
                 let known = synonym.into_iter().find(|known| self.names.contains(*known));
                 let problem = match known.or_else(|| did_you_mean(name, names.clone())) {
-                    Some(meant) => problem.label(format!("did you mean `{meant}`?")),
+                    Some(meant) => problem.meaning(meant),
                     None => problem.help(format!("known here: {}", names.collect::<Vec<_>>().join(", "))),
                 };
                 Problem { origin: entry.map(|entry| entry.key_origin.clone()), ..problem }

@@ -3,10 +3,10 @@
 use std::collections::HashMap;
 
 use super::contradiction::Rule;
-use super::odometer::Taken;
+use super::odometer::Odometer;
 use crate::file::VARIANT;
+use crate::value::Origin;
 use crate::value::problem::{Problem, listed};
-use crate::value::{Choice, Origin};
 
 /// The problems found so far.
 #[derive(Debug, Default)]
@@ -32,21 +32,18 @@ struct Found {
 }
 
 impl Findings {
-    /// The findings in the cell with these alternatives.
-    pub fn cell<'p>(&mut self, taken: impl Iterator<Item = Taken<'p>>, choice: &Choice) -> CellFindings<'_> {
-        let (mut variant, mut is_generated) = (None, false);
-        for taken in taken {
-            is_generated |= taken.is_generated();
-            if taken.name() == VARIANT {
-                variant = Some(taken.value(choice));
-            }
-        }
-        CellFindings { is_generated, variant, findings: self }
-    }
-
-    /// Whether nothing was found.
-    pub fn is_empty(&self) -> bool {
-        self.problems.is_empty()
+    /// Adds a problem in the cell of `odometer`, with the rule that found it.
+    pub fn report(&mut self, problem: Problem, rule: Rule, odometer: &Odometer) {
+        let what = match odometer.taken().any(|taken| taken.is_generated()) {
+            true => What::OfGenerated(rule),
+            false => What::Message(problem.message.clone()),
+        };
+        let index = *self.known.entry((problem.origin.clone(), what)).or_insert_with(|| {
+            self.problems.push(Found { problem, variants: Vec::new() });
+            self.problems.len() - 1
+        });
+        let variant = odometer.taken().find(|taken| taken.name() == VARIANT);
+        self.problems[index].add(variant.map(|variant| variant.value(odometer.choice())));
     }
 
     /// Adds what was found in other cells, after these.
@@ -55,11 +52,7 @@ impl Findings {
         keys.sort_by_key(|(_, index)| *index);
         for ((key, _), found) in keys.into_iter().zip(other.problems) {
             match self.known.get(&key) {
-                Some(&index) => {
-                    let known = &mut self.problems[index].variants;
-                    let new: Vec<String> = found.variants.into_iter().filter(|new| !known.contains(new)).collect();
-                    known.extend(new);
-                }
+                Some(&index) => self.problems[index].add(found.variants),
                 None => {
                     self.known.insert(key, self.problems.len());
                     self.problems.push(found);
@@ -82,28 +75,13 @@ impl Findings {
     }
 }
 
-/// The findings in one cell.
-pub struct CellFindings<'a> {
-    findings: &'a mut Findings,
-    /// Whether some of its numbers are computed or drawn.
-    is_generated: bool,
-    variant: Option<String>,
-}
-
-impl CellFindings<'_> {
-    /// Adds a problem, with the rule that found it.
-    pub fn report(&mut self, problem: Problem, rule: Rule) {
-        let what = match self.is_generated {
-            true => What::OfGenerated(rule),
-            false => What::Message(problem.message.clone()),
-        };
-        let Findings { problems, known, .. } = &mut *self.findings;
-        let index = *known.entry((problem.origin.clone(), what)).or_insert_with(|| {
-            problems.push(Found { problem, variants: Vec::new() });
-            problems.len() - 1
-        });
-        if let Some(variant) = self.variant.as_ref().filter(|variant| !problems[index].variants.contains(variant)) {
-            problems[index].variants.push(variant.clone());
+impl Found {
+    /// Adds variants that have it, too.
+    fn add(&mut self, variants: impl IntoIterator<Item = String>) {
+        for variant in variants {
+            if !self.variants.contains(&variant) {
+                self.variants.push(variant);
+            }
         }
     }
 }

@@ -8,7 +8,7 @@
 use std::collections::HashSet;
 
 use super::contradiction::Contradiction;
-use super::space::{Item, Space};
+use super::space::Space;
 use crate::file::Experiment;
 use crate::lint::Lint;
 use crate::nn::LayerSpec;
@@ -145,7 +145,7 @@ fn is_axis(root: &Node, path: &[&str], choice: &Choice) -> bool {
     let mut value = node;
     while let Kind::Axis(axis) = &value.kind {
         if axis.form != Form::Patched && !axis.has_names() {
-            return axis.alternatives.len() > 1 || matches!(axis.form, Form::Trial(_));
+            return axis.alternatives.len() > 1 || axis.is_trial();
         }
         let Some(taken) = axis.taken(choice) else { return true };
         value = &axis.alternatives[taken].value;
@@ -396,10 +396,7 @@ impl Whole<'_> {
 
 /// Whether trials are an axis, perhaps only within one optimizer or variant.
 fn has_trials(space: &Space) -> bool {
-    space.items().iter().any(|item| match item {
-        Item::Wheel(wheel) => wheel.is_trials() || wheel.inners().iter().any(has_trials),
-        Item::Given(_) => false,
-    })
+    space.wheels().any(|wheel| wheel.is_trials() || wheel.inners().iter().any(has_trials))
 }
 
 fn one_seed(file: &Whole) -> Vec<Problem> {

@@ -24,7 +24,7 @@ pub struct Odometer<'p> {
 pub enum Taken<'p> {
     /// The position of a wheel.
     Turned(&'p Wheel),
-    /// A place that moves with a wheel around it.
+    /// A place that moves with a wheel around it, or not at all.
     Given(&'p Site),
 }
 
@@ -192,10 +192,10 @@ impl Taken<'_> {
         }
     }
 
-    /// Whether it belongs to a declared axis: the table of a single optimizer is none.
+    /// Whether it belongs to a declared axis: a single optimizer does not.
     pub fn is_declared(&self) -> bool {
         match self {
-            Self::Turned(wheel) => wheel.is_declared(),
+            Self::Turned(_) => true,
             Self::Given(site) => site.is_declared(),
         }
     }

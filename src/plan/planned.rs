@@ -3,14 +3,14 @@
 use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use super::content::{Cell, Content};
+use super::content::Content;
 use super::cost::Cost;
 use super::lower::Known;
 use super::odometer::Odometer;
 use super::script::{self, Drawn};
 use super::shapes::Shape;
 use super::space::Space;
-use super::stream::Stream;
+use super::stream::{Cell, Stream};
 use crate::data::{Data, Info};
 use crate::file::{Experiment, Mistakes};
 use crate::seed::Seed;

@@ -51,8 +51,8 @@ fn one_by_one(experiment: &Experiment) -> Vec<Alone> {
         };
         let mut lowered = Lowered::default();
         lowered.update(&sections, SectionSet::ALL, &Known::default());
-        let marks = exclusion.of_axes(odometer.taken(), odometer.choice());
-        if exclusion.leaves_out(marks.and(exclusion.of_settings(lowered.settings()))) {
+        let marks = exclusion.of_axes(&odometer).and(exclusion.of_settings(lowered.settings()));
+        if exclusion.leaves_out(marks) {
             continue;
         }
         let settings = lowered.settings().map(|(name, value)| (name, format!("{value:?}"))).collect();
