@@ -5,12 +5,14 @@
 use std::collections::{HashMap, HashSet};
 
 use schemars::JsonSchema;
-use serde::de::{Error as _, SeqAccess, Visitor};
-use serde::{Deserialize, Deserializer, Serialize};
+use serde::de::value::SeqAccessDeserializer;
+use serde::de::{Error as _, SeqAccess};
+use serde::{Deserialize, Serialize};
 
 use super::exclude::Exclude;
 use super::sections::VARIANT;
 use super::trials::Draws;
+use crate::forms::forms;
 use crate::number::OutOfRange;
 use crate::seed::Seed;
 use crate::seed::sobol::DIMENSIONS;
@@ -92,74 +94,39 @@ impl Zip {
     fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
+
+    fn read<'de, A: SeqAccess<'de>>(list: A) -> Result<Self, A::Error> {
+        let (mut names, mut groups) = (Vec::new(), Vec::new());
+        for item in Vec::deserialize(SeqAccessDeserializer::new(list))? {
+            match item {
+                Zipped::Name(name) => names.push(name),
+                Zipped::Group(group) => groups.push(group),
+            }
+        }
+        match (names.is_empty(), groups.is_empty()) {
+            (true, _) => Ok(Self(groups)),
+            (false, true) => Ok(Self(vec![names])),
+            (false, false) => Err(A::Error::custom("expected either names or lists of names, not some of both")),
+        }
+    }
 }
 
-impl<'de> Deserialize<'de> for Zip {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        /// A name, or a group of names.
-        #[derive(Debug)]
-        enum Item {
-            Name(String),
-            Group(Vec<String>),
-        }
+/// An item of `zip`.
+#[derive(Debug)]
+enum Zipped {
+    Name(String),
+    Group(Vec<String>),
+}
 
-        struct ItemVisitor;
+forms! {
+    Zip, "lists of names, such as [[\"lr\", \"batch_size\"]]",
+    list: Zip::read,
+}
 
-        impl<'de> Visitor<'de> for ItemVisitor {
-            type Value = Item;
-
-            fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-                f.write_str("the name of an axis or a list of names")
-            }
-
-            fn visit_str<E>(self, name: &str) -> Result<Item, E> {
-                Ok(Item::Name(name.to_owned()))
-            }
-
-            fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Item, A::Error> {
-                let mut names = Vec::new();
-                while let Some(name) = list.next_element()? {
-                    names.push(name);
-                }
-                Ok(Item::Group(names))
-            }
-        }
-
-        impl<'de> Deserialize<'de> for Item {
-            fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-                deserializer.deserialize_any(ItemVisitor)
-            }
-        }
-
-        struct ZipVisitor;
-
-        impl<'de> Visitor<'de> for ZipVisitor {
-            type Value = Zip;
-
-            fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-                f.write_str("lists of names, such as [[\"lr\", \"batch_size\"]]")
-            }
-
-            fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Zip, A::Error> {
-                let (mut names, mut groups) = (Vec::new(), Vec::new());
-                while let Some(item) = list.next_element()? {
-                    match item {
-                        Item::Name(name) => names.push(name),
-                        Item::Group(group) => groups.push(group),
-                    }
-                }
-                match (names.is_empty(), groups.is_empty()) {
-                    (true, _) => Ok(Zip(groups)),
-                    (false, true) => Ok(Zip(vec![names])),
-                    (false, false) => {
-                        Err(A::Error::custom("expected either names or lists of names, not some of both"))
-                    }
-                }
-            }
-        }
-
-        deserializer.deserialize_any(ZipVisitor)
-    }
+forms! {
+    Zipped, "the name of an axis or a list of names",
+    text: |name: &str| Ok(Zipped::Name(name.to_owned())),
+    list: |list| Vec::deserialize(SeqAccessDeserializer::new(list)).map(Zipped::Group),
 }
 
 /// One axis of a tree, at one place.
