@@ -336,9 +336,15 @@ impl Experiment {
         }
     }
 
+    /// The entry at this path, outside of axes.
+    pub fn entry(&self, path: &[&str]) -> Option<&Entry> {
+        let (first, rest) = path.split_first()?;
+        rest.iter().try_fold(self.tree.root.entry(first)?, |entry, key| entry.value.entry(key))
+    }
+
     /// The names of the variants, in the order of the file.
     pub fn variants(&self) -> Vec<&str> {
-        let axis = self.tree.root.entry(VARIANT).and_then(|entry| match &entry.value.kind {
+        let axis = self.entry(&[VARIANT]).and_then(|entry| match &entry.value.kind {
             Kind::Axis(axis) => Some(axis),
             _ => None,
         });

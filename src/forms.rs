@@ -7,6 +7,7 @@
 /// |---|---|
 /// | `number` | an `f64`; whole numbers, too |
 /// | `whole` | an `i64` |
+/// | `flag` | a `bool` |
 /// | `text` | a `&str` |
 /// | `word` | a deserializer of an enum: the name of a variant, or a table with its `kind` |
 /// | `variant` | the same as an [`EnumAccess`](serde::de::EnumAccess) |
@@ -59,6 +60,11 @@ macro_rules! forms {
         fn visit_u64<E: serde::de::Error>(self, number: u64) -> Result<Self::Value, E> {
             // Larger numbers are out of every range.
             self.visit_i64(i64::try_from(number).unwrap_or(i64::MAX))
+        }
+    };
+    (@flag $read:expr) => {
+        fn visit_bool<E: serde::de::Error>(self, flag: bool) -> Result<Self::Value, E> {
+            $read(flag)
         }
     };
     (@text $read:expr) => {

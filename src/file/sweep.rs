@@ -192,7 +192,7 @@ pub fn combine(tree: &mut Tree, dropped: &HashSet<NodeId>) -> (Option<Draws>, Ve
         (Some(trials), None) if sweep.draw.is_empty() => {
             let problem = Problem::new(format!("`trials`: there is nothing to draw {} times", trials.get()));
             let origin = value_of("trials").map(|node| node.origin.clone());
-            problems.push(Problem { origin, ..problem }.help(
+            problems.push(problem.at(origin).help(
                 "give a setting a distribution, such as `lr = { log_uniform = [1e-4, 1e-1] }`, name an axis in `draw`, or drop \
                  this line",
             ));
@@ -207,7 +207,7 @@ pub fn combine(tree: &mut Tree, dropped: &HashSet<NodeId>) -> (Option<Draws>, Ve
                         "`sampler`: the Sobol sequence has {DIMENSIONS} dimensions, and {count} settings are drawn"
                     ));
                     let origin = value_of("sampler").map(|node| node.origin.clone());
-                    problems.push(Problem { origin, ..problem }.help("draw fewer settings, or drop this line"));
+                    problems.push(problem.at(origin).help("draw fewer settings, or drop this line"));
                     drawn
                 }),
             });

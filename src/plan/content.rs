@@ -123,13 +123,12 @@ fn says_too_little(experiment: &Experiment, streamed: &Streamed) -> Option<Probl
         let message = format!(
             "the path over a function draws no random numbers: with {seeds} seeds it is the same {seeds} times"
         );
-        let origin = experiment.tree.root.entry("seeds").map(|entry| entry.value.origin.clone());
-        return Some(Problem { origin, ..Problem::new(message) }.help("leave `seeds` out"));
+        let origin = experiment.entry(&["seeds"]).map(|entry| entry.value.origin.clone());
+        return Some(Problem::new(message).at(origin).help("leave `seeds` out"));
     }
     if cells.is_empty() && *excluded > 0 {
-        let sweep = experiment.tree.root.entry("sweep");
-        let origin = sweep.and_then(|sweep| sweep.value.entry("exclude")).map(|entry| entry.key_origin.clone());
-        return Some(Problem { origin, ..Problem::new("`exclude` leaves nothing to run") });
+        let origin = experiment.entry(&["sweep", "exclude"]).map(|entry| entry.key_origin.clone());
+        return Some(Problem::new("`exclude` leaves nothing to run").at(origin));
     }
     None
 }

@@ -8,7 +8,7 @@ use crate::file::vocabulary;
 use crate::file::{Experiment, Wanted};
 use crate::settings::Scalar;
 use crate::value::problem::{Problem, did_you_mean, one_of};
-use crate::value::{Choice, Entry, Node};
+use crate::value::{Choice, Entry};
 
 /// The settings, of all conditions, that match: one bit each.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -165,7 +165,8 @@ impl<'e> Exclusion<'e> {
 
     /// The conditions that matched nothing, once all cells are known.
     pub fn problems(&self, experiment: &Experiment) -> Vec<Problem> {
-        let nodes = nodes(experiment);
+        let exclude = experiment.entry(&["sweep", "exclude"]);
+        let nodes = exclude.and_then(|entry| entry.value.list()).unwrap_or_default();
         let conditions = experiment.sweep.exclude.conditions().iter().zip(&self.matched).enumerate();
         let idle = conditions.filter(|(_, (_, matched))| !**matched);
         idle.map(|(index, (condition, _))| {
@@ -176,7 +177,7 @@ impl<'e> Exclusion<'e> {
             problem.unwrap_or_else(|| {
                 let problem = Problem::new("`exclude`: no run has all of these values together")
                     .help("drop this condition, or those of its settings that do not meet");
-                Problem { origin: node.map(|node| node.origin.clone()), ..problem }
+                problem.at(node.map(|node| node.origin.clone()))
             })
         })
         .collect()
@@ -188,7 +189,7 @@ impl<'e> Exclusion<'e> {
             let problem =
                 Problem::new("`exclude`: all settings are run with the same seeds, so that they can be compared");
             let problem = problem.help("leave `seed` out; `--only` picks some of the seeds");
-            return Some(Problem { origin: entry.map(|entry| entry.key_origin.clone()), ..problem });
+            return Some(problem.at(entry.map(|entry| entry.key_origin.clone())));
         }
         let mark = self.settings.iter().find(|(setting, own, _)| *setting == name && std::ptr::eq(*own, wanted))?.2;
         if self.met.has(mark) {
@@ -212,7 +213,7 @@ impl<'e> Exclusion<'e> {
                     true => problem.help("numbers between two bounds are `{ above = 0.1, below = 1.0 }`"),
                     false => problem,
                 };
-                Problem { origin: entry.map(|entry| entry.value.origin.clone()), ..problem }
+                problem.at(entry.map(|entry| entry.value.origin.clone()))
             }
             None => {
                 let problem = Problem::new(format!("`exclude`: no run of this file has a setting `{name}`"));
@@ -224,14 +225,8 @@ impl<'e> Exclusion<'e> {
                     Some(meant) => problem.meaning(meant),
                     None => problem.help(format!("known here: {}", names.collect::<Vec<_>>().join(", "))),
                 };
-                Problem { origin: entry.map(|entry| entry.key_origin.clone()), ..problem }
+                problem.at(entry.map(|entry| entry.key_origin.clone()))
             }
         })
     }
-}
-
-/// The nodes of the conditions in the file.
-fn nodes(experiment: &Experiment) -> Vec<&Node> {
-    let exclude = experiment.tree.root.entry("sweep").and_then(|sweep| sweep.value.entry("exclude"));
-    exclude.and_then(|entry| entry.value.list()).into_iter().flatten().collect()
 }

@@ -33,15 +33,14 @@ pub struct Drawn {
 pub fn with_drawn_trials(experiment: &Experiment, known: &Known) -> Result<Option<Drawn>, Vec<Problem>> {
     let Rng::Numpy(arrangement) = &experiment.rng else { return Ok(None) };
     let Some(draws) = experiment.draws.as_ref().filter(|_| chains_trials(arrangement)) else { return Ok(None) };
-    let of_sweep = |key| experiment.tree.root.entry("sweep").and_then(|sweep| sweep.value.entry(key));
-    if let Some(seed) = of_sweep("seed") {
+    if let Some(seed) = experiment.entry(&["sweep", "seed"]) {
         let problem =
             Problem::new("`seed`: the trials are drawn from NumPy's stream, which begins with the seed in `seeds`");
         return Err(vec![
             problem.at(seed.value.origin.clone()).help("drop this line, or leave `\"trial\"` out of `chain`"),
         ]);
     }
-    if let Some(sampler) = of_sweep("sampler").filter(|sampler| !sampler.value.is_text("random")) {
+    if let Some(sampler) = experiment.entry(&["sweep", "sampler"]).filter(|sampler| !sampler.value.is_text("random")) {
         let problem = Problem::new("`sampler`: the trials are drawn from NumPy's stream, which is random");
         return Err(vec![
             problem.at(sampler.value.origin.clone()).help("drop this line, or leave `\"trial\"` out of `chain`"),
@@ -274,15 +273,12 @@ fn mask_draws(run: &NetworkRun) -> ScriptDraws {
 
 /// The place of `rng`, or of `name` in it.
 fn origin(experiment: &Experiment, name: Option<(&str, &str)>) -> Origin {
-    let root = &experiment.tree.root;
-    let rng = root.entry("rng");
     let item = name.and_then(|(key, name)| {
-        let list = rng?.value.entry(key)?.value.list()?;
+        let list = experiment.entry(&["rng", key])?.value.list()?;
         list.iter().find(|item| item.is_text(name))
     });
-    item.map(|item| item.origin.clone())
-        .or_else(|| rng.map(|entry| entry.value.origin.clone()))
-        .unwrap_or_else(|| root.origin.clone())
+    let rng = || experiment.entry(&["rng"]).map(|entry| &entry.value);
+    item.or_else(rng).unwrap_or(&experiment.tree.root).origin.clone()
 }
 
 fn check_names(experiment: &Experiment, arrangement: &Arrangement, space: &Space) -> Result<(), Vec<Problem>> {
@@ -343,9 +339,8 @@ fn contradictions(experiment: &Experiment, specs: &[RunSpec]) -> Vec<Problem> {
         let problem = at(Problem::new("`rng`: the path over a function draws no random numbers"));
         problems.push(problem.help("leave `rng` out"));
     }
-    let data_seed = experiment.tree.root.entry("data").and_then(|data| data.value.entry("seed"));
     let draws_data = |run: &NetworkRun| run.data.drawn_by_scripts() > 0;
-    if let Some(seed) = data_seed.filter(|_| networks(specs).any(draws_data)) {
+    if let Some(seed) = experiment.entry(&["data", "seed"]).filter(|_| networks(specs).any(draws_data)) {
         let problem = Problem::new(
             "`seed`: with `rng` the data is drawn from NumPy's stream, which begins with the seed in `seeds`",
         );

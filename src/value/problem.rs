@@ -64,9 +64,9 @@ impl Problem {
         Self { cause: Some(Box::new(cause)), ..self }
     }
 
-    /// The same mistake, at this place.
-    pub fn at(mut self, origin: Origin) -> Self {
-        self.origin = Some(origin);
+    /// The same mistake, at this place, if there is one.
+    pub fn at(mut self, origin: impl Into<Option<Origin>>) -> Self {
+        self.origin = origin.into();
         self
     }
 
