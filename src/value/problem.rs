@@ -1,6 +1,6 @@
 //! Mistakes in a file and warnings: where, what, what is accepted, what to do; and how they are shown.
 
-use annotate_snippets::{AnnotationKind, Level, Renderer, Snippet};
+use annotate_snippets::{AnnotationKind, Element, Group, Level, Renderer, Snippet};
 
 use super::{Origin, Sources};
 
@@ -137,13 +137,10 @@ fn pictures(sources: &Sources, problems: &[Problem], color: bool) -> String {
             None => Level::ERROR.primary_title(&problem.message),
             Some(name) => Level::WARNING.primary_title(&problem.message).id(name),
         };
-        let mut group = title.elements(problem.origin.as_ref().map(|origin| {
-            let annotation = AnnotationKind::Primary.span(origin.span.clone());
-            let annotation =
-                if problem.label.is_empty() { annotation } else { annotation.label(problem.label.as_str()) };
-            Snippet::source(sources.text(origin.source)).path(sources.name(origin.source)).annotation(annotation)
-        }));
-        if let (None, Some((name, _))) = (&problem.origin, sources.0.first()) {
+        let mut group = Group::with_title(title);
+        if let Some(origin) = &problem.origin {
+            group = group.element(picture(sources, origin, &problem.label));
+        } else if let Some((name, _)) = sources.0.first() {
             group = group.element(annotate_snippets::Origin::path(name));
         }
         for help in &problem.help {
@@ -153,6 +150,21 @@ fn pictures(sources: &Sources, problems: &[Problem], color: bool) -> String {
         text.push_str("\n\n");
     }
     text
+}
+
+/// The lines at `origin`, with the label below it. If they are very long, only their place.
+fn picture<'a>(sources: &'a Sources, origin: &Origin, label: &'a str) -> Element<'a> {
+    const LONGEST: usize = 10_000;
+    let (text, name) = (sources.text(origin.source), sources.name(origin.source));
+    let start = text[..origin.span.start].rfind('\n').map_or(0, |newline| newline + 1);
+    let end = text[origin.span.end..].find('\n').map_or(text.len(), |newline| origin.span.end + newline + 1);
+    let (line, column) = sources.line_and_column(origin);
+    if end - start > LONGEST {
+        return annotate_snippets::Origin::path(name).line(line).char_column(column).into();
+    }
+    let annotation = AnnotationKind::Primary.span(origin.span.start - start..origin.span.end - start);
+    let annotation = if label.is_empty() { annotation } else { annotation.label(label) };
+    Snippet::source(&text[start..end]).line_start(line).path(name).annotation(annotation).into()
 }
 
 /// The candidate that `typed` was probably meant to be.
