@@ -215,6 +215,18 @@ mod tests {
     }
 
     #[test]
+    fn of_many_mistakes_and_long_lines_only_some_is_shown() {
+        let mut sources = Sources::default();
+        let source = sources.add("file.toml", format!("a = 1\nb = {}\n", "x".repeat(20_000)));
+        let at = |start| Problem::new("wrong").at(Origin { source, span: start..start + 1 });
+        let many = render(&sources, &vec![at(0); 101], false);
+        assert_eq!(many.matches("error: wrong").count(), 100);
+        assert!(many.contains("\n101 mistakes, of which the first 100 are shown; nothing was trained"), "{many}");
+        let long = render(&sources, &[at(10)], false);
+        assert!(long.contains("file.toml:2:5") && long.len() < 200, "{long}");
+    }
+
+    #[test]
     fn lists_read_as_sentences() {
         assert_eq!(one_of(["a"]), "`a`");
         assert_eq!(one_of(["a", "b"]), "`a` or `b`");
