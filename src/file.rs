@@ -18,7 +18,6 @@ use crate::record::Record;
 use crate::seed::Seed;
 use crate::train;
 use crate::value::deserialize::deserialize;
-use crate::value::fault::Fault;
 use crate::value::problem::Problem;
 use crate::value::{self, AxisId, Entry, Form, Kind, Node, NodeId, Rejected, Sources, Tree};
 use engine::forms::or;
@@ -215,6 +214,8 @@ pub struct Experiment {
     pub readings: Vec<Reading>,
     /// The draws of the trials, if there are any.
     pub draws: Option<Draws>,
+    /// The sections that contain each axis, by its index.
+    sections_of_axes: Vec<SectionSet>,
     /// Rejected nodes. They are read as if they were absent, so that further mistakes are found, too.
     dropped: HashSet<NodeId>,
     /// Sections with a key that is misplaced elsewhere in the file.
@@ -305,6 +306,7 @@ impl Experiment {
             folder,
             readings,
             draws,
+            sections_of_axes: Vec::new(),
             dropped,
             incomplete,
             problems,
@@ -313,6 +315,7 @@ impl Experiment {
             Ok(file) => file,
             Err(problems) => return Err(experiment.into_mistakes(problems)),
         };
+        experiment.sections_of_axes = under::sections_of_axes(&experiment.tree);
         experiment.description = file.description;
         experiment.seeds = file.seeds;
         experiment.rng = file.rng;
@@ -336,9 +339,15 @@ impl Experiment {
         }
     }
 
+    /// The entry at this path, outside of axes.
+    pub fn entry(&self, path: &[&str]) -> Option<&Entry> {
+        let (first, rest) = path.split_first()?;
+        rest.iter().try_fold(self.tree.root.entry(first)?, |entry, key| entry.value.entry(key))
+    }
+
     /// The names of the variants, in the order of the file.
     pub fn variants(&self) -> Vec<&str> {
-        let axis = self.tree.root.entry(VARIANT).and_then(|entry| match &entry.value.kind {
+        let axis = self.entry(&[VARIANT]).and_then(|entry| match &entry.value.kind {
             Kind::Axis(axis) => Some(axis),
             _ => None,
         });
@@ -377,9 +386,7 @@ impl Experiment {
     pub fn into_mistakes(self, more: Vec<Problem>) -> Mistakes {
         let mut problems = self.problems;
         problems.extend(more);
-        for problem in &mut problems {
-            compose::explain_contradiction(problem, &self.sources, &self.tree.root);
-        }
+        compose::explain_merged_keys(&mut problems, &self.sources, &self.tree.root);
         Mistakes { sources: self.sources, problems }
     }
 
@@ -409,17 +416,9 @@ impl Experiment {
         }
     }
 
-    /// The file under `choice`, with paths resolved.
-    ///
-    /// # Errors
-    /// If values that are each accepted alone are not accepted together.
-    pub fn file_under(&self, choice: &value::Choice) -> Result<File, Problem> {
-        let file: Result<File, Fault> = deserialize(&self.tree.root, choice, &self.dropped);
-        let mut file = file.map_err(vocabulary::problem)?;
-        if let Some(data) = &mut file.data {
-            data.resolve(&self.folder);
-        }
-        Ok(file)
+    /// The sections that contain an axis.
+    pub fn sections_of(&self, axis: AxisId) -> SectionSet {
+        self.sections_of_axes[axis.index()]
     }
 }
 

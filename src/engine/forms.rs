@@ -10,11 +10,13 @@ use serde_json::{Value, json};
 /// |---|---|
 /// | `number` | an `f64`; whole numbers, too |
 /// | `whole` | an `i64` |
+/// | `flag` | a `bool` |
 /// | `text` | a `&str` |
 /// | `word` | a deserializer of an enum: the name of a variant, or a table with its `kind` |
 /// | `variant` | the same as an [`EnumAccess`](serde::de::EnumAccess) |
 /// | `list` | a [`SeqAccess`](serde::de::SeqAccess) |
 /// | `table` | a deserializer of a struct |
+#[macro_export]
 macro_rules! forms {
     ($type:ident $([$words:expr])?, $expected:expr, $($form:ident: $read:expr,)+) => {
         impl<'de> serde::Deserialize<'de> for $type {
@@ -64,6 +66,11 @@ macro_rules! forms {
             self.visit_i64(i64::try_from(number).unwrap_or(i64::MAX))
         }
     };
+    (@flag $read:expr) => {
+        fn visit_bool<E: serde::de::Error>(self, flag: bool) -> Result<Self::Value, E> {
+            $read(flag)
+        }
+    };
     (@text $read:expr) => {
         fn visit_str<E: serde::de::Error>(self, text: &str) -> Result<Self::Value, E> {
             $read(text)
@@ -91,7 +98,7 @@ macro_rules! forms {
     };
 }
 
-pub(crate) use forms;
+pub use forms;
 
 /// Also accepts what the schema of `T` accepts.
 pub fn or<T: JsonSchema>(schema: &mut Schema) {

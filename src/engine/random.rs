@@ -11,7 +11,7 @@ mod script;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-pub use self::script::{Earlier, Script, ScriptDraws};
+pub use self::script::{Chain, Others, Script, ScriptDraws};
 use crate::batches::{Batches, Sampling};
 use crate::seed::{self, Purpose, RandomStream, Seed, numpy};
 
@@ -92,8 +92,8 @@ impl<'a> Random<'a> {
     /// Skips what the script draws before the run's own weights.
     pub fn before_weights(&mut self) {
         if let RandomSource::Script { script, generator, .. } = &mut self.0 {
-            script.earlier.blocks().iter().for_each(|draws| draws.skip(generator));
-            script.before_weights.skip(generator);
+            script.earlier().iter().for_each(|draws| draws.skip(generator));
+            script.others.before_weights.skip(generator);
         }
     }
 
@@ -114,7 +114,7 @@ impl<'a> Random<'a> {
                 *masks = (0..dropout_layers).map(|layer| seed.stream(Purpose::Dropout(layer))).collect();
             }
             RandomSource::Script { script, generator, rows: all } => {
-                script.after_weights.skip(generator);
+                script.others.after_weights.skip(generator);
                 *all = rows as u64;
             }
         }
@@ -131,7 +131,7 @@ impl<'a> Random<'a> {
             }
             RandomSource::Script { script, generator, rows } => {
                 batch.fill_with(|| generator.below(*rows) as usize);
-                script.before_masks.skip(generator);
+                script.others.before_masks.skip(generator);
             }
         }
     }
@@ -152,7 +152,7 @@ impl<'a> Random<'a> {
     /// Skips what the script draws after the run's own draws of a step.
     pub fn after_step(&mut self) {
         if let RandomSource::Script { script, generator, .. } = &mut self.0 {
-            script.after_masks.skip(generator);
+            script.others.after_masks.skip(generator);
         }
     }
 }
@@ -218,14 +218,14 @@ mod tests {
     #[test]
     fn what_others_draw_is_drawn_and_thrown_away() {
         let block = ScriptDraws::gaussians(9).then(ScriptDraws::choice(7, 3).repeated(2));
-        let script = Script {
-            data: ScriptDraws::gaussians(1),
+        let mut chain = Chain::new(ScriptDraws::gaussians(1), [block.clone(), block].into());
+        chain.advance();
+        let script = chain.script(Others {
             before_weights: ScriptDraws::uniforms(2).then(ScriptDraws::gaussians(4)),
             after_weights: ScriptDraws::gaussians(5),
             before_masks: ScriptDraws::uniforms(6),
             after_masks: ScriptDraws::uniforms(1),
-            earlier: Earlier::of(&[block.clone(), block].into(), 1),
-        };
+        });
         let (order, gaussians, rows, uniforms) = drawn(&mut Random::new(seed(), Some(&script)), 1, 2);
 
         let mut generator = numpy::NumpyGenerator::new(3);

@@ -10,7 +10,7 @@ use crate::nn::{Init, LayerSpec, Model, Regularization};
 use crate::number::Count;
 use crate::optim::Optimizer;
 use crate::random::Script;
-use crate::record::{EpochCounter, Record};
+use crate::record::{EpochCounter, Record, Split};
 use crate::seed::Seed;
 use crate::settings::Settings;
 
@@ -251,6 +251,16 @@ impl NetworkRun {
     /// The number of times that the network is evaluated on each split.
     pub fn evaluations(&self) -> u64 {
         self.record.evaluations(self.steps, self.epoch_counter())
+    }
+
+    /// The rows of the splits that it is evaluated on, together.
+    pub fn evaluated_rows(&self) -> u64 {
+        let rows = |split: &Split| match split {
+            Split::Train => self.info.train_rows,
+            Split::Validation => self.info.validation_rows,
+            Split::Test => self.info.test_rows,
+        };
+        self.record.splits().iter().map(rows).sum()
     }
 }
 

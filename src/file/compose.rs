@@ -8,6 +8,7 @@ use super::sections::VARIANT;
 use super::{Mistakes, extends, sections, set};
 use crate::data::Source;
 use crate::value::problem::{Cause, Problem};
+use crate::value::walk::Place;
 use crate::value::{Entry, Kind, Node, NodeId, Origin, SourceId, Sources, Tree, write};
 
 /// The file to read, not parsed yet.
@@ -69,36 +70,49 @@ pub fn compose(main: Main, arguments: &[String]) -> Result<Composed, Mistakes> {
     Ok(Composed { sources, tree, text, mark, rewritten, problems })
 }
 
-/// If a key contradicts a key of the same section that comes from another text, adds help on how to drop one of them:
-/// merged keys can be replaced, but not removed.
-pub fn explain_contradiction(problem: &mut Problem, sources: &Sources, root: &Node) {
-    let Some(origin) = &problem.origin else { return };
-    let Some((path, entries)) = section_of(sources, root, origin) else { return };
+/// Adds help to each mistake of a key that depends on a key of the same section from another text, on how to drop one of
+/// them: merged keys can be replaced, but not removed.
+pub fn explain_merged_keys(problems: &mut [Problem], sources: &Sources, root: &Node) {
     // The other keys of a section depend on these.
-    const KINDS: [&str; 2] = ["kind", "source"];
-    let is_unknown = matches!(problem.cause.as_deref(), Some(Cause::UnknownKey { .. }));
-    let is_other = |entry: &&Entry| {
-        let matters = if is_unknown { KINDS.contains(&entry.key.as_str()) } else { problem.names(&entry.key) };
-        // A kind that the table's name implies was not written.
-        matters && entry.key_origin.source != origin.source && entry.value.origin != entry.key_origin
-    };
-    if let Some(other) = entries.iter().find(is_other) {
-        problem.help.push(format!(
-            "`{}` is written in {}; to keep only one of them, replace the whole section in braces: \
-             `{path} = {{ ... }}`",
-            other.key,
-            sources.name(other.key_origin.source)
-        ));
+    const KINDS: &[&str] = &["kind", "source"];
+    let mut sections = None;
+    for problem in problems {
+        let others = match problem.cause.as_deref() {
+            Some(Cause::UnknownKey { .. }) => KINDS,
+            Some(Cause::SaidTwice(key)) => std::slice::from_ref(key),
+            _ => continue,
+        };
+        let sections = sections.get_or_insert_with(|| sections_by_origin(sources, root));
+        let Some(origin) = &problem.origin else { continue };
+        let Some(section) = sections.get(origin) else { continue };
+        let is_other = |entry: &&Entry| {
+            others.contains(&entry.key.as_str())
+                && entry.key_origin.source != origin.source
+                // A kind that the table's name implies was not written.
+                && entry.value.origin != entry.key_origin
+        };
+        if let Some(other) = section.node.entries().unwrap_or_default().iter().find(is_other) {
+            problem.help.push(format!(
+                "`{}` is written in {}; to keep only one of them, replace the whole section in braces: `{} = {{ ... }}`",
+                other.key,
+                sources.name(other.key_origin.source),
+                write::path(section.path_with_names())
+            ));
+        }
     }
 }
 
-/// The section that contains `origin`: its path and its entries.
-fn section_of<'n>(sources: &Sources, root: &'n Node, origin: &Origin) -> Option<(String, &'n [Entry])> {
-    let is_here = |entry: &Entry| entry.key_origin == *origin || entry.value.origin == *origin;
-    let places = root.walk().skip(1).filter(|place| sources.is_section(place.node) && !place.is_in_list());
-    places.filter_map(|place| Some((place.node.entries()?, place))).find_map(|(entries, place)| {
-        entries.iter().any(is_here).then(|| (write::path(place.path_with_names()), entries))
-    })
+/// The section that each key and each value is directly in, by where it was written.
+fn sections_by_origin<'n>(sources: &Sources, root: &'n Node) -> HashMap<&'n Origin, Place<'n>> {
+    let mut sections = HashMap::new();
+    for section in root.walk().skip(1).filter(|place| sources.is_section(place.node) && !place.is_in_list()) {
+        for entry in section.node.entries().unwrap_or_default() {
+            for origin in [&entry.key_origin, &entry.value.origin] {
+                sections.entry(origin).or_insert_with(|| section.clone());
+            }
+        }
+    }
+    sections
 }
 
 /// Makes relative data paths in a base relative to the folder of the main file.

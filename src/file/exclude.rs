@@ -1,15 +1,17 @@
 //! `exclude` in `[sweep]`: which combinations of values to exclude.
 
 use std::borrow::Cow;
+use std::convert::Infallible;
 use std::fmt;
 
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
-use serde::de::{Error as _, IgnoredAny, MapAccess, SeqAccess, Visitor};
+use serde::de::{Error as _, MapAccess, SeqAccess, Visitor};
 use serde::ser::SerializeMap;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::json;
 
 use crate::settings::Scalar;
+use engine::forms::forms;
 
 /// Cells for which any of these conditions holds are left out.
 #[derive(Debug, Clone, Default, PartialEq, Deserialize, Serialize, JsonSchema)]
@@ -159,70 +161,48 @@ impl<'de> Deserialize<'de> for Condition {
     }
 }
 
-impl<'de> Deserialize<'de> for Wanted {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct WantedVisitor;
-
-        impl<'de> Visitor<'de> for WantedVisitor {
-            type Value = Wanted;
-
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("a value, a list of values, or bounds such as { above = 0.1, below = 1.0 }")
-            }
-
-            fn visit_bool<E>(self, value: bool) -> Result<Wanted, E> {
-                Ok(Wanted::Values(vec![Scalar::Bool(value)]))
-            }
-
-            fn visit_i64<E>(self, value: i64) -> Result<Wanted, E> {
-                Ok(Wanted::Values(vec![Scalar::Int(value)]))
-            }
-
-            fn visit_f64<E>(self, value: f64) -> Result<Wanted, E> {
-                Ok(Wanted::Values(vec![Scalar::Float(value)]))
-            }
-
-            fn visit_str<E>(self, value: &str) -> Result<Wanted, E> {
-                Ok(Wanted::Values(vec![Scalar::from(value)]))
-            }
-
-            fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Wanted, A::Error> {
-                let mut values = Vec::new();
-                while let Some(item) = list.next_element::<Wanted>()? {
-                    match item {
-                        Wanted::Values(mut one) if one.len() == 1 => values.append(&mut one),
-                        Wanted::Values(list) => values.push(joined(&list, "-").into()),
-                        Wanted::Between { .. } => return Err(A::Error::custom("expected a list of values")),
-                    }
-                }
-                if values.is_empty() {
-                    Err(A::Error::custom("expected at least one value"))
-                } else {
-                    Ok(Wanted::Values(values))
-                }
-            }
-
-            fn visit_map<A: MapAccess<'de>>(self, mut table: A) -> Result<Wanted, A::Error> {
-                let (mut above, mut below) = (None, None);
-                while let Some(word) = table.next_key::<String>()? {
-                    match word.as_str() {
-                        "above" => above = Some(table.next_value()?),
-                        "below" => below = Some(table.next_value()?),
-                        _ => {
-                            table.next_value::<IgnoredAny>()?;
-                            return Err(A::Error::unknown_field(&word, &["above", "below"]));
-                        }
-                    }
-                }
-                if above.is_none() && below.is_none() {
-                    return Err(A::Error::custom("expected `above`, `below` or both"));
-                }
-                Ok(Wanted::Between { above: above.unwrap_or(f64::NEG_INFINITY), below: below.unwrap_or(f64::INFINITY) })
+impl Wanted {
+    fn read_list<'de, A: SeqAccess<'de>>(mut list: A) -> Result<Self, A::Error> {
+        let mut values = Vec::new();
+        while let Some(item) = list.next_element::<Self>()? {
+            match item {
+                Self::Values(mut one) if one.len() == 1 => values.append(&mut one),
+                Self::Values(list) => values.push(joined(&list, "-").into()),
+                Self::Between { .. } => return Err(A::Error::custom("expected a list of values")),
             }
         }
-
-        deserializer.deserialize_any(WantedVisitor)
+        if values.is_empty() { Err(A::Error::custom("expected at least one value")) } else { Ok(Self::Values(values)) }
     }
+
+    fn read_bounds<'de, D: Deserializer<'de>>(table: D) -> Result<Self, D::Error> {
+        #[derive(Deserialize)]
+        #[serde(deny_unknown_fields)]
+        struct Bounds {
+            above: Option<f64>,
+            below: Option<f64>,
+        }
+
+        let Bounds { above, below } = Bounds::deserialize(table)?;
+        if above.is_none() && below.is_none() {
+            return Err(D::Error::custom("expected `above`, `below` or both"));
+        }
+        Ok(Self::Between { above: above.unwrap_or(f64::NEG_INFINITY), below: below.unwrap_or(f64::INFINITY) })
+    }
+}
+
+impl<T: Into<Scalar>> From<T> for Wanted {
+    fn from(value: T) -> Self {
+        Self::Values(vec![value.into()])
+    }
+}
+
+forms! {
+    Wanted, "a value, a list of values, or bounds such as { above = 0.1, below = 1.0 }",
+    flag: |value: bool| Ok(Wanted::from(value)),
+    number: |value: f64| Ok::<_, Infallible>(Wanted::from(value)),
+    text: |value: &str| Ok(Wanted::from(value)),
+    list: Wanted::read_list,
+    table: Wanted::read_bounds,
 }
 
 impl Serialize for Condition {

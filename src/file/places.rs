@@ -1,11 +1,11 @@
 //! Where misplaced keys belong.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
 use super::format::{TableKey, TableShape, Variant, format};
 use super::{sections, vocabulary};
 use crate::value::problem::{Cause, Problem, did_you_mean, listed};
-use crate::value::{Entry, Node, Origin, Tree};
+use crate::value::{Node, Origin, Tree};
 
 /// Renames sections with a wrong name to the one that was probably meant, unless the file has that section, so that
 /// they can be read. Reports them.
@@ -36,7 +36,7 @@ pub fn name_sections(tree: &mut Tree) -> Vec<Problem> {
 /// Adds to each unknown key where it belongs, if that is elsewhere in the file with the tree `root`. Drops reports of
 /// missing keys that are merely misplaced. Returns the sections that lack a misplaced key.
 pub fn explain(problems: &mut Vec<Problem>, root: &Node) -> HashSet<&'static str> {
-    let mut known = None;
+    let (mut known, mut sections) = (None, None);
     let mut missed = HashSet::new();
     let mut misplaced: HashSet<String> = HashSet::new();
     for problem in problems.iter_mut() {
@@ -49,7 +49,8 @@ pub fn explain(problems: &mut Vec<Problem>, root: &Node) -> HashSet<&'static str
         }
         let format = known.get_or_insert_with(format);
         let key = key.clone();
-        let around = problem.origin.as_ref().and_then(|origin| section_of(root, origin));
+        let sections = sections.get_or_insert_with(|| sections_by_origin(root));
+        let around = problem.origin.as_ref().and_then(|origin| sections.get(origin).copied());
         let also = if meant.is_none() { synonyms } else { &[] };
         let mut candidates = std::iter::once(key.as_str()).chain(also.iter().copied());
         let Some((name, home)) = candidates.find_map(|name| Some((name, home(format, name, around)?))) else {
@@ -78,10 +79,18 @@ pub fn explain(problems: &mut Vec<Problem>, root: &Node) -> HashSet<&'static str
     missed
 }
 
-/// The section that has a key written at `origin`.
-fn section_of<'n>(root: &'n Node, origin: &Origin) -> Option<&'n str> {
-    let has_key = |section: &&Entry| section.value.walk().any(|place| place.key_origin() == Some(origin));
-    root.entries()?.iter().find(has_key).map(|section| section.key.as_str())
+/// The section of each key, by where the key was written.
+fn sections_by_origin(root: &Node) -> HashMap<&Origin, &str> {
+    let mut sections = HashMap::new();
+    for section in root.entries().unwrap_or_default() {
+        for place in section.value.walk() {
+            place
+                .key_origin()
+                .into_iter()
+                .for_each(|origin| _ = sections.entry(origin).or_insert(section.key.as_str()));
+        }
+    }
+    sections
 }
 
 /// Where a key belongs.

@@ -10,7 +10,7 @@ use crate::spec::{FunctionRun, NetworkRun, RunSpec};
 use crate::train;
 use crate::value::serialize::{self, serialize};
 use crate::value::write::{Layout, document};
-use crate::value::{Choice, Form, Kind, Node};
+use crate::value::{Choice, Kind, Node};
 
 /// The text of a file whose only run is that of `spec`, with the same id. `choice` leads to the run's cell in
 /// `experiment`: settings that the experiment does not write there are marked as defaults.
@@ -35,7 +35,7 @@ pub fn single(
     let root = &experiment.tree.root;
     let is_written = |path: &[&str]| root.along(path, choice).count() == path.len();
     // Drawn values are where the file has distributions.
-    let is_trial = |node: &Node| matches!(&node.kind, Kind::Axis(axis) if matches!(axis.form, Form::Trial(_)));
+    let is_trial = |node: &Node| matches!(&node.kind, Kind::Axis(axis) if axis.is_trial());
     let is_drawn = |path: &[&str]| {
         let values = root.along(path, choice).map(|entry| &entry.value);
         values.filter(|value| is_trial(value)).any(|value| value.chosen(choice).entries().is_none())

@@ -5,8 +5,9 @@
 use std::collections::{HashMap, HashSet};
 
 use schemars::JsonSchema;
-use serde::de::{Error as _, SeqAccess, Visitor};
-use serde::{Deserialize, Deserializer, Serialize};
+use serde::de::value::SeqAccessDeserializer;
+use serde::de::{Error as _, SeqAccess};
+use serde::{Deserialize, Serialize};
 
 use super::exclude::Exclude;
 use super::sections::VARIANT;
@@ -17,6 +18,7 @@ use crate::seed::sobol::DIMENSIONS;
 use crate::value::deserialize::deserialize;
 use crate::value::problem::{Problem, did_you_mean, listed};
 use crate::value::{Axis, AxisId, Choice, Form, Kind, Node, NodeId, Origin, Tree};
+use engine::forms::forms;
 use engine::forms::or;
 
 /// The section. It is no setting: ids depend on what comes of it, not on it.
@@ -92,72 +94,39 @@ impl Zip {
     fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
+
+    fn read<'de, A: SeqAccess<'de>>(list: A) -> Result<Self, A::Error> {
+        let (mut names, mut groups) = (Vec::new(), Vec::new());
+        for item in Vec::deserialize(SeqAccessDeserializer::new(list))? {
+            match item {
+                Zipped::Name(name) => names.push(name),
+                Zipped::Group(group) => groups.push(group),
+            }
+        }
+        match (names.is_empty(), groups.is_empty()) {
+            (true, _) => Ok(Self(groups)),
+            (false, true) => Ok(Self(vec![names])),
+            (false, false) => Err(A::Error::custom("expected either names or lists of names, not both")),
+        }
+    }
 }
 
-impl<'de> Deserialize<'de> for Zip {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        /// A name, or a group of names.
-        #[derive(Debug)]
-        enum ZipEntry {
-            Name(String),
-            Group(Vec<String>),
-        }
+/// An item of `zip`.
+#[derive(Debug)]
+enum Zipped {
+    Name(String),
+    Group(Vec<String>),
+}
 
-        struct ZipEntryVisitor;
+forms! {
+    Zip, "lists of names, such as [[\"lr\", \"batch_size\"]]",
+    list: Zip::read,
+}
 
-        impl<'de> Visitor<'de> for ZipEntryVisitor {
-            type Value = ZipEntry;
-
-            fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-                f.write_str("the name of an axis or a list of names")
-            }
-
-            fn visit_str<E>(self, name: &str) -> Result<ZipEntry, E> {
-                Ok(ZipEntry::Name(name.to_owned()))
-            }
-
-            fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<ZipEntry, A::Error> {
-                let mut names = Vec::new();
-                while let Some(name) = list.next_element()? {
-                    names.push(name);
-                }
-                Ok(ZipEntry::Group(names))
-            }
-        }
-
-        impl<'de> Deserialize<'de> for ZipEntry {
-            fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-                deserializer.deserialize_any(ZipEntryVisitor)
-            }
-        }
-
-        struct ZipVisitor;
-
-        impl<'de> Visitor<'de> for ZipVisitor {
-            type Value = Zip;
-
-            fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-                f.write_str("lists of names, such as [[\"lr\", \"batch_size\"]]")
-            }
-
-            fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Zip, A::Error> {
-                let (mut names, mut groups) = (Vec::new(), Vec::new());
-                while let Some(item) = list.next_element()? {
-                    match item {
-                        ZipEntry::Name(name) => names.push(name),
-                        ZipEntry::Group(group) => groups.push(group),
-                    }
-                }
-                match (names.is_empty(), groups.is_empty()) {
-                    (true, _) => Ok(Zip(groups)),
-                    (false, true) => Ok(Zip(vec![names])),
-                    (false, false) => Err(A::Error::custom("expected either names or lists of names, not both")),
-                }
-            }
-        }
-
-        deserializer.deserialize_any(ZipVisitor)
-    }
+forms! {
+    Zipped, "the name of an axis or a list of names",
+    text: |name: &str| Ok(Zipped::Name(name.to_owned())),
+    list: |list| Vec::deserialize(SeqAccessDeserializer::new(list)).map(Zipped::Group),
 }
 
 /// One axis of a tree, at one place.
@@ -224,9 +193,9 @@ pub fn combine(tree: &mut Tree, dropped: &HashSet<NodeId>) -> (Option<Draws>, Ve
         (Some(trials), None) if sweep.draw.is_empty() => {
             let problem = Problem::new(format!("`trials`: there is nothing to draw {} times", trials.get()));
             let origin = value_of("trials").map(|node| node.origin.clone());
-            problems.push(Problem { origin, ..problem }.help(
-                "give a setting a distribution, such as `lr = { log_uniform = [1e-4, 1e-1] }`, name an axis in `draw`, \
-                 or remove this line",
+            problems.push(problem.at(origin).help(
+                "give a setting a distribution, such as `lr = { log_uniform = [1e-4, 1e-1] }`, name an axis in `draw`, or \
+                 remove this line",
             ));
         }
         (Some(trials), _) => {
@@ -239,7 +208,7 @@ pub fn combine(tree: &mut Tree, dropped: &HashSet<NodeId>) -> (Option<Draws>, Ve
                         "`sampler`: the Sobol sequence has {DIMENSIONS} dimensions, but {count} settings are drawn"
                     ));
                     let origin = value_of("sampler").map(|node| node.origin.clone());
-                    problems.push(Problem { origin, ..problem }.help("draw fewer settings, or remove this line"));
+                    problems.push(problem.at(origin).help("draw fewer settings, or remove this line"));
                     drawn
                 }),
             });
@@ -330,7 +299,7 @@ fn named<'d, 't>(node: &Node, declared: &'d [Declared<'t>]) -> Result<Vec<&'d De
     // The listing of a plan shows the whole path of a setting.
     let last = name.rsplit('.').next().unwrap_or(name);
     Err(match did_you_mean(last, names.iter().copied()) {
-        Some(meant) => problem.label(format!("did you mean `{meant}`?")),
+        Some(meant) => problem.meaning(meant),
         None if names.is_empty() => problem.help("no setting of this file has several values"),
         None => problem
             .help(format!("an axis is a setting with several values, such as `{last} = [..., ...]`"))

@@ -1,8 +1,6 @@
 //! Reads the sections of a file under one choice after another. For each choice, only the sections with an axis that
 //! has moved are read again.
 
-use serde::de::DeserializeOwned;
-
 use super::{Experiment, sections, vocabulary};
 use crate::data::Data;
 use crate::function::Function;
@@ -10,53 +8,79 @@ use crate::nn::{self, Init, Regularization};
 use crate::optim::Optimizer;
 use crate::record::Record;
 use crate::train;
-use crate::value::Choice;
 use crate::value::deserialize::deserialize_entry;
 use crate::value::fault::Fault;
 use crate::value::problem::Problem;
+use crate::value::{Choice, Tree};
 
-/// A section of the file that may contain axes, or belongs to a run.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Section {
-    Data,
-    Network,
-    Function,
-    Init,
-    Regularization,
-    Optimizer,
-    Train,
-    Record,
+/// Defines everything that there is for each section: its name in this program, its key at the top of the file, and its
+/// type.
+macro_rules! sections {
+    ($($section:ident $key:ident: $type:ty,)+) => {
+        /// A section of the file that may contain axes, or belongs to a run.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+        pub enum Section {
+            $($section,)+
+        }
+
+        impl Section {
+            pub const ALL: [Self; [$(Self::$section),+].len()] = [$(Self::$section),+];
+
+            /// Its key at the top of the file.
+            pub const fn key(self) -> &'static str {
+                match self {
+                    $(Self::$section => stringify!($key),)+
+                }
+            }
+        }
+
+        /// The sections, as values; `None` for missing ones. Paths are resolved.
+        #[derive(Debug, Clone, Default, PartialEq)]
+        pub struct Sections {
+            $(pub $key: Option<$type>,)+
+        }
+
+        impl Sections {
+            /// Whether the file has this section.
+            pub fn have(&self, section: Section) -> bool {
+                match section {
+                    $(Section::$section => self.$key.is_some(),)+
+                }
+            }
+
+            /// Reads a section of the file under `choice`.
+            fn read(&mut self, section: Section, experiment: &Experiment, choice: &Choice) -> Result<(), Fault> {
+                let entry = experiment.tree.root.entry(section.key());
+                match section {
+                    $(Section::$section => {
+                        let value = entry.map(|entry| deserialize_entry(entry, choice, &experiment.dropped));
+                        self.$key = value.transpose()?.flatten();
+                    })+
+                }
+                if let (Section::Data, Some(data)) = (section, &mut self.data) {
+                    data.resolve(&experiment.folder);
+                }
+                Ok(())
+            }
+        }
+    };
+}
+
+sections! {
+    Data data: Data,
+    Network network: nn::NetworkSection,
+    Function function: Function,
+    Init init: Init,
+    Regularization regularization: Regularization,
+    Optimizer optimizer: Optimizer,
+    Train train: train::TrainSection,
+    Record record: Record,
 }
 
 impl Section {
-    pub const ALL: [Self; 8] = [
-        Self::Data,
-        Self::Network,
-        Self::Function,
-        Self::Init,
-        Self::Regularization,
-        Self::Optimizer,
-        Self::Train,
-        Self::Record,
-    ];
-
     /// Whether it is a part of a network and its training.
     pub fn belongs_to_network(self) -> bool {
         sections::get(self.key()).is_some_and(|key| key.belongs_to_network)
-    }
-
-    /// Its key at the top of the file.
-    pub const fn key(self) -> &'static str {
-        match self {
-            Self::Data => "data",
-            Self::Network => "network",
-            Self::Function => "function",
-            Self::Init => "init",
-            Self::Regularization => "regularization",
-            Self::Optimizer => "optimizer",
-            Self::Train => "train",
-            Self::Record => "record",
-        }
     }
 }
 
@@ -94,36 +118,6 @@ impl SectionSet {
     }
 }
 
-/// The sections, as values; `None` for missing ones.
-#[derive(Debug, Clone, Default, PartialEq)]
-pub struct Sections {
-    /// Paths resolved.
-    pub data: Option<Data>,
-    pub network: Option<nn::NetworkSection>,
-    pub function: Option<Function>,
-    pub init: Option<Init>,
-    pub regularization: Option<Regularization>,
-    pub optimizer: Option<Optimizer>,
-    pub train: Option<train::TrainSection>,
-    pub record: Option<Record>,
-}
-
-impl Sections {
-    /// Whether the file has this section.
-    pub fn have(&self, section: Section) -> bool {
-        match section {
-            Section::Data => self.data.is_some(),
-            Section::Network => self.network.is_some(),
-            Section::Function => self.function.is_some(),
-            Section::Init => self.init.is_some(),
-            Section::Regularization => self.regularization.is_some(),
-            Section::Optimizer => self.optimizer.is_some(),
-            Section::Train => self.train.is_some(),
-            Section::Record => self.record.is_some(),
-        }
-    }
-}
-
 /// A file under a choice.
 #[derive(Debug)]
 pub struct Under<'e> {
@@ -142,60 +136,35 @@ impl<'e> Under<'e> {
     /// Moves to another choice; only axes in the sections `moved` have changed. The first choice moves all.
     pub fn turn(&mut self, choice: &Choice, moved: SectionSet) {
         for section in Section::ALL.into_iter().filter(|section| moved.has(*section)) {
-            self.problems[section as usize] = self.read(section, choice).err().map(vocabulary::problem);
+            self.problems[section as usize] =
+                self.sections.read(section, self.experiment, choice).err().map(vocabulary::problem);
         }
     }
 
     /// The sections under the choice.
     ///
     /// # Errors
-    /// The first contradiction between values that are each accepted alone.
-    pub fn sections(&self) -> Result<&Sections, &Problem> {
-        match self.problems.iter().flatten().next() {
-            Some(problem) => Err(problem),
+    /// The first section with values that are each accepted alone but not together, and the problem.
+    pub fn sections(&self) -> Result<&Sections, (Section, &Problem)> {
+        let mut problems = Section::ALL.into_iter().zip(&self.problems);
+        match problems.find_map(|(section, problem)| Some((section, problem.as_ref()?))) {
+            Some(found) => Err(found),
             None => Ok(&self.sections),
         }
     }
-
-    fn read(&mut self, section: Section, choice: &Choice) -> Result<(), Fault> {
-        let (experiment, sections) = (self.experiment, &mut self.sections);
-        match section {
-            Section::Data => {
-                sections.data = read(experiment, section, choice)?;
-                sections.data.iter_mut().for_each(|data| data.resolve(&experiment.folder));
-            }
-            Section::Network => sections.network = read(experiment, section, choice)?,
-            Section::Function => sections.function = read(experiment, section, choice)?,
-            Section::Init => sections.init = read(experiment, section, choice)?,
-            Section::Regularization => sections.regularization = read(experiment, section, choice)?,
-            Section::Optimizer => sections.optimizer = read(experiment, section, choice)?,
-            Section::Train => sections.train = read(experiment, section, choice)?,
-            Section::Record => sections.record = read(experiment, section, choice)?,
-        }
-        Ok(())
-    }
 }
 
-fn read<T: DeserializeOwned>(experiment: &Experiment, section: Section, choice: &Choice) -> Result<Option<T>, Fault> {
-    match experiment.tree.root.entry(section.key()) {
-        Some(entry) => deserialize_entry(entry, choice, &experiment.dropped),
-        None => Ok(None),
-    }
-}
-
-impl Experiment {
-    /// The sections that contain each axis, by its index.
-    pub fn sections_of_axes(&self) -> Vec<SectionSet> {
-        let mut of_axes = vec![SectionSet::NONE; self.tree.axes()];
-        for section in Section::ALL {
-            let entry = self.tree.root.entry(section.key());
-            for axis in entry.iter().flat_map(|entry| entry.value.walk()).filter_map(|place| place.axis()) {
-                let of_axis: &mut SectionSet = &mut of_axes[axis.id.index()];
-                *of_axis = of_axis.or(SectionSet::of(&[section]));
-            }
+/// The sections that contain each axis of a tree, by the axis's index.
+pub fn sections_of_axes(tree: &Tree) -> Vec<SectionSet> {
+    let mut of_axes = vec![SectionSet::NONE; tree.axes()];
+    for section in Section::ALL {
+        let entry = tree.root.entry(section.key());
+        for axis in entry.iter().flat_map(|entry| entry.value.walk()).filter_map(|place| place.axis()) {
+            let of_axis: &mut SectionSet = &mut of_axes[axis.id.index()];
+            *of_axis = of_axis.or(SectionSet::of(&[section]));
         }
-        of_axes
     }
+    of_axes
 }
 
 #[cfg(test)]

@@ -22,7 +22,9 @@ pub fn explain(mut problem: Problem) -> Problem {
             (known(names(name), accepted), note_on_name(name).map(|note| (problem.help.len(), note)))
         }
         Cause::Unfit { key, hints } => (None, meaning(key).map(|note| (*hints, note))),
-        Cause::HeaderTwice { .. } | Cause::MissingSection(_) | Cause::Warning(_) => return problem,
+        Cause::HeaderTwice { .. } | Cause::MissingSection(_) | Cause::SaidTwice(_) | Cause::Warning(_) => {
+            return problem;
+        }
     };
     if let Some((position, note)) = note {
         problem.help.insert(position, note.to_owned());

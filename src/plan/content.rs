@@ -6,7 +6,7 @@ use super::lower::Known;
 use super::script;
 use super::shapes::{Shape, Shapes};
 use super::space::Space;
-use super::stream::{Found, Stream, Streamed};
+use super::stream::{Cell, Stream, Streamed};
 use crate::data::Data;
 use crate::file::Experiment;
 use crate::random::{Rng, Script, ScriptDraws};
@@ -34,15 +34,6 @@ pub struct Content {
     pub scripts: Vec<Script>,
 }
 
-/// One combination of the values of all axes.
-#[derive(Debug, Clone, Copy)]
-pub struct Cell {
-    /// Its index in the space.
-    pub index: u32,
-    /// The index of the shape of its runs.
-    pub shape: u32,
-}
-
 impl Content {
     /// The content of an experiment. `drawn` describes its trials if a script has drawn them.
     ///
@@ -56,35 +47,23 @@ impl Content {
     ) -> Result<Self, Vec<Problem>> {
         let seeds = experiment.seeds.get();
         let is_script = matches!(experiment.rng, Rng::Numpy(_));
-        let streamed = Stream { experiment, space, known, keeps_specs: is_script }.all();
-        let Streamed { cells, mut ids, excluded, mut shapes, warnings, mut problems, idle_conditions } = streamed;
-        problems.extend(idle_conditions);
+        let streamed = Stream { experiment, space, known, keeps_specs: is_script }.all()?;
+        let mut problems = streamed.idle_conditions(experiment);
+        problems.extend(says_too_little(experiment, &streamed).filter(|_| problems.is_empty()));
         if !problems.is_empty() {
             return Err(problems);
         }
-        if let Some(problem) = says_too_little(experiment, &cells, excluded, &shapes) {
-            return Err(vec![problem]);
-        }
+        let Streamed { cells, mut ids, mut specs, excluded, mut shapes, warnings, .. } = streamed;
         let mut scripts = Vec::new();
-        let cells: Vec<Cell> = if is_script {
-            let mut places = Vec::with_capacity(cells.len());
-            let mut parts: Vec<script::Cell> = Vec::with_capacity(cells.len());
-            for Found { index, shape, spec } in cells {
-                let Some(spec) = spec else { continue };
-                places.push(Cell { index, shape });
-                parts.push(script::Cell { outermost: space.outermost(index.into()), spec });
+        if is_script {
+            script::assign(experiment, space, &cells, &mut specs, drawn)?;
+        }
+        for spec in specs {
+            ids.extend(seeds.iter().map(|seed| spec.settings_with(*seed).run_id(spec.fingerprint())));
+            if let RunSpec::Network(run) = spec {
+                scripts.push(run.script.unwrap_or_default());
             }
-            script::assign(experiment, space, &mut parts, drawn)?;
-            for script::Cell { spec, .. } in parts {
-                ids.extend(seeds.iter().map(|seed| spec.settings_with(*seed).run_id(spec.fingerprint())));
-                if let RunSpec::Network(run) = *spec {
-                    scripts.push(run.script.unwrap_or_default());
-                }
-            }
-            places
-        } else {
-            cells.into_iter().map(|Found { index, shape, .. }| Cell { index, shape }).collect()
-        };
+        }
         let mut content = Self {
             warnings: Vec::new(),
             excluded,
@@ -137,18 +116,18 @@ fn retain<T>(items: &mut Vec<T>, is_kept: impl Fn(usize) -> bool) {
 }
 
 /// The mistake in a file that declares nothing, or the same path several times.
-fn says_too_little(experiment: &Experiment, cells: &[Found], excluded: u64, shapes: &Shapes) -> Option<Problem> {
+fn says_too_little(experiment: &Experiment, streamed: &Streamed) -> Option<Problem> {
+    let Streamed { cells, excluded, shapes, .. } = streamed;
     let seeds = experiment.seeds.get().len();
     if seeds > 1 && !cells.is_empty() && shapes.are_without_data() {
         let message =
             format!("the path over a function draws no random numbers: {seeds} seeds give the same path {seeds} times");
-        let origin = experiment.tree.root.entry("seeds").map(|entry| entry.value.origin.clone());
-        return Some(Problem { origin, ..Problem::new(message) }.help("leave `seeds` out"));
+        let origin = experiment.entry(&["seeds"]).map(|entry| entry.value.origin.clone());
+        return Some(Problem::new(message).at(origin).help("leave `seeds` out"));
     }
-    if cells.is_empty() && excluded > 0 {
-        let sweep = experiment.tree.root.entry("sweep");
-        let origin = sweep.and_then(|sweep| sweep.value.entry("exclude")).map(|entry| entry.key_origin.clone());
-        return Some(Problem { origin, ..Problem::new("`exclude` leaves nothing to run") });
+    if cells.is_empty() && *excluded > 0 {
+        let origin = experiment.entry(&["sweep", "exclude"]).map(|entry| entry.key_origin.clone());
+        return Some(Problem::new("`exclude` leaves nothing to run").at(origin));
     }
     None
 }

@@ -3,25 +3,33 @@
 use std::panic::Location;
 
 use crate::data;
-use crate::file::{Experiment, short_name};
+use crate::file::{Experiment, Section, short_name};
 use crate::optim::ScheduleError;
-use crate::value::problem::Problem;
+use crate::value::problem::{Cause, Problem};
 use crate::value::{Choice, Node, Origin};
 
 /// Settings that are each accepted alone but not together.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Contradiction {
     /// The rule that found it: its location in this program.
-    rule: Rule,
+    rule: &'static Location<'static>,
     blamed: Blamed,
     message: String,
     help: Option<String>,
     /// Paths of the other settings that it depends on.
     reads: &'static [&'static [&'static str]],
+    /// A key of the same section that says the same in another way.
+    same_as: Option<&'static str>,
 }
 
 /// Identifies a rule independently of the numbers in its message.
-pub type Rule = &'static Location<'static>;
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Rule {
+    /// A rule about several sections.
+    Between(&'static Location<'static>),
+    /// What the type of a section demands of its values together.
+    Within(Section),
+}
 
 /// The setting to change first.
 #[derive(Debug, Clone, PartialEq)]
@@ -45,17 +53,22 @@ impl Contradiction {
 
     #[track_caller]
     fn at(blamed: Blamed, message: impl Into<String>) -> Self {
-        Self { rule: Location::caller(), blamed, message: message.into(), help: None, reads: &[] }
+        Self { rule: Location::caller(), blamed, message: message.into(), help: None, reads: &[], same_as: None }
     }
 
     /// The rule that found it.
     pub fn rule(&self) -> Rule {
-        self.rule
+        Rule::Between(self.rule)
     }
 
     /// Sets the paths of the settings that it depends on, besides the one at its own place.
     pub fn reads(self, reads: &'static [&'static [&'static str]]) -> Self {
         Self { reads, ..self }
+    }
+
+    /// Sets the key of the same section that says the same in another way, if there is one.
+    pub fn same_as(self, key: Option<&'static str>) -> Self {
+        Self { same_as: key, ..self }
     }
 
     /// Whether it depends on the setting at this path.
@@ -99,6 +112,7 @@ impl Contradiction {
             return None;
         }
         let mut problem = Problem::new(self.message);
+        problem.cause = self.same_as.map(|key| Box::new(Cause::SaidTwice(key)));
         problem.origin = place.map(|(origin, _)| origin);
         problem.help.extend(self.help);
         Some(problem)

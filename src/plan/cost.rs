@@ -3,7 +3,7 @@
 use crate::nn::LayerSpec;
 use crate::nn::activation::Activation;
 use crate::optim::LrSchedule;
-use crate::record::{Split, Subject};
+use crate::record::Subject;
 use crate::spec::{FunctionRun, NetworkRun, RunSpec};
 
 /// An estimate of what a run costs.
@@ -47,12 +47,6 @@ impl Cost {
         let step = 2.0 * batch * (passes * weights + 2.0 * weights - first)
             + batch * ((passes + 1.0) * elementwise + DRAW * drawn);
         let update = UPDATE * weights * (2.0 + spec.optimizer.slots() as f64);
-        let rows = |split| match split {
-            Split::Train => spec.info.train_rows as f64,
-            Split::Validation => spec.info.validation_rows as f64,
-            Split::Test => spec.info.test_rows as f64,
-        };
-        let evaluated: f64 = spec.record.splits().iter().map(|&split| rows(split)).sum();
         let evaluations = spec.evaluations() as f64;
         let values = weights * (2.0 + spec.optimizer.slots() as f64) + spec.rows_at_once() as f64 * values;
         let looks = Looks::of(spec);
@@ -63,7 +57,7 @@ impl Cost {
         let column = |varies: bool| if varies { ON_DISK.number } else { 0.0 };
         let penalty = column(spec.regularization.weight_decay.get() > 0.0 || spec.regularization.l1.get() > 0.0);
         let lr = column(spec.optimizer.lr_schedule != LrSchedule::default());
-        let evaluated = evaluations * evaluated + looks.evaluated;
+        let evaluated = evaluations * spec.evaluated_rows() as f64 + looks.evaluated;
         Self {
             operations: steps * (step + update) + evaluated * (2.0 * weights + elementwise),
             step: step + update,

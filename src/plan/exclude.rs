@@ -2,13 +2,13 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::odometer::Taken;
+use super::odometer::{Odometer, Taken};
 use super::site::LISTS;
 use crate::file::vocabulary;
 use crate::file::{Experiment, Wanted};
 use crate::settings::Scalar;
 use crate::value::problem::{Problem, did_you_mean, one_of};
-use crate::value::{Choice, Entry, Node};
+use crate::value::{Choice, Entry};
 
 /// The settings, of all conditions, that match: one bit each.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -34,8 +34,8 @@ pub struct Exclusion<'e> {
     settings: Vec<(&'e str, &'e Wanted, Marks)>,
     /// The marks that each condition needs.
     conditions: Vec<Marks>,
-    /// The number of cells that each condition has matched.
-    held: Vec<u64>,
+    /// Whether each condition has matched a cell.
+    matched: Vec<bool>,
     /// The union of the marks of all cells.
     met: Marks,
     /// Some values that these settings have in cells, for messages.
@@ -69,24 +69,34 @@ impl<'e> Exclusion<'e> {
             }
             conditions.push(all);
         }
-        let held = vec![0; conditions.len()];
-        Ok(Self { settings, conditions, held, met: Marks::NONE, values: BTreeMap::new(), names: BTreeSet::new() })
+        let matched = vec![false; conditions.len()];
+        Ok(Self { settings, conditions, matched, met: Marks::NONE, values: BTreeMap::new(), names: BTreeSet::new() })
     }
 
-    /// Whether the file excludes nothing.
-    pub fn is_empty(&self) -> bool {
-        self.conditions.is_empty()
-    }
-
-    /// The marks of settings with these names and values.
-    pub fn of_settings<'n, 's>(&self, settings: impl IntoIterator<Item = (&'n str, &'s Scalar)>) -> Marks {
-        let own = settings.into_iter().map(|(name, value)| self.marks(name, |wanted| wanted.is(value)));
-        own.fold(Marks::NONE, Marks::and)
+    /// The marks of a cell's settings.
+    pub fn of_settings<'n, 's>(&mut self, settings: impl IntoIterator<Item = (&'n str, &'s Scalar)>) -> Marks {
+        let mut all = Marks::NONE;
+        if self.conditions.is_empty() {
+            return all;
+        }
+        for (name, value) in settings {
+            self.note(name, || value.to_string());
+            all = all.and(self.marks(name, |wanted| wanted.is(value)));
+        }
+        all
     }
 
     /// The marks of a cell's alternatives.
-    pub fn of_axes<'p>(&self, taken: impl Iterator<Item = Taken<'p>>, choice: &Choice) -> Marks {
-        taken.map(|taken| self.of_axis(taken, choice)).fold(Marks::NONE, Marks::and)
+    pub fn of_axes(&mut self, odometer: &Odometer) -> Marks {
+        let (mut all, choice) = (Marks::NONE, odometer.choice());
+        if self.conditions.is_empty() {
+            return all;
+        }
+        for taken in odometer.taken() {
+            self.note(taken.name(), || taken.value(choice));
+            all = all.and(self.of_axis(taken, choice));
+        }
+        all
     }
 
     fn of_axis(&self, taken: Taken, choice: &Choice) -> Marks {
@@ -107,10 +117,7 @@ impl<'e> Exclusion<'e> {
     }
 
     /// Notes that some run has this setting, for messages about conditions that match nothing.
-    pub fn note(&mut self, name: &str, value: impl Fn() -> String) {
-        if self.is_empty() {
-            return;
-        }
+    fn note(&mut self, name: &str, value: impl Fn() -> String) {
         if !self.names.contains(name) {
             self.names.insert(name.to_owned());
         }
@@ -124,23 +131,27 @@ impl<'e> Exclusion<'e> {
         }
     }
 
-    /// Whether a cell with these marks is excluded; updates the counts.
+    /// Whether a cell with these marks is excluded; notes which conditions match it.
     pub fn leaves_out(&mut self, marks: Marks) -> bool {
         self.met = self.met.and(marks);
         let mut is_out = false;
-        for (needed, held) in self.conditions.iter().zip(&mut self.held) {
-            if marks.has(*needed) {
-                *held += 1;
-                is_out = true;
-            }
+        for (needed, matched) in self.conditions.iter().zip(&mut self.matched) {
+            let matches = marks.has(*needed);
+            *matched |= matches;
+            is_out |= matches;
         }
         is_out
+    }
+
+    /// Whether each condition has matched a cell.
+    pub fn have_all_matched(&self) -> bool {
+        self.matched.iter().all(|matched| *matched)
     }
 
     /// Adds what another copy has matched in other cells.
     pub fn merge(&mut self, other: Self) {
         self.met = self.met.and(other.met);
-        self.held.iter_mut().zip(other.held).for_each(|(held, more)| *held += more);
+        self.matched.iter_mut().zip(other.matched).for_each(|(matched, more)| *matched |= more);
         self.names.extend(other.names);
         for (name, values) in other.values {
             let known = self.values.entry(name).or_default();
@@ -152,11 +163,12 @@ impl<'e> Exclusion<'e> {
         }
     }
 
-    /// The conditions that excluded nothing, once all cells are known.
+    /// The conditions that matched nothing, once all cells are known.
     pub fn problems(&self, experiment: &Experiment) -> Vec<Problem> {
-        let nodes = nodes(experiment);
-        let conditions = experiment.sweep.exclude.conditions().iter().zip(&self.held).enumerate();
-        let idle = conditions.filter(|(_, (_, held))| **held == 0);
+        let exclude = experiment.entry(&["sweep", "exclude"]);
+        let nodes = exclude.and_then(|entry| entry.value.list()).unwrap_or_default();
+        let conditions = experiment.sweep.exclude.conditions().iter().zip(&self.matched).enumerate();
+        let idle = conditions.filter(|(_, (_, matched))| !**matched);
         idle.map(|(index, (condition, _))| {
             let node = nodes.get(index);
             let entry = |name: &str| node.and_then(|node| node.entry(name));
@@ -165,7 +177,7 @@ impl<'e> Exclusion<'e> {
             problem.unwrap_or_else(|| {
                 let problem = Problem::new("`exclude`: no run has all of these values together")
                     .help("remove this condition, or the settings in it that never occur together");
-                Problem { origin: node.map(|node| node.origin.clone()), ..problem }
+                problem.at(node.map(|node| node.origin.clone()))
             })
         })
         .collect()
@@ -176,7 +188,7 @@ impl<'e> Exclusion<'e> {
         if name == "seed" {
             let problem = Problem::new("`exclude`: every combination is trained with the same seeds");
             let problem = problem.help("leave `seed` out; `--only` selects seeds");
-            return Some(Problem { origin: entry.map(|entry| entry.key_origin.clone()), ..problem });
+            return Some(problem.at(entry.map(|entry| entry.key_origin.clone())));
         }
         let mark = self.settings.iter().find(|(setting, own, _)| *setting == name && std::ptr::eq(*own, wanted))?.2;
         if self.met.has(mark) {
@@ -192,7 +204,7 @@ impl<'e> Exclusion<'e> {
                 let is_number = word.parse::<f64>().is_ok();
                 let meant = did_you_mean(word, values.iter().map(String::as_str)).filter(|_| !is_number);
                 let problem = match meant {
-                    Some(meant) => problem.label(format!("did you mean `{meant}`?")),
+                    Some(meant) => problem.meaning(meant),
                     None => problem.label("matches nothing"),
                 };
                 let problem = problem.help(format!("`{name}` is {found}"));
@@ -200,7 +212,7 @@ impl<'e> Exclusion<'e> {
                     true => problem.help("write numbers between two bounds as `{ above = 0.1, below = 1.0 }`"),
                     false => problem,
                 };
-                Problem { origin: entry.map(|entry| entry.value.origin.clone()), ..problem }
+                problem.at(entry.map(|entry| entry.value.origin.clone()))
             }
             None => {
                 let problem = Problem::new(format!("`exclude`: no run of this file has a setting `{name}`"));
@@ -209,17 +221,11 @@ impl<'e> Exclusion<'e> {
                 let synonym = vocabulary::keys(last).iter().copied().chain([last]);
                 let known = synonym.into_iter().find(|known| self.names.contains(*known));
                 let problem = match known.or_else(|| did_you_mean(name, names.clone())) {
-                    Some(meant) => problem.label(format!("did you mean `{meant}`?")),
+                    Some(meant) => problem.meaning(meant),
                     None => problem.help(format!("known here: {}", names.collect::<Vec<_>>().join(", "))),
                 };
-                Problem { origin: entry.map(|entry| entry.key_origin.clone()), ..problem }
+                problem.at(entry.map(|entry| entry.key_origin.clone()))
             }
         })
     }
-}
-
-/// The nodes of the conditions in the file.
-fn nodes(experiment: &Experiment) -> Vec<&Node> {
-    let exclude = experiment.tree.root.entry("sweep").and_then(|sweep| sweep.value.entry("exclude"));
-    exclude.and_then(|entry| entry.value.list()).into_iter().flatten().collect()
 }

@@ -3,11 +3,10 @@
 use std::collections::HashMap;
 
 use super::contradiction::Rule;
-use super::odometer::Taken;
-use super::space::TRIAL;
+use super::odometer::Odometer;
 use crate::file::VARIANT;
+use crate::value::Origin;
 use crate::value::problem::{Problem, listed};
-use crate::value::{Choice, Origin};
 
 /// The problems found so far.
 #[derive(Debug, Default)]
@@ -21,8 +20,8 @@ pub struct Findings {
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 enum What {
     Message(String),
-    /// The rule. Trials that break one rule break it with different numbers, so their messages differ.
-    InTrials(Rule),
+    /// The rule. Numbers that no one has written break one rule with different messages.
+    OfGenerated(Rule),
 }
 
 #[derive(Debug)]
@@ -33,22 +32,18 @@ struct Found {
 }
 
 impl Findings {
-    /// The findings in the cell with these alternatives.
-    pub fn cell<'p>(&mut self, taken: impl Iterator<Item = Taken<'p>>, choice: &Choice) -> CellFindings<'_> {
-        let (mut variant, mut is_trial) = (None, false);
-        for taken in taken {
-            match taken.name() {
-                VARIANT => variant = Some(taken.value(choice)),
-                TRIAL => is_trial = true,
-                _ => {}
-            }
-        }
-        CellFindings { is_trial, variant, findings: self }
-    }
-
-    /// Whether nothing was found.
-    pub fn is_empty(&self) -> bool {
-        self.problems.is_empty()
+    /// Adds a problem in the cell of `odometer`, with the rule that found it.
+    pub fn report(&mut self, problem: Problem, rule: Rule, odometer: &Odometer) {
+        let what = match odometer.taken().any(|taken| taken.is_generated()) {
+            true => What::OfGenerated(rule),
+            false => What::Message(problem.message.clone()),
+        };
+        let index = *self.known.entry((problem.origin.clone(), what)).or_insert_with(|| {
+            self.problems.push(Found { problem, variants: Vec::new() });
+            self.problems.len() - 1
+        });
+        let variant = odometer.taken().find(|taken| taken.name() == VARIANT);
+        self.problems[index].add(variant.map(|variant| variant.value(odometer.choice())));
     }
 
     /// Adds what was found in other cells, after these.
@@ -57,11 +52,7 @@ impl Findings {
         keys.sort_by_key(|(_, index)| *index);
         for ((key, _), found) in keys.into_iter().zip(other.problems) {
             match self.known.get(&key) {
-                Some(&index) => {
-                    let known = &mut self.problems[index].variants;
-                    let new: Vec<String> = found.variants.into_iter().filter(|new| !known.contains(new)).collect();
-                    known.extend(new);
-                }
+                Some(&index) => self.problems[index].add(found.variants),
                 None => {
                     self.known.insert(key, self.problems.len());
                     self.problems.push(found);
@@ -84,27 +75,13 @@ impl Findings {
     }
 }
 
-/// The findings in one cell.
-pub struct CellFindings<'a> {
-    findings: &'a mut Findings,
-    is_trial: bool,
-    variant: Option<String>,
-}
-
-impl CellFindings<'_> {
-    /// Adds a problem, with the rule that found it, if any.
-    pub fn report(&mut self, problem: Problem, rule: Option<Rule>) {
-        let what = match rule.filter(|_| self.is_trial) {
-            Some(rule) => What::InTrials(rule),
-            None => What::Message(problem.message.clone()),
-        };
-        let Findings { problems, known, .. } = &mut *self.findings;
-        let index = *known.entry((problem.origin.clone(), what)).or_insert_with(|| {
-            problems.push(Found { problem, variants: Vec::new() });
-            problems.len() - 1
-        });
-        if let Some(variant) = self.variant.as_ref().filter(|variant| !problems[index].variants.contains(variant)) {
-            problems[index].variants.push(variant.clone());
+impl Found {
+    /// Adds variants that have it, too.
+    fn add(&mut self, variants: impl IntoIterator<Item = String>) {
+        for variant in variants {
+            if !self.variants.contains(&variant) {
+                self.variants.push(variant);
+            }
         }
     }
 }

@@ -8,7 +8,7 @@
 use std::collections::HashSet;
 
 use super::contradiction::Contradiction;
-use super::space::{Item, Space};
+use super::space::Space;
 use crate::file::Experiment;
 use crate::lint::Lint;
 use crate::nn::LayerSpec;
@@ -29,6 +29,12 @@ pub struct Warnings<'e> {
     experiment: &'e Experiment,
     known: HashSet<(Lint, Option<Origin>)>,
     problems: Vec<(Lint, Problem)>,
+    facts: Facts,
+}
+
+/// Facts about some of the cells.
+#[derive(Debug, Clone, Copy, Default)]
+struct Facts {
     /// Whether any network is trained with random numbers from streams of its own.
     is_random: bool,
     /// Whether any trained network is evaluated on test data and has no validation rows.
@@ -38,15 +44,15 @@ pub struct Warnings<'e> {
 impl<'e> Warnings<'e> {
     /// No warnings, before any cell.
     pub fn of(experiment: &'e Experiment) -> Self {
-        let (known, problems) = (HashSet::new(), Vec::new());
-        Self { experiment, known, problems, is_random: false, is_judged_by_test: false }
+        Self { experiment, known: HashSet::new(), problems: Vec::new(), facts: Facts::default() }
     }
 
     /// Checks one cell: its run, and the choice that leads to it.
     pub fn look(&mut self, spec: &RunSpec, choice: &Choice) {
         let RunSpec::Network(run) = spec else { return };
-        self.is_random |= run.steps > 0 && matches!(self.experiment.rng, Rng::Paribus);
-        self.is_judged_by_test |= run.steps > 0 && run.record.has_split(Split::Test) && run.info.validation_rows == 0;
+        self.facts.is_random |= run.steps > 0 && matches!(self.experiment.rng, Rng::Paribus);
+        self.facts.is_judged_by_test |=
+            run.steps > 0 && run.record.has_split(Split::Test) && run.info.validation_rows == 0;
         for (lint, look) in OF_A_CELL {
             if self.is_of_interest(lint)
                 && let Some(found) = look(run)
@@ -60,20 +66,15 @@ impl<'e> Warnings<'e> {
 
     /// Adds the warnings about other cells, after these.
     pub fn merge(&mut self, other: Self) {
-        self.is_random |= other.is_random;
-        self.is_judged_by_test |= other.is_judged_by_test;
+        self.facts.is_random |= other.facts.is_random;
+        self.facts.is_judged_by_test |= other.facts.is_judged_by_test;
         other.problems.into_iter().for_each(|(lint, problem)| self.add(lint, problem));
     }
 
     /// All warnings about a file with this number of distinct cells.
     pub fn into_problems(mut self, space: &Space, cells: u64) -> Vec<Problem> {
-        let file = WholeFile {
-            experiment: self.experiment,
-            cells,
-            has_trials: has_trials(space),
-            is_random: self.is_random,
-            is_judged_by_test: self.is_judged_by_test,
-        };
+        let Self { experiment, facts, .. } = self;
+        let file = WholeFile { experiment, cells, has_trials: has_trials(space), facts };
         for (lint, look) in OF_THE_FILE {
             if self.is_of_interest(lint) {
                 look(&file).into_iter().for_each(|problem| self.add(lint, problem));
@@ -145,7 +146,7 @@ fn is_axis(root: &Node, path: &[&str], choice: &Choice) -> bool {
     let mut value = node;
     while let Kind::Axis(axis) = &value.kind {
         if axis.form != Form::Patched && !axis.has_names() {
-            return axis.alternatives.len() > 1 || matches!(axis.form, Form::Trial(_));
+            return axis.alternatives.len() > 1 || axis.is_trial();
         }
         let Some(taken) = axis.taken(choice) else { return true };
         value = &axis.alternatives[taken].value;
@@ -358,12 +359,7 @@ fn costly_evaluation(run: &NetworkRun) -> Option<Doubt> {
     const MOST: f64 = 30.0;
     /// Forward, and both gradients.
     const PASSES: f64 = 3.0;
-    let rows = |split| match split {
-        Split::Train => run.info.train_rows,
-        Split::Validation => run.info.validation_rows,
-        Split::Test => run.info.test_rows,
-    };
-    let at_once: u64 = run.record.splits().iter().map(|&split| rows(split)).sum();
+    let at_once = run.evaluated_rows();
     let evaluated = run.evaluations() as f64 * at_once as f64;
     let trained = run.steps as f64 * run.batch_size.get() as f64 * PASSES;
     if run.steps < 2 || evaluated <= MOST * trained {
@@ -384,50 +380,37 @@ struct WholeFile<'e> {
     /// The number of distinct cells.
     cells: u64,
     has_trials: bool,
-    /// Whether any network is trained with random numbers from streams of its own.
-    is_random: bool,
-    /// Whether any trained network is evaluated on test data and has no validation rows.
-    is_judged_by_test: bool,
-}
-
-impl WholeFile<'_> {
-    fn origin(&self, path: [&str; 2]) -> Option<Origin> {
-        let section = self.experiment.tree.root.entry(path[0])?;
-        Some(section.value.entry(path[1]).map_or(&section.key_origin, |entry| &entry.key_origin).clone())
-    }
+    facts: Facts,
 }
 
 /// Whether trials are an axis, perhaps only within one optimizer or variant.
 fn has_trials(space: &Space) -> bool {
-    space.items().iter().any(|item| match item {
-        Item::Wheel(wheel) => wheel.is_trials() || wheel.inners().iter().any(has_trials),
-        Item::Given(_) => false,
-    })
+    space.wheels().any(|wheel| wheel.is_trials() || wheel.inners().iter().any(has_trials))
 }
 
 fn one_seed(file: &WholeFile) -> Vec<Problem> {
     // Trials already are many random draws.
-    if file.experiment.seeds.get().len() > 1 || file.cells < 2 || file.has_trials || !file.is_random {
+    if file.experiment.seeds.get().len() > 1 || file.cells < 2 || file.has_trials || !file.facts.is_random {
         return Vec::new();
     }
     let message =
         format!("{} combinations are compared with one seed: a difference between two may be luck", file.cells);
-    let origin = file.experiment.tree.root.entry("seeds").map(|entry| entry.value.origin.clone());
-    vec![Problem { origin, ..Problem::new(message) }.help("write `seeds = 3` or more at the top of the file")]
+    let origin = file.experiment.entry(&["seeds"]).map(|entry| entry.value.origin.clone());
+    vec![Problem::new(message).at(origin).help("write `seeds = 3` or more at the top of the file")]
 }
 
 fn test_selection(file: &WholeFile) -> Vec<Problem> {
     /// With this many settings, the experiment is a search for the best one.
     const MANY: u64 = 20;
-    if !file.is_judged_by_test || file.cells < 2 || !(file.has_trials || file.cells >= MANY) {
+    if !file.facts.is_judged_by_test || file.cells < 2 || !(file.has_trials || file.cells >= MANY) {
         return Vec::new();
     }
     let message = format!(
         "the best of {} combinations, chosen by the test data, is partly lucky and does worse on new data",
         file.cells
     );
-    let problem = Problem { origin: file.origin(["record", "evaluate"]), ..Problem::new(message) };
-    vec![problem.help(
+    let evaluate = file.experiment.entry(&["record", "evaluate"]).or_else(|| file.experiment.entry(&["record"]));
+    vec![Problem::new(message).at(evaluate.map(|entry| entry.key_origin.clone())).help(
         "write `validation_share = 0.2` in [data], evaluate on \"validation\", choose by that, and use the test data \
          once",
     )]

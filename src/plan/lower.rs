@@ -10,7 +10,7 @@ use super::contradiction::{Contradiction, DATA, TRAIN};
 use super::rules;
 use super::shapes::rate;
 use crate::batches::Sampling;
-use crate::data::{self, Data, Info, Task};
+use crate::data::{self, Data, Info, Source, Task};
 use crate::file::{Section, SectionSet, Sections};
 use crate::kernel::Precision;
 use crate::nn::loss::Objective;
@@ -22,20 +22,28 @@ use crate::settings::{RunId, Scalar, Settings, run_id};
 use crate::spec::{FunctionRun, NetworkRun, RunSpec, SettingsPart};
 use crate::train::{self, StepsError};
 
-/// Information about data, looked up once for each source with its limits and splits.
+/// What is known of all rows of each source, looked up once.
 #[derive(Debug, Default)]
-pub struct Known(Mutex<HashMap<Data, Arc<Result<Info, data::Error>>>>);
+pub struct Known(Mutex<HashMap<Source, Arc<Result<Info, data::Error>>>>);
 
 impl Known {
-    /// Information about `data`, looked up on the first call.
+    /// What is known about `data`. The source is looked up on the first call.
     pub fn of(&self, data: &Data) -> Arc<Result<Info, data::Error>> {
+        let whole = self.source(&data.source);
+        match &*whole {
+            Ok(whole) => Arc::new(data.info_within(whole)),
+            Err(_) => whole,
+        }
+    }
+
+    fn source(&self, source: &Source) -> Arc<Result<Info, data::Error>> {
         let known = || self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(info) = known().get(data) {
+        if let Some(info) = known().get(source) {
             return Arc::clone(info);
         }
         // Read without the lock: reading may wait for other threads, and these for the lock.
-        let info = Arc::new(data.info());
-        Arc::clone(known().entry(data.clone()).or_insert(info))
+        let info = Arc::new(source.info());
+        Arc::clone(known().entry(source.clone()).or_insert(info))
     }
 }
 
@@ -265,7 +273,7 @@ fn model(network: &nn::NetworkSection, info: &Info, contradictions: &mut Vec<Con
     network.model(outputs).unwrap_or_else(|mistakes| {
         contradictions.extend(mistakes.into_iter().map(|mistake| {
             let path: Vec<_> = std::iter::once("network").chain(mistake.key).collect();
-            Contradiction::new(path, mistake.message).help(mistake.help)
+            Contradiction::new(path, mistake.message).help(mistake.help).same_as(mistake.same_as)
         }));
         Model::linear()
     })
@@ -275,7 +283,7 @@ fn steps(train: &train::TrainSection, rows: u64, contradictions: &mut Vec<Contra
     train.steps(rows).unwrap_or_else(|error| {
         contradictions.push(match error {
             StepsError::Neither => Contradiction::new(TRAIN, error.to_string()),
-            StepsError::Both => Contradiction::new(["train", "epochs"], error.to_string()),
+            StepsError::Both => Contradiction::new(["train", "epochs"], error.to_string()).same_as(Some("steps")),
             StepsError::TooMany(..) => Contradiction::new(["train", "epochs"], error.to_string()).reads(&[DATA]),
         });
         1
@@ -305,4 +313,29 @@ fn without_data(sections: &Sections, needed: Needed, error: &data::Error) -> Vec
     let mut contradictions = vec![Contradiction::of_data(error)];
     contradictions.extend(lowered.contradictions(sections).into_iter().filter(is_apart));
     contradictions
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_source_is_read_once_whatever_is_set_aside() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("rows.csv");
+        std::fs::write(&path, "x,y\n1,2\n3,4\n5,6\n7,8\n").unwrap();
+        let csv = format!("path = '{}'\ntarget = 'y'", path.display());
+        let source = Source::Csv(toml::from_str(&csv).unwrap());
+        let known = Known::default();
+        let rows = |limits: &str, preparation: &str| {
+            let (limits, preparation) = (toml::from_str(limits).unwrap(), toml::from_str(preparation).unwrap());
+            let info = known.of(&Data { limits, preparation, source: source.clone() });
+            info.as_ref().as_ref().map(|info| [info.train_rows, info.validation_rows, info.test_rows]).ok()
+        };
+        assert_eq!(rows("", ""), Some([4, 0, 0]));
+        std::fs::remove_file(&path).unwrap();
+        assert_eq!(rows("", "validation_rows = 1"), Some([3, 1, 0]));
+        assert_eq!(rows("train_rows = 3", "test_share = 0.3"), Some([2, 0, 1]));
+        assert_eq!(rows("train_rows = 5", ""), None);
+    }
 }

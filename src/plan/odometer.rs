@@ -4,14 +4,12 @@
 use super::site::Site;
 use super::space::{Item, Space, Wheel};
 use crate::file::{Experiment, SectionSet};
-use crate::value::{Choice, Kind};
+use crate::value::{Choice, Form, Kind};
 
 /// One cell of a space, and the way to the next.
 #[derive(Debug, Clone)]
 pub struct Odometer<'p> {
     experiment: &'p Experiment,
-    /// The sections that hold each axis, by its index.
-    sections_of_axes: &'p [SectionSet],
     choice: Choice,
     turns: Vec<Turn<'p>>,
     /// Lists of items that follow other items.
@@ -26,7 +24,7 @@ pub struct Odometer<'p> {
 pub enum Taken<'p> {
     /// The position of a wheel.
     Turned(&'p Wheel),
-    /// A place that moves with a wheel around it.
+    /// A place that moves with a wheel around it, or not at all.
     Given(&'p Site),
 }
 
@@ -52,10 +50,9 @@ impl<'p> Odometer<'p> {
     ///
     /// # Panics
     /// If `index` is not below the size of the space.
-    pub fn at(experiment: &'p Experiment, sections_of_axes: &'p [SectionSet], space: &'p Space, index: u128) -> Self {
+    pub fn at(experiment: &'p Experiment, space: &'p Space, index: u128) -> Self {
         let mut odometer = Self {
             experiment,
-            sections_of_axes,
             choice: experiment.first_choice(),
             turns: Vec::new(),
             rests: Vec::new(),
@@ -137,7 +134,7 @@ impl<'p> Odometer<'p> {
     fn turn(&mut self, wheel: &'p Wheel, position: usize, rest: Option<usize>) {
         let id = wheel.site.axis.id;
         self.experiment.choose(&mut self.choice, id, position);
-        self.moved = self.moved.or(self.sections_of_axes[id.index()]);
+        self.moved = self.moved.or(self.experiment.sections_of(id));
         self.turns.push(Turn { wheel, position, rest, before: [self.rests.len(), self.taken.len()] });
         self.taken.push(Taken::Turned(wheel));
     }
@@ -195,12 +192,21 @@ impl Taken<'_> {
         }
     }
 
-    /// Whether it belongs to a declared axis: the table of a single optimizer is none.
+    /// Whether it belongs to a declared axis: a single optimizer does not.
     pub fn is_declared(&self) -> bool {
         match self {
-            Self::Turned(wheel) => wheel.is_declared(),
+            Self::Turned(_) => true,
             Self::Given(site) => site.is_declared(),
         }
+    }
+
+    /// Whether its numbers are computed or drawn.
+    pub fn is_generated(&self) -> bool {
+        let site: &Site = match self {
+            Self::Turned(wheel) => &wheel.site,
+            Self::Given(site) => site,
+        };
+        matches!(site.axis.form, Form::Spaced(_) | Form::Trial(_))
     }
 
     /// The value as listings write it: `he`, `0.01`. `choice` is the cell's.

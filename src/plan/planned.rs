@@ -4,16 +4,16 @@ use std::collections::HashSet;
 
 use rayon::prelude::*;
 
-use super::content::{Cell, Content};
+use super::content::Content;
 use super::cost::Cost;
 use super::lower::{Known, Lowered};
 use super::odometer::Odometer;
 use super::script::{self, Drawn};
 use super::shapes::Shape;
 use super::space::Space;
-use super::stream::Stream;
+use super::stream::{Cell, Stream};
 use crate::data::{Data, Info};
-use crate::file::{Experiment, Mistakes, SectionSet, Under};
+use crate::file::{Experiment, Mistakes, Under};
 use crate::seed::Seed;
 use crate::settings::{Identity, RunId, Scalar, Settings};
 use crate::spec::RunSpec;
@@ -26,7 +26,6 @@ pub struct Plan {
     pub experiment: Experiment,
     pub space: Space,
     content: Content,
-    sections_of_axes: Vec<SectionSet>,
     known: Known,
 }
 
@@ -78,10 +77,7 @@ impl Plan {
             Ok((space, content))
         });
         match planned {
-            Ok((space, content)) if experiment.is_sound() => {
-                let sections_of_axes = experiment.sections_of_axes();
-                Ok(Self { experiment, space, content, sections_of_axes, known })
-            }
+            Ok((space, content)) if experiment.is_sound() => Ok(Self { experiment, space, content, known }),
             Ok(_) => Err(experiment.into_mistakes(Vec::new())),
             Err(problems) => Err(experiment.into_mistakes(problems)),
         }
@@ -187,7 +183,7 @@ impl Plan {
 
     /// The specification of one run of this shape, without its part in a script.
     pub fn spec_of(&self, shape: &Shape) -> Option<RunSpec> {
-        self.stream().cell(&self.sections_of_axes, shape.cell)
+        self.stream().cell(shape.cell)
     }
 
     fn stream(&self) -> Stream<'_> {
@@ -215,13 +211,13 @@ impl Plan {
     }
 
     fn address(&self, index: u32) -> Odometer<'_> {
-        Odometer::at(&self.experiment, &self.sections_of_axes, &self.space, index.into())
+        Odometer::at(&self.experiment, &self.space, index.into())
     }
 
     /// The specification of a cell's runs, with the first seed.
     fn spec(&self, position: usize) -> RunSpec {
         let index = self.content.cells[position].index;
-        let mut spec = self.stream().cell(&self.sections_of_axes, index).expect("the cell was lowered before");
+        let mut spec = self.stream().cell(index).expect("the cell was lowered before");
         if let (RunSpec::Network(run), Some(script)) = (&mut spec, self.content.scripts.get(position)) {
             run.script = Some(script.clone());
         }

@@ -5,38 +5,18 @@
 //! before it ended. The cells of a block are trained side by side, on the same batches.
 
 use std::collections::{HashMap, HashSet};
-use std::sync::Arc;
 
 use super::lower::Known;
 use super::space::{Item, Space, TRIAL};
-use super::stream::Stream;
+use super::stream::{Cell, Stream, Streamed};
 use crate::batches::Sampling;
 use crate::file::Experiment;
 use crate::nn::LayerSpec;
-use crate::random::{Arrangement, Earlier, Rng, Script, ScriptDraws};
+use crate::random::{Arrangement, Chain, Others, Rng, ScriptDraws};
 use crate::seed::numpy::{self, NumpyGenerator};
 use crate::spec::{NetworkRun, RunSpec};
 use crate::value::Origin;
 use crate::value::problem::{Problem, did_you_mean, listed};
-
-/// A cell of a plan, as its script sees it.
-#[derive(Debug)]
-pub struct Cell<'p> {
-    /// The names of the outermost declared axes, with this cell's digit of each ([`Space::outermost`]).
-    pub outermost: Vec<(&'p str, u128)>,
-    /// The run with the first seed.
-    pub spec: Box<RunSpec>,
-}
-
-impl Cell<'_> {
-    /// The run of a network, if it is one.
-    fn network(&self) -> Option<&NetworkRun> {
-        match &*self.spec {
-            RunSpec::Network(run) => Some(run),
-            RunSpec::Function(_) => None,
-        }
-    }
-}
 
 /// A file whose trials have the values that their script draws.
 #[derive(Debug)]
@@ -53,15 +33,14 @@ pub struct Drawn {
 pub fn with_drawn_trials(experiment: &Experiment, known: &Known) -> Result<Option<Drawn>, Vec<Problem>> {
     let Rng::Numpy(arrangement) = &experiment.rng else { return Ok(None) };
     let Some(draws) = experiment.draws.as_ref().filter(|_| chains_trials(arrangement)) else { return Ok(None) };
-    let of_sweep = |key| experiment.tree.root.entry("sweep").and_then(|sweep| sweep.value.entry(key));
-    if let Some(seed) = of_sweep("seed") {
+    if let Some(seed) = experiment.entry(&["sweep", "seed"]) {
         let problem =
             Problem::new("`seed`: the trials are drawn from NumPy's stream, which begins with the seed in `seeds`");
         return Err(vec![
             problem.at(seed.value.origin.clone()).help("remove this line, or leave `\"trial\"` out of `chain`"),
         ]);
     }
-    if let Some(sampler) = of_sweep("sampler").filter(|sampler| !sampler.value.is_text("random")) {
+    if let Some(sampler) = experiment.entry(&["sweep", "sampler"]).filter(|sampler| !sampler.value.is_text("random")) {
         let problem = Problem::new("`sampler`: the trials are drawn from NumPy's stream, which is random");
         return Err(vec![
             problem.at(sampler.value.origin.clone()).help("remove this line, or leave `\"trial\"` out of `chain`"),
@@ -71,13 +50,13 @@ pub fn with_drawn_trials(experiment: &Experiment, known: &Known) -> Result<Optio
     let any = draws.clone().with_numbers(1, vec![0.0; draws.keys().len()]);
     let one = experiment.with_draws(any);
     let Ok(space) = Space::of(&one) else { return Ok(None) };
-    let cells = cells(&one, &space, known)?;
+    let Streamed { cells, specs, .. } = Stream { experiment: &one, space: &space, known, keeps_specs: true }.all()?;
     if cells.is_empty() {
         // The mistakes of the file are known already, and its trials cannot be drawn.
         return if experiment.is_sound() { excludes_trials(experiment) } else { Ok(None) };
     }
-    check_names(&one, arrangement, &cells, &space)?;
-    let scripts = scripts(&cells, arrangement);
+    check_names(&one, arrangement, &space)?;
+    let scripts = scripts(&space, &cells, arrangement);
     let ([seed], [script]) = (experiment.seeds.get(), scripts.as_slice()) else {
         return refuse(
             experiment,
@@ -99,10 +78,10 @@ pub fn with_drawn_trials(experiment: &Experiment, known: &Known) -> Result<Optio
     if !draws.are_all_drawn(&experiment.tree.root) {
         return not_the_same();
     }
-    let block = block_draws(block.iter().filter_map(|&cell| cells.get(cell)));
+    let block = block_draws(&specs, block);
 
     let mut generator = NumpyGenerator::new(seed);
-    if let Some(first) = cells.first().and_then(Cell::network) {
+    if let Some(first) = networks(&specs).next() {
         data_draws(first).skip(&mut generator);
         generator.permutation(first.data.rows_in_order(&first.info) as usize);
     }
@@ -115,15 +94,12 @@ pub fn with_drawn_trials(experiment: &Experiment, known: &Known) -> Result<Optio
     Ok(Some(Drawn { experiment: experiment.with_draws(drawn), block }))
 }
 
-/// Every cell of the experiment that is not excluded.
-fn cells<'p>(experiment: &Experiment, space: &'p Space, known: &Known) -> Result<Vec<Cell<'p>>, Vec<Problem>> {
-    let streamed = Stream { experiment, space, known, keeps_specs: true }.all();
-    if !streamed.problems.is_empty() {
-        return Err(streamed.problems);
-    }
-    let cell =
-        |found: super::stream::Found| Some(Cell { outermost: space.outermost(found.index.into()), spec: found.spec? });
-    Ok(streamed.cells.into_iter().filter_map(cell).collect())
+/// The runs of networks.
+fn networks<'s>(specs: impl IntoIterator<Item = &'s RunSpec>) -> impl Iterator<Item = &'s NetworkRun> {
+    specs.into_iter().filter_map(|spec| match spec {
+        RunSpec::Network(run) => Some(&**run),
+        RunSpec::Function(_) => None,
+    })
 }
 
 fn refuse<T>(experiment: &Experiment, message: &str, help: &str) -> Result<T, Vec<Problem>> {
@@ -143,20 +119,25 @@ fn chains_trials(arrangement: &Arrangement) -> bool {
     arrangement.chain.iter().any(|name| name == TRIAL)
 }
 
-/// Makes each cell a part of its script, if the file has scripts. `drawn` is what the networks of each trial were
-/// assumed to draw.
+/// Makes the runs with the first seed of these cells parts of their scripts, if the file has scripts. `drawn` is what
+/// the networks of each trial were assumed to draw.
 ///
 /// # Errors
 /// Axes that do not exist, and runs that cannot be parts of one script.
 pub fn assign(
     experiment: &Experiment,
     space: &Space,
-    cells: &mut [Cell],
+    cells: &[Cell],
+    specs: &mut [RunSpec],
     drawn: Option<&ScriptDraws>,
 ) -> Result<(), Vec<Problem>> {
     let Rng::Numpy(arrangement) = &experiment.rng else { return Ok(()) };
-    check_names(experiment, arrangement, cells, space)?;
-    let problems = contradictions(experiment, cells);
+    if cells.is_empty() {
+        // The mistakes of the file are known already, and its axes are not.
+        return Ok(());
+    }
+    check_names(experiment, arrangement, space)?;
+    let problems = contradictions(experiment, specs);
     if !problems.is_empty() {
         return Err(problems);
     }
@@ -164,13 +145,12 @@ pub fn assign(
         Some(draws) if chains_trials(arrangement) => ScriptDraws::uniforms(draws.keys().len() as u64),
         _ => ScriptDraws::default(),
     };
-    for script in scripts(cells, arrangement) {
-        check_together(experiment, &script, cells)?;
+    for script in scripts(space, cells, arrangement) {
+        check_together(experiment, &script, specs)?;
         if drawn.is_some() && experiment.draws.as_ref().is_some_and(|draws| draws.trials() as usize != script.len()) {
             return excludes_trials(experiment);
         }
-        let blocks: Vec<ScriptDraws> =
-            script.iter().map(|block| block_draws(block.iter().map(|&cell| &cells[cell]))).collect();
+        let blocks: Vec<ScriptDraws> = script.iter().map(|block| block_draws(specs, block)).collect();
         if drawn.is_some_and(|drawn| blocks.iter().any(|block| block != drawn)) {
             return refuse(
                 experiment,
@@ -179,44 +159,61 @@ pub fn assign(
                  out of `chain`",
             );
         }
-        let blocks: Arc<[ScriptDraws]> = blocks.into_iter().map(|block| values.clone().then(block)).collect();
-        for (earlier, block) in script.iter().enumerate() {
-            let parts: Vec<(ScriptDraws, ScriptDraws)> = block
-                .iter()
-                .filter_map(|&cell| cells[cell].network())
-                .map(|run| (weight_draws(run), mask_draws(run)))
-                .collect();
-            let all = |parts: &[(ScriptDraws, ScriptDraws)], part: fn(&(ScriptDraws, ScriptDraws)) -> &ScriptDraws| {
-                parts.iter().map(part).fold(ScriptDraws::default(), |all, draws| all.then(draws.clone()))
-            };
-            for (place, &cell) in block.iter().enumerate() {
-                let (before, after) = (&parts[..place], &parts[place + 1..]);
-                let RunSpec::Network(run) = &mut *cells[cell].spec else { continue };
-                run.script = Some(Script {
-                    data: data_draws(run),
-                    earlier: Earlier::of(&blocks, earlier),
-                    before_weights: values.clone().then(all(before, |part| &part.0)),
-                    after_weights: all(after, |part| &part.0),
-                    before_masks: all(before, |part| &part.1),
-                    after_masks: all(after, |part| &part.1),
-                });
+        let blocks = blocks.into_iter().map(|block| values.clone().then(block)).collect();
+        let first = networks(script.iter().flatten().map(|&cell| &specs[cell])).next();
+        let mut chain = Chain::new(first.map(data_draws).unwrap_or_default(), blocks);
+        for block in &script {
+            let runs = || networks(block.iter().map(|&cell| &specs[cell]));
+            let (weights, masks) = (beside(runs().map(weight_draws)), beside(runs().map(mask_draws)));
+            let others = weights.into_iter().zip(masks).map(|(weights, masks)| Others {
+                before_weights: values.clone().then(weights.before),
+                after_weights: weights.after,
+                before_masks: masks.before,
+                after_masks: masks.after,
+            });
+            for (&cell, others) in block.iter().zip(others) {
+                if let RunSpec::Network(run) = &mut specs[cell] {
+                    run.script = Some(chain.script(others));
+                }
             }
+            chain.advance();
         }
     }
     Ok(())
 }
 
+/// The draws before and after those of one run in a block.
+#[derive(Debug, Clone, Default)]
+struct Beside {
+    before: ScriptDraws,
+    after: ScriptDraws,
+}
+
+/// What is drawn beside each of these draws.
+fn beside(draws: impl Iterator<Item = ScriptDraws>) -> Vec<Beside> {
+    let draws: Vec<ScriptDraws> = draws.collect();
+    let mut all = vec![Beside::default(); draws.len()];
+    for next in 1..draws.len() {
+        all[next].before = all[next - 1].before.clone().then(draws[next - 1].clone());
+    }
+    for next in (1..draws.len()).rev() {
+        all[next - 1].after = draws[next].clone().then(all[next].after.clone());
+    }
+    all
+}
+
 /// The cells of each script, block by block, as indices, in the order of the plan.
-fn scripts<'p>(cells: &[Cell<'p>], arrangement: &Arrangement) -> Vec<Vec<Vec<usize>>> {
+fn scripts(space: &Space, cells: &[Cell], arrangement: &Arrangement) -> Vec<Vec<Vec<usize>>> {
     type Places<'a> = Vec<(&'a str, u128)>;
     let mut scripts: Vec<Vec<Vec<usize>>> = Vec::new();
     let mut known: HashMap<Places, (usize, HashMap<Places, usize>)> = HashMap::new();
     for (index, cell) in cells.iter().enumerate() {
+        let outermost = space.outermost(cell.index.into());
         let named = |names: &[String]| -> Places {
-            cell.outermost.iter().copied().filter(|(name, _)| names.iter().any(|named| named == name)).collect()
+            outermost.iter().copied().filter(|(name, _)| names.iter().any(|named| named == name)).collect()
         };
         let is_named = |name: &str| arrangement.group.iter().chain(&arrangement.chain).any(|named| named == name);
-        let rest = cell.outermost.iter().copied().filter(|(name, _)| !is_named(name)).collect();
+        let rest = outermost.iter().copied().filter(|(name, _)| !is_named(name)).collect();
         let (script, blocks) = known.entry(rest).or_insert_with(|| {
             scripts.push(Vec::new());
             (scripts.len() - 1, HashMap::new())
@@ -232,9 +229,9 @@ fn scripts<'p>(cells: &[Cell<'p>], arrangement: &Arrangement) -> Vec<Vec<Vec<usi
 }
 
 /// What the networks of a block draw: all weights, then in each step a batch and all dropout.
-fn block_draws<'a, 'p: 'a>(block: impl Iterator<Item = &'a Cell<'p>>) -> ScriptDraws {
+fn block_draws(specs: &[RunSpec], block: &[usize]) -> ScriptDraws {
     let (mut weights, mut step, mut steps) = (ScriptDraws::default(), None, 0);
-    for run in block.filter_map(Cell::network) {
+    for run in networks(block.iter().map(|&cell| &specs[cell])) {
         weights = weights.then(weight_draws(run));
         let batch = || ScriptDraws::choice(run.info.train_rows, run.batch_size.get());
         step = Some(step.unwrap_or_else(batch).then(mask_draws(run)));
@@ -277,31 +274,19 @@ fn mask_draws(run: &NetworkRun) -> ScriptDraws {
 
 /// The place of `rng`, or of `name` in it.
 fn origin(experiment: &Experiment, name: Option<(&str, &str)>) -> Origin {
-    let root = &experiment.tree.root;
-    let rng = root.entry("rng");
     let item = name.and_then(|(key, name)| {
-        let list = rng?.value.entry(key)?.value.list()?;
+        let list = experiment.entry(&["rng", key])?.value.list()?;
         list.iter().find(|item| item.is_text(name))
     });
-    item.map(|item| item.origin.clone())
-        .or_else(|| rng.map(|entry| entry.value.origin.clone()))
-        .unwrap_or_else(|| root.origin.clone())
+    let rng = || experiment.entry(&["rng"]).map(|entry| &entry.value);
+    item.or_else(rng).unwrap_or(&experiment.tree.root).origin.clone()
 }
 
-fn check_names(
-    experiment: &Experiment,
-    arrangement: &Arrangement,
-    cells: &[Cell],
-    space: &Space,
-) -> Result<(), Vec<Problem>> {
-    if cells.is_empty() {
-        // The mistakes of the file are known already, and its axes are not.
-        return Ok(());
-    }
+fn check_names(experiment: &Experiment, arrangement: &Arrangement, space: &Space) -> Result<(), Vec<Problem>> {
     let mut axes: Vec<&str> = Vec::new();
-    for (name, _) in cells.iter().flat_map(|cell| &cell.outermost) {
-        if !axes.contains(name) {
-            axes.push(name);
+    for item in space.declared() {
+        if !axes.contains(&item.name()) {
+            axes.push(item.name());
         }
     }
     let mut inner = HashSet::new();
@@ -322,7 +307,7 @@ fn check_names(
             } else if !axes.contains(&name.as_str()) {
                 let problem = Problem::new(format!("`{key}`: `{name}` is not an axis of this file"));
                 match did_you_mean(name, axes.iter().copied()) {
-                    Some(meant) => problem.label(format!("did you mean `{meant}`?")),
+                    Some(meant) => problem.meaning(meant),
                     None if axes.is_empty() => problem.help("no setting of this file has several values"),
                     None => problem.help(format!("accepted here: {}", listed(axes.iter().copied(), ","))),
                 }
@@ -339,37 +324,30 @@ fn check_names(
 
 /// The names of all declared axes in `space`, including those within others.
 fn names<'p>(space: &'p Space, all: &mut HashSet<&'p str>) {
-    for item in space.items() {
-        match item {
-            Item::Given(site) if site.is_declared() => _ = all.insert(site.name()),
-            Item::Given(_) => {}
-            Item::Wheel(wheel) => {
-                if wheel.is_declared() {
-                    all.insert(wheel.name());
-                }
-                wheel.inners().iter().for_each(|space| names(space, all));
-            }
+    for item in space.declared() {
+        all.insert(item.name());
+        if let Item::Wheel(wheel) = item {
+            wheel.inners().iter().for_each(|space| names(space, all));
         }
     }
 }
 
 /// What NumPy cannot draw as the book's scripts do.
-fn contradictions(experiment: &Experiment, cells: &[Cell]) -> Vec<Problem> {
+fn contradictions(experiment: &Experiment, specs: &[RunSpec]) -> Vec<Problem> {
     let at = |problem: Problem| problem.at(origin(experiment, None));
     let mut problems = Vec::new();
-    if cells.iter().any(|cell| cell.network().is_none()) {
+    if specs.iter().any(|spec| matches!(spec, RunSpec::Function(_))) {
         let problem = at(Problem::new("`rng`: the path over a function draws no random numbers"));
         problems.push(problem.help("leave `rng` out"));
     }
-    let data_seed = experiment.tree.root.entry("data").and_then(|data| data.value.entry("seed"));
     let draws_data = |run: &NetworkRun| run.data.drawn_by_scripts() > 0;
-    if let Some(seed) = data_seed.filter(|_| cells.iter().filter_map(Cell::network).any(draws_data)) {
+    if let Some(seed) = experiment.entry(&["data", "seed"]).filter(|_| networks(specs).any(draws_data)) {
         let problem = Problem::new(
             "`seed`: with `rng`, the data is drawn from NumPy's stream, which begins with the seed in `seeds`",
         );
         problems.push(problem.at(seed.value.origin.clone()).help("remove this line, or leave `rng` out"));
     }
-    if cells.iter().filter_map(Cell::network).any(|run| run.sampling == Sampling::Shuffle) {
+    if networks(specs).any(|run| run.sampling == Sampling::Shuffle) {
         let problem =
             at(Problem::new("`rng`: the book's scripts draw batches with replacement, but this file shuffles"));
         problems.push(problem.help("leave `sampling` out of [train], or `rng`"));
@@ -383,10 +361,8 @@ fn contradictions(experiment: &Experiment, cells: &[Cell]) -> Vec<Problem> {
 }
 
 /// The runs of a script share their data, those of a block their batches.
-fn check_together(experiment: &Experiment, script: &[Vec<usize>], cells: &[Cell]) -> Result<(), Vec<Problem>> {
-    let runs = |cells_of: &[usize]| -> Vec<&NetworkRun> {
-        cells_of.iter().filter_map(|&cell| cells[cell].network()).collect()
-    };
+fn check_together(experiment: &Experiment, script: &[Vec<usize>], specs: &[RunSpec]) -> Result<(), Vec<Problem>> {
+    let runs = |block: &[usize]| -> Vec<&NetworkRun> { networks(block.iter().map(|&cell| &specs[cell])).collect() };
     let differ = |what: &str, key: &str| {
         let message = format!("`rng`: runs that are trained in one script need the same {what}, but these differ");
         let help = format!("use one {what} for all, or leave the axis out of `{key}`");

@@ -40,7 +40,7 @@ impl Site {
 
     /// Whether it is a declared axis.
     pub fn is_declared(&self) -> bool {
-        self.axis.alternatives.len() > 1 || matches!(self.axis.form, Form::Trial(_)) || self.name != "optimizer"
+        self.axis.alternatives.len() > 1 || self.axis.is_trial() || self.name != "optimizer"
     }
 
     /// Whether nothing is here under `choice`.
@@ -55,14 +55,14 @@ impl Site {
             return self.axis.number(choice).map_or_else(String::new, |drawn| number(&drawn.into()));
         };
         let alternative = &self.axis.alternatives[taken];
-        let is_drawn = matches!(self.axis.form, Form::Trial(_));
+        let is_drawn = self.axis.is_trial();
         let writing = Writing { separator: self.separator(), choice, is_drawn };
         alternative.name.clone().unwrap_or_else(|| writing.value(&alternative.value))
     }
 
     /// The alternative under `choice` as labels write it; empty if they omit it.
     pub fn label(&self, choice: &Choice) -> String {
-        let (false, Some(taken)) = (matches!(self.axis.form, Form::Trial(_)), self.axis.taken(choice)) else {
+        let (false, Some(taken)) = (self.axis.is_trial(), self.axis.taken(choice)) else {
             return String::new();
         };
         let alternative = &self.axis.alternatives[taken];
@@ -158,7 +158,7 @@ impl Writing<'_> {
     /// Whether this is written as a part of the value around it. An axis has its own label.
     fn is_part(self, node: &Node) -> bool {
         match &node.kind {
-            Kind::Axis(axis) => self.is_drawn && matches!(axis.form, Form::Trial(_)),
+            Kind::Axis(axis) => self.is_drawn && axis.is_trial(),
             _ => true,
         }
     }

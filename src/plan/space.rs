@@ -23,7 +23,7 @@ pub struct Space {
 #[derive(Debug)]
 pub enum Item {
     Wheel(Wheel),
-    /// Moves with a wheel around it.
+    /// Moves with a wheel around it, or not at all: a single optimizer.
     Given(Arc<Site>),
 }
 
@@ -96,7 +96,13 @@ impl Space {
         &self.items
     }
 
-    fn wheels(&self) -> impl DoubleEndedIterator<Item = &Wheel> {
+    /// The items that are declared: a single optimizer is not.
+    pub fn declared(&self) -> impl Iterator<Item = &Item> {
+        self.items.iter().filter(|item| !matches!(item, Item::Given(site) if !site.is_declared()))
+    }
+
+    /// The axes that are not given, in the order of the file.
+    pub fn wheels(&self) -> impl DoubleEndedIterator<Item = &Wheel> {
         self.items.iter().filter_map(|item| match item {
             Item::Wheel(wheel) => Some(wheel),
             Item::Given(_) => None,
@@ -130,20 +136,12 @@ impl Space {
     /// # Panics
     /// As [`digits`](Self::digits).
     pub fn outermost(&self, index: u128) -> Vec<(&str, u128)> {
-        let mut outermost = Vec::new();
         let mut digits = self.digits(index).into_iter();
-        for item in &self.items {
-            match item {
-                Item::Given(site) if site.is_declared() => outermost.push((site.name(), 0)),
-                Item::Given(_) => {}
-                // A single optimizer is no axis, but may contain some.
-                Item::Wheel(wheel) if !wheel.is_declared() => {
-                    outermost.extend(wheel.inner(0).outermost(digits.next().unwrap_or_default()));
-                }
-                Item::Wheel(wheel) => outermost.push((wheel.name(), digits.next().unwrap_or_default())),
-            }
-        }
-        outermost
+        let mut digit = |item: &Item| match item {
+            Item::Wheel(_) => digits.next().unwrap_or_default(),
+            Item::Given(_) => 0,
+        };
+        self.declared().map(|item| (item.name(), digit(item))).collect()
     }
 
     /// Refuses more runs than can be planned.
@@ -152,46 +150,34 @@ impl Space {
         if runs.is_some_and(|runs| runs <= MOST_RUNS) {
             return Ok(());
         }
-        let wheels = self.told_apart().into_iter().filter_map(|item| match item {
-            Item::Wheel(wheel) => Some(wheel),
-            Item::Given(_) => None,
-        });
         let mut factors: Vec<String> =
-            wheels.map(|wheel| format!("{} {}", wheel.size().unwrap_or(u128::MAX), wheel.name())).collect();
+            self.wheels().map(|wheel| format!("{} {}", wheel.size().unwrap_or(u128::MAX), wheel.name())).collect();
         factors.push(format!("{seeds} seeds"));
         let count = runs.map_or("more than 2^128".to_owned(), |runs| runs.to_string());
         Err(Problem::new(format!("the file declares {count} runs; the limit is {MOST_RUNS}"))
             .help(format!("they are {}", factors.join(" × "))))
     }
+}
 
-    /// The declared items. A single optimizer, which declares no axis, is replaced by the items within it.
-    pub fn told_apart(&self) -> Vec<&Item> {
-        let mut items = Vec::new();
-        for item in &self.items {
-            match item {
-                Item::Wheel(wheel) if !wheel.is_declared() => items.extend(wheel.inner(0).told_apart()),
-                Item::Given(site) if !site.is_declared() => {}
-                _ => items.push(item),
-            }
+impl Item {
+    /// The setting's short name; `variant`; `trial`.
+    pub fn name(&self) -> &str {
+        match self {
+            Self::Wheel(wheel) => wheel.name(),
+            Self::Given(site) => site.name(),
         }
-        items
     }
 }
 
 impl Wheel {
-    /// The setting's short name; `variant`; `trial`.
+    /// As [`Item::name`].
     pub fn name(&self) -> &str {
         if self.is_trials() { TRIAL } else { self.site.name() }
     }
 
     /// Whether its alternatives are trials.
     pub fn is_trials(&self) -> bool {
-        matches!(self.site.axis.form, Form::Trial(_))
-    }
-
-    /// Whether it is a declared axis: the table of a single optimizer is none.
-    pub fn is_declared(&self) -> bool {
-        self.is_trials() || self.site.is_declared()
+        self.site.axis.is_trial()
     }
 
     /// The number of its own cells: the sizes of the spaces below its alternatives, added up.
@@ -273,7 +259,7 @@ impl<'t> AxisAt<'t> {
     fn within(&self, choice: &Choice) -> Vec<AxisAt<'t>> {
         let mut places = Vec::new();
         if let Some(taken) = self.axis.taken(choice) {
-            let is_drawn = matches!(self.axis.form, Form::Trial(_));
+            let is_drawn = self.axis.is_trial();
             collect(&self.axis.alternatives[taken].value, is_drawn, choice, &mut self.path.clone(), &mut places);
         }
         places
@@ -291,7 +277,7 @@ fn collect<'t>(node: &'t Node, is_drawn: bool, choice: &Choice, path: &mut Vec<&
                 path.pop();
             }
         }
-        Kind::Axis(axis) if is_drawn && matches!(axis.form, Form::Trial(_)) => {
+        Kind::Axis(axis) if is_drawn && axis.is_trial() => {
             if let Some(taken) = axis.taken(choice) {
                 collect(&axis.alternatives[taken].value, is_drawn, choice, path, places);
             }
@@ -306,9 +292,7 @@ fn holds_axes(axis: &Axis, id: AxisId) -> bool {
     /// Whether there are axes at or below `node`; a draw within another draw of a trial does not count.
     fn is_open(node: &Node, is_drawn: bool) -> bool {
         match &node.kind {
-            Kind::Axis(axis) if is_drawn && matches!(axis.form, Form::Trial(_)) => {
-                node.children().any(|child| is_open(child, is_drawn))
-            }
+            Kind::Axis(axis) if is_drawn && axis.is_trial() => node.children().any(|child| is_open(child, is_drawn)),
             Kind::Axis(_) => true,
             _ => node.children().any(|child| is_open(child, is_drawn)),
         }
@@ -319,7 +303,7 @@ fn holds_axes(axis: &Axis, id: AxisId) -> bool {
             _ => node.children().any(|child| below(child, id)),
         }
     }
-    let is_drawn = matches!(axis.form, Form::Trial(_));
+    let is_drawn = axis.is_trial();
     axis.alternatives.iter().any(|one| axis.id == id && is_open(&one.value, is_drawn) || below(&one.value, id))
 }
 
@@ -342,6 +326,10 @@ impl<'t> Builder<'t> {
             places.into_iter().map(|place| (place.clone(), self.axes_of(&place))).collect();
         let mut space = Space::default();
         while let Some((first, axes)) = waiting.pop_front() {
+            // A single optimizer is no axis, but may contain some.
+            if !self.site(&first).is_declared() {
+                self.taken.insert(first.axis.id, true);
+            }
             if let Some(&matters) = self.taken.get(&first.axis.id) {
                 let within = if matters { first.within(&self.choice) } else { Vec::new() };
                 for place in within.into_iter().rev() {
@@ -367,7 +355,7 @@ impl<'t> Builder<'t> {
             (Form::Trial(_), Some(draws)) => draws.trials() as usize,
             _ => first.axis.alternatives.len(),
         };
-        let is_trials = matches!(first.axis.form, Form::Trial(_));
+        let is_trials = first.axis.is_trial();
         let matters = std::iter::once(first).chain(together).any(|place| holds_axes(place.axis, id));
         self.taken.insert(id, matters);
         let inner = |builder: &mut Self| {

@@ -12,13 +12,14 @@ use serde::de::DeserializeOwned;
 use super::deserialize::deserialize;
 use super::fault::Fault;
 use super::problem::Problem;
-use super::{Alternative, Axis, AxisId, Choice, Form, Kind, Node, NodeId, Rejected, Tree};
+use super::walk::Place;
+use super::{Alternative, Axis, AxisId, Choice, Form, Kind, Node, Rejected, Tree};
 
 /// Turns the lists that are axes for `T` into axes. Adds to `rejected` everything that `T` rejects under any choice,
 /// with the nodes to leave out so that `T` accepts the rest.
 pub fn find<T: DeserializeOwned>(tree: &mut Tree, rejected: Rejected) -> Rejected {
-    let mut finder = Finder { tree, rejected, pending: Vec::new() };
-    finder.known_axes();
+    let pending = known_axes(&tree.root);
+    let mut finder = Finder { tree, rejected, pending };
     finder.read::<T>(Choice::default());
     let mut seen = HashSet::new();
     while let Some((axis, alternatives, choice)) = finder.pending.pop() {
@@ -50,135 +51,112 @@ fn refuse_in_lists(node: &Node, is_in_list: bool, rejected: &mut Rejected) {
 
 const LISTS_AS_AXES: &str = "the whole list can be an axis, written as a list of lists";
 
+/// Axes of which only the first alternative has been read: the alternatives still to read, and the choice that leads to
+/// the axis.
+type Pending = Vec<(AxisId, Vec<usize>, Choice)>;
+
+/// The existing axes of a tree.
+fn known_axes(root: &Node) -> Pending {
+    let places = root.walk().filter(|place| !place.is_in_list());
+    let axes = places.filter_map(|place| {
+        let axis = place.axis()?;
+        let mut choice = Choice::default();
+        place.alternatives().into_iter().for_each(|(around, taken)| choice.set(around.id, taken));
+        Some((axis.id, telling(axis), choice))
+    });
+    axes.collect()
+}
+
 struct Finder<'t> {
     tree: &'t mut Tree,
     /// What was rejected so far; it is left out of all further readings.
     rejected: Rejected,
-    /// Axes of which only the first alternative has been read: the alternatives still to read, and the choice that
-    /// leads to the axis.
-    pending: Vec<(AxisId, Vec<usize>, Choice)>,
+    pending: Pending,
 }
 
 impl Finder<'_> {
     /// Reads the tree under `choice` until `T` rejects nothing more.
     fn read<T: DeserializeOwned>(&mut self, choice: Choice) {
-        let mut left_out = self.rejected.dropped.clone();
-        while let Err(fault) = deserialize::<T>(&self.tree.root, &choice, &left_out) {
-            let Some(node) = fault.node() else {
-                self.rejected.problems.push(fault.into_problem());
-                return;
-            };
-            if fault.is_unwanted_list() && self.make_axis(node, &choice) {
+        // Nodes that are left out of this reading alone.
+        let mut left_out = Vec::new();
+        while let Err(fault) = deserialize::<T>(&self.tree.root, &choice, &self.rejected.dropped) {
+            if fault.is_unwanted_list() && self.make_axis(&fault, &choice) {
                 continue;
             }
+            let Rejected { problems, dropped } = &mut self.rejected;
+            let Some(place) = place_of(&fault, &self.tree.root, &choice) else {
+                problems.push(fault.into_problem());
+                break;
+            };
+            let node = place.node;
             // If this node only lacks something that was left out, that is not a new mistake.
-            let follows_from_another = self.any_below(node, &left_out);
+            let follows_from_another = node.walk_under(&choice).skip(1).any(|below| dropped.contains(&below.node.id));
             if !follows_from_another {
-                self.rejected.dropped.insert(node);
-                let problem = self.explain(fault, node);
-                self.rejected.problems.push(problem);
+                problems.push(explain(fault, &place));
             }
-            if node == self.tree.root.id || !left_out.insert(node) {
-                return;
+            let is_new = dropped.insert(node.id);
+            left_out.extend(Some(node.id).filter(|_| is_new && follows_from_another));
+            if node.id == self.tree.root.id || !is_new {
+                break;
             }
         }
+        left_out.iter().for_each(|node| _ = self.rejected.dropped.remove(node));
     }
 
-    /// The fault as a problem, with notes on axes.
-    fn explain(&self, fault: Fault, node: NodeId) -> Problem {
-        let (wrong_type, unwanted_list) = (fault.is_wrong_type(), fault.is_unwanted_list());
-        let problem = fault.into_problem();
-        let mut values = Vec::new();
-        collect_values(&self.tree.root, &mut values);
-        let axis_of = values.into_iter().find_map(|(key, value)| match &value.kind {
-            Kind::Axis(axis) if axis.alternatives.iter().any(|alternative| alternative.value.id == node) => {
-                Some((key, &axis.form))
-            }
-            _ => None,
-        });
-        match axis_of {
-            Some((key, Form::Listed)) if unwanted_list => {
-                problem.help(format!("a list of values makes `{key}` an axis; the values themselves cannot be lists"))
-            }
-            Some((key, Form::Listed)) if wrong_type => problem
-                .help(format!("`{key}` is an axis here: every value in the list must have the type of the setting")),
-            Some((_, Form::Drawn(distribution))) if wrong_type && distribution.draws_fractions() => {
-                problem.help("`int_uniform` draws whole numbers, `choice` values of any kind")
-            }
-            None if unwanted_list && self.is_empty_list(node) => {
-                problem.help("a list of values makes an axis, which needs at least one value")
-            }
-            None if unwanted_list && self.is_in_table_of_list(node) => {
-                problem.help(format!("a list cannot contain an axis; {LISTS_AS_AXES}"))
-            }
-            None if unwanted_list => problem.help("the lists are nested too deeply here"),
-            _ => problem,
-        }
-    }
-
-    fn is_in_table_of_list(&self, node: NodeId) -> bool {
-        let mut values = Vec::new();
-        collect_values(&self.tree.root, &mut values);
-        let around = values.into_iter().find(|(_, value)| matches!(value.kind, Kind::List(_)) && value.holds(node));
-        around.is_some_and(|(_, list)| !holds_in_lists(list, node))
-    }
-
-    fn is_empty_list(&self, node: NodeId) -> bool {
-        fn search(at: &Node, node: NodeId) -> bool {
-            (at.id == node && matches!(&at.kind, Kind::List(items) if items.is_empty()))
-                || at.children().any(|child| search(child, node))
-        }
-        search(&self.tree.root, node)
-    }
-
-    /// Turns the key's list that is or contains `node` into an axis; false if it is in an axis already.
-    fn make_axis(&mut self, node: NodeId, choice: &Choice) -> bool {
-        let Some(list) = value_around(&self.tree.root, node) else { return false };
-        let axis = self.tree.new_axis();
-        let mut alternatives = 0;
-        self.tree.root.for_each(&mut |found| {
-            if found.id == list {
-                alternatives = into_axis(found, axis);
-            }
-        });
-        if alternatives == 0 {
+    /// Turns the key's list that is the rejected node, or contains it, into an axis; false if it is in an axis already.
+    fn make_axis(&mut self, fault: &Fault, choice: &Choice) -> bool {
+        let Some(place) = place_of(fault, &self.tree.root, choice) else { return false };
+        let value = place.outside_lists();
+        let is_patched = || value.alternative().is_some_and(|(axis, _)| axis.form == Form::Patched);
+        let is_value = (value.entry().is_some() || is_patched()) && !value.is_in_list();
+        let count = value.node.list().map_or(0, <[Node]>::len);
+        if !is_value || count == 0 {
             return false;
         }
-        self.pending.push((axis, (1..alternatives).collect(), choice.clone()));
+        let (list, id) = (value.node.id, self.tree.new_axis());
+        self.tree.root.for_each(&mut |found| {
+            if let Kind::List(items) = &mut found.kind
+                && found.id == list
+            {
+                let alternatives = items.drain(..).map(Alternative::of).collect();
+                found.kind = Kind::Axis(Arc::new(Axis { id, form: Form::Listed, alternatives }));
+            }
+        });
+        self.pending.push((id, (1..count).collect(), choice.clone()));
         true
     }
+}
 
-    /// Adds the existing axes of the tree to `pending`, each with the choice that leads to it.
-    fn known_axes(&mut self) {
-        fn walk(node: &Node, choice: &Choice, pending: &mut Vec<(AxisId, Vec<usize>, Choice)>) {
-            match &node.kind {
-                Kind::Axis(axis) => {
-                    pending.push((axis.id, telling(axis), choice.clone()));
-                    for (index, alternative) in axis.alternatives.iter().enumerate() {
-                        if alternative.value.children().next().is_none() {
-                            continue;
-                        }
-                        let mut choice = choice.clone();
-                        choice.set(axis.id, index);
-                        walk(&alternative.value, &choice, pending);
-                    }
-                }
-                Kind::Table(entries) => entries.iter().for_each(|entry| walk(&entry.value, choice, pending)),
-                _ => {}
-            }
-        }
-        walk(&self.tree.root, &Choice::default(), &mut self.pending);
-    }
+/// The place of the rejected node under `choice`.
+fn place_of<'t>(fault: &Fault, root: &'t Node, choice: &'t Choice) -> Option<Place<'t>> {
+    let node = fault.node()?;
+    root.walk_under(choice).find(|place| place.node.id == node)
+}
 
-    /// Whether a node of `set` is below `node`.
-    fn any_below(&self, node: NodeId, set: &HashSet<NodeId>) -> bool {
-        fn holds(node: &Node, set: &HashSet<NodeId>) -> bool {
-            node.children().any(|child| set.contains(&child.id) || holds(child, set))
+/// The fault at `place` as a problem, with notes on axes.
+fn explain(fault: Fault, place: &Place) -> Problem {
+    let (wrong_type, unwanted_list) = (fault.is_wrong_type(), fault.is_unwanted_list());
+    let problem = fault.into_problem();
+    let form = place.alternative().map(|(axis, _)| &axis.form).filter(|form| **form != Form::Patched);
+    let key = place.outwards().find_map(Place::entry).map_or("", |entry| &entry.key);
+    match form {
+        Some(Form::Listed) if unwanted_list => {
+            problem.help(format!("a list of values makes `{key}` an axis; the values themselves cannot be lists"))
         }
-        fn search(at: &Node, node: NodeId, set: &HashSet<NodeId>) -> bool {
-            if at.id == node { holds(at, set) } else { at.children().any(|child| search(child, node, set)) }
+        Some(Form::Listed) if wrong_type => {
+            problem.help(format!("`{key}` is an axis here: every value in the list must have the type of the setting"))
         }
-        search(&self.tree.root, node, set)
+        Some(Form::Drawn(distribution)) if wrong_type && distribution.draws_fractions() => {
+            problem.help("`int_uniform` draws whole numbers, `choice` values of any kind")
+        }
+        None if unwanted_list && place.node.list().is_some_and(<[Node]>::is_empty) => {
+            problem.help("a list of values makes an axis, which needs at least one value")
+        }
+        None if unwanted_list && place.outside_lists().is_in_list() => {
+            problem.help(format!("a list cannot contain an axis; {LISTS_AS_AXES}"))
+        }
+        None if unwanted_list => problem.help("the lists are nested too deeply here"),
+        _ => problem,
     }
 }
 
@@ -204,54 +182,6 @@ fn telling(axis: &Axis) -> Vec<usize> {
     telling.sort_unstable();
     telling.dedup();
     telling
-}
-
-/// Turns a nonempty list into an axis; returns the number of alternatives, 0 for an empty list.
-fn into_axis(node: &mut Node, id: AxisId) -> usize {
-    let Kind::List(items) = &mut node.kind else { return 0 };
-    if items.is_empty() {
-        return 0;
-    }
-    let alternatives: Vec<_> = items.drain(..).map(Alternative::of).collect();
-    let count = alternatives.len();
-    node.kind = Kind::Axis(Arc::new(Axis { id, form: Form::Listed, alternatives }));
-    count
-}
-
-/// The list that is a key's value and is or contains `target`.
-fn value_around(node: &Node, target: NodeId) -> Option<NodeId> {
-    let mut values = Vec::new();
-    collect_values(node, &mut values);
-    values.into_iter().find_map(|(_, value)| match value.kind {
-        Kind::List(_) if holds_in_lists(value, target) => Some(value.id),
-        _ => None,
-    })
-}
-
-/// Whether `target` is `node` or nested in it through lists only.
-fn holds_in_lists(node: &Node, target: NodeId) -> bool {
-    node.id == target
-        || matches!(&node.kind, Kind::List(items) if items.iter().any(|item| holds_in_lists(item, target)))
-}
-
-/// Every key outside of lists, with its value. A patched key has several values.
-fn collect_values<'t>(node: &'t Node, values: &mut Vec<(&'t str, &'t Node)>) {
-    fn add<'t>(key: &'t str, value: &'t Node, values: &mut Vec<(&'t str, &'t Node)>) {
-        match &value.kind {
-            Kind::Axis(axis) if axis.form == Form::Patched => {
-                axis.alternatives.iter().for_each(|alternative| add(key, &alternative.value, values));
-            }
-            _ => {
-                values.push((key, value));
-                collect_values(value, values);
-            }
-        }
-    }
-    match &node.kind {
-        Kind::Table(table) => table.iter().for_each(|entry| add(&entry.key, &entry.value, values)),
-        Kind::Axis(axis) => axis.alternatives.iter().for_each(|alternative| collect_values(&alternative.value, values)),
-        _ => {}
-    }
 }
 
 #[cfg(test)]
@@ -343,15 +273,8 @@ mod tests {
         let mut tree = parse(&sources, source).unwrap();
         let rejected = spell_out(&mut tree);
         assert_eq!(find::<File>(&mut tree, rejected).problems, []);
-        let mut values = Vec::new();
-        collect_values(&tree.root, &mut values);
-        values
-            .iter()
-            .filter_map(|(key, value)| match &value.kind {
-                Kind::Axis(axis) => Some((key.to_string(), axis.alternatives.len())),
-                _ => None,
-            })
-            .collect()
+        let axis = |place: Place| Some((place.path().pop()?.to_owned(), place.axis()?.alternatives.len()));
+        tree.root.walk().filter_map(axis).collect()
     }
 
     #[test]

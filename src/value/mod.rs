@@ -323,6 +323,11 @@ impl Axis {
         self.alternatives.first().is_some_and(|alternative| alternative.name.is_some())
     }
 
+    /// Whether trials draw from it.
+    pub fn is_trial(&self) -> bool {
+        matches!(self.form, Form::Trial(_))
+    }
+
     /// The 0-based index of the alternative that `choice` takes; `None` if a trial draws a number.
     pub fn taken(&self, choice: &Choice) -> Option<usize> {
         match self.form {

@@ -1,6 +1,6 @@
 //! Mistakes in a file and warnings: where, what, what is accepted, what to do; and how they are shown.
 
-use annotate_snippets::{AnnotationKind, Level, Renderer, Snippet};
+use annotate_snippets::{AnnotationKind, Element, Group, Level, Renderer, Snippet};
 
 use super::{Origin, Sources};
 pub use engine::names::{did_you_mean, listed, one_of, suggestion};
@@ -35,6 +35,8 @@ pub enum Cause {
     HeaderTwice { header: String, name: String },
     /// A missing section.
     MissingSection(&'static str),
+    /// It and this key of the same section say the same in two ways.
+    SaidTwice(&'static str),
     /// Not a mistake but a warning, with the name that silences it.
     Warning(&'static str),
 }
@@ -63,9 +65,9 @@ impl Problem {
         Self { cause: Some(Box::new(cause)), ..self }
     }
 
-    /// The same mistake, at this place.
-    pub fn at(mut self, origin: Origin) -> Self {
-        self.origin = Some(origin);
+    /// The same mistake, at this place, if there is one.
+    pub fn at(mut self, origin: impl Into<Option<Origin>>) -> Self {
+        self.origin = origin.into();
         self
     }
 
@@ -80,11 +82,6 @@ impl Problem {
         self.label(format!("did you mean `{meant}`?"))
     }
 
-    /// Whether the message names this key.
-    pub fn names(&self, key: &str) -> bool {
-        self.message.contains(&format!("`{key}`"))
-    }
-
     /// The same mistake, with another hint.
     pub fn help(mut self, help: impl Into<String>) -> Self {
         self.help.push(help.into());
@@ -92,20 +89,22 @@ impl Problem {
     }
 }
 
-/// All mistakes as text for people, in the order of the file, with a last line that counts them.
+/// More problems than this are only counted.
+const MOST_SHOWN: usize = 100;
+
+/// The mistakes as text for people, in the order of the file, with a last line that counts them.
 ///
 /// `color` adds terminal colors.
 pub fn render(sources: &Sources, problems: &[Problem], color: bool) -> String {
-    let mut text = pictures(sources, problems, color);
-    match problems.len() {
-        1 => text.push_str("1 mistake; nothing was trained or written\n"),
-        count => text.push_str(&format!("{count} mistakes; nothing was trained or written\n")),
-    }
-    text
+    let count = counted(problems.len(), "mistake");
+    format!("{}{count}; nothing was trained or written\n", pictures(sources, problems, color))
 }
 
-/// All warnings, as [`render`] shows mistakes; empty if there are none.
+/// The warnings, as [`render`] shows mistakes; empty if there are none.
 pub fn render_warnings(sources: &Sources, warnings: &[Problem], color: bool) -> String {
+    if warnings.is_empty() {
+        return String::new();
+    }
     let mut names: Vec<String> = Vec::new();
     for problem in warnings {
         if let Some(name) = problem.warning_name() {
@@ -114,33 +113,35 @@ pub fn render_warnings(sources: &Sources, warnings: &[Problem], color: bool) -> 
     }
     names.sort();
     names.dedup();
-    let count = match warnings.len() {
-        0 => return String::new(),
-        1 => "1 warning".to_owned(),
-        count => format!("{count} warnings"),
-    };
+    let count = counted(warnings.len(), "warning");
     let silence = format!("write `allow_warnings = [{}]` at the top of the file", names.join(", "));
     format!("{}{count}; if this is intended, {silence}\n", pictures(sources, warnings, color))
 }
 
-/// Each problem as a picture of its place, in the order of the text.
+/// `1 mistake`, `2 mistakes`, `200 mistakes, of which the first 100 are shown`.
+fn counted(count: usize, noun: &str) -> String {
+    match count {
+        1 => format!("1 {noun}"),
+        _ if count > MOST_SHOWN => format!("{count} {noun}s, of which the first {MOST_SHOWN} are shown"),
+        _ => format!("{count} {noun}s"),
+    }
+}
+
+/// The first problems, each as a picture of its place, in the order of the text.
 fn pictures(sources: &Sources, problems: &[Problem], color: bool) -> String {
     let mut problems: Vec<&Problem> = problems.iter().collect();
     problems.sort_by_key(|problem| problem.origin.as_ref().map(|origin| (origin.source, origin.span.start)));
     let renderer = if color { Renderer::styled() } else { Renderer::plain() };
     let mut text = String::new();
-    for problem in &problems {
+    for problem in problems.into_iter().take(MOST_SHOWN) {
         let title = match problem.warning_name() {
             None => Level::ERROR.primary_title(&problem.message),
             Some(name) => Level::WARNING.primary_title(&problem.message).id(name),
         };
-        let mut group = title.elements(problem.origin.as_ref().map(|origin| {
-            let annotation = AnnotationKind::Primary.span(origin.span.clone());
-            let annotation =
-                if problem.label.is_empty() { annotation } else { annotation.label(problem.label.as_str()) };
-            Snippet::source(sources.text(origin.source)).path(sources.name(origin.source)).annotation(annotation)
-        }));
-        if let (None, Some((name, _))) = (&problem.origin, sources.0.first()) {
+        let mut group = Group::with_title(title);
+        if let Some(origin) = &problem.origin {
+            group = group.element(picture(sources, origin, &problem.label));
+        } else if let Some((name, _)) = sources.0.first() {
             group = group.element(annotate_snippets::Origin::path(name));
         }
         for help in &problem.help {
@@ -150,4 +151,36 @@ fn pictures(sources: &Sources, problems: &[Problem], color: bool) -> String {
         text.push_str("\n\n");
     }
     text
+}
+
+/// The lines at `origin`, with the label below it. If they are very long, only their place.
+fn picture<'a>(sources: &'a Sources, origin: &Origin, label: &'a str) -> Element<'a> {
+    const LONGEST: usize = 10_000;
+    let (text, name) = (sources.text(origin.source), sources.name(origin.source));
+    let start = text[..origin.span.start].rfind('\n').map_or(0, |newline| newline + 1);
+    let end = text[origin.span.end..].find('\n').map_or(text.len(), |newline| origin.span.end + newline + 1);
+    let (line, column) = sources.line_and_column(origin);
+    if end - start > LONGEST {
+        return annotate_snippets::Origin::path(name).line(line).char_column(column).into();
+    }
+    let annotation = AnnotationKind::Primary.span(origin.span.start - start..origin.span.end - start);
+    let annotation = if label.is_empty() { annotation } else { annotation.label(label) };
+    Snippet::source(&text[start..end]).line_start(line).path(name).annotation(annotation).into()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn of_many_mistakes_and_long_lines_only_some_is_shown() {
+        let mut sources = Sources::default();
+        let source = sources.add("file.toml", format!("a = 1\nb = {}\n", "x".repeat(20_000)));
+        let at = |start| Problem::new("wrong").at(Origin { source, span: start..start + 1 });
+        let many = render(&sources, &vec![at(0); 101], false);
+        assert_eq!(many.matches("error: wrong").count(), 100);
+        assert!(many.contains("\n101 mistakes, of which the first 100 are shown; nothing was trained"), "{many}");
+        let long = render(&sources, &[at(10)], false);
+        assert!(long.contains("file.toml:2:5") && long.len() < 200, "{long}");
+    }
 }

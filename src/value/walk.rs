@@ -27,7 +27,12 @@ impl Node {
     /// This node, then all below it.
     pub fn walk(&self) -> Walk<'_> {
         let start = Place { node: self, step: Step::Start, around: None };
-        Walk { start: Some(start), last: None, around: Vec::new() }
+        Walk { choice: None, start: Some(start), last: None, around: Vec::new() }
+    }
+
+    /// As [`walk`](Self::walk), but of each axis only the alternative that `choice` takes.
+    pub fn walk_under<'t>(&'t self, choice: &'t Choice) -> Walk<'t> {
+        Walk { choice: Some(choice), ..self.walk() }
     }
 
     /// The 0-based `index`th node directly below this one, with the step to it.
@@ -120,6 +125,11 @@ impl<'t> Place<'t> {
         found
     }
 
+    /// The innermost place that is not an item: this one, or a list that holds it through lists only.
+    pub fn outside_lists(&self) -> &Place<'t> {
+        self.outwards().find(|place| !matches!(place.step, Step::Item)).unwrap_or(self)
+    }
+
     /// Whether this is in a list.
     pub fn is_in_list(&self) -> bool {
         self.outwards().any(|place| matches!(place.step, Step::Item))
@@ -129,6 +139,8 @@ impl<'t> Place<'t> {
 /// An iterator over the places of a tree.
 #[derive(Debug)]
 pub struct Walk<'t> {
+    /// If there is one, other alternatives are not visited.
+    choice: Option<&'t Choice>,
     start: Option<Place<'t>>,
     /// The last place, until it is clear whether the walk goes below it.
     last: Option<Place<'t>>,
@@ -147,12 +159,17 @@ impl<'t> Iterator for Walk<'t> {
     type Item = Place<'t>;
 
     fn next(&mut self) -> Option<Place<'t>> {
-        let last = self.last.take().filter(|last| last.node.step(0).is_some());
+        let choice = self.choice;
+        let step = |node: &'t Node, passed: usize| match (&node.kind, choice) {
+            (Kind::Axis(axis), Some(choice)) => node.step(axis.taken(choice).filter(|_| passed == 0)?),
+            _ => node.step(passed),
+        };
+        let last = self.last.take().filter(|last| step(last.node, 0).is_some());
         self.around.extend(last.map(|last| (Rc::new(last), 0)));
         let next = self.start.take().or_else(|| {
             loop {
                 let (around, passed) = self.around.last_mut()?;
-                let Some((step, node)) = around.node.step(*passed) else {
+                let Some((step, node)) = step(around.node, *passed) else {
                     self.around.pop();
                     continue;
                 };
@@ -202,6 +219,24 @@ mod tests {
             (6, "c.f", vec![], false),
         ];
         assert_eq!(met, expected.map(|(number, path, taken, is_item)| (number, path.to_owned(), taken, is_item)));
+    }
+
+    #[test]
+    fn a_walk_under_a_choice_visits_what_it_takes() {
+        let tree = tree(TEXT);
+        let mut choice = tree.first_choice();
+        let numbers = |choice: &Choice| -> Vec<i64> {
+            let number = |place: Place| match place.node.kind {
+                Kind::Int(number) => Some(number),
+                _ => None,
+            };
+            tree.root.walk_under(choice).filter_map(number).collect()
+        };
+        let first = numbers(&choice);
+        for place in tree.root.walk() {
+            place.axis().into_iter().for_each(|axis| choice.set(axis.id, axis.alternatives.len() - 1));
+        }
+        assert_eq!((first, numbers(&choice)), (vec![1, 2, 3, 4, 6], vec![1, 2, 3, 5, 6]));
     }
 
     #[test]

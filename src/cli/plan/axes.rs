@@ -27,7 +27,7 @@ impl AxisRows<'_> {
     /// row already.
     fn of(&mut self, space: &Space, told: &[String]) -> Vec<[String; 3]> {
         let mut all: Vec<[String; 3]> = Vec::new();
-        for item in space.told_apart() {
+        for item in space.declared() {
             match item {
                 Item::Given(site) => {
                     let is_told = told.iter().any(|name| name == site.name());
@@ -51,8 +51,8 @@ impl AxisRows<'_> {
             |(name, values): &(String, Vec<String>)| [name.clone(), format!("with {}", wheel.name()), listed(values)];
         all.extend(moving.iter().map(with));
         if let [space] = wheel.inners()
-            && space.items().iter().all(|item| matches!(item, Item::Given(_)))
-            && (wheel.is_trials() || told.len() == wheel.inner(0).told_apart().len())
+            && space.declared().all(|item| matches!(item, Item::Given(_)))
+            && (wheel.is_trials() || told.len() == wheel.inner(0).declared().count())
         {
             return all;
         }
@@ -72,7 +72,7 @@ impl AxisRows<'_> {
     /// The axes that move with this one under all of its alternatives, with their values.
     fn moving_with(&mut self, wheel: &Wheel) -> Vec<(String, Vec<String>)> {
         fn given<'s>(space: &'s Space, choice: &Choice) -> Vec<&'s Site> {
-            let given = space.told_apart().into_iter().filter_map(|item| match item {
+            let given = space.declared().filter_map(|item| match item {
                 Item::Given(site) if !site.is_absent(choice) => Some(&**site),
                 _ => None,
             });

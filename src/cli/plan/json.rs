@@ -3,7 +3,7 @@
 use serde_json::{Map, Value, json};
 
 use super::PlanReport;
-use crate::plan::{Change, Item, Plan, Space, State, Wheel};
+use crate::plan::{Change, Plan, Space, State, Wheel};
 use crate::value::Choice;
 
 /// Further values of an axis are only counted.
@@ -80,17 +80,7 @@ fn change(change: &Change) -> Value {
 
 /// The axes, each with the axes within its values.
 fn axes(plan: &Plan, space: &Space, choice: &mut Choice) -> Vec<Value> {
-    let (mut told, mut within) = (Vec::new(), Vec::new());
-    for item in space.items() {
-        match item {
-            Item::Wheel(wheel) if wheel.is_declared() => told.push(axis(plan, wheel, choice)),
-            // A single optimizer is no axis, but may contain some.
-            Item::Wheel(wheel) => within.extend(axes(plan, wheel.inner(0), choice)),
-            Item::Given(_) => {}
-        }
-    }
-    told.append(&mut within);
-    told
+    space.wheels().map(|wheel| axis(plan, wheel, choice)).collect()
 }
 
 fn axis(plan: &Plan, wheel: &Wheel, choice: &mut Choice) -> Value {

@@ -50,6 +50,31 @@ forms! {
     list: Names::read,
 }
 
+/// Implements [`DataSource`](super::DataSource) for the files of tables in one format: a struct with `path`, `test_path`
+/// and `columns`, and a function `read`.
+macro_rules! table_source {
+    ($type:ident $name:literal) => {
+        impl super::DataSource for $type {
+            const NAME: &'static str = $name;
+            const PATH_KEYS: &'static [&'static str] = &["path", "test_path"];
+
+            fn paths(&mut self) -> Vec<&mut PathBuf> {
+                std::iter::once(&mut self.path).chain(&mut self.test_path).collect()
+            }
+
+            fn load(&self, _: &super::Limits) -> Result<(Dataset, Info), super::Error> {
+                Ok(self.read()?)
+            }
+
+            fn settings(&self, info: &Info, settings: &mut crate::settings::Settings) {
+                self.columns.settings(info, settings);
+            }
+        }
+    };
+}
+
+pub(super) use table_source;
+
 /// Which columns of a table are used, and for what.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Columns {

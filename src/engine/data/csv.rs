@@ -8,12 +8,13 @@ use flate2::bufread::MultiGzDecoder;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::columns::{ColumnIndices, Columns, LoadedTable, Names, TableError, TableFault, TablePosition, read_file};
+use super::columns::{
+    ColumnIndices, Columns, LoadedTable, Names, TableError, TableFault, TablePosition, read_file, table_source,
+};
 use super::dataset::Dataset;
 use super::target::{TargetColumn, TaskKind};
-use super::{DataSource, Error, Info, Limits, are_too_many};
+use super::{Info, are_too_many};
 use crate::number::shortest;
-use crate::settings::Settings;
 
 /// The settings of `source = "csv"`.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Deserialize, Serialize, JsonSchema)]
@@ -109,22 +110,7 @@ impl From<CsvKeys> for Csv {
     }
 }
 
-impl DataSource for Csv {
-    const NAME: &'static str = "csv";
-    const PATH_KEYS: &'static [&'static str] = &["path", "test_path"];
-
-    fn paths(&mut self) -> Vec<&mut PathBuf> {
-        std::iter::once(&mut self.path).chain(&mut self.test_path).collect()
-    }
-
-    fn load(&self, _: &Limits) -> Result<(Dataset, Info), Error> {
-        Ok(self.read()?)
-    }
-
-    fn settings(&self, info: &Info, settings: &mut Settings) {
-        self.columns.settings(info, settings);
-    }
-}
+table_source! { Csv "csv" }
 
 impl Csv {
     /// Reads and checks the files. Returns all rows and what is known of them.

@@ -119,6 +119,15 @@ macro_rules! with_source {
 }
 
 impl Source {
+    /// What is known of all rows. Nothing is unpacked, computed or fetched if the program knows it already; the user's
+    /// own files are read and checked.
+    ///
+    /// # Errors
+    /// [`enum@Error`], for invalid files.
+    pub fn info(&self) -> Result<Info, Error> {
+        with_source!(self, source => source.info())
+    }
+
     /// The keys that hold paths, for the source of that name.
     pub fn path_keys(source: &str) -> &'static [&'static str] {
         const fn of<S: DataSource>() -> (&'static str, &'static [&'static str]) {
@@ -354,15 +363,21 @@ impl Data {
         with_source!(&self.source, source => of(source))
     }
 
-    /// What the plan needs to know. Nothing is unpacked, computed or fetched if the program knows it already; the
-    /// user's own files are read and checked.
+    /// What the plan needs to know.
     ///
     /// # Errors
-    /// [`enum@Error`], for invalid files, and for limits and holdout that exceed the rows there are.
+    /// As [`Source::info`] and [`info_within`](Self::info_within).
     pub fn info(&self) -> Result<Info, Error> {
-        let whole = with_source!(&self.source, source => source.info())?;
-        let (train_rows, test_rows) = self.limits.apply(&whole)?;
-        Ok(self.preparation.holdout.apply(Info { train_rows, test_rows, ..whole })?)
+        self.info_within(&self.source.info()?)
+    }
+
+    /// [`info`](Self::info), given what is known of all rows of the source.
+    ///
+    /// # Errors
+    /// Limits and holdout that exceed the rows there are.
+    pub fn info_within(&self, whole: &Info) -> Result<Info, Error> {
+        let (train_rows, test_rows) = self.limits.apply(whole)?;
+        Ok(self.preparation.holdout.apply(Info { train_rows, test_rows, ..whole.clone() })?)
     }
 
     /// The rows themselves, after limits; each run sets its own holdout aside.

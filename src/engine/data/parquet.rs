@@ -18,12 +18,11 @@ use parquet::file::metadata::ParquetMetaData;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::columns::{ColumnIndices, Columns, LoadedTable, Names, TableError, TableFault, TablePosition};
+use super::columns::{ColumnIndices, Columns, LoadedTable, Names, TableError, TableFault, TablePosition, table_source};
 use super::dataset::Dataset;
 use super::target::{TargetColumn, TaskKind};
-use super::{DataSource, Error, Info, Limits, are_too_many};
+use super::{Info, are_too_many};
 use crate::number::shortest;
-use crate::settings::Settings;
 
 /// The settings of `source = "parquet"`.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Deserialize, Serialize, JsonSchema)]
@@ -64,22 +63,7 @@ impl From<Parquet> for ParquetKeys {
     }
 }
 
-impl DataSource for Parquet {
-    const NAME: &'static str = "parquet";
-    const PATH_KEYS: &'static [&'static str] = &["path", "test_path"];
-
-    fn paths(&mut self) -> Vec<&mut PathBuf> {
-        std::iter::once(&mut self.path).chain(&mut self.test_path).collect()
-    }
-
-    fn load(&self, _: &Limits) -> Result<(Dataset, Info), Error> {
-        Ok(self.read()?)
-    }
-
-    fn settings(&self, info: &Info, settings: &mut Settings) {
-        self.columns.settings(info, settings);
-    }
-}
+table_source! { Parquet "parquet" }
 
 impl Parquet {
     /// Reads and checks the files. Returns all rows and what is known of them.

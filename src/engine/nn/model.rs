@@ -115,6 +115,8 @@ pub struct Stack {
 pub struct Mistake {
     /// The key to change; none if a key is missing.
     pub key: Option<&'static str>,
+    /// Another key that says the same, if it does.
+    pub same_as: Option<&'static str>,
     pub message: String,
     pub help: &'static str,
 }
@@ -132,6 +134,7 @@ impl NetworkSection {
             let Some(hidden) = &self.hidden else {
                 return Err(vec![Mistake {
                     key: None,
+                    same_as: None,
                     message: "[network] describes no layers".to_owned(),
                     help: "write `hidden = [100, 100]`, the widths of the hidden layers, or `layers = [...]`",
                 }]);
@@ -151,6 +154,7 @@ impl NetworkSection {
             .filter_map(|(key, is_there)| is_there.then_some(key))
             .map(|key| Mistake {
                 key: Some(key),
+                same_as: Some("layers"),
                 message: format!("`{key}` and `layers` both describe the layers"),
                 help: "keep one of them; a list describes all layers in full",
             })
@@ -191,7 +195,7 @@ impl NetworkSection {
 
 /// What is wrong with the widths of a list's affine layers.
 fn widths_mistake(layers: &[LayerItem], outputs: Option<usize>) -> Option<Mistake> {
-    let mistake = |message: String, help| Some(Mistake { key: Some("layers"), message, help });
+    let mistake = |message: String, help| Some(Mistake { key: Some("layers"), same_as: None, message, help });
     let widths: Vec<Option<Count>> = layers
         .iter()
         .filter_map(|item| match item {

@@ -15,22 +15,36 @@ use crate::settings::Settings;
 pub struct Script {
     /// The data.
     pub data: ScriptDraws,
-    /// The blocks before the run's own.
-    pub earlier: Earlier,
-    /// The values of the run's trial, and the weights of the networks listed before the run's in its block.
+    /// All blocks, which the script's runs share.
+    blocks: Arc<[ScriptDraws]>,
+    /// How many of them come before the run's own.
+    earlier: usize,
+    pub others: Others,
+    /// A hash of everything that others draw, if they draw anything: 16 hexadecimal digits.
+    transcript: Option<String>,
+}
+
+/// What a run's block draws besides the run itself.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Others {
+    /// The values of the run's trial, and the weights of the networks listed before the run's.
     pub before_weights: ScriptDraws,
-    /// The weights of the networks listed after the run's in its block.
+    /// The weights of the networks listed after the run's.
     pub after_weights: ScriptDraws,
     /// In every step, the dropout of the networks listed before the run's, and after it.
     pub before_masks: ScriptDraws,
     pub after_masks: ScriptDraws,
 }
 
-/// The first blocks of a script. Runs share the list of all blocks.
-#[derive(Debug, Clone, Default, PartialEq)]
-pub struct Earlier {
+/// A script, read block by block.
+#[derive(Debug)]
+pub struct Chain {
+    data: ScriptDraws,
     blocks: Arc<[ScriptDraws]>,
-    count: usize,
+    /// How many blocks have been read.
+    earlier: usize,
+    /// Their draws and those of the data, as a text, hashed.
+    text: blake3::Hasher,
 }
 
 /// Numbers that are drawn in sequence.
@@ -54,34 +68,47 @@ enum ScriptDraw {
     },
 }
 
-impl Earlier {
-    /// The first `count` of `blocks`.
-    ///
-    /// # Panics
-    /// If there are fewer.
-    pub fn of(blocks: &Arc<[ScriptDraws]>, count: usize) -> Self {
-        assert!(count <= blocks.len(), "a run's block is one of its script");
-        Self { blocks: Arc::clone(blocks), count }
+impl Chain {
+    /// The script that draws `data`, then `blocks`, before its first block.
+    pub fn new(data: ScriptDraws, blocks: Arc<[ScriptDraws]>) -> Self {
+        let mut text = blake3::Hasher::new();
+        text.update(format!("{data} | ").as_bytes());
+        Self { data, blocks, earlier: 0, text }
     }
 
-    /// The blocks, in order.
-    pub fn blocks(&self) -> &[ScriptDraws] {
-        &self.blocks[..self.count]
+    /// Moves on to the next block.
+    ///
+    /// # Panics
+    /// After the last one.
+    pub fn advance(&mut self) {
+        self.text.update(format!("{}; ", self.blocks[self.earlier]).as_bytes());
+        self.earlier += 1;
+    }
+
+    /// The script of a run in this block.
+    pub fn script(&self, others: Others) -> Script {
+        let Others { before_weights, after_weights, before_masks, after_masks } = &others;
+        let draws = [before_weights, after_weights, before_masks, after_masks];
+        let transcript = (self.earlier > 0 || draws.iter().any(|draws| !draws.0.is_empty())).then(|| {
+            let rest = format!("| {before_weights} | {after_weights} | {before_masks} | {after_masks}");
+            self.text.clone().update(rest.as_bytes()).finalize().to_hex()[..16].to_owned()
+        });
+        Script { data: self.data.clone(), blocks: Arc::clone(&self.blocks), earlier: self.earlier, others, transcript }
     }
 }
 
 impl Script {
-    /// Writes `rng`; and `transcript`, a hash of everything that others draw, if they draw anything.
+    /// The blocks before the run's own, in order.
+    pub fn earlier(&self) -> &[ScriptDraws] {
+        &self.blocks[..self.earlier]
+    }
+
+    /// Writes `rng`; and `transcript`, if there is one.
     pub fn settings(&self, settings: &mut Settings) {
         settings.set("rng", "numpy");
-        let Self { data, earlier, before_weights, after_weights, before_masks, after_masks } = self;
-        let earlier: String = earlier.blocks().iter().map(|draws| format!("{draws}; ")).collect();
-        let others = [after_weights, before_masks, after_masks];
-        if earlier.is_empty() && others.iter().all(|draws| draws.0.is_empty()) && before_weights.0.is_empty() {
-            return;
+        if let Some(transcript) = &self.transcript {
+            settings.set("transcript", transcript.as_str());
         }
-        let text = format!("{data} | {earlier}| {before_weights} | {after_weights} | {before_masks} | {after_masks}");
-        settings.set("transcript", &blake3::hash(text.as_bytes()).to_hex()[..16]);
     }
 }
 
@@ -168,35 +195,47 @@ mod tests {
         settings.get("transcript").map(ToString::to_string)
     }
 
+    fn chain(blocks: usize, count: usize) -> Chain {
+        let mut chain = Chain::new(ScriptDraws::gaussians(3), vec![ScriptDraws::gaussians(3); blocks].into());
+        (0..count).for_each(|_| chain.advance());
+        chain
+    }
+
     #[test]
     fn a_script_of_one_run_has_no_transcript() {
         assert_eq!(transcript(&Script::default()), None);
-        assert_eq!(transcript(&Script { data: ScriptDraws::gaussians(3), ..Script::default() }), None);
+        assert_eq!(transcript(&chain(1, 0).script(Others::default())), None);
     }
 
     #[test]
     fn every_draw_of_others_is_in_the_transcript() {
         let draws = || ScriptDraws::gaussians(3);
-        let chain = |blocks: usize, count| {
-            let earlier = Earlier::of(&vec![draws(); blocks].into(), count);
-            Script { earlier, ..Script::default() }
-        };
+        let first = |others| chain(3, 0).script(others);
+        let later = |blocks, count| chain(blocks, count).script(Others::default());
         let scripts = [
-            Script { before_weights: draws(), ..Script::default() },
-            Script { after_weights: draws(), ..Script::default() },
-            Script { before_masks: draws(), ..Script::default() },
-            Script { after_masks: draws(), ..Script::default() },
-            Script { after_masks: ScriptDraws::gaussians(4), ..Script::default() },
-            chain(3, 1),
-            chain(3, 2),
+            first(Others { before_weights: draws(), ..Others::default() }),
+            first(Others { after_weights: draws(), ..Others::default() }),
+            first(Others { before_masks: draws(), ..Others::default() }),
+            first(Others { after_masks: draws(), ..Others::default() }),
+            first(Others { after_masks: ScriptDraws::gaussians(4), ..Others::default() }),
+            later(3, 1),
+            later(3, 2),
         ];
         let mut transcripts: Vec<_> = scripts.iter().map(|script| transcript(script).unwrap()).collect();
         transcripts.sort();
         transcripts.dedup();
         assert_eq!(transcripts.len(), scripts.len());
         // Later draws are not part of it.
-        assert_eq!(transcript(&chain(2, 1)), transcript(&chain(3, 1)));
-        assert_eq!(transcript(&chain(3, 0)), None);
+        assert_eq!(transcript(&later(2, 1)), transcript(&later(3, 1)));
+        assert_eq!(transcript(&later(3, 0)), None);
+    }
+
+    #[test]
+    fn the_transcript_is_the_hash_of_a_text() {
+        let others = Others { before_weights: ScriptDraws::uniforms(2), ..Others::default() };
+        let text = "randn(3) | randn(3); randn(3); | rand(2) |  |  | ";
+        let expected = blake3::hash(text.as_bytes()).to_hex()[..16].to_owned();
+        assert_eq!(transcript(&chain(3, 2).script(others)), Some(expected));
     }
 
     #[test]

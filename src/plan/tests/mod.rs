@@ -1,12 +1,15 @@
 //! Plans: sizes, ids and labels depend on what a file means, not on how it is written.
 
+use std::collections::HashSet;
 use std::path::PathBuf;
 
 use proptest::prelude::*;
 
 use super::*;
-use crate::file::Experiment;
+use crate::file::{Experiment, File};
 use crate::settings::RunId;
+use crate::value::Choice;
+use crate::value::deserialize::deserialize;
 
 pub(super) mod round_trip;
 mod schema;
@@ -26,6 +29,13 @@ pub(super) fn labels(text: &str) -> Vec<String> {
     let mut labels: Vec<String> = plan(text).runs().map(|run| run.label()).collect();
     labels.dedup();
     labels
+}
+
+/// The sound file under `choice`, with paths resolved.
+pub(super) fn file_under(experiment: &Experiment, choice: &Choice) -> File {
+    let mut file: File = deserialize(&experiment.tree.root, choice, &HashSet::new()).unwrap();
+    file.data.iter_mut().for_each(|data| data.resolve(&experiment.folder));
+    file
 }
 
 const LEAST: &str = "data.source = 'mnist'\nnetwork.hidden = []\ntrain.steps = 5\n";

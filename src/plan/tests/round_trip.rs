@@ -13,11 +13,11 @@ use crate::value::write::{Layout, document};
 /// Every cell's typed file survives being written and read, and the file of each run declares only that run.
 fn check(plan: &Plan) {
     for run in plan.runs().step_by(plan.experiment.seeds.get().len()) {
-        let file = plan.experiment.file_under(&plan.choice(run)).unwrap();
+        let file = super::file_under(&plan.experiment, &plan.choice(run));
         let written = document(&serialize(&file).unwrap(), &Layout::of_values(&|_| None));
         let again = Experiment::parse("again.toml", written.clone(), "again", PathBuf::new());
         let again = again.unwrap_or_else(|mistakes| panic!("{}\n{written}", mistakes.render(false)));
-        assert_eq!(again.file_under(&again.tree.first_choice()).unwrap(), file, "{written}");
+        assert_eq!(super::file_under(&again, &again.tree.first_choice()), file, "{written}");
     }
     for run in plan.runs().filter(|_| plan.experiment.rng == crate::random::Rng::Paribus) {
         let name = Name::try_from("single".to_owned()).unwrap();

@@ -6,7 +6,7 @@ use proptest::prelude::*;
 use tempfile::TempDir;
 
 use super::*;
-use crate::data::{Inputs, Rows, Targets, Task};
+use crate::data::{DataSource, Inputs, Rows, Targets, Task};
 
 const IRIS: &str = "\
 sepal,petal,species

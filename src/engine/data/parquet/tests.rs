@@ -11,7 +11,7 @@ use parquet::file::properties::WriterProperties;
 use tempfile::TempDir;
 
 use super::*;
-use crate::data::{Inputs, Targets, Task};
+use crate::data::{DataSource, Inputs, Targets, Task};
 
 fn columns() -> Vec<(&'static str, ArrayRef)> {
     vec![
