@@ -1,9 +1,9 @@
 //! A batch of 128 rows of MNIST, fetched in random order: as bytes and as numbers.
 
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
-use paribus::batches::{Batches, Sampling};
-use paribus::data::{Data, Source, SplitView};
-use paribus::seed::Seed;
+use engine::batches::{Batches, Sampling};
+use engine::data::{Data, Source, SplitView};
+use engine::seed::Seed;
 
 const BATCH: usize = 128;
 

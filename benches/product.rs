@@ -2,8 +2,8 @@
 //! `matrixmultiply`).
 
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
+use engine::kernel::{self, Element, Instructions, MatrixValues, Nonzeros, matrix};
 use ndarray::linalg::general_mat_mul;
-use paribus::kernel::{self, Element, Instructions, MatrixValues, Nonzeros, matrix};
 
 /// The products of a step: name, whether `a` and `b` are transposed, [m, k, n], and the percentage of elements of `a`
 /// that are not zero, in pixels of MNIST and after ReLU.

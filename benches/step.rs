@@ -6,16 +6,16 @@ use std::ops::ControlFlow;
 use std::time::{Duration, Instant};
 
 use criterion::{Criterion, criterion_group, criterion_main};
-use paribus::batches::Sampling;
-use paribus::data::{Data, Dataset, Source};
-use paribus::kernel::{Instructions, Precision};
-use paribus::nn;
-use paribus::nn::loss::Objective;
-use paribus::number::Count;
-use paribus::optim::Sgd;
-use paribus::seed::Seed;
-use paribus::spec::NetworkRun;
-use paribus::train;
+use engine::batches::Sampling;
+use engine::data::{Data, Dataset, Source};
+use engine::kernel::{Instructions, Precision};
+use engine::nn;
+use engine::nn::loss::Objective;
+use engine::number::Count;
+use engine::optim::Sgd;
+use engine::seed::Seed;
+use engine::spec::NetworkRun;
+use engine::train;
 use serde::de::DeserializeOwned;
 
 /// The lines after the widths of the layers in `[network]`.

@@ -1,9 +1,9 @@
 //! One update of each optimizer, with as many parameters as the book's network has.
 
 use criterion::{Criterion, criterion_group, criterion_main};
-use paribus::kernel::Instructions;
-use paribus::optim::{Algorithm, Optimizer};
-use paribus::real::Real;
+use engine::kernel::Instructions;
+use engine::optim::{Algorithm, Optimizer};
+use engine::real::Real;
 
 /// 784-100-100-100-100-10, weights and biases.
 const PARAMETERS: usize = 784 * 100 + 100 + 3 * (100 * 100 + 100) + 100 * 10 + 10;

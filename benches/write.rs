@@ -4,10 +4,10 @@ use std::hint::black_box;
 use std::time::SystemTime;
 
 use criterion::{BatchSize, Criterion, Throughput, criterion_group, criterion_main};
-use paribus::record::LossRow;
-use paribus::settings::Settings;
+use engine::record::LossRow;
+use engine::settings::Settings;
+use engine::train::Outcome;
 use paribus::store::{Context, Results, RunResult, RunRow};
-use paribus::train::Outcome;
 
 /// Runs with `losses` losses each.
 fn rows(runs: u64, losses: u64) -> Vec<RunRow> {

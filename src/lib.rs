@@ -25,7 +25,7 @@
 //! - `nn`, `optim` and `train` do no I/O; `store` takes ids and rows, never plans.
 //! - A run records the same bits regardless of the number of threads, their order, and earlier results. Random numbers
 //!   are keyed by (seed, purpose, position), never by the run. The one exception is a NumPy script, which draws
-//!   everything from one stream ([`random`]).
+//!   everything from one stream ([`engine::random`]).
 //! - A run is committed when its row in `runs/` is. Nothing that is committed is lost, and no id is stored twice.
 //! - Each module owns its part of the file's format (a serde type), next to the code that implements it.
 //! - An optimizer, a layer, a data source or a subcommand is one file of its own, plus a few lines in the other files
@@ -42,7 +42,3 @@ pub mod runner;
 pub mod shell;
 pub mod store;
 pub mod value;
-
-pub use engine::{
-    batches, data, function, kernel, nn, number, optim, random, real, record, seed, settings, spec, train,
-};

@@ -12,18 +12,18 @@ use std::path::PathBuf;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicIsize, Ordering};
 
-use paribus::batches::Sampling;
-use paribus::data::{Data, Dataset, Info, Rows, Scalings, Source, Task};
+use engine::batches::Sampling;
+use engine::data::{Data, Dataset, Info, Rows, Scalings, Source, Task};
+use engine::kernel::Precision;
+use engine::nn;
+use engine::number::Count;
+use engine::optim::{Algorithm, LrSchedule, Optimizer};
+use engine::record::{Record, RecordedStep, RecordedSteps};
+use engine::seed::Seed;
+use engine::spec::NetworkRun;
+use engine::train::{self, Ending};
 use paribus::file::Experiment;
-use paribus::kernel::Precision;
-use paribus::nn;
-use paribus::number::Count;
-use paribus::optim::{Algorithm, LrSchedule, Optimizer};
 use paribus::plan::Plan;
-use paribus::record::{Record, RecordedStep, RecordedSteps};
-use paribus::seed::Seed;
-use paribus::spec::NetworkRun;
-use paribus::train::{self, Ending};
 
 struct Counting;
 

@@ -12,8 +12,8 @@ use super::table::TextTable;
 use super::{Failure, counted, out, results};
 use crate::file::Experiment;
 use crate::plan::Plan;
-use crate::settings::{Identity, RunId, Scalar};
 use crate::store::{Inventory, RESULT_COLUMNS, Status, StoredRun, Summary, Survey};
+use engine::settings::{Identity, RunId, Scalar};
 
 #[derive(Debug, clap::Args)]
 #[command(after_long_help = HELP)]
@@ -433,7 +433,7 @@ fn listed(values: &[String]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::settings::Settings;
+    use engine::settings::Settings;
 
     #[test]
     fn values_are_listed_as_they_appear() {

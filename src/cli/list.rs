@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use super::table::TextTable;
 use super::{Failure, out};
 use crate::file::format::{ShapeKind, TableKey, TaggedUnion, ValueShape, Variant, format};
-use crate::value::problem::suggestion;
+use engine::names::suggestion;
 
 #[derive(Debug, clap::Args)]
 #[command(after_long_help = HELP)]

@@ -30,9 +30,9 @@ use clap::{CommandFactory, Parser, Subcommand};
 use units::{counted, grouped};
 
 use crate::file::Experiment;
-use crate::kernel::Instructions;
 use crate::plan::{Plan, Selection};
 use crate::value::problem::render_warnings;
+use engine::kernel::Instructions;
 
 /// All other things equal: reads one TOML file, trains many small neural networks, writes their losses to Parquet.
 #[derive(Debug, Parser)]
@@ -180,8 +180,8 @@ impl From<crate::store::Error> for Failure {
     }
 }
 
-impl From<crate::data::Error> for Failure {
-    fn from(error: crate::data::Error) -> Self {
+impl From<engine::data::Error> for Failure {
+    fn from(error: engine::data::Error) -> Self {
         Self::Operation(error.to_string())
     }
 }

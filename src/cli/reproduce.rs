@@ -16,8 +16,8 @@ use super::units::{counts, duration};
 use super::{Failure, counted, note, out, results, run, select};
 use crate::plan::{Plan, PlannedRun};
 use crate::runner::{self, Event, Progress};
-use crate::settings::{NUMERICS_VERSION, RunId, Scalar};
 use crate::store::{Context, Difference, Inventory, Provenance, Recorded, RecordedRun, RunResult, Survey};
+use engine::settings::{NUMERICS_VERSION, RunId, Scalar};
 
 #[derive(Debug, clap::Args)]
 #[command(after_long_help = HELP)]

@@ -6,9 +6,9 @@ use std::path::{Path, PathBuf};
 use super::Failure;
 use crate::file::{Experiment, Mistakes};
 use crate::plan::Plan;
-use crate::settings::RunId;
 use crate::store::{Context, Inventory, StoredRun, Survey};
-use crate::value::problem::{did_you_mean, suggestion};
+use engine::names::{did_you_mean, suggestion};
+use engine::settings::RunId;
 
 /// Where `run` puts results folders.
 pub const RESULTS: &str = "results";

@@ -18,10 +18,10 @@ use super::progress::Reporter;
 use super::training::{self, Datasets, TrainedRun, items};
 use super::units::duration;
 use super::{Failure, counted, note, out, results_folder, select, warn};
-use crate::kernel::Instructions;
 use crate::plan::{Plan, PlannedRun};
 use crate::runner::{self, Ended, Event, Progress};
 use crate::store::{self, Context, Inventory, Reconciled, Results, RunResult, RunRow, StoredRun, Summary};
+use engine::kernel::Instructions;
 
 #[derive(Debug, clap::Args)]
 #[command(after_long_help = HELP)]
@@ -365,9 +365,9 @@ fn moved(reconciled: Reconciled) -> Option<String> {
 mod tests {
     use super::*;
     use crate::file::Experiment;
-    use crate::record::LossRow;
     use crate::store::Status;
-    use crate::train::Outcome;
+    use engine::record::LossRow;
+    use engine::train::Outcome;
 
     const FILE: &str =
         "data.source = 'mnist'\nnetwork.hidden = []\ntrain.steps = 3\noptimizer = ['sgd', 'adam', 'rmsprop']";

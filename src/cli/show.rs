@@ -6,7 +6,7 @@ use super::experiment::ExperimentArguments;
 use super::{Failure, out};
 use crate::file::{Name, single};
 use crate::plan::{self, Plan, PlannedRun};
-use crate::random::Rng;
+use engine::random::Rng;
 
 #[derive(Debug, clap::Args)]
 #[command(after_long_help = HELP)]

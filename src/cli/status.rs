@@ -11,8 +11,8 @@ use super::run::summary;
 use super::table::TextTable;
 use super::units::{counts, duration, size};
 use super::{Failure, counted, out, results};
-use crate::settings::{NUMERICS_VERSION, RunId};
 use crate::store::{Context, Holder, Inventory, Provenance, Status, StoredRun, Survey, TableSize, Use};
+use engine::settings::{NUMERICS_VERSION, RunId};
 
 #[derive(Debug, clap::Args)]
 #[command(after_long_help = HELP)]

@@ -8,12 +8,12 @@ use std::time::Instant;
 
 use super::progress::ProgressItem;
 use super::units::duration;
-use crate::data::{self, Data, Dataset, Info, Limits, Source};
 use crate::plan::PlannedRun;
 use crate::runner::Ended;
-use crate::spec::RunSpec;
 use crate::store::{RunResult, RunRow};
-use crate::train::{self, Ending, Outcome};
+use engine::data::{self, Data, Dataset, Info, Limits, Source};
+use engine::spec::RunSpec;
+use engine::train::{self, Ending, Outcome};
 
 /// The data of a plan's runs: the rows of each source with each limit, before a run splits them.
 #[derive(Debug, Default)]

@@ -6,10 +6,10 @@ use std::path::{Path, PathBuf};
 
 use super::sections::VARIANT;
 use super::{Mistakes, extends, sections, set};
-use crate::data::Source;
 use crate::value::problem::{Cause, Problem};
 use crate::value::walk::Place;
 use crate::value::{Entry, Kind, Node, NodeId, Origin, SourceId, Sources, Tree, write};
+use engine::data::Source;
 
 /// The file to read, not parsed yet.
 #[derive(Debug)]

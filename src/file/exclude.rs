@@ -10,8 +10,8 @@ use serde::ser::SerializeMap;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::json;
 
-use crate::settings::Scalar;
 use engine::forms::forms;
+use engine::settings::Scalar;
 
 /// Cells for which any of these conditions holds are left out.
 #[derive(Debug, Clone, Default, PartialEq, Deserialize, Serialize, JsonSchema)]

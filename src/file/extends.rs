@@ -8,8 +8,9 @@ use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 
 use super::{optimizers, sections};
-use crate::value::problem::{Problem, did_you_mean};
+use crate::value::problem::Problem;
 use crate::value::{Entry, Kind, Origin, SourceId, Sources, Tree, parse};
+use engine::names::did_you_mean;
 
 /// A file that another file extends.
 #[derive(Debug)]

@@ -5,9 +5,9 @@
 use std::sync::Arc;
 
 use super::Name;
-use crate::optim::Algorithm;
 use crate::value::problem::{Cause, Problem};
 use crate::value::{Alternative, Axis, Entry, Form, Kind, Node, Origin, Tree};
+use engine::optim::Algorithm;
 
 /// The keys directly in `[optimizer]`, next to the tables of several optimizers.
 #[derive(Debug, Default)]

@@ -4,8 +4,9 @@ use std::collections::{HashMap, HashSet};
 
 use super::format::{TableKey, TableShape, Variant, format};
 use super::{sections, vocabulary};
-use crate::value::problem::{Cause, Problem, did_you_mean, listed};
+use crate::value::problem::{Cause, Problem};
 use crate::value::{Node, Origin, Tree};
+use engine::names::{did_you_mean, listed};
 
 /// Renames sections with a wrong name to the one that was probably meant, unless the file has that section, so that
 /// they can be read. Reports them.

@@ -14,7 +14,7 @@ use serde_json::{Map, Value, json};
 
 use super::format::{ShapeKind, TableKey, TableShape, TaggedUnion, ValueShape, Variant, format};
 use super::sections::{self, VARIANT};
-use crate::train;
+use engine::train;
 
 /// The schema, as a JSON document.
 pub fn schema() -> Value {

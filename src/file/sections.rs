@@ -119,7 +119,7 @@ mod tests {
         assert!(KEYS.is_sorted_by_key(|key| key.is_section), "sections are last");
         let train = format.iter().find(|key| key.name == "train").and_then(|train| train.shape.table()).unwrap();
         assert!(
-            crate::train::TrainSection::OF_A_NETWORK.iter().all(|name| train.keys.iter().any(|key| key.name == *name))
+            engine::train::TrainSection::OF_A_NETWORK.iter().all(|name| train.keys.iter().any(|key| key.name == *name))
         );
     }
 }

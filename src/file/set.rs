@@ -7,9 +7,10 @@ use super::format::{every_key, format};
 use super::sections::VARIANT;
 use super::{sections, vocabulary};
 use crate::shell;
-use crate::value::problem::{Problem, did_you_mean, listed};
+use crate::value::problem::Problem;
 use crate::value::walk::Place;
 use crate::value::{Entry, Kind, Node, NodeId, Origin, SourceId, Sources, Tree, parse, write};
+use engine::names::{did_you_mean, listed};
 
 /// One argument of `--set`.
 #[derive(Debug)]

@@ -3,14 +3,14 @@
 use std::path::Path;
 
 use super::{Experiment, File, Name, Seeds};
-use crate::nn::model;
-use crate::number::Whole;
-use crate::random::Rng;
-use crate::spec::{FunctionRun, NetworkRun, RunSpec};
-use crate::train;
 use crate::value::serialize::{self, serialize};
 use crate::value::write::{Layout, document};
 use crate::value::{Choice, Kind, Node};
+use engine::nn::model;
+use engine::number::Whole;
+use engine::random::Rng;
+use engine::spec::{FunctionRun, NetworkRun, RunSpec};
+use engine::train;
 
 /// The text of a file whose only run is that of `spec`, with the same id. `choice` leads to the run's cell in
 /// `experiment`: settings that the experiment does not write there are marked as defaults.

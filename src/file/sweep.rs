@@ -12,14 +12,15 @@ use serde::{Deserialize, Serialize};
 use super::exclude::Exclude;
 use super::sections::VARIANT;
 use super::trials::Draws;
-use crate::number::OutOfRange;
-use crate::seed::Seed;
-use crate::seed::sobol::DIMENSIONS;
 use crate::value::deserialize::deserialize;
-use crate::value::problem::{Problem, did_you_mean, listed};
+use crate::value::problem::Problem;
 use crate::value::{Axis, AxisId, Choice, Form, Kind, Node, NodeId, Origin, Tree};
 use engine::forms::forms;
 use engine::forms::or;
+use engine::names::{did_you_mean, listed};
+use engine::number::OutOfRange;
+use engine::seed::Seed;
+use engine::seed::sobol::DIMENSIONS;
 
 /// The section. It is no setting: ids depend on what comes of it, not on it.
 #[derive(Debug, Clone, Default, PartialEq, Deserialize, Serialize, JsonSchema)]

@@ -9,10 +9,10 @@
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
-use crate::seed::sobol::{DIMENSIONS, Sobol};
-use crate::seed::{Purpose, RandomStream, Seed};
 use crate::value::distribution::Distribution;
 use crate::value::{AxisId, Choice, Draw, Form, Kind, Node, Tree};
+use engine::seed::sobol::{DIMENSIONS, Sobol};
+use engine::seed::{Purpose, RandomStream, Seed};
 
 /// The draws of a file's trials.
 #[derive(Debug, Clone)]

@@ -2,16 +2,16 @@
 //! has moved are read again.
 
 use super::{Experiment, sections, vocabulary};
-use crate::data::Data;
-use crate::function::Function;
-use crate::nn::{self, Init, Regularization};
-use crate::optim::Optimizer;
-use crate::record::Record;
-use crate::train;
 use crate::value::deserialize::deserialize_entry;
 use crate::value::fault::Fault;
 use crate::value::problem::Problem;
 use crate::value::{Choice, Tree};
+use engine::data::Data;
+use engine::function::Function;
+use engine::nn::{self, Init, Regularization};
+use engine::optim::Optimizer;
+use engine::record::Record;
+use engine::train;
 
 /// Defines everything that there is for each section: its name in this program, its key at the top of the file, and its
 /// type.

@@ -7,12 +7,12 @@ use super::script;
 use super::shapes::{Shape, Shapes};
 use super::space::Space;
 use super::stream::{Cell, Stream, Streamed};
-use crate::data::Data;
 use crate::file::Experiment;
-use crate::random::{Rng, Script, ScriptDraws};
-use crate::settings::RunId;
-use crate::spec::RunSpec;
 use crate::value::problem::Problem;
+use engine::data::Data;
+use engine::random::{Rng, Script, ScriptDraws};
+use engine::settings::RunId;
+use engine::spec::RunSpec;
 
 /// What a plan knows about its cells and runs.
 #[derive(Debug)]

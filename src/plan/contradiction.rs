@@ -2,11 +2,11 @@
 
 use std::panic::Location;
 
-use crate::data;
 use crate::file::{Experiment, Section, short_name};
-use crate::optim::ScheduleError;
 use crate::value::problem::{Cause, Problem};
 use crate::value::{Choice, Node, Origin};
+use engine::data;
+use engine::optim::ScheduleError;
 
 /// Settings that are each accepted alone but not together.
 #[derive(Debug, Clone, PartialEq)]

@@ -1,10 +1,10 @@
 //! The cost of a run: one model for the order of the runs and the remaining time.
 
-use crate::nn::LayerSpec;
-use crate::nn::activation::Activation;
-use crate::optim::LrSchedule;
-use crate::record::Subject;
-use crate::spec::{FunctionRun, NetworkRun, RunSpec};
+use engine::nn::LayerSpec;
+use engine::nn::activation::Activation;
+use engine::optim::LrSchedule;
+use engine::record::Subject;
+use engine::spec::{FunctionRun, NetworkRun, RunSpec};
 
 /// An estimate of what a run costs.
 #[derive(Debug, Clone, Copy, Default, PartialEq)]

@@ -9,13 +9,13 @@ use std::time::{Duration, Instant};
 
 use super::planned::Plan;
 use super::shapes::Shape;
-use crate::data::{Dataset, Inputs, Rows, Scalings, Targets, Task};
-use crate::nn::Init;
-use crate::nn::init::{UniformWeights, Weights};
-use crate::number::Positive;
-use crate::spec::{FunctionRun, NetworkRun, RunSpec};
 use crate::store::{self, FlushTimer};
-use crate::train;
+use engine::data::{Dataset, Inputs, Rows, Scalings, Targets, Task};
+use engine::nn::Init;
+use engine::nn::init::{UniformWeights, Weights};
+use engine::number::Positive;
+use engine::spec::{FunctionRun, NetworkRun, RunSpec};
+use engine::train;
 
 /// The expected costs of a plan.
 #[derive(Debug, Clone, Copy, PartialEq)]

@@ -6,9 +6,10 @@ use super::odometer::{Odometer, Taken};
 use super::site::LISTS;
 use crate::file::vocabulary;
 use crate::file::{Experiment, Wanted};
-use crate::settings::Scalar;
-use crate::value::problem::{Problem, did_you_mean, one_of};
+use crate::value::problem::Problem;
 use crate::value::{Choice, Entry};
+use engine::names::{did_you_mean, one_of};
+use engine::settings::Scalar;
 
 /// The settings, of all conditions, that match: one bit each.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]

@@ -6,7 +6,8 @@ use super::contradiction::Rule;
 use super::odometer::Odometer;
 use crate::file::VARIANT;
 use crate::value::Origin;
-use crate::value::problem::{Problem, listed};
+use crate::value::problem::Problem;
+use engine::names::listed;
 
 /// The problems found so far.
 #[derive(Debug, Default)]

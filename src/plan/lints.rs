@@ -11,17 +11,17 @@ use super::contradiction::Contradiction;
 use super::space::Space;
 use crate::file::Experiment;
 use crate::lint::Lint;
-use crate::nn::LayerSpec;
-use crate::nn::activation::Activation;
-use crate::nn::init::Weights;
-use crate::number::shortest;
-use crate::optim::Algorithm;
-use crate::random::Rng;
-use crate::record::{Every, Split};
-use crate::spec::{NetworkRun, RunSpec};
 use crate::value::problem::Problem;
 use crate::value::write::value;
 use crate::value::{Choice, Form, Kind, Node, Origin};
+use engine::nn::LayerSpec;
+use engine::nn::activation::Activation;
+use engine::nn::init::Weights;
+use engine::number::shortest;
+use engine::optim::Algorithm;
+use engine::random::Rng;
+use engine::record::{Every, Split};
+use engine::spec::{NetworkRun, RunSpec};
 
 /// The warnings about cells so far, and facts for warnings about the file.
 #[derive(Debug, Clone)]

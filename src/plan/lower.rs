@@ -9,18 +9,18 @@ use rayon::prelude::*;
 use super::contradiction::{Contradiction, DATA, TRAIN};
 use super::rules;
 use super::shapes::rate;
-use crate::batches::Sampling;
-use crate::data::{self, Data, Info, Source, Task};
 use crate::file::{Section, SectionSet, Sections};
-use crate::kernel::Precision;
-use crate::nn::loss::Objective;
-use crate::nn::{self, Init, Model, Regularization};
-use crate::optim::Optimizer;
-use crate::record::Record;
-use crate::seed::Seed;
-use crate::settings::{RunId, Scalar, Settings, run_id};
-use crate::spec::{FunctionRun, NetworkRun, RunSpec, SettingsPart};
-use crate::train::{self, StepsError};
+use engine::batches::Sampling;
+use engine::data::{self, Data, Info, Source, Task};
+use engine::kernel::Precision;
+use engine::nn::loss::Objective;
+use engine::nn::{self, Init, Model, Regularization};
+use engine::optim::Optimizer;
+use engine::record::Record;
+use engine::seed::Seed;
+use engine::settings::{RunId, Scalar, Settings, run_id};
+use engine::spec::{FunctionRun, NetworkRun, RunSpec, SettingsPart};
+use engine::train::{self, StepsError};
 
 /// What is known of all rows of each source, looked up once.
 #[derive(Debug, Default)]

@@ -5,8 +5,8 @@ use std::fmt;
 use std::path::Path;
 
 use super::planned::PlannedRun;
-use crate::settings::{Identity, NUMERICS_VERSION, RunId, Scalar};
 use crate::store::{Error, Inventory, Status, StoredRun};
+use engine::settings::{Identity, NUMERICS_VERSION, RunId, Scalar};
 
 /// The state of a planned run before the next `run`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]

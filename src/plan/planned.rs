@@ -12,13 +12,13 @@ use super::script::{self, Drawn};
 use super::shapes::Shape;
 use super::space::Space;
 use super::stream::{Cell, Stream};
-use crate::data::{Data, Info};
 use crate::file::{Experiment, Mistakes, Under};
-use crate::seed::Seed;
-use crate::settings::{Identity, RunId, Scalar, Settings};
-use crate::spec::RunSpec;
 use crate::value::Choice;
 use crate::value::problem::Problem;
+use engine::data::{Data, Info};
+use engine::seed::Seed;
+use engine::settings::{Identity, RunId, Scalar, Settings};
+use engine::spec::RunSpec;
 
 /// Everything that a file declares.
 #[derive(Debug)]

@@ -2,15 +2,15 @@
 
 use super::contradiction::{BATCH_SIZE, Contradiction, DATA, NETWORK, PRECISION, TRAIN};
 use super::cost::Cost;
-use crate::batches::Sampling;
-use crate::data::{Source, Task};
 use crate::file::{Section, Sections};
-use crate::kernel::Precision;
-use crate::nn::loss::Objective;
-use crate::nn::{LayerSpec, Model};
-use crate::number::{Count, Whole, shortest};
-use crate::record::{RecordedSteps, Split, Subject};
-use crate::spec::NetworkRun;
+use engine::batches::Sampling;
+use engine::data::{Source, Task};
+use engine::kernel::Precision;
+use engine::nn::loss::Objective;
+use engine::nn::{LayerSpec, Model};
+use engine::number::{Count, Whole, shortest};
+use engine::record::{RecordedSteps, Split, Subject};
+use engine::spec::NetworkRun;
 
 /// More recorded rows than this in one run are refused: they would take gigabytes of memory.
 const MOST_ROWS: u64 = 50_000_000;

@@ -9,14 +9,15 @@ use std::collections::{HashMap, HashSet};
 use super::lower::Known;
 use super::space::{Item, Space, TRIAL};
 use super::stream::{Cell, Stream, Streamed};
-use crate::batches::Sampling;
 use crate::file::Experiment;
-use crate::nn::LayerSpec;
-use crate::random::{Arrangement, Chain, Others, Rng, ScriptDraws};
-use crate::seed::numpy::{self, NumpyGenerator};
-use crate::spec::{NetworkRun, RunSpec};
 use crate::value::Origin;
-use crate::value::problem::{Problem, did_you_mean, listed};
+use crate::value::problem::Problem;
+use engine::batches::Sampling;
+use engine::names::{did_you_mean, listed};
+use engine::nn::LayerSpec;
+use engine::random::{Arrangement, Chain, Others, Rng, ScriptDraws};
+use engine::seed::numpy::{self, NumpyGenerator};
+use engine::spec::{NetworkRun, RunSpec};
 
 /// A file whose trials have the values that their script draws.
 #[derive(Debug)]

@@ -7,8 +7,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use rayon::prelude::*;
 
 use super::planned::{Plan, PlannedCell, PlannedRun};
-use crate::settings::{Scalar, Settings};
-use crate::value::problem::{did_you_mean, one_of, suggestion};
+use engine::names::{did_you_mean, one_of, suggestion};
+use engine::settings::{Scalar, Settings};
 
 /// The conditions of `--only`: the values of one key are alternatives; all keys must match.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]

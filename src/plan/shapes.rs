@@ -4,8 +4,8 @@ use std::collections::HashMap;
 use std::hash::{DefaultHasher, Hash, Hasher};
 
 use super::cost::Cost;
-use crate::data::Data;
-use crate::spec::{NetworkRun, RunSpec};
+use engine::data::Data;
+use engine::spec::{NetworkRun, RunSpec};
 
 /// Runs that cost the same.
 #[derive(Debug, Clone, Copy, PartialEq)]

@@ -4,8 +4,8 @@ use std::collections::HashMap;
 use std::sync::{Arc, OnceLock};
 
 use crate::file::{VARIANT, short_name};
-use crate::number::shortest;
 use crate::value::{Axis, Choice, Form, Kind, Node};
+use engine::number::shortest;
 
 /// An axis at one place of the file.
 #[derive(Debug)]

@@ -14,9 +14,9 @@ use super::odometer::Odometer;
 use super::shapes::Shapes;
 use super::space::Space;
 use crate::file::{Experiment, SectionSet, Under};
-use crate::settings::RunId;
-use crate::spec::RunSpec;
 use crate::value::problem::Problem;
+use engine::settings::RunId;
+use engine::spec::RunSpec;
 
 /// What is found in consecutive cells.
 #[derive(Debug)]

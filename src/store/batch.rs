@@ -18,7 +18,7 @@ use super::error::Error;
 use super::file::{self, Footer};
 use super::schema::Table;
 use super::upgrade;
-use crate::settings::RunId;
+use engine::settings::RunId;
 
 /// The name of a batch and of its files: `main-0001`.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]

@@ -11,8 +11,8 @@ use super::inventory::StoredRun;
 use super::row::{RunResult, RunRow, Summary};
 use super::schema::{self, RunCells, Table};
 use super::tables::{self, Trained};
-use crate::settings::RunId;
-use crate::train::{Ending, Outcome};
+use engine::settings::RunId;
+use engine::train::{Ending, Outcome};
 
 /// Waiting runs in order of arrival. Their rows become columns only when all of them are written.
 #[derive(Debug, Default)]

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use super::batch::BatchName;
 use super::file::FORMAT_VERSION;
 use super::schema::Table;
-use crate::settings::RunId;
+use engine::settings::RunId;
 
 /// Why a results folder could not be read or written. Everything committed before the error is safe.
 #[derive(Debug, thiserror::Error)]

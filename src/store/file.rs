@@ -18,7 +18,7 @@ use parquet::schema::types::ColumnPath;
 use super::context::{Context, Provenance};
 use super::error::Error;
 use super::schema::Table;
-use crate::settings::NUMERICS_VERSION;
+use engine::settings::NUMERICS_VERSION;
 
 /// The version of schemas, footers and folders. Files of a newer version are refused; those of an older one are
 /// upgraded at the next start.

@@ -8,7 +8,7 @@ use super::batch::BatchName;
 use super::error::Error;
 use super::inventory::{self, Area, Inventory, RowCells, StoredRun};
 use super::schema::Table;
-use crate::settings::{Identity, RunId};
+use engine::settings::{Identity, RunId};
 
 impl Inventory {
     /// The identities of the runs that `is_asked` picks, in both areas of the results folder at `root`, which the

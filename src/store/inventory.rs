@@ -19,7 +19,7 @@ use super::file::{self, Footer};
 use super::row::{Status, Summary};
 use super::schema::{RESULT_COLUMNS, Table};
 use super::upgrade;
-use crate::settings::{InvalidRunId, RunId};
+use engine::settings::{InvalidRunId, RunId};
 
 /// The runs that a results folder holds.
 #[derive(Debug, Clone, Default, PartialEq)]

@@ -79,7 +79,7 @@ use inventory::Area;
 use lock::Lock;
 use rewrite::{Fate, Settled};
 
-use crate::settings::RunId;
+use engine::settings::RunId;
 
 /// A results folder, open for writing.
 ///

@@ -21,7 +21,7 @@ use super::identity;
 use super::inventory::{Inventory, RowCells, StoredRun};
 use super::row::RunRow;
 use super::schema::Table;
-use crate::settings::{Identity, RunId, Scalar};
+use engine::settings::{Identity, RunId, Scalar};
 
 /// The runs of one batch, with their rows in all available tables.
 #[derive(Debug)]

@@ -10,7 +10,7 @@ use super::error::Error;
 use super::file::{FORMAT_VERSION, Footer};
 use super::inventory::{self, Area, Inventory, StoredRun};
 use super::schema::Table;
-use crate::settings::RunId;
+use engine::settings::RunId;
 
 /// What happens to a stored run.
 #[derive(Debug, Clone, PartialEq, Eq)]

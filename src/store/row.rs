@@ -6,9 +6,9 @@ use std::time::SystemTime;
 
 use super::schema::Table;
 use super::tables;
-use crate::record::{EvaluationRow, LossRow, Split, Word};
-use crate::settings::{RunId, Scalar, Settings};
-use crate::train::{Ending, Outcome};
+use engine::record::{EvaluationRow, LossRow, Split, Word};
+use engine::settings::{RunId, Scalar, Settings};
+use engine::train::{Ending, Outcome};
 
 /// A run with its result.
 #[derive(Debug, Clone, PartialEq)]
@@ -229,7 +229,7 @@ fn short_hash(hasher: &blake3::Hasher) -> String {
 #[cfg(test)]
 pub(super) mod tests {
     use super::*;
-    use crate::record::{GradientCheckRow, HistogramRow, LayerRow, TrajectoryRow};
+    use engine::record::{GradientCheckRow, HistogramRow, LayerRow, TrajectoryRow};
 
     /// A finished run with `losses` at the steps 0, 1, ...; `number` determines its ids.
     pub fn run(number: u64, losses: &[f64]) -> RunRow {

@@ -19,7 +19,7 @@ use super::context::Context;
 use super::error::Error;
 use super::row::{RunResult, RunRow, Status, Summary};
 use super::tables;
-use crate::settings::{NUMERICS_VERSION, Scalar};
+use engine::settings::{NUMERICS_VERSION, Scalar};
 
 /// A table: a folder of Parquet files with one schema.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]

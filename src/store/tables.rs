@@ -9,9 +9,9 @@ use arrow_array::{ArrayRef, DictionaryArray, Float64Array, Int32Array, Int64Arra
 
 use super::error::Error;
 use super::schema::{ColumnKind, Table};
-use crate::record::{EvaluationRow, GradientCheckRow, HistogramRow, LayerRow, LossRow, TrajectoryRow, Word};
-use crate::settings::RunId;
-use crate::train::{Ending, Outcome};
+use engine::record::{EvaluationRow, GradientCheckRow, HistogramRow, LayerRow, LossRow, TrajectoryRow, Word};
+use engine::settings::RunId;
+use engine::train::{Ending, Outcome};
 
 /// A row of a data table.
 trait TableRow: Sized + 'static {

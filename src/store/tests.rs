@@ -17,9 +17,9 @@ use tempfile::tempdir;
 
 use super::row::tests::{bin, evaluation, failed, layer, run, run_with};
 use super::*;
-use crate::record::{EvaluationRow, GradientCheckRow, HistogramRow, LossRow, Split, TrajectoryRow};
-use crate::settings::Identity;
-use crate::train::Ending;
+use engine::record::{EvaluationRow, GradientCheckRow, HistogramRow, LossRow, Split, TrajectoryRow};
+use engine::settings::Identity;
+use engine::train::Ending;
 
 fn open(root: &Path) -> Results {
     Results::open(root, Context::here("ch6", "seeds = 3\n", "00ff")).unwrap()
@@ -286,7 +286,7 @@ fn nothing_that_is_not_finite_is_stored() {
     assert_eq!(results.finish().unwrap(), Inventory::default());
 }
 
-fn outcome(run: &mut RunRow) -> &mut crate::train::Outcome {
+fn outcome(run: &mut RunRow) -> &mut engine::train::Outcome {
     let RunResult::Trained(outcome) = &mut run.result else { panic!("the run failed") };
     outcome
 }
@@ -622,7 +622,7 @@ fn settings_are_columns_and_json() {
 }
 
 /// Rows in every table.
-fn everything(outcome: &mut crate::train::Outcome) {
+fn everything(outcome: &mut engine::train::Outcome) {
     outcome.evaluations = vec![evaluation(0, Split::Test, 1.0, 0.5)];
     outcome.layers = vec![layer(0, 0.5), layer(10, 0.25)];
     outcome.histograms = vec![bin(-1, 3), bin(4, 5)];

@@ -189,8 +189,8 @@ mod tests {
     use serde::Deserialize;
 
     use super::*;
-    use crate::number::{Count, Positive};
     use crate::value::{Sources, parse::parse, problem::render, written::spell_out};
+    use engine::number::{Count, Positive};
 
     #[derive(Debug, Deserialize)]
     #[serde(deny_unknown_fields)]

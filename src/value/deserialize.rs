@@ -20,8 +20,8 @@ use serde::de::{
 use serde::forward_to_deserialize_any;
 
 use super::fault::{ExpectedType, Fault};
-use super::problem::did_you_mean;
 use super::{Choice, Entry, Kind, Node, NodeId, Number};
+use engine::names::did_you_mean;
 
 /// Reads `T` from `root` under `choice`, as if the nodes in `dropped` were absent.
 ///

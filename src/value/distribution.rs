@@ -3,7 +3,7 @@
 //! The caller provides the uniform number.
 
 use super::{Kind, Number};
-use crate::real;
+use engine::real;
 
 /// What a setting is drawn from.
 #[derive(Debug, Clone, Copy, PartialEq)]

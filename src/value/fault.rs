@@ -4,8 +4,9 @@ use std::fmt;
 
 use serde::de::{Error, Expected, Unexpected};
 
-use super::problem::{Cause, Problem, did_you_mean, listed, one_of};
+use super::problem::{Cause, Problem};
 use super::{Choice, Entry, Kind, Node, NodeId, Origin};
+use engine::names::{did_you_mean, listed, one_of};
 
 /// Something that a type rejects.
 #[derive(Debug)]

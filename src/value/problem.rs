@@ -3,7 +3,6 @@
 use annotate_snippets::{AnnotationKind, Element, Group, Level, Renderer, Snippet};
 
 use super::{Origin, Sources};
-pub use engine::names::{did_you_mean, listed, one_of, suggestion};
 
 /// One mistake, or one warning.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]

@@ -3,7 +3,7 @@
 //! The operations and their order are those of `linspace` and `geomspace` in NumPy 2.4. Powers and logarithms are from
 //! [`real`], so that the numbers are the same on every machine.
 
-use crate::real;
+use engine::real;
 
 /// `count` numbers from `from` to `to`, with equal differences: `numpy.linspace(from, to, count)`.
 ///

@@ -270,7 +270,7 @@ fn value(line: &Line<'_>, span: Range<usize>) -> Located {
         let inner = inner.trim_end_matches(['“', '”', '‘', '’', '»']);
         ("these are not straight quotes".to_owned(), format!("write \"{inner}\""))
     } else if let Some(percent) = word.strip_suffix('%').and_then(|digits| number(digits.trim())) {
-        let share = crate::number::shortest(percent / 100.0);
+        let share = engine::number::shortest(percent / 100.0);
         (format!("{}: TOML has no percent sign", no_number()), format!("write `{share}`"))
     } else if let Some((before, _)) = word.split_once("//") {
         let comment = at.start + before.len()..at.end;

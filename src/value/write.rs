@@ -2,7 +2,7 @@
 //! that can contain an axis.
 
 use super::{Entry, Kind, Node};
-use crate::number::shortest;
+use engine::number::shortest;
 
 /// The maximum width of a line if a list in it can be broken.
 const WIDTH: usize = 120;

@@ -166,7 +166,7 @@ impl Maker<'_> {
             Kind::List(items) if items.is_empty() => "an empty list".to_owned(),
             Kind::List(items) => format!("a list of {}", items.len()),
             Kind::Int(value) => value.to_string(),
-            Kind::Float(value) => crate::number::shortest(*value),
+            Kind::Float(value) => engine::number::shortest(*value),
             _ => node.type_name().to_owned(),
         };
         Problem::new(format!("`{}`: expected {expected}, found {found}", self.word)).at(node.origin.clone())

@@ -14,11 +14,11 @@ use arrow_array::Array;
 use arrow_array::cast::AsArray;
 use arrow_array::types::Float64Type;
 use arrow_schema::DataType;
+use engine::record::{Split, Word};
+use engine::spec::RunSpec;
+use engine::train::{self, Ending, Outcome};
 use paribus::file::Experiment;
 use paribus::plan::Plan;
-use paribus::record::{Split, Word};
-use paribus::spec::RunSpec;
-use paribus::train::{self, Ending, Outcome};
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 use rayon::prelude::*;
 

@@ -2,10 +2,10 @@
 
 use std::collections::BTreeMap;
 
+use engine::optim::Algorithm;
+use engine::settings::{Scalar, Settings};
 use paribus::file::Experiment;
-use paribus::optim::Algorithm;
 use paribus::plan::Plan;
-use paribus::settings::{Scalar, Settings};
 use paribus::store::{ColumnKind, SETTING_COLUMNS};
 
 use crate::common::Scratch;

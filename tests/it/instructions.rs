@@ -3,18 +3,18 @@
 use std::ops::ControlFlow;
 use std::path::PathBuf;
 
-use paribus::batches::Sampling;
-use paribus::data::{Data, Dataset, Source};
+use engine::batches::Sampling;
+use engine::data::{Data, Dataset, Source};
+use engine::kernel::{Instructions, Precision};
+use engine::nn;
+use engine::nn::loss::Objective;
+use engine::number::Count;
+use engine::optim::Adam;
+use engine::seed::Seed;
+use engine::spec::{NetworkRun, RunSpec};
+use engine::train::{self, Ending};
 use paribus::file::Experiment;
-use paribus::kernel::{Instructions, Precision};
-use paribus::nn;
-use paribus::nn::loss::Objective;
-use paribus::number::Count;
-use paribus::optim::Adam;
 use paribus::plan::{Plan, PlannedRun};
-use paribus::seed::Seed;
-use paribus::spec::{NetworkRun, RunSpec};
-use paribus::train::{self, Ending};
 use serde::de::DeserializeOwned;
 
 use crate::common::Scratch;

@@ -3,10 +3,10 @@
 use std::ops::ControlFlow;
 use std::path::PathBuf;
 
+use engine::spec::{NetworkRun, RunSpec};
+use engine::train::{self, Ending, Outcome};
 use paribus::file::Experiment;
 use paribus::plan::Plan;
-use paribus::spec::{NetworkRun, RunSpec};
-use paribus::train::{self, Ending, Outcome};
 use serde::Deserialize;
 
 #[derive(Deserialize)]

@@ -73,7 +73,7 @@ fn change(change: &Change) -> Value {
         Change::Setting { name, from, to } => json!({ "setting": name, "from": from, "to": to }),
         Change::Data => json!({ "data": "changed" }),
         Change::Numerics { from } => {
-            json!({ "numerics_version": { "from": from, "to": crate::settings::NUMERICS_VERSION } })
+            json!({ "numerics_version": { "from": from, "to": engine::settings::NUMERICS_VERSION } })
         }
     }
 }

@@ -7,9 +7,9 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::file::{Experiment, File};
-use crate::settings::RunId;
 use crate::value::Choice;
 use crate::value::deserialize::deserialize;
+use engine::settings::RunId;
 
 pub(super) mod round_trip;
 mod schema;

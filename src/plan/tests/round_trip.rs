@@ -19,7 +19,7 @@ fn check(plan: &Plan) {
         let again = again.unwrap_or_else(|mistakes| panic!("{}\n{written}", mistakes.render(false)));
         assert_eq!(super::file_under(&again, &again.tree.first_choice()), file, "{written}");
     }
-    for run in plan.runs().filter(|_| plan.experiment.rng == crate::random::Rng::Paribus) {
+    for run in plan.runs().filter(|_| plan.experiment.rng == engine::random::Rng::Paribus) {
         let name = Name::try_from("single".to_owned()).unwrap();
         let written = single(&run.spec(), name, &plan.experiment, &plan.choice(run), Path::new("")).unwrap();
         let again = super::plan(&written);

@@ -11,7 +11,7 @@ use crate::plan::exclude::Exclusion;
 use crate::plan::lower::{Known, Lowered};
 use crate::plan::odometer::Odometer;
 use crate::plan::*;
-use crate::spec::RunSpec;
+use engine::spec::RunSpec;
 
 const LEAST: &str = "data.source = 'mnist'\nnetwork.hidden = []\n";
 
@@ -79,7 +79,7 @@ fn agrees(plan: &Plan) {
         })
         .collect();
     assert_eq!(different.len() * seeds.len(), plan.len());
-    let is_script = plan.experiment.rng != crate::random::Rng::Paribus;
+    let is_script = plan.experiment.rng != engine::random::Rng::Paribus;
     for (run, cell) in plan.runs().zip(different.iter().flat_map(|cell| seeds.iter().map(move |_| cell))) {
         assert_eq!((run.steps(), run.cost()), (cell.spec.steps(), Cost::of(&cell.spec)));
         let spec = cell.spec.with_seed(run.seed());

@@ -8,7 +8,7 @@ use rayon::iter::ParallelIterator;
 use super::{ids, labels, plan};
 use crate::file::Experiment;
 use crate::plan::*;
-use crate::settings::{RunId, Scalar};
+use engine::settings::{RunId, Scalar};
 
 const LEAST: &str = "data.source = 'mnist'\nnetwork.hidden = []\n";
 

@@ -10,10 +10,10 @@ use arrow_array::cast::AsArray;
 use arrow_array::types::{Float64Type, Int64Type};
 use tempfile::{TempDir, tempdir, tempdir_in};
 
-use crate::record::Split;
 use crate::store::disk::interruption;
 use crate::store::row::tests::{evaluation, failed, layer, run, run_with};
 use crate::store::*;
+use engine::record::Split;
 
 /// The runs of these tests: 1 has losses, evaluations and layer metrics; 5 only evaluations; 0 neither; 4 failed; the
 /// others have only losses.
