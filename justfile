@@ -13,7 +13,8 @@ test:
 
 # Benchmarks: products, a step, an optimizer's update, gathering, writing, a whole small experiment.
 bench *ARGUMENTS:
-    cargo bench --locked {{ ARGUMENTS }}
+    cargo build --release --locked
+    cargo bench --locked -p paribus-benches {{ ARGUMENTS }}
 
 # Regenerates the JSON Schema that editors read from the types.
 schema:

@@ -1,5 +1,6 @@
 //! A whole small experiment as the command runs it: planned, trained and written, from an empty folder.
 
+use std::path::PathBuf;
 use std::process::{Command, Stdio};
 
 use criterion::{Criterion, criterion_group, criterion_main};
@@ -24,11 +25,19 @@ train = { batch_size = 32, steps = 20 }
 optimizer = "sgd"
 "#;
 
+/// The program, which Cargo builds two folders above the benchmarks.
+fn program() -> PathBuf {
+    let benchmark = std::env::current_exe().expect("the benchmark has a path");
+    let program = benchmark.with_file_name("../paribus").with_extension(std::env::consts::EXE_EXTENSION);
+    assert!(program.is_file(), "run `cargo build --release` first");
+    program
+}
+
 fn experiment(criterion: &mut Criterion) {
     let folder = tempfile::tempdir().expect("a temporary folder can be made");
     std::fs::write(folder.path().join("bench.toml"), EXPERIMENT).expect("the file can be written");
     let run = |arguments: &[&str]| {
-        let status = Command::new(env!("CARGO_BIN_EXE_paribus"))
+        let status = Command::new(program())
             .args(arguments)
             .current_dir(folder.path())
             .stdout(Stdio::null())

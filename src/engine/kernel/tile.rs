@@ -14,15 +14,22 @@ const DEPTH: usize = 200;
 /// The most numbers in a panel's row: three vectors of 16.
 const LONGEST_ROW: usize = 48;
 
-/// Runs `$body` for each `$index` from 0 up to `$count`, a constant of at most 13, as if it were written out. Neither a
-/// loop nor a closure will do: arrays live in registers only if indexed by literals, and intrinsics compile to single
-/// instructions only in the function that is compiled for them, not in a closure within it. Indices beyond the count
-/// generate no code, as the compiler evaluates their condition first.
+/// Runs `$body` for each `$index` from 0 up to `$count`, a constant, as if it were written out. Neither a loop nor a
+/// closure will do: arrays live in registers only if indexed by literals, and intrinsics compile to single instructions
+/// only in the function that is compiled for them, not in a closure within it. The largest count is 3, 6 or 13; indices
+/// beyond the count generate no code, as the compiler evaluates their condition first, but compiling them takes time.
 macro_rules! unroll {
-    ($index:ident in $count:ident $body:block) => {
-        unroll!($index in $count $body: 0 1 2 3 4 5 6 7 8 9 10 11 12)
+    ($index:ident in $count:ident of 3 $body:block) => {
+        unroll!($index in $count $body: 3: 0 1 2)
     };
-    ($index:ident in $count:ident $body:block: $($literal:literal)*) => {
+    ($index:ident in $count:ident of 6 $body:block) => {
+        unroll!($index in $count $body: 6: 0 1 2 3 4 5)
+    };
+    ($index:ident in $count:ident of 13 $body:block) => {
+        unroll!($index in $count $body: 13: 0 1 2 3 4 5 6 7 8 9 10 11 12)
+    };
+    ($index:ident in $count:ident $body:block: $most:literal: $($literal:literal)*) => {
+        const { assert!($count <= $most) };
         $(if const { $literal < $count } {
             let $index = $literal;
             $body
@@ -134,7 +141,7 @@ fn pack<'p, R: Element, V: Lanes<R>, const VECTORS: usize>(
             &b.values[(place.first + k) * b.columns + place.column..]
         };
         let mut vectors = [zero; VECTORS];
-        unroll!(vector in VECTORS {
+        unroll!(vector in VECTORS of 3 {
             vectors[vector] = zero.load(&row[vector * V::LANES..]);
         });
         packed.write(vectors);
@@ -156,9 +163,9 @@ fn tile<R: Element, V: Lanes<R>, const ROWS: usize, const VECTORS: usize>(
 ) {
     let mut sums = [[zero; VECTORS]; ROWS];
     if place.first > 0 {
-        unroll!(r in ROWS {
+        unroll!(r in ROWS of 6 {
             let before = &out[(row + r) * out_columns + place.column..];
-            unroll!(vector in VECTORS {
+            unroll!(vector in VECTORS of 3 {
                 sums[r][vector] = zero.load(&before[vector * V::LANES..]);
             });
         });
@@ -166,30 +173,30 @@ fn tile<R: Element, V: Lanes<R>, const ROWS: usize, const VECTORS: usize>(
     if a.is_transposed {
         for (a, b) in a.values[place.first * a.rows + row..].chunks(a.rows).zip(panel) {
             let a = &a[..ROWS];
-            unroll!(r in ROWS {
+            unroll!(r in ROWS of 6 {
                 let a = zero.splat(a[r]);
-                unroll!(vector in VECTORS {
+                unroll!(vector in VECTORS of 3 {
                     sums[r][vector] = a.mul_add(b[vector], sums[r][vector]);
                 });
             });
         }
     } else {
         let mut rows: [&[R]; ROWS] = [&[]; ROWS];
-        unroll!(r in ROWS {
+        unroll!(r in ROWS of 6 {
             rows[r] = &a.values[(row + r) * a.columns + place.first..][..panel.len()];
         });
         for (k, b) in panel.iter().enumerate() {
-            unroll!(r in ROWS {
+            unroll!(r in ROWS of 6 {
                 let a = zero.splat(rows[r][k]);
-                unroll!(vector in VECTORS {
+                unroll!(vector in VECTORS of 3 {
                     sums[r][vector] = a.mul_add(b[vector], sums[r][vector]);
                 });
             });
         }
     }
-    unroll!(r in ROWS {
+    unroll!(r in ROWS of 6 {
         let out = &mut out[(row + r) * out_columns + place.column..][..place.width];
-        unroll!(vector in VECTORS {
+        unroll!(vector in VECTORS of 3 {
             if let Some(out) = out.get_mut(vector * V::LANES..) {
                 sums[r][vector].add(zero).store(out);
             }

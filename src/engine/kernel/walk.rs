@@ -141,7 +141,7 @@ fn rows<R: Element, V: Lanes<R>, S: ElementSource<R>, const VECTORS: usize>(
             let out = &mut out[row * b.columns..][range.clone()];
             let mut sums = [zero; VECTORS];
             if first > 0 {
-                unroll!(vector in VECTORS {
+                unroll!(vector in VECTORS of 13 {
                     // SAFETY: `out` is as long as the range, at least `VECTORS - 1` vectors, and `place` keeps every
                     // vector within it.
                     sums[vector] = unsafe { zero.read(out.as_ptr().add(place::<R, V, VECTORS>(vector, out.len()))) };
@@ -155,11 +155,11 @@ fn rows<R: Element, V: Lanes<R>, S: ElementSource<R>, const VECTORS: usize>(
                 // SAFETY: the bits of a word beyond the matrix are 0, so `k` is below `depth`, and that many rows are
                 // packed.
                 let b = unsafe { panel[k].assume_init_ref() };
-                unroll!(vector in VECTORS {
+                unroll!(vector in VECTORS of 13 {
                     sums[vector] = a.mul_add(b[vector], sums[vector]);
                 });
             }
-            unroll!(vector in VECTORS {
+            unroll!(vector in VECTORS of 13 {
                 let place = place::<R, V, VECTORS>(vector, out.len());
                 // SAFETY: as above.
                 unsafe { sums[vector].add(zero).write(out.as_mut_ptr().add(place)) };
@@ -194,7 +194,7 @@ fn pack<R: Element, V: Lanes<R>, const VECTORS: usize>(
             &b.values[k * b.columns..][range.clone()]
         };
         let mut vectors = [zero; VECTORS];
-        unroll!(vector in VECTORS {
+        unroll!(vector in VECTORS of 13 {
             // SAFETY: `row` is as long as the range, at least `VECTORS - 1` vectors, and `place` keeps every vector
             // within it.
             vectors[vector] = unsafe { zero.read(row.as_ptr().add(place::<R, V, VECTORS>(vector, row.len()))) };
