@@ -60,7 +60,7 @@ pub struct File {
     /// What the experiment is about, for people.
     pub description: Option<String>,
     /// The files that this one extends: a path, relative to this file's folder, or a list of paths.
-    // A file under a choice is laid over them already, and shows none.
+    // Empty in a file under a choice, which has been merged with them already.
     #[serde(skip_serializing)]
     #[schemars(schema_with = "extends::schema")]
     pub extends: Option<serde::de::IgnoredAny>,
@@ -69,7 +69,7 @@ pub struct File {
     #[serde(default)]
     #[schemars(extend("default" = 1))]
     pub seeds: Seeds,
-    /// Names of warnings that are not shown, because what they warn about is intended. It changes no id.
+    /// Names of warnings that are not shown, because what they warn about is intended. This does not change ids.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub allow_warnings: Vec<Lint>,
     /// Where random numbers come from: `"paribus"` (the default) or `"numpy"`.
@@ -87,10 +87,10 @@ pub struct File {
     pub optimizer: Optimizer,
     pub train: train::TrainSection,
     pub record: Option<Record>,
-    /// How axes combine, and how many times distributions are drawn.
+    /// How axes combine, and how many times values are drawn from distributions.
     #[serde(default, skip_serializing_if = "Sweep::is_default")]
     pub sweep: Sweep,
-    /// `[variant.NAME]`: patches of the file. A file under a choice is patched already, and shows none.
+    /// `[variant.NAME]`: patches of the file. Empty in a file under a choice, which has been patched already.
     #[serde(skip_serializing)]
     #[schemars(skip)]
     pub variant: Option<serde::de::IgnoredAny>,

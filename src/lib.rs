@@ -12,7 +12,7 @@
 //! |---|---|
 //! | [`engine`] | one run, from its specification to what it recorded: a package of its own, with its own map |
 //! | [`shell`] | arguments quoted for a shell |
-//! | [`value`] | TOML text as a tree of values with locations, axes and mistakes; knows no section |
+//! | [`value`] | TOML text as a tree of values with locations, axes and mistakes; knows nothing of sections |
 //! | [`lint`] | the names of warnings |
 //! | [`store`] | tables, the commit protocol, the archive |
 //! | [`mod@file`] | the experiment file |

@@ -172,8 +172,8 @@ def render(measured, machine):
         [
             *lines,
             "",
-            f"Minima, and medians in brackets. Times measured, in turn: paribus {len(measured['paribus'])}, "
-            f"each other {max(len(results) for name, results in measured.items() if name in PEERS)}. "
+            f"Minima, and medians in brackets. Measured in turn: paribus {len(measured['paribus'])} times, "
+            f"each of the others {max(len(results) for name, results in measured.items() if name in PEERS)} times. "
             f"{machine['cpu']}{family}, {machine['vectors']}, {machine['cores']} cores{cache}. "
             f"Peak of f32 multiply-adds in the same minutes: {one:.1f} GFLOP/s on one core, {every:.1f} on all. "
             f"Load average meanwhile: {min(loads):.1f} to {max(loads):.1f}, own work included. {busy}"

@@ -25,8 +25,8 @@ Examples:
   paribus check experiments/ch6.toml
   paribus check experiments/*.toml --deny-warnings
 
-Reports every mistake in every file at once, each with its line, what is accepted there, and a suggestion. Reads data \
-files only as far as the runs depend on them.
+Reports every mistake in every file at once, each with its line, what is accepted there, and a suggestion. Reads \
+and checks your own data files, too, but fetches nothing.
 
 Writes nothing.
 

@@ -42,7 +42,7 @@ const TOPICS: [(&str, &[&str], &str); 11] = [
     ("losses", &["train", "objective"], "what training minimizes: `objective` in [train]"),
     ("sampling", &["train", "sampling"], "how batches are drawn: `sampling` in [train]"),
     ("normalizations", &["data", "normalize"], "how features are scaled: `normalize` in [data]"),
-    ("measurements", &["record", "layers", "what"], "numbers about layers: `layers` in [record]"),
+    ("measurements", &["record", "layers", "what"], "layer metrics: `layers` in [record]"),
 ];
 
 /// The width at which texts are wrapped.

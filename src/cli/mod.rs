@@ -67,7 +67,7 @@ Environment:
   PARIBUS_INSTRUCTIONS        the instruction set: portable, avx2 or avx512, with the same results
   PARIBUS_CACHE               the folder for fetched data
   PARIBUS_FASHION_MNIST_URL   another address to fetch Fashion-MNIST from
-  NO_COLOR                    no colors, if it is set";
+  NO_COLOR                    disables colors if it is set";
 
 #[derive(Debug, Subcommand)]
 enum Command {
@@ -146,7 +146,7 @@ enum Failure {
 }
 
 impl Failure {
-    /// Wrong input. Unreadable results are, too, for commands that only read.
+    /// Wrong input. For commands that only read, unreadable results count as wrong input, too.
     fn input(error: impl fmt::Display) -> Self {
         Self::Input(format!("error: {error}\n"))
     }
@@ -234,7 +234,7 @@ fn merged(plan: &Plan) -> Vec<String> {
     let mut lines: Vec<String> = merged.by_ref().take(MOST).map(|duplicate| duplicate.to_string()).collect();
     let more = merged.count();
     if more > 0 {
-        lines.push(format!("and {} more with the settings of another", grouped(more as u128)));
+        lines.push(format!("and {} more that are identical to others", grouped(more as u128)));
     }
     lines
 }

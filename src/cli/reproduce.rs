@@ -55,8 +55,8 @@ Examples:
   paribus reproduce results/ch6 --only seed=0                the runs of a folder with seed 0
 
 Trains each run again, using only the footer of its file, which holds the experiment's text and the folder of its \
-data. Then compares, to the last bit, its rows in every table, the hash of its final parameters and its digest. A file \
-in a results folder stands for all tables of its batch; a copy elsewhere stands only for itself.
+data. Then compares, to the last bit, its rows in every table, the hash of its final parameters and its digest. For a \
+file in a results folder, all tables of its batch are compared; for a copy elsewhere, only the copy itself.
 
 Writes nothing.
 

@@ -350,7 +350,7 @@ fn moved(reconciled: Reconciled) -> Option<String> {
     let Reconciled { archived, returned, relabelled, retry } = reconciled;
     let parts: Vec<String> = [
         (archived, "moved to the archive"),
-        (returned, "taken back from the archive"),
+        (returned, "brought back from the archive"),
         (relabelled, "given a new label"),
         (retry, "failed earlier and will be tried again"),
     ]
@@ -442,7 +442,7 @@ mod tests {
     }
 
     #[test]
-    fn fresh_tells_changed_bits_and_replaces_them() {
+    fn fresh_reports_changed_bits_and_replaces_them() {
         let folder = tempfile::tempdir().unwrap();
         execute(folder.path(), false, |_| outcome(1.0));
         let (inventory, _, comparison) =
@@ -458,7 +458,7 @@ mod tests {
     }
 
     #[test]
-    fn a_failure_of_fresh_keeps_the_result_that_is_there() {
+    fn a_failure_of_fresh_keeps_the_existing_result() {
         let folder = tempfile::tempdir().unwrap();
         execute(folder.path(), false, |_| outcome(1.0));
         let (inventory, failures, _) = execute(folder.path(), true, |run| {

@@ -341,7 +341,7 @@ fn next(
             )
         }
         Some(PlanCounts { missing, in_archive, .. }) if missing == in_archive => {
-            format!("{} takes {} back from the archive", run("run"), counted(missing, "run"))
+            format!("{} brings {} back from the archive", run("run"), counted(missing, "run"))
         }
         Some(PlanCounts { missing, in_archive, .. }) => {
             format!(

@@ -51,7 +51,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn numbers_stand_to_the_right_and_empty_columns_vanish() {
+    fn numbers_are_right_aligned_and_empty_columns_vanish() {
         let mut table = TextTable::new([("label", false), ("loss", true), ("nothing", false)]);
         table.row(["adam".to_owned(), "0.04".to_owned()]);
         table.row(["ä".to_owned(), "12.5".to_owned()]);

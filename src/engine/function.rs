@@ -42,7 +42,7 @@ pub enum Surface {
     Himmelblau,
 }
 
-/// The numbers of `"quadratic"`.
+/// The setting of `"quadratic"`.
 #[derive(Debug, Clone, PartialEq, Deserialize, Serialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Quadratic {
@@ -50,7 +50,7 @@ pub struct Quadratic {
     pub coefficients: Pair,
 }
 
-/// The numbers of `"rosenbrock"`.
+/// The settings of `"rosenbrock"`.
 #[derive(Debug, Clone, PartialEq, Deserialize, Serialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Rosenbrock {

@@ -9,13 +9,13 @@
 //! | [`real`] | `f32` and `f64` behind one trait; elementary functions with the same bits everywhere |
 //! | [`sample`] | shares of many values, estimated from a sample |
 //! | [`names`] | names in messages: lists and suggestions |
-//! | [`forms`] | values that the file writes in more than one way |
+//! | [`forms`] | values that a file can write in more than one way |
 //! | `one_table` | structs whose fields share one table of the file |
 //! | [`settings`] | a run's settings as one sorted map; ids |
 //! | [`seed`] | seeds and random streams |
 //! | [`batches`] | which rows make up the batch of a step |
-//! | [`random`] | where a run takes its random numbers from: streams of its own, or a NumPy script |
-//! | [`kernel`] | matrix products, whole or skipping zeros, and sums; which instructions of the processor are used |
+//! | [`random`] | where a run's random numbers come from: its own streams, or a NumPy script |
+//! | [`kernel`] | matrix products, dense or skipping zeros, and sums; which instructions of the processor are used |
 //! | [`function`] | functions of two variables, to watch an optimizer descend |
 //! | [`data`] | data sources, and the rows that a network is fed |
 //! | [`nn`] | layers, activations, initialization, loss, penalties |

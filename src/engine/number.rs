@@ -160,7 +160,7 @@ impl Count {
     }
 
     fn too_small(value: impl ToString) -> OutOfRange {
-        OutOfRange::new(value, "a whole number from 1 on")
+        OutOfRange::new(value, "a whole number, 1 or above")
     }
 
     /// The number itself.
@@ -196,7 +196,7 @@ impl TryFrom<i64> for Whole {
         match u64::try_from(value) {
             Ok(whole) if whole <= 1 << 53 => Ok(Self(whole)),
             Ok(_) => Err(OutOfRange::new(value, "a whole number up to 9007199254740992")),
-            Err(_) => Err(OutOfRange::new(value, "a whole number from 0 on")),
+            Err(_) => Err(OutOfRange::new(value, "a whole number, 0 or above")),
         }
     }
 }

@@ -27,7 +27,7 @@ pub enum Rng {
     Numpy(Arrangement),
 }
 
-/// How the runs of a file share a script. Without a word, each one is a script of its own: it begins with its seed.
+/// How the runs of a file share a script. By default, each one is a script of its own: it begins with its seed.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Arrangement {

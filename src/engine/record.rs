@@ -382,7 +382,7 @@ mod tests {
         }
         assert_eq!(every(3_i64).unwrap(), Every::Steps(count(3)));
         assert_eq!(every("epoch").unwrap(), Every::Epoch);
-        assert!(every(0_i64).unwrap_err().to_string().contains("a whole number from 1"));
+        assert!(every(0_i64).unwrap_err().to_string().contains("a whole number, 1 or above"));
         assert!(every(0.5).unwrap_err().to_string().contains("expected \"epoch\" or a number of steps"));
     }
 

@@ -63,7 +63,7 @@ pub enum Purpose<'a> {
     Batch,
     /// The values that trials draw for the key of this name: `optimizer.lr`.
     Sweep(&'a str),
-    /// The units that the k-th dropout layer silences (0-based, counting dropout layers only).
+    /// The units that the k-th dropout layer drops (0-based, counting dropout layers only).
     Dropout(u32),
     /// The rows that are set aside for validation and test.
     Holdout,

@@ -19,7 +19,7 @@ pub struct Main<'a> {
     pub text: String,
     /// Names the experiment, unless the file does.
     pub stem: &'a str,
-    /// Relative paths in the file start here.
+    /// Relative paths in the file are relative to this folder.
     pub folder: &'a Path,
     /// The canonical path, if it is a file on disk.
     pub identity: Option<PathBuf>,
@@ -70,8 +70,8 @@ pub fn compose(main: Main, arguments: &[String]) -> Result<Composed, Mistakes> {
     Ok(Composed { sources, tree, text, mark, rewritten, problems })
 }
 
-/// Adds help to each mistake of a key that depends on a key of the same section from another text, on how to drop one of
-/// them: merged keys can be replaced, but not removed.
+/// If a key is a mistake because of a key that another text has in the same section, adds help on how to drop one of
+/// the two: merged keys can be replaced, but not removed.
 pub fn explain_merged_keys(problems: &mut [Problem], sources: &Sources, root: &Node) {
     // The other keys of a section depend on these.
     const KINDS: &[&str] = &["kind", "source"];
@@ -93,7 +93,7 @@ pub fn explain_merged_keys(problems: &mut [Problem], sources: &Sources, root: &N
         };
         if let Some(other) = section.node.entries().unwrap_or_default().iter().find(is_other) {
             problem.help.push(format!(
-                "`{}` is written in {}; to keep only one of them, replace the whole section in braces: `{} = {{ ... }}`",
+                "`{}` is set in {}; to keep only one of the two, replace the whole section in braces: `{} = {{ ... }}`",
                 other.key,
                 sources.name(other.key_origin.source),
                 write::path(section.path_with_names())
@@ -135,7 +135,7 @@ fn rebase_paths(tree: &mut Tree, folders: &HashMap<SourceId, &Path>) {
     };
     let all_sources: Vec<String> = sections.iter().flat_map(|section| sources_of(&section.value)).collect();
     for Entry { value: data, .. } in sections {
-        // A section that names no source has the keys of a source that another part names.
+        // A section that names no source may have the keys of any source that another section names.
         let own = sources_of(data);
         let sources = if own.is_empty() { &all_sources } else { &own };
         let path_keys: Vec<&str> = sources.iter().flat_map(|source| Source::path_keys(source)).copied().collect();
@@ -157,7 +157,7 @@ fn values_in_parts(sources: &Sources, root: &Node) -> HashMap<NodeId, String> {
     values.filter(|node| !is_of_one(node)).map(|node| (node.id, write::value(node))).collect()
 }
 
-/// The tree as a file that has its own name, including the mark: running it does not overwrite another experiment.
+/// The tree as a file whose name includes the mark, so that running it does not overwrite another experiment.
 fn document(sources: &Sources, tree: &mut Tree, name: Kind, mark: Option<&str>) -> String {
     if tree.root.entry("name").is_none() {
         let origin = tree.root.origin.clone();

@@ -34,7 +34,7 @@ pub fn name_sections(tree: &mut Tree) -> Vec<Problem> {
     problems
 }
 
-/// Adds to each unknown key where it belongs, if that is elsewhere in the file with the tree `root`. Drops reports of
+/// Says of each unknown key where it belongs, if that is elsewhere in the file with the tree `root`. Drops reports of
 /// missing keys that are merely misplaced. Returns the sections that lack a misplaced key.
 pub fn explain(problems: &mut Vec<Problem>, root: &Node) -> HashSet<&'static str> {
     let (mut known, mut sections) = (None, None);
@@ -70,7 +70,7 @@ pub fn explain(problems: &mut Vec<Problem>, root: &Node) -> HashSet<&'static str
             }
             _ => home.label(name),
         };
-        // The keys accepted here do not help a key that belongs elsewhere.
+        // If a key belongs elsewhere, the keys that are accepted here do not help the reader.
         if !accepted.is_empty() {
             problem.help.pop();
         }
@@ -199,7 +199,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_section_tells_its_keys() {
+    fn every_section_lists_its_keys() {
         let format = format();
         let of = |key: &str| home(&format, key, None);
         assert!(matches!(of("lr"), Some(Home::Section("optimizer"))));

@@ -64,7 +64,7 @@ struct Collector<'a> {
     rewritten: &'a HashMap<NodeId, String>,
     /// Each with the place where it begins.
     readings: Vec<((SourceId, usize), Reading)>,
-    /// To list a node once that several variants share.
+    /// So that a node that several variants share is listed only once.
     seen: HashSet<(String, NodeId)>,
 }
 
@@ -75,7 +75,7 @@ impl Collector<'_> {
             // A kind that the table's name implies was not written.
             let is_implied = |entry: &Entry| entry.key == "kind" && entry.value.origin == entry.key_origin;
             let is_left_out = match (place.alternative(), place.entry()) {
-                // Values of an axis are listed only for the axes within them.
+                // A value of an axis is listed only if it contains axes.
                 (Some((axis, _)), _) => are_values(axis) && !holds_axis(place.node),
                 (None, entry) => entry.is_some_and(is_implied),
             };

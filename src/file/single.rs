@@ -16,7 +16,7 @@ use engine::train;
 /// `experiment`: settings that the experiment does not write there are marked as defaults.
 ///
 /// The file is named `name`: with the experiment's name, it would replace the experiment's results. Relative paths
-/// start at `here`, so that they are valid wherever the text is saved.
+/// are resolved against `here`, so that they are valid wherever the text is saved.
 ///
 /// # Errors
 /// If a path is not valid UTF-8.
@@ -42,7 +42,7 @@ pub fn single(
     };
     let has = |path: &[&str]| is_written(path) || is_spelled_otherwise(path, &is_written);
     let comment = |path: &[&str]| match path {
-        ["name"] => Some("results of their own".to_owned()),
+        ["name"] => Some("its own results folder".to_owned()),
         ["seeds"] => None,
         ["train", "steps"] if is_written(&["train", "epochs"]) => Some("from `epochs`".to_owned()),
         [key] if tree.entry(key).is_some_and(|entry| entry.value.entries().is_some()) => None,

@@ -22,18 +22,19 @@ use engine::number::OutOfRange;
 use engine::seed::Seed;
 use engine::seed::sobol::DIMENSIONS;
 
-/// The section. It is no setting: ids depend on what comes of it, not on it.
+/// The section. It is not a setting: ids depend on the runs that it declares, not on the section itself.
 #[derive(Debug, Clone, Default, PartialEq, Deserialize, Serialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Sweep {
-    /// How many times values are drawn from the file's distributions. More trials keep the earlier ones. No default:
-    /// required with distributions.
+    /// How many times values are drawn from the file's distributions. Adding trials leaves the earlier ones unchanged.
+    /// No default: required with distributions.
     pub trials: Option<Trials>,
     /// The seed of the draws. Default: 0.
     pub seed: Option<Seed>,
     /// How trials are spread: `"random"` (the default) or `"sobol"`.
     pub sampler: Sampler,
-    /// Axes that trials draw from, too, instead of multiplying with them: `["optimizer"]`. Default: none.
+    /// Axes from which each trial draws one value, instead of combining with all of them: `["optimizer"]`. Default:
+    /// none.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub draw: Vec<String>,
     /// Axes that move together: `[["lr", "batch_size"]]`. Default: none.

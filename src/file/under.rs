@@ -13,8 +13,8 @@ use engine::optim::Optimizer;
 use engine::record::Record;
 use engine::train;
 
-/// Defines everything that there is for each section: its name in this program, its key at the top of the file, and its
-/// type.
+/// Defines everything that has a part for each section. Each line gives a section's name in this program, its key at
+/// the top of the file, and its type.
 macro_rules! sections {
     ($($section:ident $key:ident: $type:ty,)+) => {
         /// A section of the file that may contain axes, or belongs to a run.

@@ -59,8 +59,8 @@ impl Variants {
         (variants, problems)
     }
 
-    /// Whether `holds` is true for any variant, or for the file alone if it has no variants. Its argument tells whether
-    /// the variant has a key.
+    /// Whether `holds` is true for any variant, or for the file alone if it has no variants. `holds` gets a
+    /// function that says whether the variant has a key.
     pub fn any(&self, holds: impl Fn(&dyn Fn(&str) -> bool) -> bool) -> bool {
         let none = [Vec::new()];
         let patches = if self.patches.is_empty() { &none[..] } else { &self.patches };

@@ -35,7 +35,7 @@ pub fn explain(mut problem: Problem) -> Problem {
     }
 }
 
-/// Possible names here of another program's key; the first one that is accepted in its place is meant.
+/// What another program's key may be called here; the first name that is accepted in its place is meant.
 pub fn keys(key: &str) -> &'static [&'static str] {
     match plain(key).as_str() {
         "learning_rate" | "lrate" | "eta" | "eta0" | "learning_rate_init" | "step_length" => &["lr"],
@@ -108,7 +108,7 @@ pub fn keys(key: &str) -> &'static [&'static str] {
     }
 }
 
-/// Possible names here of another program's value; the first one that is accepted in its place is meant.
+/// What another program's value may be called here; the first name that is accepted in its place is meant.
 fn names(name: &str) -> &'static [&'static str] {
     match plain(name).as_str() {
         "dense" | "fully_connected" | "fc" => &["affine"],
@@ -143,7 +143,7 @@ fn names(name: &str) -> &'static [&'static str] {
     }
 }
 
-/// A note on a key that has another form here, or none.
+/// A note on a key that has another form here, or does not exist.
 fn note_on_key(key: &str) -> Option<&'static str> {
     Some(match plain(key).as_str() {
         "betas" => "`betas = [0.9, 0.999]` is `beta1 = 0.9` and `beta2 = 0.999` here",
@@ -152,27 +152,28 @@ fn note_on_key(key: &str) -> Option<&'static str> {
         "weight_init_std" | "init_std" => "a number is a standard deviation: `weights = 0.01` in [init]",
         "seed" | "random_state" | "random_seed" => "`seeds = [5]` means the seed 5, `seeds = 5` the seeds 0 to 4",
         "input_size" | "input_dim" | "n_inputs" | "output_size" | "output_dim" | "n_outputs" => {
-            "the data says how many inputs and outputs there are: leave this out"
+            "the data determines the number of inputs and outputs: leave this out"
         }
         "depth" | "num_layers" | "n_layers" => {
             "`hidden` has a width for each hidden layer: `hidden = [100, 100]` means two layers"
         }
-        "device" | "gpu" | "cuda" => "everything runs on the processor: leave this out",
+        "device" | "gpu" | "cuda" => "everything runs on the CPU: leave this out",
         "jobs" | "num_workers" | "workers" | "n_jobs" => {
             "`paribus run --jobs N` sets how many runs train at the same time"
         }
-        "early_stopping" | "patience" => "a run makes all of its steps; the results hold its best evaluation",
+        "early_stopping" | "patience" => "every run makes all of its steps; all of its evaluations are in the results",
         "method" => "all combinations of the axes are trained; with distributions, `trials` is the number of draws",
         _ => return None,
     })
 }
 
-/// A note on a value that has another form here, or none.
+/// A note on a value that has another form here, or does not exist.
 fn note_on_name(name: &str) -> Option<&'static str> {
     Some(match plain(name).as_str() {
         "softmax" => "the objective `cross-entropy` includes the softmax, so the outputs need none",
         "xavier_normal" | "xavier_normal_" | "glorot_normal" => {
-            "`glorot` is a Gaussian with √(2 / (inputs + outputs)); `xavier`, as in the book, has √(1 / inputs)"
+            "`glorot` is a Gaussian with standard deviation √(2 / (inputs + outputs)); `xavier`, as in the book, has \
+             √(1 / inputs)"
         }
         "xavier_uniform" | "xavier_uniform_" | "glorot_uniform" => {
             "`glorot` is a Gaussian with the same standard deviation, √(2 / (inputs + outputs))"
@@ -181,7 +182,7 @@ fn note_on_name(name: &str) -> Option<&'static str> {
             "`he` is a Gaussian with the same standard deviation, √(2 / inputs)"
         }
         "conv" | "conv1d" | "conv2d" | "convolution" | "maxpool2d" | "lstm" | "embedding" => {
-            "networks here are dense: every layer sees all of the one before it"
+            "networks here are dense: every unit is connected to all units of the layer before it"
         }
         "cifar10" | "cifar100" | "imagenet" | "iris" => {
             "your own data comes from files: `source = \"csv\"`, \"parquet\", \"npy\" or \"idx\", with their paths"
@@ -199,10 +200,10 @@ fn note_on_name(name: &str) -> Option<&'static str> {
 fn meaning(key: &str) -> Option<&'static str> {
     Some(match key {
         "lr" => "the learning rate scales a step that already goes downhill: `lr = 0.01`",
-        "dropout" | "ratio" => "dropout is the share of units that are silent in a step: 0.2 is one in five",
+        "dropout" | "ratio" => "dropout is the share of units that are dropped in a step: 0.2 is one in five",
         "momentum" => "momentum is the share of the last step that goes into the next: 0.9, or 0.99 for a long memory",
         "decay" | "beta1" | "beta2" => "it is the share of a running mean that a step keeps: 0.9, or 0.999",
-        "batch_size" => "a batch is a number of rows; for full batches, write the number of training rows",
+        "batch_size" => "a batch size is a number of rows; for full batches, write the number of training rows",
         "steps" => "`steps = 2000` makes 2000 updates; `epochs = 10` goes through the data ten times",
         "epochs" => "`epochs = 10` goes through the data ten times",
         "hidden" => "`hidden` has the number of units of each hidden layer: `[100]` is one layer, `[]` is none",

@@ -24,7 +24,7 @@ pub struct Content {
     pub shapes: Vec<Shape>,
     /// The data that runs are trained on, without duplicates.
     pub data: Vec<Data>,
-    /// In the order of the file: axes as they first appear, the last one fastest. No two of them are the same run.
+    /// In the order of the file: axes as they first appear, the last one fastest. No two of them have the same runs.
     pub cells: Vec<Cell>,
     /// The ids of all runs, without duplicates; the seeds of a cell are adjacent.
     pub ids: Vec<RunId>,
@@ -121,7 +121,7 @@ fn says_too_little(experiment: &Experiment, streamed: &Streamed) -> Option<Probl
     let seeds = experiment.seeds.get().len();
     if seeds > 1 && !cells.is_empty() && shapes.are_without_data() {
         let message =
-            format!("the path over a function draws no random numbers: {seeds} seeds give the same path {seeds} times");
+            format!("descending a function draws no random numbers: {seeds} seeds give the same path {seeds} times");
         let origin = experiment.entry(&["seeds"]).map(|entry| entry.value.origin.clone());
         return Some(Problem::new(message).at(origin).help("leave `seeds` out"));
     }

@@ -27,7 +27,7 @@ pub struct Contradiction {
 pub enum Rule {
     /// A rule about several sections.
     Between(&'static Location<'static>),
-    /// What the type of a section demands of its values together.
+    /// What the type of a section requires of its values in combination.
     Within(Section),
 }
 

@@ -53,7 +53,7 @@ impl Cost {
         let losses = spec.record.rows(spec.steps) as f64;
         let evaluation_rows = evaluations * spec.record.splits().len() as f64;
         let recorded = losses * 40.0 + (evaluation_rows + looks.rows) * 64.0;
-        // Columns of a constant take no space.
+        // Constant columns take no space.
         let column = |varies: bool| if varies { ON_DISK.number } else { 0.0 };
         let penalty = column(spec.regularization.weight_decay.get() > 0.0 || spec.regularization.l1.get() > 0.0);
         let lr = column(spec.optimizer.lr_schedule != LrSchedule::default());

@@ -13,7 +13,7 @@ use engine::names::listed;
 #[derive(Debug, Default)]
 pub struct Findings {
     problems: Vec<Found>,
-    /// The index of the problem that says this at this place.
+    /// The index of each problem, by its place and what identifies it there.
     known: HashMap<(Option<Origin>, What), usize>,
 }
 
@@ -21,7 +21,7 @@ pub struct Findings {
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 enum What {
     Message(String),
-    /// The rule. Numbers that no one has written break one rule with different messages.
+    /// The rule: computed or drawn numbers can break the same rule, each with its own message.
     OfGenerated(Rule),
 }
 
@@ -62,7 +62,7 @@ impl Findings {
         }
     }
 
-    /// The problems. If not all of the variants `all` have a problem, it says which do.
+    /// The problems. A problem that not all of the variants `all` have says which do.
     pub fn into_problems(self, all: &[&str]) -> Vec<Problem> {
         let explained = |Found { mut problem, variants }: Found| {
             if variants.len() < all.len() {

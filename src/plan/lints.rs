@@ -276,8 +276,7 @@ fn batch_beyond_rows(run: &NetworkRun) -> Option<Doubt> {
     if run.steps == 0 || batch_size <= rows {
         return None;
     }
-    let message =
-        format!("a batch of {batch_size} rows is drawn from {rows} training rows: it has most of them several times");
+    let message = format!("a batch of {batch_size} rows is drawn from {rows} training rows: it repeats most of them");
     let help =
         format!("use a `batch_size` of at most {rows}; with `sampling = \"shuffle\"`, such a batch has every row once");
     Some(Doubt::new(Contradiction::new(["train", "batch_size"], message).help(help)))

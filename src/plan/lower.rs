@@ -22,7 +22,7 @@ use engine::settings::{RunId, Scalar, Settings, run_id};
 use engine::spec::{FunctionRun, NetworkRun, RunSpec, SettingsPart};
 use engine::train::{self, StepsError};
 
-/// What is known of all rows of each source, looked up once.
+/// What is known about all rows of each source, before limits and splits; looked up once.
 #[derive(Debug, Default)]
 pub struct Known(Mutex<HashMap<Source, Arc<Result<Info, data::Error>>>>);
 
@@ -41,7 +41,7 @@ impl Known {
         if let Some(info) = known().get(source) {
             return Arc::clone(info);
         }
-        // Read without the lock: reading may wait for other threads, and these for the lock.
+        // Read without the lock: reading may wait for other threads, and those may wait for the lock.
         let info = Arc::new(source.info());
         Arc::clone(known().entry(source.clone()).or_insert(info))
     }
@@ -303,10 +303,10 @@ fn plenty() -> Info {
     Info { validation_rows: 1 << 40, ..Info::unsplit(1 << 40, 1 << 40, 1, task, "") }
 }
 
-/// The contradictions if the data is unavailable: this one, and every other that does not depend on the data.
+/// The contradictions if the data is unavailable: the data itself, and everything that does not depend on it.
 fn without_data(sections: &Sections, needed: Needed, error: &data::Error) -> Vec<Contradiction> {
     let mut lowered = Lowered::default();
-    // Contradictions that read the number of rows are spurious: there are no rows.
+    // Contradictions that depend on the number of rows are spurious: there are no rows.
     lowered.network(sections, needed, SectionSet::ALL);
     let says_steps = needed.train.steps.is_some();
     let is_apart = |found: &Contradiction| !found.reads_any(DATA) || says_steps && found.reads_any(TRAIN);

@@ -28,12 +28,12 @@ pub enum Taken<'p> {
     Given(&'p Site),
 }
 
-/// A wheel in its position.
+/// A wheel and its position.
 #[derive(Debug, Clone)]
 struct Turn<'p> {
     wheel: &'p Wheel,
     position: usize,
-    /// The index of the items that follow it.
+    /// The index in `rests` of the items that follow it.
     rest: Option<usize>,
     /// The lengths of `rests` and `taken` before it.
     before: [usize; 2],

@@ -43,7 +43,7 @@ impl State {
             Self::New => "to be trained",
             Self::Failed => "to be trained again",
             Self::Finished | Self::Diverged => "kept",
-            Self::Archived => "to be taken back",
+            Self::Archived => "to be brought back",
         }
     }
 
@@ -168,7 +168,7 @@ fn changes(before: &Identity, now: &Identity) -> Vec<Change> {
         to: to.cloned(),
     };
     let mut changes: Vec<Change> = before.differences(now).into_iter().map(setting).collect();
-    // Changes that no file shows come first.
+    // Changes that are not visible in an experiment file come first.
     if before.data_fingerprint != now.data_fingerprint {
         changes.insert(0, Change::Data);
     }
@@ -184,7 +184,7 @@ mod tests {
     use crate::plan::tests::plan;
 
     #[test]
-    fn what_changed_is_told_setting_by_setting() {
+    fn what_changed_is_listed_setting_by_setting() {
         let plan = plan("data.source = 'mnist'\nnetwork.hidden = [5]\ntrain.steps = 5\noptimizer = 'adam'");
         let same = plan.run(0).identity();
         let now = same.clone();

@@ -36,7 +36,7 @@ pub struct PlannedRun<'p> {
     index: usize,
 }
 
-/// One cell of a plan after another. The next one costs only what differs there.
+/// Steps through the cells of a plan. A step costs only what differs from the cell before.
 #[derive(Debug)]
 pub struct PlannedCell<'p> {
     plan: &'p Plan,
@@ -106,7 +106,7 @@ impl Plan {
         PlannedRun { plan: self, index }
     }
 
-    /// What `of_cell` says about each cell, in the order of the plan. Threads share the work.
+    /// The result of `of_cell` for each cell, in the order of the plan. Threads share the work.
     pub fn cells<'p, T: Send>(
         &'p self,
         of_cell: impl Fn(&mut PlannedCell<'p>) -> T + Sync + Send,

@@ -17,7 +17,7 @@ const MOST_ROWS: u64 = 50_000_000;
 /// A run that needs more memory than this is refused.
 const MOST_BYTES: f64 = 16.0 * (1u64 << 30) as f64;
 
-/// Settings without a meaning when a function is descended.
+/// Settings that have no meaning when a function is descended.
 pub fn beside_a_function(file: &Sections) -> Vec<Contradiction> {
     let train = file.train.clone().unwrap_or_default();
     let is_given = |section: &Section| section.belongs_to_network() && file.have(*section);
@@ -29,7 +29,7 @@ pub fn beside_a_function(file: &Sections) -> Vec<Contradiction> {
             let message = format!("[{key}] belongs to a network, but this file descends a function");
             Contradiction::new([key], message).help(match section {
                 Section::Record => {
-                    "leave [record] out: every step of the path over a function is recorded anyway".to_owned()
+                    "leave [record] out: every step of the descent of a function is recorded anyway".to_owned()
                 }
                 _ => format!("leave out [{key}], or [function]"),
             })
@@ -37,7 +37,7 @@ pub fn beside_a_function(file: &Sections) -> Vec<Contradiction> {
         .collect();
     contradictions.extend(train.of_a_network().map(|key| {
         let message = format!("`{key}` belongs to a network, but this file descends a function");
-        Contradiction::new(["train", key], message).help("a function takes only `steps` and `precision`")
+        Contradiction::new(["train", key], message).help("with a function, only `steps` and `precision` apply")
     }));
     let rows = train.steps.map_or(0, Whole::get) + 1;
     if rows > MOST_ROWS {
@@ -53,7 +53,8 @@ pub fn within_a_network(spec: &NetworkRun) -> Vec<Contradiction> {
     let (batch_size, info) = (spec.batch_size.get(), &spec.info);
     let whole = spec.data.rows_in_order(info);
     let set_aside = whole.saturating_sub(info.train_rows);
-    // With replacement, a few rows can fill a large batch. But setting aside most of the data for this is a mistake.
+    // With replacement, a few rows can fill a large batch. But if so few are left only because most of the data is set
+    // aside, that is a mistake.
     let is_too_little = info.train_rows < set_aside && info.train_rows < batch_size && batch_size <= whole;
     let is_drawn = spec.steps > 0 && spec.sampling == Sampling::WithReplacement;
     let key = spec.data.preparation.holdout.key(info.validation_rows, set_aside - info.validation_rows.min(set_aside));
@@ -84,7 +85,7 @@ pub fn within_a_network(spec: &NetworkRun) -> Vec<Contradiction> {
         }
         _ => None,
     };
-    // In a stack, these numbers are settings.
+    // In a stack, these numbers are settings, which are checked as such.
     if let (Precision::F32, Model::List(_)) = (spec.precision, &spec.model) {
         contradictions.extend(spec.layers().iter().filter_map(beyond).map(|(name, number)| {
             let message = format!("`{name}`: `{}` is outside the range of f32", shortest(number));
@@ -103,7 +104,7 @@ pub fn within_a_network(spec: &NetworkRun) -> Vec<Contradiction> {
         contradictions.push(
             Contradiction::new(
                 ["record", "gradient_checks", "rows"],
-                "batch normalization can be checked only on at least two rows",
+                "gradient checks of batch normalization need at least two rows",
             )
             .help("a single row is its own mean, so all of its values would become 0: use more `rows`")
             .reads(&[NETWORK, DATA]),
@@ -176,7 +177,7 @@ fn recorded_apart(spec: &NetworkRun) -> Vec<Contradiction> {
         }
     };
     let rows = record.layer_rows(steps, spec.epoch_counter(), layers.affine, layers.relu);
-    too_many("layers", rows, "numbers about layers", "write `every = 100` in `layers`");
+    too_many("layers", rows, "layer metrics", "write `every = 100` in `layers`");
     if let Some(histograms) = &record.histograms {
         let rows = histograms.count(steps, layers.activation, layers.affine);
         too_many("histograms", rows, "bins", "use fewer `bins`, or fewer steps in `at`");

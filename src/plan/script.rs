@@ -47,7 +47,7 @@ pub fn with_drawn_trials(experiment: &Experiment, known: &Known) -> Result<Optio
             problem.at(sampler.value.origin.clone()).help("remove this line, or leave `\"trial\"` out of `chain`"),
         ]);
     }
-    // How many numbers a trial draws must be known first. One trial with arbitrary values tells.
+    // How many numbers a trial draws must be known first. One trial with arbitrary values shows it.
     let any = draws.clone().with_numbers(1, vec![0.0; draws.keys().len()]);
     let one = experiment.with_draws(any);
     let Ok(space) = Space::of(&one) else { return Ok(None) };
@@ -107,7 +107,7 @@ fn refuse<T>(experiment: &Experiment, message: &str, help: &str) -> Result<T, Ve
     Err(vec![Problem::new(message).at(origin(experiment, None)).help(help)])
 }
 
-/// Refuses a script some of whose trials are not run: the others would draw other numbers than the script.
+/// Refuses a script if some of its trials are excluded: the others would then draw different numbers.
 fn excludes_trials<T>(experiment: &Experiment) -> Result<T, Vec<Problem>> {
     refuse(
         experiment,
@@ -134,7 +134,7 @@ pub fn assign(
 ) -> Result<(), Vec<Problem>> {
     let Rng::Numpy(arrangement) = &experiment.rng else { return Ok(()) };
     if cells.is_empty() {
-        // The mistakes of the file are known already, and its axes are not.
+        // The mistakes of the file are known already, and its axes are unknown.
         return Ok(());
     }
     check_names(experiment, arrangement, space)?;
@@ -190,7 +190,7 @@ struct Beside {
     after: ScriptDraws,
 }
 
-/// What is drawn beside each of these draws.
+/// For each of these draws, those before it and those after it.
 fn beside(draws: impl Iterator<Item = ScriptDraws>) -> Vec<Beside> {
     let draws: Vec<ScriptDraws> = draws.collect();
     let mut all = vec![Beside::default(); draws.len()];
@@ -298,7 +298,7 @@ fn check_names(experiment: &Experiment, arrangement: &Arrangement, space: &Space
         for name in names {
             let problem = if inner.contains(name.as_str()) && !axes.contains(&name.as_str()) {
                 let message =
-                    format!("`{key}`: `{name}` varies within another axis, but a script is made of the outermost ones");
+                    format!("`{key}`: `{name}` varies within another axis, but only outermost axes can form a script");
                 Problem::new(message).help(match name.as_str() {
                     TRIAL => {
                         "use one optimizer, or draw it with the rest: `draw = [\"optimizer\"]` in [sweep]".to_owned()
@@ -338,7 +338,7 @@ fn contradictions(experiment: &Experiment, specs: &[RunSpec]) -> Vec<Problem> {
     let at = |problem: Problem| problem.at(origin(experiment, None));
     let mut problems = Vec::new();
     if specs.iter().any(|spec| matches!(spec, RunSpec::Function(_))) {
-        let problem = at(Problem::new("`rng`: the path over a function draws no random numbers"));
+        let problem = at(Problem::new("`rng`: descending a function draws no random numbers"));
         problems.push(problem.help("leave `rng` out"));
     }
     let draws_data = |run: &NetworkRun| run.data.drawn_by_scripts() > 0;
@@ -351,7 +351,7 @@ fn contradictions(experiment: &Experiment, specs: &[RunSpec]) -> Vec<Problem> {
     if networks(specs).any(|run| run.sampling == Sampling::Shuffle) {
         let problem =
             at(Problem::new("`rng`: the book's scripts draw batches with replacement, but this file shuffles"));
-        problems.push(problem.help("leave `sampling` out of [train], or `rng`"));
+        problems.push(problem.help("leave out `sampling` in [train], or leave out `rng`"));
     }
     if let Some(seed) = experiment.seeds.get().iter().find(|seed| numpy::seed(**seed).is_none()) {
         let problem =

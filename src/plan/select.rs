@@ -21,7 +21,7 @@ pub struct SelectionCondition {
     value: String,
 }
 
-/// A selection that is a mistake.
+/// An invalid selection.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum SelectionError {
     #[error("--only `{0}` is not KEY=VALUE; write, for example, --only optimizer=adam")]
@@ -107,7 +107,7 @@ pub enum NotFound {
     Several { text: String, runs: String },
 }
 
-/// How a text names a run; the first one that applies to any run counts.
+/// How a text names a run; the first of these ways that applies to any run counts.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum NamedBy {
     Name,
@@ -178,7 +178,7 @@ fn first_of(mut all: impl ExactSizeIterator<Item = String>, separator: &str) -> 
     all.by_ref().take(MOST).collect::<Vec<_>>().join(separator) + &more
 }
 
-/// The value of `key` if it may be another one in each run of a cell.
+/// The value of `key` if it can differ between the runs of a cell.
 fn of_run(run: PlannedRun, key: &str) -> Option<String> {
     match key {
         Settings::SEED => Some(run.seed().get().to_string()),
@@ -201,7 +201,7 @@ fn written(cell: &PlannedCell, key: &str) -> Vec<String> {
 /// The value of the setting `key`.
 fn setting(cell: &mut PlannedCell, key: &str) -> Option<Scalar> {
     match key {
-        // Reading the settings takes longest, and they contain none of these.
+        // Computing the settings takes longest, and they contain none of these keys.
         "label" | "run_id" | Settings::SEED => None,
         _ => cell.settings().find(|(name, _)| *name == key).map(|(_, value)| value.clone()),
     }

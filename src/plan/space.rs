@@ -55,7 +55,7 @@ pub const TRIAL: &str = "trial";
 /// More runs than this are refused.
 const MOST_RUNS: u128 = 1_000_000;
 
-/// A space with more alternatives than this belongs to more runs than a plan can have.
+/// A space with more alternatives than this has more runs than a plan can have.
 const MOST_ALTERNATIVES: usize = 2_000_000;
 
 impl Space {
@@ -155,7 +155,7 @@ impl Space {
         factors.push(format!("{seeds} seeds"));
         let count = runs.map_or("more than 2^128".to_owned(), |runs| runs.to_string());
         Err(Problem::new(format!("the file declares {count} runs; the limit is {MOST_RUNS}"))
-            .help(format!("they are {}", factors.join(" × "))))
+            .help(format!("that is {}", factors.join(" × "))))
     }
 }
 

@@ -93,7 +93,7 @@ impl<'p> Stream<'p> {
                 odometer.advance();
             }
             unread = unread.or(odometer.moved());
-            // First, since a cell that is excluded by its axes may be one that cannot be lowered. It is only lowered to
+            // This comes first, because a cell that its axes exclude may be impossible to lower. It is lowered only to
             // find out whether its settings match another condition.
             let marks = row.exclusion.of_axes(&odometer);
             let is_out = row.exclusion.leaves_out(marks);

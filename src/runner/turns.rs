@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, Thread};
 use std::time::{Duration, Instant};
 
-/// Places to compute at. The thread that waits longest gets the next free one.
+/// A limited number of places for threads that compute. The thread that waits longest gets the next free one.
 #[derive(Debug)]
 pub struct Turns {
     places: Mutex<FreePlaces>,

@@ -31,7 +31,7 @@ pub enum Table {
     History,
     /// A row per evaluation on a split of the data.
     Evaluations,
-    /// A row per number about a layer.
+    /// A row per layer metric.
     Layers,
     /// A row per bin of a histogram.
     Histograms,

@@ -101,7 +101,7 @@ fn what_was_stored_is_known_again() {
 }
 
 #[test]
-fn what_the_stored_runs_are_is_told_where_it_is_asked_for() {
+fn identities_of_stored_runs_are_read_only_on_demand() {
     let folder = tempdir().unwrap();
     let root = folder.path();
     let runs: Vec<RunRow> = (1..=3).map(|number| run(number, &[0.1])).collect();

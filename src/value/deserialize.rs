@@ -366,7 +366,7 @@ impl<'de> VariantAccess<'de> for Tagged<'_> {
                 seed.deserialize(MapAccessDeserializer::new(nothing)).map_err(|fault: Fault| {
                     let is_missing = fault.is_missing();
                     let fault = fault.at(self.tag);
-                    let help = format!("a table has room for it: `{{ {} = \"{}\", ... }}`", self.tag_key, self.name);
+                    let help = format!("write it in a table: `{{ {} = \"{}\", ... }}`", self.tag_key, self.name);
                     if is_missing { fault.help(help) } else { fault }
                 })
             }

@@ -36,7 +36,7 @@ impl Distribution {
         }
     }
 
-    /// Whether it draws integers by accident only.
+    /// Whether it draws integers only by accident.
     pub const fn draws_fractions(self) -> bool {
         matches!(self, Self::Number(Interval::Uniform { .. } | Interval::LogUniform { .. }))
     }

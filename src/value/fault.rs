@@ -39,7 +39,7 @@ enum FaultKind {
     UnknownName {
         found: String,
         expected: Vec<&'static str>,
-        /// Whether it is the name of a table, which is free if the table has a `kind`.
+        /// Whether it is the name of a table, which can be anything if the table has a `kind`.
         is_of_own: bool,
     },
     WrongType {
@@ -161,7 +161,7 @@ impl Fault {
         self
     }
 
-    /// The same fault; the name is a table's name, which is free if the table has a `kind`.
+    /// The same fault; the name is a table's name, which can be anything if the table has a `kind`.
     pub(super) fn of_own_name(mut self) -> Self {
         if let FaultKind::UnknownName { is_of_own, .. } = &mut self.0.what {
             *is_of_own = true;

@@ -13,7 +13,7 @@ pub struct Problem {
     pub message: String,
     /// Its place, if it has one in the text.
     pub origin: Option<Origin>,
-    /// The text below the underlined one.
+    /// The text below the underlined place.
     pub label: String,
     /// What to do.
     pub help: Vec<String>,
@@ -34,7 +34,7 @@ pub enum Cause {
     HeaderTwice { header: String, name: String },
     /// A missing section.
     MissingSection(&'static str),
-    /// It and this key of the same section say the same in two ways.
+    /// The key and this other key of the same section say the same thing in two ways.
     SaidTwice(&'static str),
     /// Not a mistake but a warning, with the name that silences it.
     Warning(&'static str),

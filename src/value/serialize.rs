@@ -34,8 +34,8 @@ pub fn serialize<T: Serialize + ?Sized>(value: &T) -> Result<Node, Error> {
     Ok(Node::of(written(value)?.kind))
 }
 
-/// A value. If it is a variant of an enum: the key of the name in a table, and the name; a variant without settings is
-/// its name alone.
+/// A value. For a variant of an enum, `variant` has the key under which a table holds the variant's name, and the name;
+/// a variant without settings is written as the name alone.
 struct Value {
     kind: Kind,
     variant: Option<(&'static str, &'static str)>,

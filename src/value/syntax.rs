@@ -192,7 +192,7 @@ fn error(text: &str, line: &Line<'_>, span: Range<usize>, complaint: Complaint, 
             (span, "a comma is missing before this", help.to_owned())
         }
         ComplaintKind::Escape => {
-            let message = "a backslash in a text begins a special character, and this is not one";
+            let message = "a backslash in a text begins an escape sequence, and this is not a valid one";
             (span, message, "write paths with `/`, or in single quotes: 'C:\\data\\iris.csv'".to_owned())
         }
         ComplaintKind::Duplicate | ComplaintKind::Other => {
@@ -406,7 +406,7 @@ mod tests {
     }
 
     #[test]
-    fn characters_that_look_like_others_are_told() {
+    fn characters_that_look_like_others_are_reported() {
         let said = |text: &str| one(text).1;
         let no_break = "this is a no-break space, which TOML does not accept as a space";
         assert_eq!(said("a = 'x'\u{a0}\nb = 1\n"), no_break);

@@ -15,7 +15,7 @@ pub struct Place<'t> {
 /// The last step of the path to a node.
 #[derive(Debug, Clone, Copy)]
 enum Step<'t> {
-    /// None: the walk begins here.
+    /// No step: the walk begins here.
     Start,
     Entry(&'t Entry),
     Item,
@@ -125,7 +125,7 @@ impl<'t> Place<'t> {
         found
     }
 
-    /// The innermost place that is not an item: this one, or a list that holds it through lists only.
+    /// The innermost place that is not an item: this one, or the outermost of the lists nested directly around it.
     pub fn outside_lists(&self) -> &Place<'t> {
         self.outwards().find(|place| !matches!(place.step, Step::Item)).unwrap_or(self)
     }

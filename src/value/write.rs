@@ -142,8 +142,8 @@ impl Writer<'_> {
         (entries[..first].iter().chain(moved).collect(), sections)
     }
 
-    /// Writes a key and its value; a section becomes one line for each of its keys. Keys from index `header` on are
-    /// written.
+    /// Writes a key and its value; a section becomes one line for each of its keys. The first `header` keys of the path
+    /// are left out, because the header has them.
     fn lines<'n>(&mut self, path: &mut Vec<&'n str>, header: usize, entry: &'n Entry) {
         let is_section = self.is_section(path, entry);
         path.push(&entry.key);
@@ -223,7 +223,7 @@ mod tests {
 
     #[test]
     fn lists_after_sections_keep_their_places() {
-        // The list cannot stand below [a.b], nor before it.
+        // The list can be neither below [a.b] nor before it.
         assert_eq!(
             rewritten("[a]\nb.c = 1\nb.d.e = 3\nd = [2]\ne.f = 3"),
             "[a]\nb.c = 1\nb.d.e = 3\nd = [2]\n\n[a.e]\nf = 3\n"

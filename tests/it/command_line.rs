@@ -152,7 +152,7 @@ fn what_the_file_no_longer_asks_for_is_archived_and_comes_back() {
 
     scratch.write("small.toml", SMALL);
     let plan = scratch.run("plan small.toml").well().stdout;
-    assert!(plan.contains("2 finished (kept), 2 archived (to be taken back)"), "{plan}");
+    assert!(plan.contains("2 finished (kept), 2 archived (to be brought back)"), "{plan}");
     let back = scratch.run("run small.toml").well();
     assert!(back.stderr.contains("nothing to train"), "{}", back.stderr);
     assert_eq!(histories(&scratch, "results/small"), all);

@@ -62,7 +62,7 @@ fn an_older_folder_is_read_and_its_runs_are_known() {
     let scratch = scratch();
     let before = scratch.files("");
     let plan = scratch.run("plan all.toml").well().stdout;
-    assert!(plan.contains("4 finished (kept), 2 diverged (kept), 2 archived (to be taken back)"), "{plan}");
+    assert!(plan.contains("4 finished (kept), 2 diverged (kept), 2 archived (to be brought back)"), "{plan}");
     assert_eq!(scratch.files(""), before, "plan wrote something");
 }
 

@@ -27,7 +27,7 @@ fn why_runs_are_trained_again_is_told() {
     scratch.write("small.toml", SMALL);
     insta::assert_snapshot!(runs(&scratch.run("plan small.toml").well().stdout));
     let some = scratch.run("plan small.toml --only optimizer=sgd").well().stdout;
-    assert!(some.contains("2 archived (to be taken back)\nnothing to train\n"), "{some}");
+    assert!(some.contains("2 archived (to be brought back)\nnothing to train\n"), "{some}");
 }
 
 #[test]

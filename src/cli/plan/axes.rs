@@ -18,13 +18,13 @@ pub fn table(plan: &Plan) -> TextTable {
 
 struct AxisRows<'p> {
     plan: &'p Plan,
-    /// The alternatives taken around the current axes.
+    /// The alternatives chosen for the enclosing axes.
     choice: Choice,
 }
 
 impl AxisRows<'_> {
-    /// Name, number of values and values of each axis in `space`. Given axes in `told` are left out, since they have a
-    /// row already.
+    /// Name, number of values and values of each axis in `space`. [Given](Item::Given) axes whose names are in `told`
+    /// are left out, since they have a row already.
     fn of(&mut self, space: &Space, told: &[String]) -> Vec<[String; 3]> {
         let mut all: Vec<[String; 3]> = Vec::new();
         for item in space.declared() {
@@ -44,7 +44,7 @@ impl AxisRows<'_> {
     fn of_wheel(&mut self, wheel: &Wheel) -> Vec<[String; 3]> {
         let values = self.each(wheel, |rows, _| wheel.value(&rows.choice));
         let mut all = vec![[wheel.name().to_owned(), values.len().to_string(), listed(&values)]];
-        // With trials, each of many trials has its own value.
+        // Every trial has values of its own: too many to list.
         let moving = if wheel.is_trials() { Vec::new() } else { self.moving_with(wheel) };
         let told: Vec<String> = moving.iter().map(|(name, _)| name.clone()).collect();
         let with =

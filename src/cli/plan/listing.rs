@@ -107,7 +107,7 @@ fn summary(report: &PlanReport) -> Vec<String> {
         lines.push(format!("{} left out by `exclude`", counted(plan.excluded(), "combination")));
     }
     if plan.duplicates() > 0 && report.list.is_none() {
-        lines.push(format!("{} with the settings of another, run once", counted(plan.duplicates(), "combination")));
+        lines.push(format!("{} identical to others, trained only once", counted(plan.duplicates(), "combination")));
     }
     if report.relabelled > 0 {
         lines.push(format!("{} to be given a new label", counted(report.relabelled, "run")));

@@ -39,8 +39,8 @@ struct CsvKeys {
     /// The columns to learn from. Default: all columns of the training data except the target. Each must hold numbers,
     /// or true and false (1 and 0).
     features: Option<Names>,
-    /// `"classification"` or `"regression"`. Default: a classification if there is one target, of texts, of true and
-    /// false, or of whole numbers; otherwise a regression.
+    /// `"classification"` or `"regression"`. Default: a classification if there is one target that holds text, true
+    /// and false, or whole numbers; otherwise a regression.
     task: Option<TaskKind>,
     /// The character between two fields. Default: a comma.
     #[serde(default)]

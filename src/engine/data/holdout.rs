@@ -279,7 +279,7 @@ mod tests {
     }
 
     #[test]
-    fn rows_and_shares_come_to_counts() {
+    fn rows_and_shares_become_counts() {
         assert_eq!(holdout("", info(500, 7)), Ok((500, 0, 7)));
         assert_eq!(holdout("validation_rows = 100", info(500, 7)), Ok((400, 100, 7)));
         assert_eq!(holdout("validation_share = 0.2", info(500, 7)), Ok((400, 100, 7)));

@@ -128,7 +128,7 @@ pub enum IdxFault {
     ValueType { found: u8 },
     #[error("the number of dimensions is {found}, expected {expected}")]
     Dimensions { found: u8, expected: &'static str },
-    #[error("dimension {dimension} has size 0, expected 1 at least")]
+    #[error("dimension {dimension} has size 0, expected at least 1")]
     Empty { dimension: usize },
     #[error("the header declares {} values, which do not fit into memory", shape(sizes))]
     TooLarge { sizes: Vec<u32> },

@@ -471,7 +471,7 @@ fn there_are(number: u64, noun: &str) -> String {
     format!("there {} {}", if number == 1 { "is" } else { "are" }, counted(number, noun))
 }
 
-/// Whether this is more data than is made or read.
+/// Whether this is more data than the program makes or reads.
 fn are_too_many(rows: u64, numbers: u64) -> bool {
     rows.saturating_mul(numbers) > MOST_NUMBERS
 }

@@ -24,7 +24,7 @@ pub struct Normal {
     /// The seed of the numbers. Default: 0.
     #[serde(default)]
     seed: Seed,
-    /// Of the NumPy script that draws them, instead.
+    /// The seed of the NumPy script that draws the numbers instead.
     #[serde(skip)]
     script: Option<Seed>,
 }
@@ -95,7 +95,7 @@ mod tests {
     }
 
     #[test]
-    fn they_are_standard_gaussians_and_hang_on_the_seed() {
+    fn they_are_standard_gaussians_and_depend_on_the_seed() {
         let draw = |settings: &str| {
             let normal: Normal = toml::from_str(&format!("features = 100\nrows = 500\n{settings}")).unwrap();
             let Inputs::Numbers(inputs) = normal.draw().inputs else { panic!("numbers") };

@@ -40,8 +40,8 @@ struct NpyKeys {
     test_features: Option<PathBuf>,
     /// The test targets. Default: as for `test_features`.
     test_targets: Option<PathBuf>,
-    /// `"classification"` or `"regression"`. Default: a classification if there is one target, of texts, of true and
-    /// false, or of whole numbers; otherwise a regression.
+    /// `"classification"` or `"regression"`. Default: a classification if there is one target that holds text, true
+    /// and false, or whole numbers; otherwise a regression.
     task: Option<TaskKind>,
 }
 

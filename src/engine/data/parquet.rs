@@ -46,8 +46,8 @@ struct ParquetKeys {
     /// The columns to learn from. Default: all columns of the training data except the target. Each must hold numbers,
     /// or true and false (1 and 0).
     features: Option<Names>,
-    /// `"classification"` or `"regression"`. Default: a classification if there is one target, of texts, of true and
-    /// false, or of whole numbers; otherwise a regression.
+    /// `"classification"` or `"regression"`. Default: a classification if there is one target that holds text, true
+    /// and false, or whole numbers; otherwise a regression.
     task: Option<TaskKind>,
 }
 
@@ -196,7 +196,7 @@ fn is_number(of: &DataType) -> bool {
 /// The type's name in the user's terms.
 fn type_name(of: &DataType) -> String {
     match of {
-        DataType::Utf8 | DataType::LargeUtf8 | DataType::Utf8View => "texts".to_owned(),
+        DataType::Utf8 | DataType::LargeUtf8 | DataType::Utf8View => "text".to_owned(),
         DataType::Dictionary(_, values) => type_name(values),
         DataType::Date32 | DataType::Date64 => "dates".to_owned(),
         DataType::Timestamp(..) => "times".to_owned(),
@@ -217,7 +217,7 @@ fn column_of(schema: &Schema, column: usize) -> Result<TargetColumn, (usize, Tab
         }
     }
     let found = schema.field(column).data_type();
-    let fault = || TableFault::ColumnType { found: type_name(found), expected: "texts, numbers, or true and false" };
+    let fault = || TableFault::ColumnType { found: type_name(found), expected: "text, numbers, or true and false" };
     of(found).ok_or_else(|| (column, fault()))
 }
 

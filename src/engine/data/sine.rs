@@ -71,7 +71,7 @@ mod tests {
     }
 
     #[test]
-    fn one_point_stands_at_0() {
+    fn a_single_point_is_at_0() {
         let rows = toml::from_str::<Sine>("rows = 1").unwrap().draw();
         assert_eq!(rows.inputs, Inputs::Numbers(vec![0.0]));
     }

@@ -54,7 +54,7 @@ impl TargetColumn {
                 "whole numbers written as floats"
             }
             Self::Floats(_) => "numbers with fractions",
-            Self::Texts(_) => "texts",
+            Self::Texts(_) => "text",
         }
     }
 
@@ -96,7 +96,8 @@ pub struct Resolved {
 #[derive(Debug, Error, PartialEq)]
 pub enum TargetError {
     #[error(
-        "the target holds {kind}, which a regression cannot learn; `task = \"classification\"` treats them as classes"
+        "the target holds {kind}, which a regression cannot learn; `task = \"classification\"` treats the values as \
+         classes"
     )]
     NotNumbers { kind: &'static str },
     #[error(
@@ -281,7 +282,7 @@ mod tests {
         assert_eq!(refused(floats(&[1.0]), floats(&[2e19])), Misfit::of_test(no_classes("2e19")));
         assert_eq!(
             refused(floats(&[1.0]), texts(&["1"])),
-            Misfit::of_test(TargetError::Different { train: "whole numbers written as floats", test: "texts" })
+            Misfit::of_test(TargetError::Different { train: "whole numbers written as floats", test: "text" })
         );
     }
 
@@ -295,7 +296,7 @@ mod tests {
         let mixed = resolve(&[numbers(), numbers()], Some(&[numbers(), TargetColumn::Floats(vec![0.5, 1.5])]), None);
         assert!(mixed.is_ok(), "{mixed:?}");
         let unlike = resolve(&[numbers(), numbers()], Some(&[numbers(), texts(&["a"])]), None);
-        let error = TargetError::NotNumbers { kind: "texts" };
+        let error = TargetError::NotNumbers { kind: "text" };
         assert_eq!(unlike, Err(Misfit { is_of_test: true, target: Some(1), error }));
     }
 
@@ -308,11 +309,11 @@ mod tests {
         };
         assert_eq!(resolve(&[floats(), floats()], None, classify), Err(TargetError::SeveralTargets { targets: 2 }));
         let regress = resolve(&[texts(&["a"])], None, Some(TaskKind::Regression));
-        assert_eq!(regress, Err(TargetError::NotNumbers { kind: "texts" }));
+        assert_eq!(regress, Err(TargetError::NotNumbers { kind: "text" }));
         let unknown = resolve(&[texts(&["a"])], Some(&[texts(&["c"])]), None);
         assert_eq!(unknown, Err(TargetError::UnknownClass { class: "c".to_owned() }));
         let different = resolve(&[texts(&["a"])], Some(&[floats()]), None);
-        assert!(matches!(different, Err(TargetError::Different { train: "texts", .. })));
+        assert!(matches!(different, Err(TargetError::Different { train: "text", .. })));
         let many = resolve(&[TargetColumn::Integers((0..70_000).collect())], None, None);
         assert_eq!(many, Err(TargetError::TooManyClasses { classes: 70_000 }));
     }

@@ -47,7 +47,7 @@ fn settings_hold_counts_and_no_paths() {
 }
 
 #[test]
-fn what_is_set_aside_stands_in_the_settings_and_shares_the_rows() {
+fn what_is_set_aside_is_in_the_settings_and_shares_the_rows() {
     let holdout = prepared("validation_share = 0.1\nnormalize = \"standard\"", Source::Mnist);
     assert_eq!(
         written(&holdout),

@@ -63,7 +63,8 @@ pub unsafe trait Lanes<R>: Copy {
     fn nonzeros(self) -> u64;
 }
 
-/// Vectors if the compiler makes them of arrays; without a fused multiply-add instruction, calls to the C library's.
+/// Arrays, which the compiler may turn into vectors. Without a fused multiply-add instruction, each fused operation is
+/// a call to the C library.
 // SAFETY: an array is read and written whole, and `LANES` rejects other lengths at compile time.
 unsafe impl<R: Element, const N: usize> Lanes<R> for [R; N] {
     const LANES: usize = {

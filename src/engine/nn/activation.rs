@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use crate::number::{Fraction, Positive};
 use crate::real::Real;
 
-/// A function that follows an affine layer. Every one of them takes finite numbers to finite numbers.
+/// A function that follows an affine layer. Every one of them maps finite numbers to finite numbers.
 #[derive(Debug, Clone, Copy, PartialEq, Default, Deserialize, Serialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Activation {
@@ -26,13 +26,13 @@ pub enum Activation {
     /// x Φ(x), where Φ is the distribution function of the standard Gaussian (Hendrycks & Gimpel 2016, "Gaussian error
     /// linear units"). Computed exactly, as in PyTorch by default, not with the tanh approximation.
     Gelu,
-    /// ln(1 + e^x), which PyTorch replaces by x from 20 on: 2·10⁻⁹ less.
+    /// ln(1 + e^x). PyTorch replaces it by x above 20, which is 2·10⁻⁹ less.
     Softplus,
     /// x itself: no activation.
     Identity,
 }
 
-/// The number of `"leaky-relu"`.
+/// The setting of `"leaky-relu"`.
 #[derive(Debug, Clone, Copy, PartialEq, Deserialize, Serialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct LeakyRelu {
@@ -40,7 +40,7 @@ pub struct LeakyRelu {
     pub slope: Fraction,
 }
 
-/// The number of `"elu"`.
+/// The setting of `"elu"`.
 #[derive(Debug, Clone, Copy, PartialEq, Deserialize, Serialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Elu {

@@ -215,7 +215,7 @@ mod tests {
     }
 
     #[test]
-    fn an_evaluation_takes_the_running_statistics_row_by_row() {
+    fn an_evaluation_uses_the_running_statistics_for_every_row() {
         let (mut layer, parameters, _) = layer();
         let state = [1.0, 0.25];
         let mut y = [f64::NAN; 2];
@@ -242,7 +242,7 @@ mod tests {
     }
 
     #[test]
-    fn a_variance_that_overflows_is_told() {
+    fn a_variance_that_overflows_is_reported() {
         let (mut layer, parameters, mut state) = layer();
         assert!(!layer.forward(&parameters, &mut state, &[1e200, -1e200], &mut [0.0; 2]));
     }

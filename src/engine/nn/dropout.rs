@@ -1,4 +1,4 @@
-//! Dropout: in every training step, each unit is silent with a given probability (Srivastava et al. 2014, "Dropout: a
+//! Dropout: in every training step, each unit is dropped with a given probability (Srivastava et al. 2014, "Dropout: a
 //! simple way to prevent neural networks from overfitting").
 
 use schemars::JsonSchema;
@@ -14,13 +14,13 @@ use crate::real::Real;
 #[serde(remote = "Self", deny_unknown_fields, default)]
 #[schemars(transform = or::<Ratio>)]
 pub struct Dropout {
-    /// The probability that a unit is silent. At 0, the default, nothing is drawn, as if the layer were not there.
+    /// The probability that a unit is dropped. At 0, the default, nothing is drawn, as if the layer were not there.
     pub ratio: Ratio,
-    /// How silent units are compensated for: `"inference"` (the default) or `"inverted"`.
+    /// How dropped units are compensated for: `"inference"` (the default) or `"inverted"`.
     pub scaling: DropoutScaling,
 }
 
-/// What makes up for the units that are silent in training and not in an evaluation.
+/// What makes up for the units that are dropped in training but not in an evaluation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize, Serialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum DropoutScaling {

@@ -62,7 +62,7 @@ pub enum Weights {
     Uniform(UniformWeights),
 }
 
-/// The numbers of `"normal"`.
+/// The setting of `"normal"`.
 #[derive(Debug, Clone, Copy, PartialEq, Deserialize, Serialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct NormalWeights {
@@ -70,7 +70,7 @@ pub struct NormalWeights {
     pub std: Positive,
 }
 
-/// The numbers of `"uniform"`.
+/// The setting of `"uniform"`.
 #[derive(Debug, Clone, Copy, PartialEq, Deserialize, Serialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct UniformWeights {

@@ -227,7 +227,7 @@ mod tests {
     }
 
     #[test]
-    fn the_gradient_is_what_is_said_less_what_is_true() {
+    fn the_gradient_is_the_prediction_minus_the_target() {
         let mut p = [0.25, 0.75, 0.5, 0.5];
         cross_entropy_gradient(&mut p, 2, &[1, 0]);
         assert_eq!(p, [0.125, -0.125, -0.25, 0.25]);

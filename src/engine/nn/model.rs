@@ -29,7 +29,7 @@ pub struct NetworkSection {
     /// Whether every hidden layer is normalized over the batch, before its activation. Default: false.
     #[schemars(extend("default" = false))]
     pub batch_norm: Option<bool>,
-    /// The probability that a hidden unit is silent in a step, after the activation; or `{ ratio = 0.2, scaling =
+    /// The probability that a hidden unit is dropped in a step, after the activation; or `{ ratio = 0.2, scaling =
     /// "inverted" }`. Default: 0.
     #[schemars(extend("default" = Dropout::default()))]
     pub dropout: Option<Dropout>,
@@ -55,7 +55,7 @@ pub enum LayerItem {
     /// biased, ε = 1e-6, and evaluations use running statistics that keep 0.9 of their old values, as in the book. γ
     /// starts at 1, β at 0. PyTorch has ε = 1e-5.
     BatchNorm,
-    /// In training, every unit is silent with the probability `ratio`, drawn anew in every step (Srivastava et al.
+    /// In training, every unit is dropped with the probability `ratio`, drawn anew in every step (Srivastava et al.
     /// 2014, "Dropout: a simple way to prevent neural networks from overfitting").
     Dropout(#[serde(with = "DropoutItem")] Dropout),
     /// Any of them, by its own name.
@@ -82,9 +82,9 @@ fn yes() -> bool {
 #[derive(Deserialize, Serialize, JsonSchema)]
 #[serde(remote = "Dropout", deny_unknown_fields)]
 struct DropoutItem {
-    /// The probability that a unit is silent.
+    /// The probability that a unit is dropped.
     ratio: Ratio,
-    /// How silent units are compensated for: `"inference"` (the default) or `"inverted"`.
+    /// How dropped units are compensated for: `"inference"` (the default) or `"inverted"`.
     #[serde(default)]
     scaling: DropoutScaling,
 }
@@ -115,7 +115,7 @@ pub struct Stack {
 pub struct Mistake {
     /// The key to change; none if a key is missing.
     pub key: Option<&'static str>,
-    /// Another key that says the same, if it does.
+    /// The key that says the same in another way, if there is one.
     pub same_as: Option<&'static str>,
     pub message: String,
     pub help: &'static str,
@@ -217,8 +217,8 @@ fn widths_mistake(layers: &[LayerItem], outputs: Option<usize>) -> Option<Mistak
     }
     match (last, outputs) {
         (Some(width), Some(outputs)) if width.as_usize() != outputs => mistake(
-            format!("the last affine layer has {} outputs, but the data needs {outputs}", width.get()),
-            "leave its `width` out, and it gets as many as needed",
+            format!("the width of the last affine layer is {}, but the data needs {outputs}", width.get()),
+            "leave out its `width`, which the data determines",
         ),
         _ => None,
     }

@@ -159,7 +159,7 @@ mod tests {
     }
 
     #[test]
-    fn a_hash_tells_every_bit_and_the_precision() {
+    fn a_hash_depends_on_every_bit_and_on_the_precision() {
         // blake3 of the bytes 00 00 80 3f 00 00 00 c0.
         assert_eq!(hash::<f32>(&[&[1.0, -2.0]]), HASH);
         assert_ne!(hash::<f64>(&[&[1.0, -2.0]]), HASH);

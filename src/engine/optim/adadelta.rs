@@ -7,7 +7,7 @@ use super::{UpdateRule, in_range};
 use crate::number::{Fraction, Positive};
 use crate::real::Real;
 
-/// Adadelta: steps as long as the last ones were, shorter the steeper it has been lately.
+/// Adadelta: steps in proportion to recent steps, divided by the size of recent gradients.
 ///
 /// h ← ρh + (1−ρ)g², d = √(s + ε) / √(h + ε) · g, s ← ρs + (1−ρ)d², then w ← w − ηd.
 ///

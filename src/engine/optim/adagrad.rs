@@ -7,7 +7,7 @@ use super::{UpdateRule, in_range};
 use crate::number::Positive;
 use crate::real::Real;
 
-/// AdaGrad: a learning rate for each parameter, smaller the more it has moved.
+/// AdaGrad: a learning rate for each parameter; the larger its gradients so far, the smaller the rate.
 ///
 /// h ← h + g², then w ← w − ηg / (√h + ε).
 ///

@@ -7,7 +7,7 @@ use super::{Adam, UpdateRule, in_range};
 use crate::number::{Fraction, NonNegative, Positive};
 use crate::real::{Real, power};
 
-/// AdamW: Adam, with weights that shrink by a share of their own.
+/// AdamW: Adam, with a weight decay that is separate from the gradient.
 ///
 /// w ← (1 − ηλ)w, then m ← m + (1−β₁)(g−m), v ← v + (1−β₂)(g²−v) and w ← w − η/(1−β₁ᵗ) · m / (√(v / (1−β₂ᵗ)) + ε),
 /// t from 1.

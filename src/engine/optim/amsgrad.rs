@@ -7,7 +7,7 @@ use super::{Adam, UpdateRule, in_range};
 use crate::number::{Fraction, Positive};
 use crate::real::{Real, power};
 
-/// AMSGrad: Adam that does not forget its steepest stretch.
+/// AMSGrad: Adam that does not forget its largest gradients.
 ///
 /// m ← m + (1−β₁)(g−m), v ← v + (1−β₂)(g²−v), u ← max(u, v), then w ← w − η/(1−β₁ᵗ) · m / (√(u / (1−β₂ᵗ)) + ε),
 /// t from 1.

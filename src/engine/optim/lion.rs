@@ -7,15 +7,15 @@ use super::{UpdateRule, in_range};
 use crate::number::{Fraction, NonNegative, Positive};
 use crate::real::{Real, sign};
 
-/// Lion: steps of one length, against the sign of a mean gradient.
+/// Lion: steps of constant size, against the sign of a mean gradient.
 ///
 /// w ← (1 − ηλ)w, then w ← w − η sign(β₁m + (1−β₁)g) and m ← β₂m + (1−β₂)g, where sign(0) is 0.
 ///
 /// Chen et al. 2023, "Symbolic Discovery of Optimization Algorithms" (its algorithm 2). Every parameter moves by η,
 /// against a mean of gradients that gives the current one more weight than the stored mean does. The defaults are those
-/// of the authors' code, η = 1e-4, β₁ = 0.9, β₂ = 0.99, λ = 0; the paper takes η three to ten times smaller than for
-/// AdamW, and λ that much larger. PyTorch has no Lion; the authors' `lion_pytorch.py` decays biases, too, but here only
-/// weights decay.
+/// of the authors' code, η = 1e-4, β₁ = 0.9, β₂ = 0.99, λ = 0; the paper has an η three to ten times smaller than
+/// for AdamW, and a λ larger by the same factor. PyTorch has no Lion; the authors' `lion_pytorch.py` decays biases,
+/// too, but here only weights decay.
 #[derive(Debug, Clone, PartialEq, Deserialize, Serialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct Lion {

@@ -389,7 +389,7 @@ mod tests {
     }
 
     #[test]
-    fn the_first_parameter_that_is_not_finite_is_told_wherever_the_block_and_whatever_the_number() {
+    fn the_first_parameter_that_is_not_finite_is_reported_in_any_block_and_whatever_its_value() {
         let count = 2 * BLOCK + 67;
         for Contract { optimizer, slots, .. } in contracts() {
             for place in [0, 5, BLOCK - 1, BLOCK, 2 * BLOCK + 66] {
@@ -408,7 +408,7 @@ mod tests {
     }
 
     #[test]
-    fn an_accumulator_that_overflows_is_told_though_its_parameter_is_finite() {
+    fn an_accumulator_that_overflows_is_reported_even_if_its_parameter_is_finite() {
         for Contract { optimizer, slots, .. } in contracts() {
             let (mut parameters, mut accumulators) = ([1.0_f32; 3], vec![0.0; 3 * slots]);
             let updated =

@@ -7,7 +7,7 @@ use super::{Adam, UpdateRule, in_range};
 use crate::number::{Fraction, Positive};
 use crate::real::Real;
 
-/// RMSprop: a learning rate for each parameter, smaller the steeper it has been lately.
+/// RMSprop: a learning rate for each parameter; the larger its recent gradients, the smaller the rate.
 ///
 /// h ← ρh + (1−ρ)g², then w ← w − ηg / (√h + ε).
 ///

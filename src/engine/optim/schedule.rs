@@ -263,7 +263,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_said_is_the_run_after_the_warm_up() {
+    fn the_default_length_is_that_of_the_run_after_the_warm_up() {
         for schedule in ["cosine", "one-cycle"] {
             let said = rates(&format!(r#"{{"schedule": {{"{schedule}": {{"over": 30}}}}, "warm_up": 20}}"#), 50);
             assert_eq!(rates(&format!(r#"{{"schedule": {{"{schedule}": {{}}}}, "warm_up": 20}}"#), 50), said);

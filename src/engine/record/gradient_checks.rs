@@ -9,7 +9,7 @@ use crate::settings::Settings;
 
 /// Compares the gradients with the slopes of the loss: `{ at = ["start"], h = 1e-4, rows = 10, parameters = 100 }`.
 ///
-/// In f32 a loss has about seven digits, and a difference of two losses few; use `precision = "f64"`.
+/// In f32 a loss has about seven digits, and the difference of two losses only a few; use `precision = "f64"`.
 #[derive(Debug, Clone, PartialEq, Deserialize, Serialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct GradientChecks {
@@ -19,7 +19,7 @@ pub struct GradientChecks {
     pub h: Positive,
     /// How many of the first training rows the loss is computed on. Default: 10, or all if there are fewer.
     pub rows: Option<Count>,
-    /// How many numbers of each layer's weights, and of its biases, are checked, evenly spread. Default: 1000, or all
+    /// How many of each layer's weights, and how many of its biases, are checked, evenly spread. Default: 1000, or all
     /// if there are fewer.
     pub parameters: Count,
 }

@@ -13,7 +13,7 @@ use crate::settings::Settings;
 #[derive(Debug, Clone, PartialEq, Deserialize, Serialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Histograms {
-    /// Whose values: `"activations"` (the default), `"weights"`, `"gradients"`, or several of them.
+    /// Which values: `"activations"` (the default), `"weights"`, `"gradients"`, or several of them.
     pub of: Words<Subject>,
     /// When: `"start"`, `"end"`, numbers of steps. Default: `["start", "end"]`.
     pub at: RecordedSteps,
@@ -27,7 +27,7 @@ pub struct Histograms {
     pub rows: Option<Count>,
 }
 
-/// What has a distribution.
+/// The values that a histogram counts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Deserialize, Serialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Subject {

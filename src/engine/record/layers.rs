@@ -7,7 +7,7 @@ use super::Every;
 use super::words::{Word, Words};
 use crate::settings::Settings;
 
-/// Records numbers about layers: `{ what = ["weight-norm", "update-ratio"], every = 10 }`.
+/// Records layer metrics: `{ what = ["weight-norm", "update-ratio"], every = 10 }`.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct LayerMetrics {
@@ -17,7 +17,7 @@ pub struct LayerMetrics {
     pub every: Every,
 }
 
-/// A number about a layer.
+/// A metric of a layer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Deserialize, Serialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum LayerMetric {

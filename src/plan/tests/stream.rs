@@ -270,7 +270,7 @@ fn optimizers_with_values_of_their_own_are_told_apart() {
 }
 
 #[test]
-fn generated_numbers_that_break_one_rule_are_told_once() {
+fn generated_numbers_that_break_one_rule_are_reported_once() {
     let data = |rest: &str| format!("network.hidden = []\ntrain.steps = 5\noptimizer = 'sgd'\n{rest}");
     let told = |text: &str| mistakes(&data(text)).matches("error:").count();
     let shuffled = "data = { source = 'normal', rows = 30, features = 4, classes = 2 }\ntrain.sampling = 'shuffle'\n";

@@ -139,7 +139,7 @@ fn a_variant_replaces_axes_and_may_have_some() {
 }
 
 #[test]
-fn variants_stand_in_the_order_of_axes_where_the_file_names_them() {
+fn variants_come_in_the_order_of_axes_where_the_file_names_them() {
     let text = with(
         "[train]\nsteps = [1, 2]\n[variant.a]\nnetwork.bias = false\n[variant.b]\nnetwork.activation = 'tanh'\n\
          [optimizer.sgd]\n[optimizer.adam]",
@@ -312,7 +312,7 @@ fn more_runs_than_can_be_planned_are_refused_with_their_axes() {
     assert_eq!(plan(&steps(500)).len(), 1000);
     let said = refused(&format!("{}train.batch_size = {{ linspace = [1, 1001, 1001] }}", steps(500)));
     assert!(said.contains("the file declares 1001000 runs; the limit is 1000000"), "{said}");
-    assert!(said.contains("they are 500 steps × 1001 batch_size × 2 seeds"), "{said}");
+    assert!(said.contains("that is 500 steps × 1001 batch_size × 2 seeds"), "{said}");
     let keys = [
         "data.train_rows",
         "init.weights",

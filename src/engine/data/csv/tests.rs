@@ -259,9 +259,9 @@ fn what_the_settings_ask_for_and_the_file_has_not() {
         features: `iris.csv`: the column `species` is the target and cannot be a feature, too
         path: `iris.csv`, line 2, column `species`: found `setosa`, expected a number; to leave the column out, list the columns to use in `features`
         features: `iris.csv`, line 2, column `species`: found `setosa`, expected a number; to leave the column out, list the columns to use in `features`
-        target: `iris.csv`, column `species`: the target holds texts, which a regression cannot learn; `task = "classification"` treats them as classes
+        target: `iris.csv`, column `species`: the target holds text, which a regression cannot learn; `task = "classification"` treats the values as classes
         target: `iris.csv`, column `petal`: the target holds `1.4`, which cannot name a class; use `task = "regression"`, or a target of names or whole numbers
-        target: `iris.csv`, column `species`: the target holds texts, which a regression cannot learn; `task = "classification"` treats them as classes
+        target: `iris.csv`, column `species`: the target holds text, which a regression cannot learn; `task = "classification"` treats the values as classes
         path: `x.csv`, line 4, column `y`: found `unknown` among numbers; correct it, or write `task = "classification"` if the numbers name classes
         path: `x.csv`, line 3, column `y`: found inf, expected a finite number
         path: `x.csv`: cannot be read: No such file or directory (os error 2)

@@ -198,7 +198,7 @@ fn a_header_that_is_not_as_it_should_be_is_refused_at_its_byte() {
             gzip(&idx(&[3, 2], &[])[..11]),
             "at byte 11 of its unpacked content: the content ends within the header, expected 12 bytes of header",
         ),
-        (idx(&[3, 0, 2], &[]), "at byte 8: dimension 2 has size 0, expected 1 at least"),
+        (idx(&[3, 0, 2], &[]), "at byte 8: dimension 2 has size 0, expected at least 1"),
         (
             idx(&[u32::MAX; 3], &[]),
             "at byte 4: the header declares 4294967295 × 4294967295 × 4294967295 values, which do not fit into memory",

@@ -55,7 +55,7 @@ fn with_petal(petal: ArrayRef) -> Vec<(&'static str, ArrayRef)> {
 }
 
 #[test]
-fn numbers_and_truths_go_in_and_names_come_out() {
+fn numbers_and_booleans_go_in_and_names_come_out() {
     let (data, info) = read_columns("target = 'species'", &columns()).unwrap();
     assert_eq!(data.train.inputs, Inputs::Numbers(vec![5.1, 1.0, 1.5, 3.0, 7.0, 0.0, 4.75, 2.0, 6.3, 1.0, 6.0, 3.0]));
     assert_eq!(data.train.targets, Targets::Classes(vec![1, 0, 1]));
@@ -64,7 +64,7 @@ fn numbers_and_truths_go_in_and_names_come_out() {
 }
 
 #[test]
-fn columns_stand_in_the_order_of_the_setting() {
+fn columns_are_in_the_order_of_the_setting() {
     let settings = "target = ['petal', 'count']\nfeatures = ['wild', 'sepal']";
     let (data, info) = read_columns(settings, &columns()).unwrap();
     assert_eq!(data.train.inputs, Inputs::Numbers(vec![1.0, 5.1, 0.0, 7.0, 1.0, 6.3]));
@@ -183,9 +183,9 @@ fn what_is_wrong_is_said_with_its_row_and_column() {
         path: `x.parquet`, row 2 (counted from 0), column `petal`: the value is missing; fill it in or remove the row
         path: `x.parquet`, row 2 (counted from 0), column `petal`: the value is missing; fill it in or remove the row
         path: `x.parquet`, row 1 (counted from 0), column `petal`: found NaN, expected a finite number
-        path: `x.parquet`, column `petal`: the column holds texts, expected numbers, or true and false; list the columns to use in `features`
-        features: `x.parquet`, column `petal`: the column holds texts, expected numbers, or true and false; list the columns to use in `features`
-        path: `x.parquet`, column `species`: the column holds texts, expected numbers, or true and false; list the columns to use in `features`
+        path: `x.parquet`, column `petal`: the column holds text, expected numbers, or true and false; list the columns to use in `features`
+        features: `x.parquet`, column `petal`: the column holds text, expected numbers, or true and false; list the columns to use in `features`
+        path: `x.parquet`, column `species`: the column holds text, expected numbers, or true and false; list the columns to use in `features`
         target: `x.parquet`: there is no column `specis` (did you mean `species`?); the columns are `sepal`, `wild`, `petal`, `species` and `count`
         path: `x.parquet`, row 1 (counted from 0), column `petal`: found 18446744073709551615, expected a number of at most 9223372036854775807
         path: `x.parquet`: there are no rows

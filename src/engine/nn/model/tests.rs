@@ -142,7 +142,7 @@ fn the_last_affine_layer_fits_the_data() {
     assert_eq!(mistakes("layers = []"), ["the list has no affine layer, so there is nothing to train"]);
     assert_eq!(mistakes("layers = ['affine', 'relu', 'affine']"), ["affine layer 1 of 2 has no width"]);
     let nine = "layers = [{ kind = 'affine', width = 9 }, 'relu']";
-    assert_eq!(mistakes(nine), ["the last affine layer has 9 outputs, but the data needs 10"]);
+    assert_eq!(mistakes(nine), ["the width of the last affine layer is 9, but the data needs 10"]);
     // Without known data, there is no mistake.
     assert_eq!(Model::read(nine).layers(10)[0], affine(10));
 }
