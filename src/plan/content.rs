@@ -2,6 +2,8 @@
 
 use std::collections::HashMap;
 
+use rayon::prelude::*;
+
 use super::lower::Known;
 use super::script;
 use super::shapes::{Shape, Shapes};
@@ -58,12 +60,14 @@ impl Content {
         if is_script {
             script::assign(experiment, space, &cells, &mut specs, drawn)?;
         }
-        for spec in specs {
-            ids.extend(seeds.iter().map(|seed| spec.settings_with(*seed).run_id(spec.fingerprint())));
-            if let RunSpec::Network(run) = spec {
-                scripts.push(run.script.unwrap_or_default());
-            }
-        }
+        let ids_of = |spec: &RunSpec| -> Vec<RunId> {
+            seeds.iter().map(|seed| spec.settings_with(*seed).run_id(spec.fingerprint())).collect()
+        };
+        ids.par_extend(specs.par_iter().flat_map_iter(ids_of));
+        scripts.extend(specs.into_iter().filter_map(|spec| match spec {
+            RunSpec::Network(run) => Some(run.script.unwrap_or_default()),
+            RunSpec::Function(_) => None,
+        }));
         let mut content = Self {
             warnings: Vec::new(),
             excluded,
