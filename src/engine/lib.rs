@@ -9,7 +9,7 @@
 //! | [`real`] | `f32` and `f64` behind one trait; elementary functions with the same bits everywhere |
 //! | [`sample`] | shares of many values, estimated from a sample |
 //! | [`names`] | names in messages: lists and suggestions |
-//! | [`forms`] | values that a file can write in more than one way |
+//! | [`mod@forms`] | values that a file can write in more than one way |
 //! | `one_table` | structs whose fields share one table of the file |
 //! | [`settings`] | a run's settings as one sorted map; ids |
 //! | [`seed`] | seeds and random streams |

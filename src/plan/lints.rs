@@ -300,17 +300,17 @@ fn long_memory(run: &NetworkRun) -> Option<Doubt> {
         _ => return None,
     };
     // A velocity reaches its full size after about 1 / (1 − μ) steps.
-    let memory = 1.0 / (1.0 - momentum);
+    let memory = (1.0 / (1.0 - momentum)).round();
     if run.steps == 0 || memory <= run.steps as f64 {
         return None;
     }
     let message = format!(
         "a momentum of {} gathers speed over {} steps, but the run makes only {}",
         shortest(momentum),
-        memory.round(),
+        memory,
         run.steps
     );
-    let help = "use a smaller `momentum`, such as 0.9, or more `steps`";
+    let help = "use a smaller `momentum` or more `steps`";
     let found = Doubt::new(Contradiction::of_setting("momentum", message).help(help));
     Some(found.unless_compared(&["optimizer", "momentum"]))
 }
