@@ -2,8 +2,8 @@
 
 use crate::common::Scratch;
 
-const COMMANDS: [&str; 12] =
-    ["init", "check", "plan", "list", "show", "run", "status", "diff", "reproduce", "schema", "completions", "man"];
+const COMMANDS: &[&str] =
+    &["init", "check", "plan", "list", "show", "run", "status", "diff", "reproduce", "schema", "completions", "man"];
 
 /// The help for a terminal of unknown width.
 fn help(arguments: &str) -> String {
@@ -17,7 +17,7 @@ fn help(arguments: &str) -> String {
 #[test]
 fn help_teaches() {
     insta::assert_snapshot!("help", help("--help"));
-    for command in COMMANDS {
+    for &command in COMMANDS {
         insta::assert_snapshot!(format!("help_{command}"), help(&format!("{command} --help")));
     }
 }
@@ -25,7 +25,7 @@ fn help_teaches() {
 #[test]
 fn every_command_says_what_it_writes_and_which_exit_codes_it_has() {
     let summary = help("-h");
-    for command in COMMANDS {
+    for &command in COMMANDS {
         assert!(summary.contains(&format!("\n  {command} ")), "{command} is not listed");
         let long = help(&format!("help {command}"));
         assert_eq!(long, help(&format!("{command} --help")));
@@ -100,7 +100,7 @@ fn every_shell_completes_every_command() {
     let scratch = Scratch::new();
     for shell in ["bash", "zsh", "fish", "elvish", "powershell"] {
         let script = scratch.run(&format!("completions {shell}")).well().stdout;
-        for command in COMMANDS {
+        for &command in COMMANDS {
             assert!(script.contains(command), "{shell} does not know {command}");
         }
         // clap_complete gives the other two shells no values.
@@ -119,7 +119,7 @@ fn there_is_a_manual_page_for_every_command() {
     assert!(page.contains(".TH paribus 1") && page.contains(".SH EXAMPLES"), "{page}");
     scratch.run("man pages/man1").well();
     assert_eq!(std::fs::read_to_string(scratch.path().join("pages/man1/paribus.1")).unwrap(), page);
-    for command in COMMANDS {
+    for &command in COMMANDS {
         let page = std::fs::read_to_string(scratch.path().join(format!("pages/man1/paribus-{command}.1"))).unwrap();
         assert!(page.contains(&format!(".TH paribus-{command} 1")), "{page}");
         let examples = page.split(".SH EXAMPLES\n.nf\n").nth(1).unwrap_or_else(|| panic!("{page}"));
