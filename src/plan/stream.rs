@@ -108,7 +108,8 @@ impl<'p> Stream<'p> {
                 Err((section, problem)) => {
                     // In a file with mistakes, this may be caused by a value that was dropped.
                     if experiment.is_sound() && !is_out {
-                        row.findings.report(problem.clone(), Rule::Within(section), &odometer);
+                        let rule = Rule::within_generated(section, experiment, odometer.choice());
+                        row.findings.report(problem.clone(), rule, &odometer);
                     }
                     (lowered, unread) = (Lowered::default(), SectionSet::ALL);
                     continue;
@@ -123,7 +124,7 @@ impl<'p> Stream<'p> {
             let contradictions = lowered.contradictions(sections);
             let is_sound = contradictions.is_empty();
             for found in contradictions {
-                let rule = found.rule();
+                let rule = found.rule_of_generated(experiment, odometer.choice());
                 if let Some(problem) = found.into_problem(experiment, odometer.choice()) {
                     row.findings.report(problem, rule, &odometer);
                 }
