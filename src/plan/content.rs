@@ -5,14 +5,14 @@ use std::collections::HashMap;
 use rayon::prelude::*;
 
 use super::lower::Known;
-use super::script;
+use super::script::{self, Assumed};
 use super::shapes::{Shape, Shapes};
 use super::space::Space;
 use super::stream::{Cell, Stream, Streamed};
 use crate::file::Experiment;
 use crate::value::problem::Problem;
 use engine::data::Data;
-use engine::random::{Rng, Script, ScriptDraws};
+use engine::random::{Rng, Script};
 use engine::settings::RunId;
 use engine::spec::RunSpec;
 
@@ -37,7 +37,7 @@ pub struct Content {
 }
 
 impl Content {
-    /// The content of an experiment. `drawn` describes its trials if a script has drawn them.
+    /// The content of an experiment. `assumed` describes its trials if a script has drawn them.
     ///
     /// # Errors
     /// Every mistake in the cells, and every reason why they cannot be parts of a script.
@@ -45,7 +45,7 @@ impl Content {
         experiment: &Experiment,
         space: &Space,
         known: &Known,
-        drawn: Option<&ScriptDraws>,
+        assumed: Option<&Assumed>,
     ) -> Result<Self, Vec<Problem>> {
         let seeds = experiment.seeds.get();
         let is_script = matches!(experiment.rng, Rng::Numpy(_));
@@ -58,7 +58,7 @@ impl Content {
         let Streamed { cells, mut ids, mut specs, excluded, mut shapes, warnings, .. } = streamed;
         let mut scripts = Vec::new();
         if is_script {
-            script::assign(experiment, space, &cells, &mut specs, drawn)?;
+            script::assign(experiment, space, &cells, &mut specs, assumed)?;
         }
         let ids_of = |spec: &RunSpec| -> Vec<RunId> {
             seeds.iter().map(|seed| spec.settings_with(*seed).run_id(spec.fingerprint())).collect()

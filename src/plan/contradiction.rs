@@ -4,7 +4,7 @@ use std::panic::Location;
 
 use crate::file::{Experiment, Section, short_name};
 use crate::value::problem::{Cause, Problem};
-use crate::value::{Choice, Node, Origin};
+use crate::value::{Choice, Form, Node, Origin};
 use engine::data;
 use engine::optim::ScheduleError;
 
@@ -29,6 +29,13 @@ pub enum Rule {
     Between(&'static Location<'static>),
     /// What the type of a section requires of its values in combination.
     Within(Section),
+}
+
+impl Rule {
+    /// As [`Contradiction::rule_of_generated`], for what the type of a section requires.
+    pub fn within_generated(section: Section, experiment: &Experiment, choice: &Choice) -> Option<Self> {
+        is_generated(&experiment.tree.root, choice, &[section.key()]).then_some(Self::Within(section))
+    }
 }
 
 /// The setting to change first.
@@ -56,9 +63,20 @@ impl Contradiction {
         Self { rule: Location::caller(), blamed, message: message.into(), help: None, reads: &[], same_as: None }
     }
 
-    /// The rule that found it.
-    pub fn rule(&self) -> Rule {
-        Rule::Between(self.rule)
+    /// The rule that found it, if it depends on numbers that are computed or drawn under `choice`. Each such number may
+    /// give it another message.
+    pub fn rule_of_generated(&self, experiment: &Experiment, choice: &Choice) -> Option<Rule> {
+        let root = &experiment.tree.root;
+        let mut setting = Vec::new();
+        let blamed: &[&str] = match &self.blamed {
+            Blamed::Path(path) => path,
+            Blamed::Setting(name) => {
+                locate_setting(root, choice, name, &mut setting);
+                &setting
+            }
+        };
+        let mut places = self.reads.iter().copied().chain([blamed]);
+        places.any(|path| is_generated(root, choice, path)).then_some(Rule::Between(self.rule))
     }
 
     /// Sets the paths of the settings that it depends on, besides the one at its own place.
@@ -134,7 +152,17 @@ fn locate<'t>(root: &'t Node, choice: &Choice, path: &[&str]) -> Option<(Origin,
     Some((origin.clone(), node))
 }
 
-/// The place of the setting with this short name under `choice`, below `node` at `path`.
+/// Whether a number at `path` or below is computed or drawn under `choice`, or belongs to a table that is drawn.
+fn is_generated(root: &Node, choice: &Choice, path: &[&str]) -> bool {
+    let Some((section, keys)) = path.split_first() else { return false };
+    let Some(entry) = root.entry_under(section, choice) else { return false };
+    entry.value.walk_under(choice).any(|place| {
+        let is_generated = place.axis().is_some_and(|axis| matches!(axis.form, Form::Spaced(_) | Form::Trial(_)));
+        is_generated && place.path().iter().zip(keys).all(|(one, other)| one == other)
+    })
+}
+
+/// The place of the setting with this short name under `choice`, below `node` at `path`, which then leads to it.
 fn locate_setting<'t>(
     node: &'t Node,
     choice: &Choice,
@@ -149,7 +177,9 @@ fn locate_setting<'t>(
     entries.iter().find_map(|entry| {
         path.push(&entry.key);
         let found = locate_setting(&entry.value, choice, name, path);
-        path.pop();
+        if found.is_none() {
+            path.pop();
+        }
         found
     })
 }

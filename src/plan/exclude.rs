@@ -62,7 +62,8 @@ impl<'e> Exclusion<'e> {
             let mut all = Marks::NONE;
             for (name, wanted) in condition.settings() {
                 let Some(bit) = 1_u128.checked_shl(settings.len() as u32) else {
-                    let problem = Problem::new(format!("`exclude` names more than {MOST} settings"));
+                    let exclude = experiment.entry(&["sweep", "exclude"]).map(|entry| entry.key_origin.clone());
+                    let problem = Problem::new(format!("`exclude` names more than {MOST} settings")).at(exclude);
                     return Err(problem.help("a list of values names its setting only once: `{ lr = [0.1, 0.01] }`"));
                 };
                 settings.push((name.as_str(), wanted, Marks(bit)));

@@ -1,6 +1,6 @@
 //! The contradictions of a plan's cells: each is reported once, with the variants that have it.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 
 use super::contradiction::Rule;
 use super::odometer::Odometer;
@@ -21,30 +21,27 @@ pub struct Findings {
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 enum What {
     Message(String),
-    /// The rule: computed or drawn numbers can break the same rule, each with its own message.
+    /// The rule: each of the numbers that are computed or drawn can break it with its own message.
     OfGenerated(Rule),
 }
 
 #[derive(Debug)]
 struct Found {
     problem: Problem,
-    /// The variants that have it.
-    variants: Vec<String>,
+    /// The positions of the variants that have it, in the order of the file.
+    variants: BTreeSet<usize>,
 }
 
 impl Findings {
-    /// Adds a problem in the cell of `odometer`, with the rule that found it.
-    pub fn report(&mut self, problem: Problem, rule: Rule, odometer: &Odometer) {
-        let what = match odometer.taken().any(|taken| taken.is_generated()) {
-            true => What::OfGenerated(rule),
-            false => What::Message(problem.message.clone()),
-        };
+    /// Adds a problem in the cell of `odometer`, with the rule that it breaks if its numbers are computed or drawn.
+    pub fn report(&mut self, problem: Problem, of_generated: Option<Rule>, odometer: &Odometer) {
+        let what = of_generated.map_or_else(|| What::Message(problem.message.clone()), What::OfGenerated);
         let index = *self.known.entry((problem.origin.clone(), what)).or_insert_with(|| {
-            self.problems.push(Found { problem, variants: Vec::new() });
+            self.problems.push(Found { problem, variants: BTreeSet::new() });
             self.problems.len() - 1
         });
         let variant = odometer.taken().find(|taken| taken.name() == VARIANT);
-        self.problems[index].add(variant.map(|variant| variant.value(odometer.choice())));
+        self.problems[index].variants.extend(variant.map(|variant| variant.position(odometer.choice())));
     }
 
     /// Adds what was found in other cells, after these.
@@ -53,7 +50,7 @@ impl Findings {
         keys.sort_by_key(|(_, index)| *index);
         for ((key, _), found) in keys.into_iter().zip(other.problems) {
             match self.known.get(&key) {
-                Some(&index) => self.problems[index].add(found.variants),
+                Some(&index) => self.problems[index].variants.extend(found.variants),
                 None => {
                     self.known.insert(key, self.problems.len());
                     self.problems.push(found);
@@ -66,23 +63,12 @@ impl Findings {
     pub fn into_problems(self, all: &[&str]) -> Vec<Problem> {
         let explained = |Found { mut problem, variants }: Found| {
             if variants.len() < all.len() {
-                let names = listed(variants.iter().map(String::as_str), " and");
+                let names = listed(variants.iter().map(|&position| all[position]), " and");
                 let them = if variants.len() == 1 { "the variant" } else { "the variants" };
                 problem.help.push(format!("this applies to {them} {names}"));
             }
             problem
         };
         self.problems.into_iter().map(explained).collect()
-    }
-}
-
-impl Found {
-    /// Adds variants that have it, too.
-    fn add(&mut self, variants: impl IntoIterator<Item = String>) {
-        for variant in variants {
-            if !self.variants.contains(&variant) {
-                self.variants.push(variant);
-            }
-        }
     }
 }

@@ -4,7 +4,7 @@
 use super::site::Site;
 use super::space::{Item, Space, Wheel};
 use crate::file::{Experiment, SectionSet};
-use crate::value::{Choice, Form, Kind};
+use crate::value::{Choice, Kind};
 
 /// One cell of a space, and the way to the next.
 #[derive(Debug, Clone)]
@@ -200,13 +200,13 @@ impl Taken<'_> {
         }
     }
 
-    /// Whether its numbers are computed or drawn.
-    pub fn is_generated(&self) -> bool {
+    /// The 0-based position of the alternative that `choice`, the cell's, takes.
+    pub fn position(&self, choice: &Choice) -> usize {
         let site: &Site = match self {
             Self::Turned(wheel) => &wheel.site,
             Self::Given(site) => site,
         };
-        matches!(site.axis.form, Form::Spaced(_) | Form::Trial(_))
+        choice.get(site.axis.id)
     }
 
     /// The value as listings write it: `he`, `0.01`. `choice` is the cell's.

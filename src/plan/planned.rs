@@ -67,13 +67,13 @@ impl Plan {
     /// runs.
     pub fn new(experiment: Experiment) -> Result<Self, Mistakes> {
         let known = Known::default();
-        let (experiment, drawn) = match script::with_drawn_trials(&experiment, &known) {
-            Ok(Some(Drawn { experiment, block })) => (experiment, Some(block)),
+        let (experiment, assumed) = match script::with_drawn_trials(&experiment, &known) {
+            Ok(Some(Drawn { experiment, assumed })) => (experiment, Some(assumed)),
             Ok(None) => (experiment, None),
             Err(problems) => return Err(experiment.into_mistakes(problems)),
         };
         let planned = Space::of(&experiment).map_err(|problem| vec![problem]).and_then(|space| {
-            let content = Content::of(&experiment, &space, &known, drawn.as_ref())?;
+            let content = Content::of(&experiment, &space, &known, assumed.as_ref())?;
             Ok((space, content))
         });
         match planned {

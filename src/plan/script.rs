@@ -23,8 +23,16 @@ use engine::spec::{NetworkRun, RunSpec};
 #[derive(Debug)]
 pub struct Drawn {
     pub experiment: Experiment,
-    /// What the networks of each trial are assumed to draw.
-    pub block: ScriptDraws,
+    pub assumed: Assumed,
+}
+
+/// What each trial is assumed to be, before its values are drawn.
+#[derive(Debug)]
+pub struct Assumed {
+    /// Its cells, by the digits of the outermost axes except the trials'.
+    cells: Vec<Vec<u128>>,
+    /// What its networks draw.
+    draws: ScriptDraws,
 }
 
 /// The file with the values that its script draws for its trials; `None` if no script draws them.
@@ -54,7 +62,7 @@ pub fn with_drawn_trials(experiment: &Experiment, known: &Known) -> Result<Optio
     let Streamed { cells, specs, .. } = Stream { experiment: &one, space: &space, known, keeps_specs: true }.all()?;
     if cells.is_empty() {
         // The mistakes of the file are known already, and its trials cannot be drawn.
-        return if experiment.is_sound() { excludes_trials(experiment) } else { Ok(None) };
+        return if experiment.is_sound() { excludes_trials(experiment, "may leave out") } else { Ok(None) };
     }
     check_names(&one, arrangement, &space)?;
     let scripts = scripts(&space, &cells, arrangement);
@@ -79,7 +87,7 @@ pub fn with_drawn_trials(experiment: &Experiment, known: &Known) -> Result<Optio
     if !draws.are_all_drawn(&experiment.tree.root) {
         return not_the_same();
     }
-    let block = block_draws(&specs, block);
+    let assumed = Assumed { cells: digits(&space, &cells, block), draws: block_draws(&specs, block) };
 
     let mut generator = NumpyGenerator::new(seed);
     if let Some(first) = networks(&specs).next() {
@@ -89,10 +97,10 @@ pub fn with_drawn_trials(experiment: &Experiment, known: &Known) -> Result<Optio
     let mut numbers = Vec::new();
     for _ in 0..draws.trials() {
         numbers.extend(draws.keys().iter().map(|_| generator.uniform()));
-        block.skip(&mut generator);
+        assumed.draws.skip(&mut generator);
     }
     let drawn = draws.clone().with_numbers(draws.trials(), numbers);
-    Ok(Some(Drawn { experiment: experiment.with_draws(drawn), block }))
+    Ok(Some(Drawn { experiment: experiment.with_draws(drawn), assumed }))
 }
 
 /// The runs of networks.
@@ -107,11 +115,11 @@ fn refuse<T>(experiment: &Experiment, message: &str, help: &str) -> Result<T, Ve
     Err(vec![Problem::new(message).at(origin(experiment, None)).help(help)])
 }
 
-/// Refuses a script if some of its trials are excluded: the others would then draw different numbers.
-fn excludes_trials<T>(experiment: &Experiment) -> Result<T, Vec<Problem>> {
+/// Refuses a script if runs of some of its trials are excluded: the others would then draw different numbers.
+fn excludes_trials<T>(experiment: &Experiment, leaves_out: &str) -> Result<T, Vec<Problem>> {
     refuse(
         experiment,
-        "`rng`: `exclude` leaves out some of the trials, but each of them draws from NumPy's stream",
+        &format!("`rng`: `exclude` {leaves_out} some of the trials, but each of them draws from NumPy's stream"),
         "leave `exclude` out of [sweep], or `\"trial\"` out of `chain`",
     )
 }
@@ -120,8 +128,8 @@ fn chains_trials(arrangement: &Arrangement) -> bool {
     arrangement.chain.iter().any(|name| name == TRIAL)
 }
 
-/// Makes the runs with the first seed of these cells parts of their scripts, if the file has scripts. `drawn` is what
-/// the networks of each trial were assumed to draw.
+/// Makes the runs with the first seed of these cells parts of their scripts, if the file has scripts. `assumed` is what
+/// each trial was assumed to be.
 ///
 /// # Errors
 /// Axes that do not exist, and runs that cannot be parts of one script.
@@ -130,7 +138,7 @@ pub fn assign(
     space: &Space,
     cells: &[Cell],
     specs: &mut [RunSpec],
-    drawn: Option<&ScriptDraws>,
+    assumed: Option<&Assumed>,
 ) -> Result<(), Vec<Problem>> {
     let Rng::Numpy(arrangement) = &experiment.rng else { return Ok(()) };
     if cells.is_empty() {
@@ -148,11 +156,19 @@ pub fn assign(
     };
     for script in scripts(space, cells, arrangement) {
         check_together(experiment, &script, specs)?;
-        if drawn.is_some() && experiment.draws.as_ref().is_some_and(|draws| draws.trials() as usize != script.len()) {
-            return excludes_trials(experiment);
+        if let Some(assumed) = assumed {
+            let lacks_trials = experiment.draws.as_ref().is_some_and(|draws| draws.trials() as usize != script.len());
+            let blocks: Vec<_> = script.iter().map(|block| digits(space, cells, block)).collect();
+            if lacks_trials || blocks.iter().any(|block| assumed.cells.iter().any(|cell| !block.contains(cell))) {
+                return excludes_trials(experiment, "leaves out");
+            }
+            // The values were drawn for too few cells, so it is unknown what `exclude` would leave out.
+            if blocks.iter().any(|block| block.len() > assumed.cells.len()) {
+                return excludes_trials(experiment, "may leave out");
+            }
         }
         let blocks: Vec<ScriptDraws> = script.iter().map(|block| block_draws(specs, block)).collect();
-        if drawn.is_some_and(|drawn| blocks.iter().any(|block| block != drawn)) {
+        if assumed.is_some_and(|assumed| blocks.iter().any(|block| *block != assumed.draws)) {
             return refuse(
                 experiment,
                 "`rng`: the values of the trials change how much their networks draw from NumPy's stream",
@@ -227,6 +243,15 @@ fn scripts(space: &Space, cells: &[Cell], arrangement: &Arrangement) -> Vec<Vec<
         script[block].push(index);
     }
     scripts
+}
+
+/// The digits of the outermost axes of a block's cells, except the trials'.
+fn digits(space: &Space, cells: &[Cell], block: &[usize]) -> Vec<Vec<u128>> {
+    let of = |&index: &usize| {
+        let outermost = space.outermost(cells[index].index.into());
+        outermost.into_iter().filter(|(name, _)| *name != TRIAL).map(|(_, digit)| digit).collect()
+    };
+    block.iter().map(of).collect()
 }
 
 /// What the networks of a block draw: all weights, then in each step a batch and all dropout.

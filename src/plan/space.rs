@@ -69,7 +69,7 @@ impl Space {
                 .help("use fewer values, or split the file")
         };
         let space = Self::built(experiment).ok_or_else(too_many)?;
-        space.within_bounds(experiment.seeds.get().len()).map(|()| space)
+        space.within_bounds(experiment).map(|()| space)
     }
 
     /// The axes of the experiment's tree; `None` if they have more alternatives than a plan can have runs.
@@ -145,7 +145,8 @@ impl Space {
     }
 
     /// Refuses more runs than can be planned.
-    fn within_bounds(&self, seeds: usize) -> Result<(), Problem> {
+    fn within_bounds(&self, experiment: &Experiment) -> Result<(), Problem> {
+        let seeds = experiment.seeds.get().len();
         let runs = self.size().and_then(|cells| cells.checked_mul(seeds as u128));
         if runs.is_some_and(|runs| runs <= MOST_RUNS) {
             return Ok(());
@@ -154,8 +155,12 @@ impl Space {
             self.wheels().map(|wheel| format!("{} {}", wheel.size().unwrap_or(u128::MAX), wheel.name())).collect();
         factors.push(format!("{seeds} seeds"));
         let count = runs.map_or("more than 2^128".to_owned(), |runs| runs.to_string());
-        Err(Problem::new(format!("the file declares {count} runs; the limit is {MOST_RUNS}"))
-            .help(format!("that is {}", factors.join(" × "))))
+        let problem = Problem::new(format!("the file declares {count} runs; the limit is {MOST_RUNS}"))
+            .help(format!("that is {}", factors.join(" × ")));
+        Err(match experiment.sweep.exclude.conditions() {
+            [] => problem,
+            _ => problem.help("those that `exclude` leaves out count, too"),
+        })
     }
 }
 

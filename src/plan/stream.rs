@@ -71,9 +71,11 @@ impl<'p> Stream<'p> {
         let size = self.space.size().and_then(|size| u32::try_from(size).ok()).expect("a plan has few enough cells");
         let size = u64::from(size);
         let conditions = Exclusion::of(self.experiment).map_err(|problem| vec![problem])?;
-        let mut all = Streamed::none(self.experiment, conditions.clone());
+        let mut all = Streamed::none(self.experiment, conditions);
         let rows: Vec<u64> = (0..size.div_ceil(ROW)).collect();
         for rows in rows.chunks(TOGETHER) {
+            // What earlier rows have matched need not be looked for again.
+            let conditions = all.exclusion.clone();
             let one = |row: &u64| self.row(row * ROW..size.min((row + 1) * ROW), conditions.clone());
             let rows: Vec<Streamed> = rows.par_iter().map(one).collect();
             rows.into_iter().for_each(|row| all.merge(row));
@@ -108,7 +110,8 @@ impl<'p> Stream<'p> {
                 Err((section, problem)) => {
                     // In a file with mistakes, this may be caused by a value that was dropped.
                     if experiment.is_sound() && !is_out {
-                        row.findings.report(problem.clone(), Rule::Within(section), &odometer);
+                        let rule = Rule::within_generated(section, experiment, odometer.choice());
+                        row.findings.report(problem.clone(), rule, &odometer);
                     }
                     (lowered, unread) = (Lowered::default(), SectionSet::ALL);
                     continue;
@@ -123,7 +126,7 @@ impl<'p> Stream<'p> {
             let contradictions = lowered.contradictions(sections);
             let is_sound = contradictions.is_empty();
             for found in contradictions {
-                let rule = found.rule();
+                let rule = found.rule_of_generated(experiment, odometer.choice());
                 if let Some(problem) = found.into_problem(experiment, odometer.choice()) {
                     row.findings.report(problem, rule, &odometer);
                 }

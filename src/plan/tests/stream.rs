@@ -1,6 +1,6 @@
 //! The stream of cells finds the same as reading each cell separately; excluded cells are in no plan.
 
-use std::collections::{BTreeSet, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 
 use proptest::prelude::*;
 
@@ -11,6 +11,8 @@ use crate::plan::exclude::Exclusion;
 use crate::plan::lower::{Known, Lowered};
 use crate::plan::odometer::Odometer;
 use crate::plan::*;
+use crate::value::Choice;
+use crate::value::problem::Problem;
 use engine::spec::RunSpec;
 
 const LEAST: &str = "data.source = 'mnist'\nnetwork.hidden = []\n";
@@ -27,6 +29,7 @@ fn mistakes(text: &str) -> String {
 /// A cell, read separately.
 struct Alone {
     spec: RunSpec,
+    choice: Choice,
     settings: Vec<(&'static str, String)>,
     contradictions: Vec<Contradiction>,
 }
@@ -57,9 +60,31 @@ fn one_by_one(experiment: &Experiment) -> Vec<Alone> {
         }
         let settings = lowered.settings().map(|(name, value)| (name, format!("{value:?}"))).collect();
         let contradictions = lowered.contradictions(&sections);
-        all.push(Alone { settings, contradictions, spec: lowered.into_spec().unwrap() });
+        let choice = odometer.choice().clone();
+        all.push(Alone { choice, settings, contradictions, spec: lowered.into_spec().unwrap() });
     }
     all
+}
+
+/// The place of a mistake, and its message.
+type Mistake = (String, String);
+
+fn place(problem: &Problem) -> String {
+    format!("{:?}", problem.origin)
+}
+
+/// The mistakes of all cells, each read as a whole. Those that are told as one have the same key.
+fn mistakes_one_by_one(experiment: &Experiment) -> BTreeMap<(String, String), BTreeSet<Mistake>> {
+    let mut wrong: BTreeMap<_, BTreeSet<Mistake>> = BTreeMap::new();
+    for cell in one_by_one(experiment) {
+        for found in cell.contradictions {
+            let rule = found.rule_of_generated(experiment, &cell.choice);
+            let Some(problem) = found.into_problem(experiment, &cell.choice) else { continue };
+            let what = rule.map_or_else(|| problem.message.clone(), |rule| format!("{rule:?}"));
+            wrong.entry((place(&problem), what)).or_default().insert((place(&problem), problem.message));
+        }
+    }
+    wrong
 }
 
 /// The stream finds the same as reading each cell separately.
@@ -284,6 +309,51 @@ fn generated_numbers_that_break_one_rule_are_reported_once() {
     assert_eq!(with_rows("{ int_uniform = [300, 351] }\nsweep.trials = 50"), 1);
 }
 
+#[test]
+fn generated_numbers_elsewhere_hide_no_mistake() {
+    let told = |text: &str| {
+        ["[0.1, 0.2]", "{ linspace = [0.1, 0.2, 2] }", "{ uniform = [0.1, 0.2] }\nsweep.trials = 2"].map(|lr| {
+            let said = mistakes(&format!("{text}\ntrain.steps = 5\noptimizer.kind = 'sgd'\noptimizer.lr = {lr}"));
+            (said.matches("error:").count(), said)
+        })
+    };
+    let files = "network.hidden = []\ndata = { source = 'csv', path = ['b.csv', 'c.csv'], target = 'y' }";
+    for (count, said) in told(files) {
+        assert!(count == 2 && said.contains("b.csv") && said.contains("c.csv"), "{said}");
+    }
+    let normal = "source = 'normal', rows = 80, features = 4, classes = 2";
+    let layers = "[{ kind = 'leaky-relu', slope = 1e-40 }, { kind = 'elu', alpha = 1e-41 }, { kind = 'affine' }]";
+    for (count, said) in told(&format!("data = {{ {normal} }}\nnetwork.layers = {layers}")) {
+        assert!(count == 2 && said.contains("slope") && said.contains("alpha"), "{said}");
+    }
+    let shuffled = "network.hidden = []\ntrain.sampling = 'shuffle'\ntrain.batch_size = 100";
+    for (count, said) in told(&format!("{shuffled}\ndata = {{ {normal}, train_rows = [50, 60] }}")) {
+        assert!(count == 2 && said.contains("there are 50") && said.contains("there are 60"), "{said}");
+    }
+    let variants = "variant.a.data.train_rows = 50\nvariant.b.data.train_rows = 60";
+    for (count, said) in told(&format!("{shuffled}\ndata = {{ {normal} }}\n{variants}")) {
+        assert!(count == 2 && said.contains("the variant `a`") && said.contains("the variant `b`"), "{said}");
+    }
+}
+
+#[test]
+fn too_many_conditions_are_refused_at_their_place() {
+    let conditions: Vec<String> = (0..129).map(|number| format!("{{ lr = {number} }}")).collect();
+    let grid = format!("train.steps = 5\noptimizer = 'sgd'\nsweep.exclude = [{}]", conditions.join(", "));
+    let said = mistakes(&with(&grid));
+    assert!(said.contains("names more than 128 settings") && said.contains("test.toml:5"), "{said}");
+}
+
+#[test]
+fn a_mistake_names_its_variants_in_the_order_of_the_file() {
+    let variants = "variant.b.data.train_rows = 50\nvariant.c = {}\nvariant.a.data.train_rows = 50";
+    let said = mistakes(&format!(
+        "data = {{ source = 'normal', rows = 200, features = 4, classes = 2 }}\nnetwork.hidden = []\n{variants}\n\
+         train = {{ sampling = 'shuffle', batch_size = 100, steps = 5 }}\noptimizer = 'sgd'"
+    ));
+    assert!(said.contains("this applies to the variants `b` and `a`"), "{said}");
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(24))]
 
@@ -291,16 +361,26 @@ proptest! {
     #[test]
     fn a_stream_finds_what_its_cells_are(text in file()) {
         let experiment = Experiment::parse("test.toml", text.clone(), "test", std::path::PathBuf::new()).unwrap();
-        let wrong: BTreeSet<String> =
-            one_by_one(&experiment).into_iter().flat_map(|cell| cell.contradictions).map(|one| format!("{one:?}")).collect();
+        let (wrong, of_the_file) = (mistakes_one_by_one(&experiment), experiment.clone().into_mistakes(Vec::new()).problems.len());
         match Plan::new(experiment) {
             Ok(plan) => {
                 prop_assert!(wrong.is_empty(), "{}", text);
                 agrees(&plan);
             }
+            // A condition that matches nothing is a mistake of the file, not of a cell.
+            Err(mistakes) if wrong.is_empty() => {
+                prop_assert!(of_the_file > 0 || mistakes.render(false).contains("exclude"), "{}", text);
+            }
             Err(mistakes) => {
-                let shown = mistakes.render(false);
-                prop_assert!(!wrong.is_empty() || shown.contains("exclude"), "{}\n{}", text, shown);
+                let of_cells = &mistakes.problems[of_the_file..];
+                let told: BTreeSet<Mistake> =
+                    of_cells.iter().map(|problem| (place(problem), problem.message.clone())).collect();
+                let all: BTreeSet<&Mistake> = wrong.values().flatten().collect();
+                prop_assert!(told.iter().all(|mistake| all.contains(mistake)), "{}\n{:?}\n{:?}", text, told, all);
+                for same in wrong.values() {
+                    prop_assert_eq!(same.intersection(&told).count(), 1, "{}\n{:?}\n{:?}", text, told, same);
+                }
+                prop_assert_eq!(told.len(), of_cells.len());
             }
         }
     }

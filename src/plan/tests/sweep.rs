@@ -479,9 +479,24 @@ fn a_script_runs_all_of_its_trials_or_none() {
         .replace("data.train_rows = 100", "data = { source = 'mnist', train_rows = 100 }")
     };
     assert_eq!(plan(&script("")).len(), 20);
-    for exclude in ["{ lr = { below = 1e-5 } }", "{ lr = { above = 1e-3 } }", "{ trial = 3 }"] {
-        let experiment = Experiment::parse("test.toml", script(exclude), "test", std::path::PathBuf::new()).unwrap();
-        let said = Plan::new(experiment).map(|plan| plan.len()).unwrap_err().render(false);
-        assert!(said.contains("`exclude` leaves out some of the trials"), "{said}");
+    let refused = [
+        ("{ lr = { below = 1e-5 } }", "may leave out"),
+        ("{ lr = { above = 1e-3 } }", "leaves out"),
+        ("{ trial = 3 }", "leaves out"),
+    ];
+    let said = |text: &str| {
+        let experiment = Experiment::parse("test.toml", text.to_owned(), "test", std::path::PathBuf::new()).unwrap();
+        Plan::new(experiment).map(|plan| plan.len()).unwrap_err().render(false)
+    };
+    for (exclude, leaves_out) in refused {
+        let said = said(&script(exclude));
+        assert!(said.contains(&format!("`exclude` {leaves_out} some of the trials")), "{said}");
     }
+    // Some trials lack a run that others have.
+    let grouped = script("{ dropout = 0.5, lr = { above = 1e-3 } }")
+        .replace("chain = ['trial']", "chain = ['trial'], group = ['dropout']")
+        .replace("network.hidden = []", "network = { hidden = [5], dropout = [0.0, 0.5] }");
+    assert!(said(&grouped).contains("`exclude` leaves out some of the trials"), "{}", said(&grouped));
+    let unknown = grouped.replace("above = 1e-3", "below = 1e-5");
+    assert!(said(&unknown).contains("`exclude` may leave out some of the trials"), "{}", said(&unknown));
 }
