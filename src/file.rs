@@ -9,7 +9,7 @@ use serde::{Deserialize, Deserializer, Serialize};
 
 use crate::lint::Lint;
 use crate::value::deserialize::deserialize;
-use crate::value::problem::Problem;
+use crate::value::problem::{MOST_COUNTED, Problem};
 use crate::value::{self, AxisId, Entry, Form, Kind, Node, NodeId, Rejected, Sources, Tree};
 use engine::data::Data;
 use engine::forms::or;
@@ -281,7 +281,13 @@ impl Experiment {
         let (shared, misnamed) = variants.merge(&mut tree, &sources);
         problems.extend(misnamed);
         let Rejected { problems: found, dropped } = value::axes::find::<File>(&mut tree, rejected);
+        let is_read = found.len() <= MOST_COUNTED;
         problems.extend(found.into_iter().map(|problem| shared.explain(vocabulary::explain(problem))));
+        if !is_read {
+            places::explain(&mut problems, &tree.root);
+            compose::explain_merged_keys(&mut problems, &sources, &tree.root);
+            return Err(Mistakes { sources, problems });
+        }
         problems.extend(misplaced_axes(&tree.root));
         let readings = reading::readings(&sources, &tree, &places, &rewritten);
         let (draws, of_sweep) = sweep::combine(&mut tree, &dropped);

@@ -1,8 +1,8 @@
 //! Structs whose fields share one table of the experiment file: `[optimizer]` has the keys of the algorithm and of its
 //! schedule.
 
-/// Reads and writes a struct as a tuple struct, whose parts share one table (see
-/// [`deserialize`](crate::value::deserialize)). The names of the fields are not in the file.
+/// Reads and writes a struct as a tuple struct, whose parts share one table (see `paribus::value::deserialize`). The
+/// names of the fields are not in the file.
 macro_rules! one_table {
     ($type:ident { $($field:ident: $part:ty),+ $(,)? }) => {
         impl<'de> serde::Deserialize<'de> for $type {

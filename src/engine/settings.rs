@@ -430,7 +430,9 @@ mod tests {
 
     proptest! {
         #[test]
-        fn the_order_of_setting_does_not_matter((pairs, shuffled) in pairs().prop_flat_map(|p| (Just(p.clone()), Just(p).prop_shuffle()))) {
+        fn the_order_of_setting_does_not_matter(
+            (pairs, shuffled) in pairs().prop_flat_map(|p| (Just(p.clone()), Just(p).prop_shuffle())),
+        ) {
             prop_assert_eq!(settings(&pairs).run_id("data"), settings(&shuffled).run_id("data"));
         }
 
@@ -451,7 +453,9 @@ mod tests {
         }
 
         #[test]
-        fn every_finite_float_reads_back_from_json(value in any::<f64>().prop_filter("JSON has no others", |value| value.is_finite())) {
+        fn every_finite_float_reads_back_from_json(
+            value in any::<f64>().prop_filter("JSON has no others", |value| value.is_finite()),
+        ) {
             let text = serde_json::to_string(&Scalar::Float(value)).unwrap();
             let Scalar::Float(back) = serde_json::from_str(&text).unwrap() else { panic!("{text}") };
             prop_assert_eq!(back.to_bits(), value.to_bits());

@@ -76,7 +76,11 @@ pub fn explain(problems: &mut Vec<Problem>, root: &Node) -> HashSet<&'static str
         }
         problem.help.insert(0, home.help(name));
     }
-    problems.retain(|problem| !matches!(problem.cause.as_deref(), Some(Cause::MissingSection(section)) if misplaced.contains(*section)));
+    let is_misplaced = |problem: &Problem| match problem.cause.as_deref() {
+        Some(Cause::MissingSection(section)) => misplaced.contains(*section),
+        _ => false,
+    };
+    problems.retain(|problem| !is_misplaced(problem));
     missed
 }
 

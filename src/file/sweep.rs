@@ -196,8 +196,8 @@ pub fn combine(tree: &mut Tree, dropped: &HashSet<NodeId>) -> (Option<Draws>, Ve
             let problem = Problem::new(format!("`trials`: there is nothing to draw {} times", trials.get()));
             let origin = value_of("trials").map(|node| node.origin.clone());
             problems.push(problem.at(origin).help(
-                "give a setting a distribution, such as `lr = { log_uniform = [1e-4, 1e-1] }`, name an axis in `draw`, or \
-                 remove this line",
+                "give a setting a distribution, such as `lr = { log_uniform = [1e-4, 1e-1] }`, name an axis in `draw`, \
+                 or remove this line",
             ));
         }
         (Some(trials), _) => {

@@ -2,7 +2,7 @@
 //!
 //! A list is an axis if the type does not expect a list there. So the type itself decides: it reads the tree; if it
 //! finds an unexpected list, the key's list becomes an axis, and the type reads again under each of its values.
-//! Rejected nodes are left out and recorded, so that every mistake is found at once.
+//! Rejected nodes are left out and recorded, so that every mistake is found at once; of very many, only the first.
 
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -11,25 +11,31 @@ use serde::de::DeserializeOwned;
 
 use super::deserialize::deserialize;
 use super::fault::Fault;
-use super::problem::Problem;
+use super::problem::{MOST_COUNTED, Problem};
 use super::walk::Place;
-use super::{Alternative, Axis, AxisId, Choice, Form, Kind, Node, Rejected, Tree};
+use super::{Alternative, Axis, AxisId, Choice, Form, Kind, Node, NodeId, Rejected, Tree};
 
 /// Turns the lists that are axes for `T` into axes. Adds to `rejected` everything that `T` rejects under any choice,
-/// with the nodes to leave out so that `T` accepts the rest.
+/// with the nodes to leave out so that `T` accepts the rest. Stops after more than [`MOST_COUNTED`] problems: the tree
+/// cannot be read then.
 pub fn find<T: DeserializeOwned>(tree: &mut Tree, rejected: Rejected) -> Rejected {
-    let pending = known_axes(&tree.root);
-    let mut finder = Finder { tree, rejected, pending };
-    finder.read::<T>(Choice::default());
+    let (pending, shared) = (known_axes(&tree.root), shared_nodes(&tree.root));
+    let mut finder = Finder { tree, rejected, pending, shared, told: HashSet::new() };
+    let mut choice = Choice::default();
+    finder.read::<T>(&choice, &Vec::new());
     let mut seen = HashSet::new();
-    while let Some((axis, alternatives, choice)) = finder.pending.pop() {
-        if !seen.insert((axis, choice.clone())) {
+    while let Some((axis, alternatives, mut taken)) = finder.pending.pop()
+        && !finder.is_full()
+    {
+        if !seen.insert((axis, taken.clone())) {
             continue;
         }
         for alternative in alternatives {
-            let mut choice = choice.clone();
-            choice.set(axis, alternative);
-            finder.read::<T>(choice);
+            taken.push((axis, alternative));
+            taken.iter().for_each(|(axis, alternative)| choice.set(*axis, *alternative));
+            finder.read::<T>(&choice, &taken);
+            taken.iter().for_each(|(axis, _)| choice.set(*axis, 0));
+            taken.pop();
         }
     }
     let Finder { tree, mut rejected, .. } = finder;
@@ -51,20 +57,28 @@ fn refuse_in_lists(node: &Node, is_in_list: bool, rejected: &mut Rejected) {
 
 const LISTS_AS_AXES: &str = "the whole list can be an axis, written as a list of lists";
 
-/// Axes of which only the first alternative has been read: the alternatives still to read, and the choice that leads to
-/// the axis.
-type Pending = Vec<(AxisId, Vec<usize>, Choice)>;
+/// The alternatives that a choice takes. All other axes take their first one.
+type Taken = Vec<(AxisId, usize)>;
+
+/// Axes of which only the first alternative has been read: the alternatives still to read, and those that lead to the
+/// axis.
+type Pending = Vec<(AxisId, Vec<usize>, Taken)>;
 
 /// The existing axes of a tree.
 fn known_axes(root: &Node) -> Pending {
     let places = root.walk().filter(|place| !place.is_in_list());
     let axes = places.filter_map(|place| {
         let axis = place.axis()?;
-        let mut choice = Choice::default();
-        place.alternatives().into_iter().for_each(|(around, taken)| choice.set(around.id, taken));
-        Some((axis.id, telling(axis), choice))
+        let taken = place.alternatives().into_iter().map(|(around, taken)| (around.id, taken));
+        Some((axis.id, telling(axis), taken.filter(|(_, taken)| *taken > 0).collect()))
     });
     axes.collect()
+}
+
+/// The nodes that are in several places of the tree, such as the settings that all optimizers share.
+fn shared_nodes(root: &Node) -> HashSet<NodeId> {
+    let mut met = HashSet::new();
+    root.walk().map(|place| place.node.id).filter(|node| !met.insert(*node)).collect()
 }
 
 struct Finder<'t> {
@@ -72,27 +86,40 @@ struct Finder<'t> {
     /// What was rejected so far; it is left out of all further readings.
     rejected: Rejected,
     pending: Pending,
+    shared: HashSet<NodeId>,
+    /// The problems found so far. Different nodes can have the same one.
+    told: HashSet<Problem>,
 }
 
 impl Finder<'_> {
-    /// Reads the tree under `choice` until `T` rejects nothing more.
-    fn read<T: DeserializeOwned>(&mut self, choice: Choice) {
+    /// Whether so many problems were found that no more are counted.
+    fn is_full(&self) -> bool {
+        self.told.len() > MOST_COUNTED
+    }
+
+    /// Reads the tree under `choice`, which takes `taken`, until `T` rejects nothing more.
+    fn read<T: DeserializeOwned>(&mut self, choice: &Choice, taken: &Taken) {
         // Nodes that are left out of this reading alone.
         let mut left_out = Vec::new();
-        while let Err(fault) = deserialize::<T>(&self.tree.root, &choice, &self.rejected.dropped) {
-            if fault.is_unwanted_list() && self.make_axis(&fault, &choice) {
+        while !self.is_full()
+            && let Err(fault) = deserialize::<T>(&self.tree.root, choice, &self.rejected.dropped)
+        {
+            if fault.is_unwanted_list() && self.make_axis(&fault, choice, taken) {
                 continue;
             }
             let Rejected { problems, dropped } = &mut self.rejected;
-            let Some(place) = place_of(&fault, &self.tree.root, &choice) else {
+            let Some(place) = place_of(&fault, &self.tree.root, choice) else {
                 problems.push(fault.into_problem());
                 break;
             };
             let node = place.node;
             // If this node only lacks something that was left out, that is not a new mistake.
-            let follows_from_another = node.walk_under(&choice).skip(1).any(|below| dropped.contains(&below.node.id));
+            let follows_from_another = node.walk_under(choice).skip(1).any(|below| dropped.contains(&below.node.id));
             if !follows_from_another {
-                problems.push(explain(fault, &place));
+                let problem = explain(fault, &place);
+                if self.told.insert(problem.clone()) {
+                    problems.push(problem);
+                }
             }
             let is_new = dropped.insert(node.id);
             left_out.extend(Some(node.id).filter(|_| is_new && follows_from_another));
@@ -104,7 +131,7 @@ impl Finder<'_> {
     }
 
     /// Turns the key's list that is the rejected node, or contains it, into an axis; false if it is in an axis already.
-    fn make_axis(&mut self, fault: &Fault, choice: &Choice) -> bool {
+    fn make_axis(&mut self, fault: &Fault, choice: &Choice, taken: &Taken) -> bool {
         let Some(place) = place_of(fault, &self.tree.root, choice) else { return false };
         let value = place.outside_lists();
         let is_patched = || value.alternative().is_some_and(|(axis, _)| axis.form == Form::Patched);
@@ -114,15 +141,21 @@ impl Finder<'_> {
             return false;
         }
         let (list, id) = (value.node.id, self.tree.new_axis());
-        self.tree.root.for_each(&mut |found| {
+        let mut make = |found: &mut Node| {
             if let Kind::List(items) = &mut found.kind
                 && found.id == list
             {
                 let alternatives = items.drain(..).map(Alternative::of).collect();
                 found.kind = Kind::Axis(Arc::new(Axis { id, form: Form::Listed, alternatives }));
             }
-        });
-        self.pending.push((id, (1..count).collect(), choice.clone()));
+        };
+        // To walk over the whole tree for each list takes time that grows with the square of their number.
+        if self.shared.contains(&list) {
+            self.tree.root.for_each(&mut make);
+        } else {
+            self.tree.root.for_each_under(choice, &mut make);
+        }
+        self.pending.push((id, (1..count).collect(), taken.clone()));
         true
     }
 }

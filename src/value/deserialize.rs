@@ -247,8 +247,8 @@ impl<'de> Deserializer<'de> for Reader<'_> {
     }
 
     read_as! {
-        Whole: deserialize_i8 deserialize_i16 deserialize_i32 deserialize_i64 deserialize_u8 deserialize_u16 deserialize_u32
-            deserialize_u64,
+        Whole: deserialize_i8 deserialize_i16 deserialize_i32 deserialize_i64
+            deserialize_u8 deserialize_u16 deserialize_u32 deserialize_u64,
         Flag: deserialize_bool,
         List: deserialize_seq,
     }

@@ -296,8 +296,8 @@ impl ExpectedType {
             _ if self == Self::List => Some("write a list in brackets, such as [100, 100]".to_owned()),
             Kind::Table(_) if is_number => Some(
                 "tables that are accepted for a number: `{ linspace = [0.1, 1, 10] }`, `{ geomspace = [1e-4, 1, 5] }`, \
-                 and with `trials` `{ uniform = [0, 1] }`, `{ log_uniform = [1e-4, 1] }`, `{ int_uniform = [1, 9] }`, \
-                 `{ choice = [1, 2] }`"
+                 and for random numbers `{ uniform = [0, 1] }`, `{ log_uniform = [1e-4, 1] }`, \
+                 `{ int_uniform = [1, 9] }`, `{ choice = [1, 2] }`"
                     .to_owned(),
             ),
             _ => None,

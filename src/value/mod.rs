@@ -439,12 +439,26 @@ impl Node {
 
     /// Visits this node, then all below it.
     pub fn for_each(&mut self, visit: &mut impl FnMut(&mut Node)) {
+        self.visit(None, visit);
+    }
+
+    /// As [`for_each`](Self::for_each), but of each axis only the alternative that `choice` takes.
+    pub fn for_each_under(&mut self, choice: &Choice, visit: &mut impl FnMut(&mut Node)) {
+        self.visit(Some(choice), visit);
+    }
+
+    fn visit(&mut self, choice: Option<&Choice>, visit: &mut impl FnMut(&mut Node)) {
         visit(self);
-        match &mut self.kind {
-            Kind::List(items) => items.iter_mut().for_each(|item| item.for_each(visit)),
-            Kind::Table(entries) => entries.iter_mut().for_each(|entry| entry.value.for_each(visit)),
-            Kind::Axis(axis) => {
-                Arc::make_mut(axis).alternatives.iter_mut().for_each(|alternative| alternative.value.for_each(visit));
+        match (&mut self.kind, choice) {
+            (Kind::List(items), _) => items.iter_mut().for_each(|item| item.visit(choice, visit)),
+            (Kind::Table(entries), _) => entries.iter_mut().for_each(|entry| entry.value.visit(choice, visit)),
+            (Kind::Axis(axis), Some(chosen)) => {
+                if let Some(taken) = axis.taken(chosen) {
+                    Arc::make_mut(axis).alternatives[taken].value.visit(choice, visit);
+                }
+            }
+            (Kind::Axis(axis), None) => {
+                Arc::make_mut(axis).alternatives.iter_mut().for_each(|one| one.value.visit(choice, visit));
             }
             _ => {}
         }

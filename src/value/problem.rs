@@ -91,11 +91,17 @@ impl Problem {
 /// More problems than this are only counted.
 const MOST_SHOWN: usize = 100;
 
+/// More mistakes than this are not even counted.
+pub const MOST_COUNTED: usize = 500;
+
 /// The mistakes as text for people, in the order of the file, with a last line that counts them.
 ///
 /// `color` adds terminal colors.
 pub fn render(sources: &Sources, problems: &[Problem], color: bool) -> String {
-    let count = counted(problems.len(), "mistake");
+    let count = match problems.len() {
+        count if count > MOST_COUNTED => format!("more than {MOST_COUNTED} mistakes, of which {MOST_SHOWN} are shown"),
+        count => counted(count, "mistake"),
+    };
     format!("{}{count}; nothing was trained or written\n", pictures(sources, problems, color))
 }
 
@@ -179,6 +185,8 @@ mod tests {
         let many = render(&sources, &vec![at(0); 101], false);
         assert_eq!(many.matches("error: wrong").count(), 100);
         assert!(many.contains("\n101 mistakes, of which the first 100 are shown; nothing was trained"), "{many}");
+        let very_many = render(&sources, &vec![at(0); 501], false);
+        assert!(very_many.contains("\nmore than 500 mistakes, of which 100 are shown; nothing"), "{very_many}");
         let long = render(&sources, &[at(10)], false);
         assert!(long.contains("file.toml:2:5") && long.len() < 200, "{long}");
     }

@@ -73,10 +73,13 @@ pub fn explain(text: &str, mut found: Vec<(Range<usize>, String)>) -> Vec<Locate
     let mut errors: Vec<Located> = Vec::new();
     let mut line_of_last = None;
     let mut is_in_second_section = false;
+    let mut brackets = Brackets::default();
     for (span, words) in &found {
         let line = Line::around(text, span.start);
         let complaint = Complaint::of(words);
-        if let Some(open) = open_list(text, span.start).filter(|_| complaint.is_in_brackets) {
+        if complaint.is_in_brackets
+            && let Some(open) = brackets.open_at(text, span.start).filter(|open| *open < line.start)
+        {
             let (bracket, closing, what) =
                 if text[open..].starts_with('[') { ("[", "]", "list") } else { ("{", "}", "table") };
             let help =
@@ -130,27 +133,40 @@ impl<'t> Line<'t> {
     }
 }
 
-/// The bracket of a list, or the brace of a table, that is still open at `at` and was opened on an earlier line.
-fn open_list(text: &str, at: usize) -> Option<usize> {
-    let mut open: Vec<usize> = Vec::new();
-    let mut start = 0;
-    for line in text[..at].split_inclusive('\n') {
-        let is_header = open.is_empty() && line.trim_start().starts_with('[');
-        let mut quote = None;
-        for (index, character) in line.char_indices() {
-            match (quote, character) {
-                (None, '"' | '\'') => quote = Some(character),
-                (Some(open), _) if open == character => quote = None,
-                (None, '#') => break,
-                (None, '[' | '{') if !is_header => open.push(start + index),
-                (None, ']' | '}') if !is_header => _ = open.pop(),
+/// The brackets of lists, and the braces of tables, that are open at one place of the text. Reads the text only once.
+#[derive(Default)]
+struct Brackets {
+    /// That place.
+    at: usize,
+    open: Vec<usize>,
+    is_in_header: bool,
+    is_in_comment: bool,
+    quote: Option<char>,
+}
+
+impl Brackets {
+    /// The outermost bracket that is still open at `at`, which is not before the last such place.
+    fn open_at(&mut self, text: &str, at: usize) -> Option<usize> {
+        for (index, character) in text[self.at..at].char_indices() {
+            let index = self.at + index;
+            if index == 0 || text[..index].ends_with('\n') {
+                let line = text[index..].trim_start_matches([' ', '\t']);
+                self.is_in_header = self.open.is_empty() && line.starts_with('[');
+                (self.is_in_comment, self.quote) = (false, None);
+            }
+            match (self.quote, character) {
+                _ if self.is_in_comment => {}
+                (None, '"' | '\'') => self.quote = Some(character),
+                (Some(open), _) if open == character => self.quote = None,
+                (None, '#') => self.is_in_comment = true,
+                (None, '[' | '{') if !self.is_in_header => self.open.push(index),
+                (None, ']' | '}') if !self.is_in_header => _ = self.open.pop(),
                 _ => {}
             }
         }
-        start += line.len();
+        self.at = at;
+        self.open.first().copied()
     }
-    let line = Line::around(text, at).start;
-    open.first().copied().filter(|open| *open < line)
 }
 
 /// The mistake at `span`; `words` is the parser's message.
@@ -180,7 +196,7 @@ fn error(text: &str, line: &Line<'_>, span: Range<usize>, complaint: Complaint, 
         ComplaintKind::KeyAlone => (
             line.start..line.start + line.text.len(),
             "this line is not a setting, a header or a comment",
-            "a setting looks like `steps = 2000`, a header like `[train]`; a comment begins with `#`".to_owned(),
+            "a setting looks like `key = 2000`, a header like `[section]`; a comment begins with `#`".to_owned(),
         ),
         ComplaintKind::OpenHeader => (span, "this header is not closed", format!("write `{}]`", line.text.trim())),
         ComplaintKind::OpenText => {

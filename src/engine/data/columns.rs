@@ -50,8 +50,8 @@ forms! {
     list: Names::read,
 }
 
-/// Implements [`DataSource`](super::DataSource) for the files of tables in one format: a struct with `path`, `test_path`
-/// and `columns`, and a function `read`.
+/// Implements [`DataSource`](super::DataSource) for the files of tables in one format: a struct with `path`,
+/// `test_path` and `columns`, and a function `read`.
 macro_rules! table_source {
     ($type:ident $name:literal) => {
         impl super::DataSource for $type {

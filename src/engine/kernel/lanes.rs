@@ -124,7 +124,10 @@ unsafe impl<R: Element, const N: usize> Lanes<R> for [R; N] {
 
 #[cfg(target_arch = "x86_64")]
 macro_rules! lanes {
-    ($($vector:ident = [$real:ident; $lanes:literal] in $fewest:literal..=$most:literal, $zero:ident $splat:ident $add:ident $mul_add:ident |$vector_name:ident| $nonzeros:expr;)*) => { $(
+    ($(
+        $vector:ident = [$real:ident; $lanes:literal] in $fewest:literal..=$most:literal,
+        $zero:ident $splat:ident $add:ident $mul_add:ident |$vector_name:ident| $nonzeros:expr;
+    )*) => { $(
         // SAFETY: the table states how many numbers the vector holds; `load` turns an array of that size into a vector.
         unsafe impl Lanes<$real> for $vector {
             const LANES: usize = $lanes;

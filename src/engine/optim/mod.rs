@@ -281,7 +281,11 @@ mod tests {
             Contract { optimizer: AdamW { lr: in_range(0.3), ..AdamW::default() }.into(), slots: 2, steps: 200 },
             Contract { optimizer: NAdam { lr: in_range(0.3), ..NAdam::default() }.into(), slots: 2, steps: 200 },
             Contract { optimizer: AmsGrad { lr: in_range(0.3), ..AmsGrad::default() }.into(), slots: 3, steps: 400 },
-            Contract { optimizer: AdaDelta { eps: in_range(1e-3), ..AdaDelta::default() }.into(), slots: 2, steps: 500 },
+            Contract {
+                optimizer: AdaDelta { eps: in_range(1e-3), ..AdaDelta::default() }.into(),
+                slots: 2,
+                steps: 500,
+            },
             Contract { optimizer: Lion { lr: in_range(1.0 / 512.0), ..Lion::default() }.into(), slots: 1, steps: 5000 },
         ]
     }

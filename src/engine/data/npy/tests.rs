@@ -203,13 +203,15 @@ proptest! {
     #[test]
     fn numbers_are_read_as_they_were_written(
         (rows, features, values) in (1usize..6, 1usize..6).prop_flat_map(|(rows, features)| {
-            (Just(rows), Just(features), prop::collection::vec(prop::num::f64::NORMAL | prop::num::f64::ZERO, rows * features))
+            let value = prop::num::f64::NORMAL | prop::num::f64::ZERO;
+            (Just(rows), Just(features), prop::collection::vec(value, rows * features))
         })
     ) {
         let array = Array::parse(&npy("<f8", false, &[rows, features], &floats(&values))).unwrap();
         prop_assert_eq!(&array, &Array { shape: vec![rows, features], values: ArrayValues::Floats(values.clone()) });
         // Transposed, and said to be.
-        let transposed: Vec<f64> = (0..features).flat_map(|f| values.iter().skip(f).step_by(features).copied()).collect();
+        let column = |feature| values.iter().skip(feature).step_by(features).copied();
+        let transposed: Vec<f64> = (0..features).flat_map(column).collect();
         prop_assert_eq!(Array::parse(&npy("<f8", true, &[rows, features], &floats(&transposed))).unwrap(), array);
     }
 
