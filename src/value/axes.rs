@@ -353,6 +353,32 @@ paths = "x"
     }
 
     #[test]
+    fn up_to_a_limit_every_mistake_is_counted() {
+        let unknown = |count| (0..count).map(|key| format!("key{key} = 1\n")).collect::<String>();
+        let said = |count| mistakes(&format!("[net]\nhidden = []\n{}", unknown(count)));
+        assert!(said(MOST_COUNTED).contains("\n500 mistakes, of which the first 100 are shown"));
+        assert!(said(2 * MOST_COUNTED).contains("\nmore than 500 mistakes, of which 100 are shown"));
+    }
+
+    #[test]
+    fn a_list_in_several_places_is_one_axis() {
+        let mut sources = Sources::default();
+        let source = sources.add("file.toml", "net = { values = [{ hidden = [], lr = [1, 2] }, { hidden = [3] }] }");
+        let mut tree = parse(&sources, source).unwrap();
+        let rejected = spell_out(&mut tree);
+        tree.root.for_each(&mut |node| {
+            if let Kind::Axis(axis) = &mut node.kind {
+                let axis = Arc::make_mut(axis);
+                axis.alternatives[1] = axis.alternatives[0].clone();
+            }
+        });
+        assert_eq!(find::<File>(&mut tree, rejected).problems, []);
+        let axes: Vec<AxisId> = tree.root.walk().filter_map(|place| Some(place.axis()?.id)).collect();
+        assert_eq!(axes.len(), 3);
+        assert_eq!(axes[1], axes[2]);
+    }
+
+    #[test]
     fn lists_of_mixed_depth_are_refused() {
         insta::assert_snapshot!(mistakes("net.hidden = [[3], 4]\nrule = [\"plain\", \"Scaled\", 3]"));
         insta::assert_snapshot!(mistakes("net.hidden = [3, [4]]\nnet.lr = []"));

@@ -396,6 +396,7 @@ mod tests {
     fn a_bracket_that_is_not_closed_is_one_mistake_where_it_was_opened() {
         assert_eq!(one("a = 1\nh = [5, 6\n[t]\nb = 2\n"), ("[".into(), "this list is not closed".into()));
         assert_eq!(one("a = 1\nh = [\n  5, 6\nb = 2\n").0, "[");
+        assert_eq!(said("a = x\nh = [1 2]\ng = [ # [\n']', 3\n] # ]\nf = [4 5]\n").len(), 3);
     }
 
     #[test]

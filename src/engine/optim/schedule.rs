@@ -9,7 +9,7 @@
 //! | `step` | η · factor^⌊t / every⌋ | `StepLR` |
 //! | `exponential` | η · factorᵗ | `ExponentialLR` |
 //! | `"cosine"` | from η to `min_lr` along half a cosine wave, over `over` steps | `CosineAnnealingLR` |
-//! | `"one-cycle"` | up from η / `start_divisor`, down to η / `start_divisor` / `end_divisor`, in half cosine waves | `OneCycleLR` |
+//! | `"one-cycle"` | from η / `start_divisor` up to η, then down to η / `start_divisor` / `end_divisor`, each along half a cosine wave | `OneCycleLR` |
 //!
 //! Differences from PyTorch: its `CosineAnnealingLR` rises again after `T_max` steps, and `OneCycleLR` stops with an
 //! error after `total_steps`; here the learning rate then stays where it is. `OneCycleLR` also cycles the momentum
