@@ -159,6 +159,7 @@ fn wrapped(text: &str, indent: usize, hanging: usize) -> String {
 }
 
 fn as_json(variant: &Variant) -> Value {
-    let key = |key: &TableKey| json!({ "name": key.name, "description": key.doc, "default": key.default, "required": key.is_required });
-    json!({ "name": variant.name, "description": variant.doc, "keys": variant.keys.iter().map(key).collect::<Vec<_>>() })
+    let key = |TableKey { name, doc, default, is_required, .. }: &TableKey| json!({ "name": name, "description": doc, "default": default, "required": is_required });
+    let keys: Vec<Value> = variant.keys.iter().map(key).collect();
+    json!({ "name": variant.name, "description": variant.doc, "keys": keys })
 }

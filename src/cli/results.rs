@@ -84,8 +84,8 @@ pub fn runs(typed: &str, results: Option<&Path>) -> Result<(PathBuf, Inventory, 
         let label = with_seed(run).map_or(run, |(label, _)| label);
         let help = suggestion(label, labels.iter().map(String::as_str));
         let help = help.as_deref().unwrap_or(
-            "name a run by its label, by LABEL/SEED, or by the first digits of its id; `FOLDER:RUN` also names its results \
-             folder",
+            "name a run by its label, by LABEL/SEED, or by the first digits of its id; `FOLDER:RUN` also names its \
+             results folder",
         );
         Failure::input(format!("{places}\nhelp: {help}"))
     })

@@ -280,7 +280,8 @@ mod tests {
 
     #[test]
     fn every_value_selects_the_runs_that_have_it() {
-        let grid = "seeds = [3, 5]\ndata.source = 'mnist'\nnetwork.hidden = []\ntrain = { steps = 5, batch_size = [50, 100] }\n\
+        let grid = "seeds = [3, 5]\ndata.source = 'mnist'\nnetwork.hidden = []\n\
+                    train = { steps = 5, batch_size = [50, 100] }\n\
                     sweep.exclude = [{ optimizer = 'fast', lr = 0.2 }]\n[optimizer]\nlr = [0.1, 0.2, 0.3]\n\
                     [optimizer.sgd]\n[optimizer.same]\nkind = 'sgd'\n[optimizer.fast]\nkind = 'adam'";
         let plan = plan(grid);

@@ -136,8 +136,8 @@ impl ColumnKind {
     }
 }
 
-/// A column of `runs` that is neither a setting nor a result: [`IDENTITY`] comes before the settings, [`ORIGIN`] between
-/// settings and results, [`REST`] last.
+/// A column of `runs` that is neither a setting nor a result: [`IDENTITY`] comes before the settings, [`ORIGIN`]
+/// between settings and results, [`REST`] last.
 struct RunsColumn {
     name: &'static str,
     kind: ColumnKind,

@@ -166,12 +166,16 @@ proptest! {
 
     #[test]
     fn what_stands_behind_in_a_chain_changes_no_id(
-        lr in prop::collection::btree_set(1_u32..99, 3..6), decay in prop::collection::btree_set(1_u32..99, 2..4), group in any::<bool>(),
+        lr in prop::collection::btree_set(1_u32..99, 3..6),
+        decay in prop::collection::btree_set(1_u32..99, 2..4),
+        group in any::<bool>(),
     ) {
-        let listed = |values: Vec<u32>| values.iter().map(|value| format!("0.{value:02}")).collect::<Vec<_>>().join(", ");
+        let share = |value: &u32| format!("0.{value:02}");
+        let listed = |values: Vec<u32>| values.iter().map(share).collect::<Vec<_>>().join(", ");
         let group = if group { ", group = ['weight_decay']" } else { "" };
         let chained = |count: usize| {
-            let (lr, decay) = (listed(lr.iter().copied().take(count).collect()), listed(decay.iter().copied().collect()));
+            let lr = listed(lr.iter().copied().take(count).collect());
+            let decay = listed(decay.iter().copied().collect());
             ids(&with(&format!(
                 "rng = {{ kind = 'numpy', chain = ['lr']{group} }}\noptimizer.sgd.lr = [{lr}]\n\
                  regularization.weight_decay = [{decay}]"
@@ -183,7 +187,10 @@ proptest! {
     }
 
     #[test]
-    fn a_function_is_planned_as_a_network_is(starts in prop::collection::btree_set((-9_i32..9, -9_i32..9), 2..4), steps in 0_u32..90) {
+    fn a_function_is_planned_as_a_network_is(
+        starts in prop::collection::btree_set((-9_i32..9, -9_i32..9), 2..4),
+        steps in 0_u32..90,
+    ) {
         let starts: Vec<String> = starts.iter().map(|(x, y)| format!("[{x}, {y}]")).collect();
         let text = |starts: &[String]| {
             format!("function = {{ kind = 'rosenbrock', start = [{}] }}\ntrain.steps = {steps}\n\

@@ -361,7 +361,8 @@ proptest! {
     #[test]
     fn a_stream_finds_what_its_cells_are(text in file()) {
         let experiment = Experiment::parse("test.toml", text.clone(), "test", std::path::PathBuf::new()).unwrap();
-        let (wrong, of_the_file) = (mistakes_one_by_one(&experiment), experiment.clone().into_mistakes(Vec::new()).problems.len());
+        let wrong = mistakes_one_by_one(&experiment);
+        let of_the_file = experiment.clone().into_mistakes(Vec::new()).problems.len();
         match Plan::new(experiment) {
             Ok(plan) => {
                 prop_assert!(wrong.is_empty(), "{}", text);
